@@ -1,0 +1,211 @@
+package ringbuf
+
+import (
+	"fmt"
+	"sync/atomic"
+)
+
+const (
+	// maxCapacity keeps a mistyped capacity an error instead of a panic in make.
+	maxCapacity = 1 << 30
+
+	// flagBit marks the tail word as closed and a slot's word as a note.
+	flagBit = 1 << 63
+	// positionMask cuts a word to its position. Positions wrap at 2^63.
+	positionMask = flagBit - 1
+
+	// lineSize separates what producers write from what consumers write. It is
+	// two 64-byte lines because x86 prefetches lines in adjacent pairs, and it
+	// is one line of 128 bytes on arm64 and ppc64.
+	lineSize = 128
+)
+
+// Ring is a bounded first-in first-out queue of values of type T. All methods
+// may be called by any number of goroutines at once, and none waits or
+// allocates. A Ring is made by [New]; the zero Ring is not usable, and a Ring
+// must not be copied.
+//
+// Values are copied in and out. A pop clears its slots, so that the ring does not
+// keep what popped values refer to.
+type Ring[T any] struct {
+	// words holds one word per slot. The producer that claimed position p owns
+	// the word until it stores p+1, which hands the value over to consumers.
+	// The consumer that claimed p owns it after that and may store a note, see
+	// releaseAmongOthers.
+	words []atomic.Uint64
+	// values is indexed like words; a value belongs to the owner of its word.
+	values []T
+
+	_ [lineSize]byte
+	// tail is the next position to push to, with flagBit set once closed.
+	tail atomic.Uint64
+	// limit is a copy of released, at times an old one, that saves producers
+	// from reading the consumers' cache line on every push. Being old is
+	// harmless: released only grows, so an old copy shows fewer free slots.
+	limit atomic.Uint64
+
+	_ [lineSize - 16]byte
+	// head is the next position to pop from.
+	head atomic.Uint64
+	// released is the position below which consumers have copied everything
+	// out. Moving it hands the slots back to producers.
+	released atomic.Uint64
+	_        [lineSize - 16]byte
+}
+
+// New returns an empty ring of the given capacity, counted in values. The
+// capacity must be a power of two from 2 to 1<<30. All the memory the ring will
+// ever use is allocated here.
+func New[T any](capacity int) (*Ring[T], error) {
+	return newAt[T](capacity, 0)
+}
+
+// newAt is New with the position the counters start from.
+func newAt[T any](capacity int, start uint64) (*Ring[T], error) {
+	if capacity < 2 || capacity > maxCapacity || capacity&(capacity-1) != 0 {
+		return nil, fmt.Errorf("ringbuf: capacity %d: want a power of two from 2 to %d", capacity, maxCapacity)
+	}
+	r := &Ring[T]{
+		words:  make([]atomic.Uint64, capacity),
+		values: make([]T, capacity),
+	}
+	// A slot that holds nothing must not look published, and p+1 is the one
+	// word that does.
+	for i := range uint64(capacity) {
+		p := (start + i) & positionMask
+		r.words[p%uint64(capacity)].Store(p)
+	}
+	r.tail.Store(start)
+	r.limit.Store(start)
+	r.head.Store(start)
+	r.released.Store(start)
+	return r, nil
+}
+
+// TryPush appends a copy of *v and reports whether it did. It returns false
+// only if the ring is closed, or if it was full at some moment during the call:
+// no slot was free, each being taken by a value, by a push under way, or by a
+// pop still copying out. With several consumers that includes slots already
+// copied out whose turn comes after the slots of a pop still copying.
+func (r *Ring[T]) TryPush(v *T) bool {
+	words := r.words
+	size := uint64(len(words))
+	for {
+		t := r.tail.Load()
+		if t&flagBit != 0 {
+			return false
+		}
+		if (t-r.limit.Load())&positionMask >= size {
+			// Since tail never passes released+size, finding released at t-size
+			// after reading t means that tail is still t: full, not a lost race.
+			released := r.released.Load()
+			if (t-released)&positionMask == size {
+				return false
+			}
+			r.limit.Store(released)
+		}
+		// Either t is free or another producer has it, and then the swap fails.
+		next := (t + 1) & positionMask
+		if r.tail.CompareAndSwap(t, next) {
+			i := t & (size - 1)
+			r.values[i] = *v
+			words[i].Store(next)
+			return true
+		}
+	}
+}
+
+// TryPop moves the oldest value to *v and reports whether it did. It returns
+// false, leaving *v alone, only if the oldest position was not published at
+// some moment during the call: the ring was empty, or the push that claimed the
+// position had not finished. In the first case [Ring.Popped] equals
+// [Ring.Pushed], in the second it is less.
+func (r *Ring[T]) TryPop(v *T) bool {
+	var zero T
+	words := r.words
+	mask := uint64(len(words)) - 1
+	for {
+		h := r.head.Load()
+		next := (h + 1) & positionMask
+		if words[h&mask].Load() != next {
+			// If head has not moved, the word spoke of h and not of a later lap.
+			if r.head.Load() == h {
+				return false
+			}
+			continue
+		}
+		if r.head.CompareAndSwap(h, next) {
+			slot := &r.values[h&mask]
+			*v = *slot
+			*slot = zero
+			moved := r.released.CompareAndSwap(h, next)
+			if !moved || words[next&mask].Load()&flagBit != 0 {
+				r.releaseAmongOthers(h, next, moved)
+			}
+			return true
+		}
+	}
+}
+
+// TryPopBatch moves the oldest values to the front of dst and returns their
+// number: up to len(dst), ending before the first push that has not finished.
+// The values are consecutive in the ring. It returns 0 for an empty dst and
+// where [Ring.TryPop] returns false. The elements of dst behind the returned
+// number are left alone.
+func (r *Ring[T]) TryPopBatch(dst []T) int {
+	words := r.words
+	mask := uint64(len(words)) - 1
+	for {
+		h := r.head.Load()
+		n := uint64(0)
+		for n < uint64(len(dst)) && words[(h+n)&mask].Load() == (h+n+1)&positionMask {
+			n++
+		}
+		if n == 0 {
+			if r.head.Load() == h {
+				return 0
+			}
+			continue
+		}
+		next := (h + n) & positionMask
+		if r.head.CompareAndSwap(h, next) {
+			copied := copy(dst[:n], r.values[h&mask:])
+			wrapped := copy(dst[copied:n], r.values)
+			clear(r.values[h&mask:][:copied])
+			clear(r.values[:wrapped])
+			moved := r.released.CompareAndSwap(h, next)
+			if !moved || words[next&mask].Load()&flagBit != 0 {
+				r.releaseAmongOthers(h, next, moved)
+			}
+			return int(n)
+		}
+	}
+}
+
+// releaseAmongOthers is the part of giving back the run from..next, copied out by
+// the caller, that only several consumers at once need. The caller has tried to
+// move released from one end to the other and says whether that succeeded.
+//
+// If not, an earlier run is still being copied out, and a note says that this
+// one is done. The consumer of the earlier run moves released first and looks
+// for a note second; here the note comes first and trying to move released
+// second. Atomics being sequentially consistent, one of the two sees the other.
+//
+// Whoever moves released carries it over the finished runs that follow. It stops
+// when another goroutine has moved released, for that one carries on.
+func (r *Ring[T]) releaseAmongOthers(from, next uint64, moved bool) {
+	size := uint64(len(r.words))
+	if !moved {
+		r.words[from&(size-1)].Store(next | flagBit)
+		moved = r.released.CompareAndSwap(from, next)
+	}
+	for moved {
+		note := r.words[next&(size-1)].Load()
+		from, next = next, note&positionMask
+		// A run is 1 to size long, so any other end is a note of another lap.
+		if note&flagBit == 0 || (next-from-1)&positionMask >= size {
+			return
+		}
+		moved = r.released.CompareAndSwap(from, next)
+	}
+}
