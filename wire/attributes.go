@@ -1,0 +1,280 @@
+package wire
+
+import "slices"
+
+// Symbol is a string that many definitions share: a key, a string value, a
+// name. A Symbol, like every other interned object, remembers its place in the
+// dictionary of the packet that its one Packer has open, so that writing it
+// again compares two numbers and no strings. Make one Symbol a string: two
+// Symbols of one text are written twice.
+type Symbol struct {
+	text  string
+	place place
+}
+
+// NewSymbol returns a Symbol for text, which it keeps.
+func NewSymbol(text string) *Symbol { return &Symbol{text: text} }
+
+// Reset makes s a new Symbol for text. Nothing that is still to be written may
+// refer to s.
+func (s *Symbol) Reset(text string) { s.text, s.place = text, 0 }
+
+// Text returns the string.
+func (s *Symbol) Text() string { return s.text }
+
+// AttributeSet is an interned set of attributes in its wire form. Its zero
+// value is the empty set. It is built by one goroutine and belongs to the
+// Packer it is first used with.
+type AttributeSet struct {
+	attributes []attribute
+	payloads   []byte
+	weight     int
+	place      place
+}
+
+// attribute holds a string value as a Symbol, any other as a payload in
+// AttributeSet.payloads.
+type attribute struct {
+	key, text *Symbol
+	kind      ValueType
+	start     uint32
+	end       uint32
+}
+
+// Reset empties the set and keeps its memory.
+func (s *AttributeSet) Reset() {
+	s.attributes = s.attributes[:0]
+	s.payloads = s.payloads[:0]
+	s.weight = 0
+	s.place = 0
+}
+
+// Grow makes room for n attributes more.
+func (s *AttributeSet) Grow(n int) { s.attributes = slices.Grow(s.attributes, n) }
+
+// AddString adds an attribute whose value is a string.
+func (s *AttributeSet) AddString(key, value *Symbol) {
+	s.attributes = append(s.attributes, attribute{key: key, text: value, kind: StringValue})
+	s.weight += attributeWeight + len(key.text) + len(value.text)
+}
+
+// AddValue adds an attribute of any type but StringValue. The payload was
+// written with the Append functions; it is copied.
+func (s *AttributeSet) AddValue(key *Symbol, t ValueType, payload []byte) {
+	start := len(s.payloads)
+	s.payloads = append(s.payloads, payload...)
+	s.attributes = append(s.attributes, attribute{
+		key: key, kind: t, start: uint32(start), end: uint32(len(s.payloads)),
+	})
+	s.weight += attributeWeight + len(key.text) + valueFactor*len(payload)
+}
+
+// Weight returns what the set counts towards MaxExpansion: about the bytes it
+// takes unfolded.
+func (s *AttributeSet) Weight() int { return s.weight }
+
+// Len returns the number of attributes.
+func (s *AttributeSet) Len() int { return len(s.attributes) }
+
+// EncodedLen returns how many bytes the set takes of a packet that knows none
+// of its strings yet. It is a bound on what no packet can do without, and not
+// for hot paths.
+func (s *AttributeSet) EncodedLen() int { return s.encodedLen(map[string]bool{"": true}) }
+
+// encodedLen counts each string that is not in known once, and enters it there.
+func (s *AttributeSet) encodedLen(known map[string]bool) int {
+	if s == nil || len(s.attributes) == 0 {
+		return 1
+	}
+	n := 1 + uvarintLen(len(s.attributes))
+	for i := range s.attributes {
+		a := &s.attributes[i]
+		n += symbolBytes(a.key, known) + 1 + int(a.end-a.start)
+		if a.text != nil {
+			n += symbolBytes(a.text, known) - 1 // the reference stands in the tag
+		}
+	}
+	return n
+}
+
+// symbolBytes is the length of s in a packet that has the strings in known.
+func symbolBytes(s *Symbol, known map[string]bool) int {
+	if s == nil || known[s.text] {
+		return 1
+	}
+	known[s.text] = true
+	return 1 + textLen(s.text)
+}
+
+// symbol writes a reference to s, and its text where the packet does not have
+// it yet.
+func (p *Packer) symbol(b []byte, s *Symbol) []byte {
+	if s == nil || s.text == "" {
+		return append(b, 1)
+	}
+	if at, ok := p.known(s.place); ok {
+		return appendUvarint(b, at)
+	}
+	s.place = p.define(&p.strings)
+	return p.text(append(b, 0), s.text)
+}
+
+// text writes a string, unless the packet has no room for it.
+func (p *Packer) text(b []byte, s string) []byte {
+	if len(s) > p.limit-len(b) {
+		p.overflow = true
+		return b
+	}
+	return appendText(b, s)
+}
+
+// attributes writes a reference to s, and the set where the packet does not
+// have it yet.
+func (p *Packer) attributes(b []byte, s *AttributeSet) []byte {
+	if s == nil || len(s.attributes) == 0 {
+		return append(b, 1)
+	}
+	if at, ok := p.known(s.place); ok {
+		return appendUvarint(b, at)
+	}
+	s.place = p.define(&p.sets)
+	b = appendUvarint(append(b, 0), uint64(len(s.attributes)))
+	for i := range s.attributes {
+		if len(b) > p.limit || p.overflow {
+			p.overflow = true
+			return b
+		}
+		b = p.attribute(b, s, &s.attributes[i])
+	}
+	return b
+}
+
+func (p *Packer) attribute(b []byte, s *AttributeSet, a *attribute) []byte {
+	b = p.symbol(b, a.key)
+	if a.text == nil {
+		b = append(b, byte(a.kind)<<1)
+		if int(a.end-a.start) > p.limit-len(b) {
+			p.overflow = true
+			return b
+		}
+		return append(b, s.payloads[a.start:a.end]...)
+	}
+	if a.text.text == "" {
+		return append(b, 1<<1|1)
+	}
+	if at, ok := p.known(a.text.place); ok {
+		return appendUvarint(b, at<<1|1)
+	}
+	a.text.place = p.define(&p.strings)
+	return p.text(append(b, 1), a.text.text)
+}
+
+// KeyValue is an attribute inside a packet: a view like [Value].
+type KeyValue struct {
+	Key   []byte
+	Value Value
+}
+
+// AttributesView is an attribute set inside a packet, valid until the
+// Decoder's next Reset.
+type AttributesView struct {
+	// Index numbers the sets of one packet from 0, in the order in which they
+	// are defined; the empty set is number 0.
+	Index int
+	// All holds the attributes in the order of the sender.
+	All []KeyValue
+
+	weight int
+}
+
+// attributes reads what Packer.attributes wrote.
+func (d *Decoder) attributes() *AttributesView {
+	n, ok := d.r.short()
+	if !ok {
+		n = d.r.longUvarint("attribute set")
+	}
+	if n == 0 {
+		return d.nextAttributes()
+	}
+	if n > uint64(len(d.sets)) {
+		d.r.fail("attribute set reference")
+		n = 1
+	}
+	return &d.sets[n-1]
+}
+
+func (d *Decoder) nextAttributes() *AttributesView {
+	list := extend(&d.keyValues, d.r.count("attributes", 2))
+	weight := int64(0)
+	for i := 0; i < len(list); i++ {
+		n, w := d.knownAttributes(list[i:])
+		weight += int64(w)
+		if i += n; i < len(list) {
+			weight += int64(d.attribute(&list[i]))
+		}
+	}
+	if weight > int64(d.budget) { // here already, lest sums of weights overflow 32 bits
+		d.r.failAs(OverBudget, "expansion")
+	}
+	d.sets = append(d.sets, AttributesView{Index: len(d.sets), All: list, weight: int(weight)})
+	return &d.sets[len(d.sets)-1]
+}
+
+// knownAttributes reads into list what attribute would read, up to the first
+// whose key and value are not both references of one byte: most are. It returns
+// how many it read, and their weight.
+func (d *Decoder) knownAttributes(list []KeyValue) (n, weight int) {
+	b, strings := d.r.b[d.r.off:], d.strings
+	for n < len(list) && len(b) >= 2 {
+		key, tag := b[0], b[1]
+		k, v := uint(key)-1, uint(tag>>1)-1
+		if key|tag >= 0x80 || tag&1 == 0 || k >= uint(len(strings)) || v >= uint(len(strings)) {
+			break
+		}
+		kv := &list[n]
+		kv.Key = strings[k]
+		kv.Value.Type = StringValue
+		kv.Value.data = strings[v]
+		weight += attributeWeight + len(kv.Key) + len(kv.Value.data)
+		b = b[2:]
+		n++
+	}
+	d.r.off += 2 * n
+	return n, weight
+}
+
+// attribute reads a key and a value into kv and returns their weight.
+func (d *Decoder) attribute(kv *KeyValue) int {
+	kv.Key = d.symbol("attribute key")
+	tag := d.r.uvarint("attribute value")
+	if tag&1 == 1 {
+		kv.Value.Type = StringValue
+		kv.Value.data = d.symbolAt(tag>>1, "attribute value")
+		return attributeWeight + len(kv.Key) + len(kv.Value.data)
+	}
+	if tag>>1 > uint64(MapValue) || ValueType(tag>>1) == StringValue {
+		d.r.fail("attribute type")
+		return 0
+	}
+	start := d.r.off
+	kv.Value = d.r.value(ValueType(tag>>1), MaxDepth)
+	return attributeWeight + len(kv.Key) + valueFactor*(d.r.off-start)
+}
+
+// symbol reads a reference to a string, or its definition.
+func (d *Decoder) symbol(field string) []byte {
+	return d.symbolAt(d.r.uvarint(field), field)
+}
+
+func (d *Decoder) symbolAt(n uint64, field string) []byte {
+	if n == 0 {
+		s := d.r.text(field)
+		d.strings = append(d.strings, s)
+		return s
+	}
+	if n > uint64(len(d.strings)) {
+		d.r.fail(field)
+		return nil
+	}
+	return d.strings[n-1]
+}

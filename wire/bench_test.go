@@ -1,0 +1,61 @@
+package wire_test
+
+import (
+	"hash/crc32"
+	"slices"
+	"testing"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+var benched = slices.DeleteFunc(slices.Clone(workloads), func(w workload) bool {
+	return !slices.Contains([]string{"W1", "W2", "W3", "H1", "H3"}, w.name)
+})
+
+// BenchmarkEncode is a point on its way into full packets of 1472 bytes,
+// stamped and all; the objects are interned.
+func BenchmarkEncode(b *testing.B) {
+	for _, w := range benched {
+		b.Run(w.name, func(b *testing.B) {
+			e := newEncoder(b, w)
+			b.ReportAllocs()
+			for b.Loop() {
+				e.point()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N), "ns/point")
+		})
+	}
+}
+
+// BenchmarkDecode is a full packet of 1472 bytes, checked and walked over.
+func BenchmarkDecode(b *testing.B) {
+	for _, w := range benched {
+		b.Run(w.name, func(b *testing.B) {
+			packets, _ := pack(b, 1472, w.points(1000))
+			packets = packets[:len(packets)-1]
+			var d wire.Decoder
+			points, i := 0, 0
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := d.Reset(packets[i]); err != nil {
+					b.Fatal(err)
+				}
+				for d.Next() {
+					points++
+				}
+				i = (i + 1) % len(packets)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(points), "ns/point")
+		})
+	}
+}
+
+// BenchmarkChecksum is what a packet's CRC32C takes.
+func BenchmarkChecksum(b *testing.B) {
+	packet := make([]byte, 1472-wire.TrailerSize)
+	table := crc32.MakeTable(crc32.Castagnoli)
+	b.SetBytes(int64(len(packet)))
+	for b.Loop() {
+		crc32.Checksum(packet, table)
+	}
+}

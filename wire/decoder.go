@@ -1,0 +1,133 @@
+package wire
+
+import "slices"
+
+// Decoder reads the points of Compact packets, one packet at a time. It takes
+// hostile bytes: a packet is accepted whole or not at all, no length is
+// believed before it is checked, memory is bounded by a multiple of the
+// packet's length, and nothing is allocated once the Decoder's tables have
+// grown to the traffic. It is not safe for concurrent use.
+//
+//	if err := d.Reset(packet); err != nil { ... }
+//	for d.Next() {
+//		use(d.Point())
+//	}
+type Decoder struct {
+	header    Header
+	r         reader
+	expanded  int
+	budget    int // what expanded must not exceed
+	prevTime  int64
+	prevStart int64
+	none      MetricView // what a bad reference refers to
+
+	// What Reset found in the packet.
+	strings       [][]byte
+	sets          []AttributesView
+	keyValues     []KeyValue
+	resources     []ResourceView
+	scopes        []ScopeView
+	metrics       []MetricView
+	bounds        [][]float64
+	floats        []float64 // behind bounds
+	points        []pointEntry
+	distributions []Distribution
+	numbers       []uint64   // behind the counts of distributions
+	quantiles     []Quantile // behind distributions, too
+
+	next  int // the entry of points that Next takes
+	point PointView
+}
+
+// Reset verifies packet, all of it, and moves before its first point. The
+// Decoder reads from packet until the next Reset: it must not change. A
+// rejected packet has no points; the error is an *[Error], valid until the
+// next Reset.
+func (d *Decoder) Reset(packet []byte) error {
+	d.clear()
+	h, cause, offset := parseHeader(packet)
+	if cause == Accepted && h.Format != Compact {
+		cause, offset = UnknownVersion, 0
+	}
+	if cause != Accepted {
+		d.r.reset(nil, 0)
+		d.r.err = Error{Cause: cause, Field: "header", Offset: offset}
+		return &d.r.err
+	}
+	d.header = h
+	d.body(packet)
+	if d.r.failed() {
+		d.metrics, d.sets, d.points = d.metrics[:0], d.sets[:0], d.points[:0]
+		return &d.r.err
+	}
+	return nil
+}
+
+// body reads all records of packet.
+func (d *Decoder) body(packet []byte) {
+	d.r.reset(packet[:len(packet)-TrailerSize], HeaderSize)
+	d.budget = MaxExpansion * len(packet)
+	d.strings = append(d.strings, nil)
+	d.sets = append(d.sets, AttributesView{})
+	d.bounds = append(d.bounds, nil)
+	for d.r.left() > 0 && len(d.points) <= int(d.header.Points) {
+		d.record()
+	}
+	if len(d.points) != int(d.header.Points) {
+		d.r.fail("point count")
+	}
+}
+
+// clear forgets the packet and keeps the tables' memory.
+func (d *Decoder) clear() {
+	d.header = Header{}
+	d.expanded = 0
+	d.prevTime, d.prevStart = 0, 0
+	d.next = 0
+	d.strings, d.sets, d.keyValues = d.strings[:0], d.sets[:0], d.keyValues[:0]
+	d.resources, d.scopes, d.metrics = d.resources[:0], d.scopes[:0], d.metrics[:0]
+	d.bounds, d.floats = d.bounds[:0], d.floats[:0]
+	d.points, d.distributions = d.points[:0], d.distributions[:0]
+	d.numbers, d.quantiles = d.numbers[:0], d.quantiles[:0]
+}
+
+// extend adds n elements to table and returns them, to be written over.
+func extend[T any](table *[]T, n int) []T {
+	start := len(*table)
+	*table = slices.Grow(*table, n)[:start+n]
+	return (*table)[start : start+n : start+n]
+}
+
+// Header returns the header of the packet.
+func (d *Decoder) Header() Header { return d.header }
+
+// Metrics returns the identities of the packet, in the order of their Index,
+// valid until the next Reset.
+func (d *Decoder) Metrics() []MetricView { return d.metrics }
+
+// AttributeSets returns the attribute sets of the packet, in the order of
+// their Index, valid until the next Reset.
+func (d *Decoder) AttributeSets() []AttributesView { return d.sets }
+
+// Next moves to the next point and reports whether there is one.
+func (d *Decoder) Next() bool {
+	if d.next == len(d.points) {
+		return false
+	}
+	e, v := &d.points[d.next], &d.point
+	d.next++
+	v.Metric = &d.metrics[e.metric]
+	v.Attributes = &d.sets[e.set]
+	v.StartTime, v.Time, v.Bits = e.start, e.time, e.bits
+	v.exemplars = d.r.b[e.exemplars:e.exemplarsEnd]
+	if e.distribution > 0 {
+		v.Distribution = d.distributions[e.distribution-1]
+	} else if v.distributed {
+		v.Distribution = Distribution{}
+	}
+	v.distributed = e.distribution > 0
+	return true
+}
+
+// Point returns the current point, valid until the next call of Next or Reset.
+func (d *Decoder) Point() *PointView { return &d.point }

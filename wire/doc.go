@@ -1,0 +1,213 @@
+// Package wire is the otelgram wire format: it packs OpenTelemetry metric
+// points into datagrams and reads them back. This comment is the
+// specification; a decoder in any language can be written from it alone.
+//
+// # Packets
+//
+// A packet is one datagram. Fixed-size integers are big-endian.
+//
+//	0        1                       8                16
+//	+--------+-----------------------+----------------+
+//	| V | F  | sequence (56 bits)    | time           |
+//	+--------+-----------------------+----------------+
+//	16               24       25       26     28      32
+//	+----------------+--------+--------+------+-------+
+//	| session        | flags  | key    | pts  | before|
+//	+----------------+--------+--------+------+-------+
+//	32
+//	+---------------------------------+---------------+
+//	| body ...                        | CRC32C (4)    |
+//	+---------------------------------+---------------+
+//
+// The fields are:
+//
+//   - V, F: one byte, the version in its high half (1), the format of the body
+//     in its low half: 2 is Compact, 3 is a sender report.
+//   - sequence: 0, 1, 2, ... within a session, for packets of both formats. A
+//     packet that the sender's kernel refused has used no number. Bytes 0 to 7
+//     read as one number grow, too, from packet to packet of one format.
+//   - time: Unix nanoseconds (int64) at which the packet was sent.
+//   - session: a random number, one for each socket the sender dials.
+//   - flags: 0x02 goodbye, the session's last packet, sent three times under
+//     one sequence number. 0x10, 0x20, 0x40 and 0x80 are critical: a decoder
+//     rejects a packet that sets one it does not know. It ignores the others.
+//   - key: 0. Other values are reserved for encryption and rejected.
+//   - pts: points in this packet (uint16). 0 in a report.
+//   - before: points the session sent before this packet, modulo 2^32.
+//   - CRC32C: Castagnoli, of all bytes before it.
+//
+// The highest sequence number seen, plus one, minus the number of different
+// packets seen, is how many packets are missing; the largest before + pts,
+// minus the points seen, is how many points are. Reordering and duplicates
+// disturb neither.
+//
+// # Numbers and strings
+//
+// uvarint is LEB128: seven bits a byte, the lowest first, the high bit set on
+// all but the last byte, at most ten bytes and 64 bits. svarint is a uvarint
+// of the zigzag form (n << 1) ^ (n >> 63). Both may take more bytes than they
+// need. Sums and differences wrap in 64 bits. text is a uvarint length and that
+// many bytes; it is UTF-8 by convention, but any bytes pass.
+//
+// A num is written in one of five encodings; which one stands elsewhere. A
+// metric is of integers or of doubles (IEEE 754), see flags below, and so are
+// its values, sums, minima, maxima and the values of its exemplars.
+//
+//	0  nothing               the integer 0, the double +0
+//	1  svarint               the integer, or this integer as a double
+//	2  8 bytes               two's complement, or IEEE 754 double
+//	3  4 bytes               an IEEE 754 single as a double; no integer
+//	4  1 byte e, svarint m   m as a double, divided by 10^e, e from 1 to 9; no integer
+//
+// Conversions and the division round to the nearest double, ties to even. An
+// encoder uses 1, 3 and 4 only where they give all bits of its number back, and
+// 2 for NaN. Encodings above 4 are rejected. tnum is one byte, the encoding, and
+// the num.
+//
+// # Dictionaries
+//
+// A packet decodes alone. What repeats inside it is written once, where it
+// is first used, and then referred to: a reference is a uvarint, n for the
+// n-th entry of its dictionary, 0 when the definition follows, which becomes
+// the next entry. There are six dictionaries. Those of strings, attribute
+// sets and bounds begin with one entry: the empty string, set and list, so
+// that reference 1 means "none". Each dictionary counts for itself.
+//
+//	string    = ref | 0 text
+//	set       = ref | 0 uvarint(count) count * (key:string value)
+//	resource  = ref | 0 schemaURL:string set
+//	scope     = ref | 0 resource name:string version:string schemaURL:string set
+//	metric    = ref | 0 scope flags:byte name:string unit:string description:string
+//	bounds    = ref | 0 uvarint(count) form:byte count * bound
+//
+// The flags of a metric: bits 0 to 2 are its kind (1 gauge, 2 sum, 3
+// histogram, 4 exponential histogram, 5 summary), 0x08 integers, 0x10
+// monotonic (sum only), 0x20 delta temporality, else cumulative (not for
+// gauge and summary). A summary is of doubles. Anything else is rejected.
+//
+// Bounds are doubles. Form 255: 8 bytes each. Form e from 0 to 9: svarints,
+// each the difference to the one before (the first to 0) of numbers m; the
+// bound is m as a double, divided by 10^e. Other forms are rejected.
+//
+// # Attribute values
+//
+// A value in a set begins with a uvarint v. If v is odd, the value is a
+// string, and v >> 1 is its reference, 0 as ever for a text that follows and
+// becomes the next entry. If v is even, v >> 1 is the type and its payload
+// follows. Inside slices, maps and exemplars nothing refers to a dictionary:
+// a value there is its type, one byte, and its payload.
+//
+//	type              payload
+//	 0 empty          nothing
+//	 1 bool           1 byte, 0 or 1
+//	 2 int64          svarint
+//	 3 float64        8 bytes
+//	 4 string         text (not in a set, where it is the odd form)
+//	 5 bool slice     uvarint(count) count * bool
+//	 6 int64 slice    uvarint(count) count * int64
+//	 7 float64 slice  uvarint(count) count * float64
+//	 8 string slice   uvarint(count) count * text
+//	 9 bytes          text
+//	10 slice          uvarint(count) count * (type:byte payload)
+//	11 map            uvarint(count) count * (key:text type:byte payload)
+//
+// Slices and maps nest to a depth of 16, where a slice of plain values has
+// depth 1. Keys may repeat in a map. In a set an encoder repeats none, which a
+// decoder need not check.
+//
+// # Compact bodies
+//
+// The body is a sequence of records up to the checksum. A record is a point
+// or an extension:
+//
+//	point     = tag:byte metric set [time] [start] num [distribution] [extras]
+//	extension = 0x80 uvarint(kind) text
+//
+// Extensions are for later versions; a decoder skips them. Other tags with
+// bit 7 set are rejected. The tag of a point:
+//
+//	bits 0-2   the encoding of num
+//	bit  3     time follows: svarint, the difference to the point before (first: to 0);
+//	           if not set, the time is that of the point before
+//	bits 4-5   0 start time as last given (none given: 0); 1 start follows: svarint,
+//	           the difference to the start time last given (first: to 0);
+//	           2 no start time, which gives none; 3 rejected
+//	bit  6     extras follow
+//
+// Times are Unix nanoseconds; -2^63 means not set. num is the value of a
+// gauge or sum, the sum of the other kinds. The distribution depends on the
+// kind of the metric; gauge and sum have none:
+//
+//	histogram    = uvarint(count) extrema bounds counts
+//	exponential  = uvarint(count) extrema svarint(scale) uvarint(zero count)
+//	               zero threshold:tnum side side         positive, then negative
+//	side         = svarint(offset) counts                scale and offset fit 32 bits
+//	summary      = uvarint(count) uvarint(n) n * (quantile:tnum value:tnum)
+//	extrema      = byte [min:tnum] [max:tnum]            bit 0: min, bit 1: max follows
+//	counts       = uvarint(n) n * uvarint
+//	extras       = (uvarint(id) text)* 0                 ids from 1
+//
+// Quantiles, their values and zero thresholds are doubles whatever the metric
+// is. Extra 1 holds exemplars, to the end of its text, and comes at most once;
+// a decoder skips extras with other ids.
+//
+//	exemplar     = svarint(time - time of the point) value:tnum trace:text span:text
+//	               uvarint(count) count * (key:text type:byte payload)
+//
+// trace and span are 16 and 8 bytes, or empty, by convention: a decoder passes
+// other lengths on.
+//
+// # Sender reports
+//
+// The body of a report is a sequence of pairs uvarint(field) uvarint(value) up
+// to the checksum, in any order. Missing fields are 0, unknown ones ignored; if
+// one comes twice, the last counts.
+//
+//	1  start of the session, Unix nanoseconds
+//	2  packets sent in the session before this one, reports included
+//	3  points sent in the session
+//	4  largest packet the sender makes, in bytes
+//	16 + r  points dropped for reason r since the sender started
+//
+// The reasons: 0 ring_full, 1 evicted, 2 priority, 3 sampled, 4 invalid, 5
+// deadline, 6 oversize, 7 encode, 8 unresolved, 9 breaker_open, 10
+// would_block, 11 send_error, 12 memory, 13 shutdown.
+//
+// A report comes once a second while points are sent, each ten seconds when
+// idle, and as the goodbye. It takes a sequence number like any packet.
+//
+// # What a decoder must reject
+//
+// A packet is accepted whole or not at all. Rejected are: fewer than 36 bytes;
+// another version or format; an unknown critical flag or key; a wrong
+// checksum; a length, count or reference that points outside the packet or
+// the dictionary; deeper nesting; a type, kind, flag, form, encoding or other
+// value that is not defined here; a number of points other than pts, or any in a report; and a
+// packet that unfolds to more than 512 times its length, from header to
+// checksum, counted thus:
+//
+//	point                       64 + its set + 8 * its number of bounds
+//	exemplars of a point        64 * their number + 8 * the length of extra 1's text
+//	metric, scope, resource     64 + the lengths of its strings, once, where it is defined;
+//	                            scope and resource add their set
+//	set                         the sum of its attributes
+//	attribute of a string       32 + the length of the key + the length of the string
+//	attribute of another type   32 + the length of the key + 8 * the length of the payload
+//
+// (References make small packets unfold to large data; without that bound one
+// datagram could fill a receiver's memory.) Encoders close a packet before it
+// exceeds the bound.
+//
+// # Points larger than a packet
+//
+// An encoder leaves out, in this order and until the point fits: its
+// exemplars, the metric's description, half the resolution of an exponential
+// histogram (merge buckets 2i and 2i+1, scale - 1). It never cuts a name, a key,
+// a value or an attribute, because that forges another series.
+//
+// # Compatibility
+//
+// Within version 1 only these may be added: extensions, extras, fields of
+// reports, flags that are not critical, causes and reasons. Everything else is
+// another version. The bytes under testdata/golden pin the format.
+package wire

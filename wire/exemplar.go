@@ -1,0 +1,104 @@
+package wire
+
+// Exemplar is a measurement that a point keeps as an example.
+type Exemplar struct {
+	Time int64  // Unix nanoseconds, or NoTime
+	Bits uint64 // the value, as [Point.Bits]
+	// TraceID and SpanID are empty where the measurement had none.
+	TraceID, SpanID []byte
+	// Attributes are the filtered attributes in wire form: for each a key
+	// (AppendText), a type (AppendType) and a payload.
+	Attributes []byte
+	// AttributeCount is how many there are.
+	AttributeCount int
+}
+
+// exemplars writes the extra that carries pt's exemplars. Extras never touch
+// the dictionaries, so that a decoder which does not know one can skip it.
+func (p *Packer) exemplars(b []byte, pt *Point) []byte {
+	s := p.scratch[:0]
+	for i := range pt.Exemplars {
+		e := &pt.Exemplars[i]
+		if len(s)+len(e.TraceID)+len(e.SpanID)+len(e.Attributes) > p.limit-len(b) {
+			p.overflow = true
+			break
+		}
+		s = appendSvarint(s, e.Time-pt.Time)
+		s = appendTagged(s, e.Bits, pt.Metric.Integer)
+		s = appendText(s, e.TraceID)
+		s = appendText(s, e.SpanID)
+		s = append(appendUvarint(s, uint64(e.AttributeCount)), e.Attributes...)
+	}
+	p.scratch = s
+	if p.overflow || len(s) > p.limit-len(b) {
+		p.overflow = true
+		return b
+	}
+	p.expanded += pointWeight*len(pt.Exemplars) + valueFactor*len(s)
+	b = appendText(append(b, extraExemplars), s)
+	return append(b, 0)
+}
+
+// ExemplarView is an exemplar inside a packet: a view like [PointView].
+type ExemplarView struct {
+	Time            int64
+	Bits            uint64
+	TraceID, SpanID []byte
+	attributes      []byte
+}
+
+// Attributes returns the filtered attributes; Elements yields their keys and
+// values.
+func (v *ExemplarView) Attributes() Elements {
+	return Value{Type: MapValue, data: v.attributes}.Elements()
+}
+
+// Exemplars iterates over the exemplars of a point:
+//
+//	for e := point.Exemplars(); e.Next(); {
+//		use(&e.Exemplar)
+//	}
+type Exemplars struct {
+	// Exemplar is the current one.
+	Exemplar ExemplarView
+
+	integer   bool
+	pointTime int64
+	r         reader
+}
+
+func exemplarsOf(extra []byte, pointTime int64, integer bool) Exemplars {
+	e := Exemplars{integer: integer, pointTime: pointTime}
+	e.r.reset(extra, 0)
+	return e
+}
+
+// Next moves to the next exemplar and reports whether there is one.
+func (e *Exemplars) Next() bool {
+	if e.r.left() == 0 {
+		return false
+	}
+	v := &e.Exemplar
+	v.Time = e.pointTime + e.r.svarint("exemplar time")
+	v.Bits = e.r.tagged("exemplar value", e.integer)
+	v.TraceID = e.r.text("trace id")
+	v.SpanID = e.r.text("span id")
+	start := e.r.off
+	for n := e.r.count("exemplar attributes", 2); n > 0 && !e.r.failed(); n-- {
+		e.r.element(MapValue, MaxDepth)
+	}
+	v.attributes = e.r.b[start:e.r.off]
+	return !e.r.failed()
+}
+
+// checkExemplars verifies the exemplars of a point, length bytes of them, and
+// accounts for what they unfold to.
+func (d *Decoder) checkExemplars(e Exemplars, length int) {
+	for e.Next() {
+		d.expanded += pointWeight
+	}
+	if e.r.failed() {
+		d.r.fail(e.r.err.Field)
+	}
+	d.expanded += valueFactor * length
+}

@@ -1,0 +1,230 @@
+package wire
+
+// Kind is the aggregation a metric's points carry.
+type Kind uint8
+
+// The kinds of metrics. They are part of the wire format.
+const (
+	Gauge Kind = 1 + iota
+	Sum
+	Histogram
+	ExponentialHistogram
+	Summary
+)
+
+// The flags byte of a metric's definition.
+const (
+	flagKind      = 0x07
+	flagInteger   = 0x08
+	flagMonotonic = 0x10
+	flagDelta     = 0x20
+)
+
+// Resource is an interned resource. It belongs to one Packer.
+type Resource struct {
+	SchemaURL  *Symbol
+	Attributes *AttributeSet
+	place      place
+}
+
+// EncodedLen returns how many bytes of a packet the resource takes, with each
+// string once. It is not for hot paths.
+func (r *Resource) EncodedLen() int {
+	known := map[string]bool{"": true}
+	return 1 + symbolBytes(r.SchemaURL, known) + r.Attributes.encodedLen(known)
+}
+
+// Scope is an interned instrumentation scope. It belongs to one Packer.
+type Scope struct {
+	Resource                 *Resource
+	Name, Version, SchemaURL *Symbol
+	Attributes               *AttributeSet
+	place                    place
+}
+
+// Metric is an interned metric identity. It belongs to one Packer.
+type Metric struct {
+	Scope                   *Scope
+	Name, Unit, Description *Symbol
+	Kind                    Kind
+	Integer                 bool // values are int64, else float64; a Summary's are float64
+	Monotonic               bool // of a Sum
+	Delta                   bool // temporality of a Sum, Histogram or ExponentialHistogram; else cumulative
+	place                   place
+
+	// bounds is the last list of bucket bounds, in the expectation that the
+	// points of one metric share it.
+	bounds      []float64
+	boundsPlace place
+}
+
+func (m *Metric) flags() byte {
+	f := byte(m.Kind)
+	if m.Integer {
+		f |= flagInteger
+	}
+	if m.Monotonic {
+		f |= flagMonotonic
+	}
+	if m.Delta {
+		f |= flagDelta
+	}
+	return f
+}
+
+// metric writes a reference to m, and its definition where the packet does not
+// have it yet.
+func (p *Packer) metric(b []byte, m *Metric) []byte {
+	if at, ok := p.known(m.place); ok {
+		return appendUvarint(b, at)
+	}
+	m.place = p.define(&p.metrics)
+	b = p.scope(append(b, 0), m.Scope)
+	b = append(b, m.flags())
+	b = p.symbol(b, m.Name)
+	b = p.symbol(b, m.Unit)
+	p.expanded += definitionWeight + symbolLen(m.Name) + symbolLen(m.Unit)
+	if p.withoutDescription {
+		return append(b, 1)
+	}
+	p.expanded += symbolLen(m.Description)
+	return p.symbol(b, m.Description)
+}
+
+func (p *Packer) scope(b []byte, s *Scope) []byte {
+	if at, ok := p.known(s.place); ok {
+		return appendUvarint(b, at)
+	}
+	s.place = p.define(&p.scopes)
+	b = p.resource(append(b, 0), s.Resource)
+	b = p.symbol(b, s.Name)
+	b = p.symbol(b, s.Version)
+	b = p.symbol(b, s.SchemaURL)
+	p.expanded += definitionWeight + symbolLen(s.Name) + symbolLen(s.Version) + symbolLen(s.SchemaURL) + setWeight(s.Attributes)
+	return p.attributes(b, s.Attributes)
+}
+
+func (p *Packer) resource(b []byte, r *Resource) []byte {
+	if at, ok := p.known(r.place); ok {
+		return appendUvarint(b, at)
+	}
+	r.place = p.define(&p.resources)
+	b = p.symbol(append(b, 0), r.SchemaURL)
+	p.expanded += definitionWeight + symbolLen(r.SchemaURL) + setWeight(r.Attributes)
+	return p.attributes(b, r.Attributes)
+}
+
+// ResourceView is a resource inside a packet, valid until the Decoder's next
+// Reset, as are ScopeView and MetricView.
+type ResourceView struct {
+	Index      int // numbers the resources of one packet from 0
+	SchemaURL  []byte
+	Attributes *AttributesView
+}
+
+// ScopeView is an instrumentation scope inside a packet.
+type ScopeView struct {
+	Index                    int // numbers the scopes of one packet from 0
+	Resource                 *ResourceView
+	Name, Version, SchemaURL []byte
+	Attributes               *AttributesView
+}
+
+// MetricView is a metric identity inside a packet.
+type MetricView struct {
+	Index                   int // numbers the metrics of one packet from 0
+	Points                  int // points of this metric in this packet
+	Scope                   *ScopeView
+	Name, Unit, Description []byte
+	Kind                    Kind
+	Integer                 bool
+	Monotonic               bool
+	Delta                   bool
+}
+
+// metric reads what Packer.metric wrote.
+func (d *Decoder) metric() *MetricView {
+	n, ok := d.r.short()
+	if !ok {
+		n = d.r.longUvarint("metric")
+	}
+	if n == 0 {
+		return d.nextMetricView()
+	}
+	if n > uint64(len(d.metrics)) {
+		d.r.fail("metric reference")
+		return &d.none
+	}
+	return &d.metrics[n-1]
+}
+
+func (d *Decoder) nextMetricView() *MetricView {
+	m := MetricView{Index: len(d.metrics), Scope: d.scope()}
+	flags := d.r.byte("metric flags")
+	m.Kind = Kind(flags & flagKind)
+	m.Integer = flags&flagInteger != 0
+	m.Monotonic = flags&flagMonotonic != 0
+	m.Delta = flags&flagDelta != 0
+	if !validFlags(flags) {
+		d.r.fail("metric flags")
+	}
+	m.Name = d.symbol("metric name")
+	m.Unit = d.symbol("metric unit")
+	m.Description = d.symbol("metric description")
+	d.expanded += definitionWeight + len(m.Name) + len(m.Unit) + len(m.Description)
+	d.metrics = append(d.metrics, m)
+	return &d.metrics[len(d.metrics)-1]
+}
+
+// validFlags reports whether flags name a kind and nothing that the kind does
+// not have.
+func validFlags(flags byte) bool {
+	allowed := byte(flagKind)
+	switch Kind(flags & flagKind) {
+	case Gauge:
+		allowed |= flagInteger
+	case Sum:
+		allowed |= flagInteger | flagMonotonic | flagDelta
+	case Histogram, ExponentialHistogram:
+		allowed |= flagInteger | flagDelta
+	case Summary:
+	default:
+		return false
+	}
+	return flags&^allowed == 0
+}
+
+func (d *Decoder) scope() *ScopeView {
+	n := d.r.uvarint("scope")
+	if n > uint64(len(d.scopes)) {
+		d.r.fail("scope reference")
+		return nil
+	}
+	if n > 0 {
+		return &d.scopes[n-1]
+	}
+	s := ScopeView{Index: len(d.scopes), Resource: d.resource()}
+	s.Name = d.symbol("scope name")
+	s.Version = d.symbol("scope version")
+	s.SchemaURL = d.symbol("scope schema URL")
+	s.Attributes = d.attributes()
+	d.expanded += definitionWeight + len(s.Name) + len(s.Version) + len(s.SchemaURL) + s.Attributes.weight
+	d.scopes = append(d.scopes, s)
+	return &d.scopes[len(d.scopes)-1]
+}
+
+func (d *Decoder) resource() *ResourceView {
+	n := d.r.uvarint("resource")
+	if n > uint64(len(d.resources)) {
+		d.r.fail("resource reference")
+		return nil
+	}
+	if n > 0 {
+		return &d.resources[n-1]
+	}
+	r := ResourceView{Index: len(d.resources), SchemaURL: d.symbol("resource schema URL")}
+	r.Attributes = d.attributes()
+	d.expanded += definitionWeight + len(r.SchemaURL) + r.Attributes.weight
+	d.resources = append(d.resources, r)
+	return &d.resources[len(d.resources)-1]
+}

@@ -1,0 +1,164 @@
+package wire
+
+import (
+	"fmt"
+	"math/bits"
+)
+
+// place is where an interned object stands in the dictionary of the open
+// packet: the packet's epoch in the upper 48 bits, the entry's number from 1
+// in the lower 16. A place of another epoch means: not in this packet. So a
+// new packet forgets all places at once, without touching any object.
+type place uint64
+
+const placeBits = 16
+
+// slack is the room a packet buffer needs beyond the limit: what the encoder
+// writes between two looks at the length.
+const slack = 256
+
+// Packer packs points into packets of at most a given size. A packet decodes
+// alone: it carries each string, attribute set and identity it uses, once. It
+// is not safe for concurrent use.
+type Packer struct {
+	limit int // bytes of header and body; the trailer comes on top
+	buf   []byte
+	epoch place
+	full  bool // a point did not fit: Finish comes next
+
+	points    int
+	expanded  int
+	prevTime  int64
+	prevStart int64
+
+	// how many entries each dictionary of the open packet has
+	strings, sets, resources, scopes, metrics, bounds uint16
+
+	overflow           bool // the point being written does not fit
+	withoutDescription bool // see oversize.go
+	scratch            []byte
+}
+
+// NewPacker returns a Packer for packets of at most limit bytes, which must be
+// between MinPacketSize and MaxPacketSize.
+func NewPacker(limit int) (*Packer, error) {
+	if limit < MinPacketSize || limit > MaxPacketSize {
+		return nil, fmt.Errorf("wire: packet size %d: must be between %d and %d", limit, MinPacketSize, MaxPacketSize)
+	}
+	return &Packer{limit: limit - TrailerSize}, nil
+}
+
+// BufferSize returns the capacity of the buffers to give to Start, in bytes.
+func (p *Packer) BufferSize() int { return p.limit + TrailerSize + slack }
+
+// Start begins a packet in buf, which belongs to the Packer until Finish or
+// the next Start. A buffer with less capacity than BufferSize is replaced.
+func (p *Packer) Start(buf []byte) {
+	if cap(buf) < p.BufferSize() {
+		buf = make([]byte, 0, p.BufferSize())
+	}
+	p.buf = buf[:HeaderSize]
+	p.restart()
+}
+
+// restart makes the open packet an empty one.
+func (p *Packer) restart() {
+	p.epoch++
+	p.full = false
+	p.points, p.expanded = 0, 0
+	p.prevTime, p.prevStart = 0, 0
+	// Entry 1 of these three is predefined: the empty string, set and list.
+	p.strings, p.sets, p.bounds = 1, 1, 1
+	p.resources, p.scopes, p.metrics = 0, 0, 0
+	p.buf = p.buf[:HeaderSize]
+}
+
+// Points returns the number of points in the open packet.
+func (p *Packer) Points() int { return p.points }
+
+// Finish ends the packet and returns it. Header.Points and everything else in
+// the header is written by [Stamp]. The packet is the buffer given to Start
+// and no longer belongs to the Packer; Start comes next.
+func (p *Packer) Finish() []byte {
+	packet := append(p.buf, 0, 0, 0, 0)
+	p.buf = nil
+	packet[0] = version<<4 | byte(Compact)
+	return packet
+}
+
+// Result says what became of a point given to Append.
+type Result uint8
+
+const (
+	// Added points are in the packet.
+	Added Result = iota
+	// Full packets have no room for the point: Finish, Start, and append it again.
+	Full
+	// TooLarge points do not fit an empty packet; see [Packer.AppendReduced].
+	TooLarge
+)
+
+// Append adds pt to the open packet. It retains nothing of pt but marks in its
+// interned objects. After Full, every Append is Full until the next Start.
+func (p *Packer) Append(pt *Point) Result {
+	if p.full || p.points == MaxPoints {
+		p.full = true
+		return Full
+	}
+	prevTime, prevStart := p.prevTime, p.prevStart
+	mark, expanded := len(p.buf), p.expanded
+	p.overflow = false
+	b := p.point(p.buf, pt)
+	if !p.overflow && len(b) <= p.limit && p.expanded <= MaxExpansion*(len(b)+TrailerSize) {
+		p.buf = b
+		p.points++
+		return Added
+	}
+	// The marks in pt's objects point into what is rolled back. No point is
+	// added before the next epoch, so nobody will follow them.
+	if p.points == 0 {
+		p.restart()
+		return TooLarge
+	}
+	p.buf = p.buf[:mark]
+	p.expanded, p.prevTime, p.prevStart = expanded, prevTime, prevStart
+	p.full = true
+	return Full
+}
+
+// known returns the number of the entry at which the open packet defines an
+// object, if it does.
+func (p *Packer) known(at place) (uint64, bool) {
+	return uint64(at & (1<<placeBits - 1)), at>>placeBits == p.epoch
+}
+
+// define gives the next entry of a dictionary.
+func (p *Packer) define(entries *uint16) place {
+	*entries++
+	return p.epoch<<placeBits | place(*entries)
+}
+
+func uvarintLen(n int) int { return (bits.Len64(uint64(n)|1) + 6) / 7 }
+
+// textLen is what a string takes beyond its reference: nothing if it is empty,
+// since that entry is predefined.
+func textLen(s string) int {
+	if s == "" {
+		return 0
+	}
+	return uvarintLen(len(s)) + len(s)
+}
+
+func symbolLen(s *Symbol) int {
+	if s == nil {
+		return 0
+	}
+	return len(s.text)
+}
+
+func setWeight(s *AttributeSet) int {
+	if s == nil {
+		return 0
+	}
+	return s.weight
+}

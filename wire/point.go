@@ -1,0 +1,178 @@
+package wire
+
+// Point is one data point to be written.
+type Point struct {
+	Metric     *Metric
+	Attributes *AttributeSet // nil: none
+	// StartTime and Time are Unix nanoseconds, or NoTime.
+	StartTime, Time int64
+	// Bits is the value of a gauge or sum, the sum of the other kinds: an
+	// int64 where the metric is Integer, else the bits of a float64.
+	Bits uint64
+	// Distribution holds what the kinds other than Gauge and Sum add: nil is a
+	// zero Distribution. Those two ignore it.
+	Distribution *Distribution
+	Exemplars    []Exemplar
+}
+
+var noDistribution Distribution
+
+func (pt *Point) distribution() *Distribution {
+	if pt.Distribution == nil {
+		return &noDistribution
+	}
+	return pt.Distribution
+}
+
+// The tag that begins a record: the number's encoding, and what follows.
+const (
+	tagEncoding  = 0x07
+	tagTime      = 0x08
+	tagStart     = 0x30
+	tagExtras    = 0x40
+	tagExtension = 0x80
+
+	startSame  = 0x00
+	startDelta = 0x10
+	startNone  = 0x20
+)
+
+const extraExemplars = 1
+
+// point writes pt to the end of b.
+func (p *Packer) point(b []byte, pt *Point) []byte {
+	at := len(b)
+	tag := byte(0)
+	b = p.metric(append(b, 0), pt.Metric)
+	b = p.attributes(b, pt.Attributes)
+	p.expanded += pointWeight + setWeight(pt.Attributes)
+	if pt.Time != p.prevTime {
+		tag |= tagTime
+		b = appendSvarint(b, pt.Time-p.prevTime)
+		p.prevTime = pt.Time
+	}
+	switch pt.StartTime {
+	case p.prevStart:
+	case NoTime:
+		tag |= startNone
+	default:
+		tag |= startDelta
+		b = appendSvarint(b, pt.StartTime-p.prevStart)
+		p.prevStart = pt.StartTime
+	}
+	b, enc := appendNumber(b, pt.Bits, pt.Metric.Integer)
+	if pt.Metric.Kind > Sum {
+		b = p.distribution(b, pt.Metric, pt.distribution())
+	}
+	if len(pt.Exemplars) > 0 {
+		tag |= tagExtras
+		b = p.exemplars(b, pt)
+	}
+	b[at] = tag | byte(enc)
+	return b
+}
+
+// PointView is a data point inside a packet: a view that is valid until the
+// Decoder moves on. Its slices must not be modified or kept.
+type PointView struct {
+	Metric     *MetricView
+	Attributes *AttributesView
+	// StartTime and Time are Unix nanoseconds, or NoTime.
+	StartTime, Time int64
+	// Bits is the value or sum as in [Point].
+	Bits uint64
+	// Distribution is zero for gauges and sums.
+	Distribution Distribution
+
+	exemplars   []byte
+	distributed bool // Distribution is not zero
+}
+
+// Exemplars returns an iterator over the point's exemplars.
+func (v *PointView) Exemplars() Exemplars {
+	return exemplarsOf(v.exemplars, v.Time, v.Metric.Integer)
+}
+
+// pointEntry is a point as a Decoder keeps it: the rest of it stands in the
+// Decoder's tables.
+type pointEntry struct {
+	start, time             int64
+	bits                    uint64
+	metric, set             int32
+	distribution            int32 // number from 1; 0: none
+	exemplars, exemplarsEnd int32 // where they stand in the packet
+}
+
+// record reads a point, or skips an extension.
+func (d *Decoder) record() {
+	tag := d.r.byte("tag")
+	if tag&tagExtension != 0 {
+		d.extension(tag)
+		return
+	}
+	m := d.metric()
+	set := d.attributes()
+	if tag&tagTime != 0 {
+		d.prevTime += d.r.svarint("time")
+	}
+	start := d.prevStart
+	switch tag & tagStart {
+	case startSame:
+	case startDelta:
+		d.prevStart += d.r.svarint("start time")
+		start = d.prevStart
+	case startNone:
+		start = NoTime
+	default:
+		d.r.fail("start time")
+	}
+	value := d.r.number("value", encoding(tag&tagEncoding), m.Integer)
+	distribution, exemplars, exemplarsEnd := 0, 0, 0
+	d.expanded += pointWeight + set.weight
+	if m.Kind > Sum {
+		d.distribution(m)
+		distribution = len(d.distributions)
+	}
+	if tag&tagExtras != 0 {
+		exemplars, exemplarsEnd = d.extras(m)
+	}
+	m.Points++
+	d.points = append(d.points, pointEntry{
+		start: start, time: d.prevTime, bits: value, metric: int32(m.Index), set: int32(set.Index),
+		distribution: int32(distribution), exemplars: int32(exemplars), exemplarsEnd: int32(exemplarsEnd),
+	})
+	if d.expanded > d.budget {
+		d.r.failAs(OverBudget, "expansion")
+	}
+}
+
+// extension skips a record of a kind that later versions may add.
+func (d *Decoder) extension(tag byte) {
+	if tag != tagExtension {
+		d.r.fail("tag")
+		return
+	}
+	d.r.uvarint("extension kind")
+	d.r.text("extension")
+}
+
+// extras reads the fields behind a point and returns where its exemplars
+// stand. Fields of a later version are skipped.
+func (d *Decoder) extras(m *MetricView) (exemplars, end int) {
+	for {
+		id := d.r.uvarint("extra")
+		if id == 0 {
+			return exemplars, end
+		}
+		body := d.r.text("extra")
+		if id != extraExemplars || d.r.failed() {
+			continue
+		}
+		if end > 0 {
+			d.r.fail("second exemplars")
+			continue
+		}
+		exemplars, end = d.r.off-len(body), d.r.off
+		d.checkExemplars(exemplarsOf(body, d.prevTime, m.Integer), len(body))
+	}
+}

@@ -1,0 +1,139 @@
+package wire
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// reader walks over hostile bytes. The first failure sticks: it moves the
+// reader to the end, so that every loop over "bytes left" ends, and later
+// reads return zero.
+type reader struct {
+	b   []byte
+	off int
+	err Error // Cause is Accepted while nothing failed
+}
+
+func (r *reader) reset(b []byte, off int) {
+	r.b, r.off, r.err = b, off, Error{}
+}
+
+func (r *reader) fail(field string) { r.failAs(Malformed, field) }
+
+func (r *reader) failAs(cause Cause, field string) {
+	if r.err.Cause == Accepted {
+		r.err = Error{Cause: cause, Field: field, Offset: r.off}
+	}
+	r.off = len(r.b)
+}
+
+func (r *reader) failed() bool { return r.err.Cause != Accepted }
+
+func (r *reader) left() int { return len(r.b) - r.off }
+
+func (r *reader) byte(field string) byte {
+	if r.off >= len(r.b) {
+		r.fail(field)
+		return 0
+	}
+	c := r.b[r.off]
+	r.off++
+	return c
+}
+
+func (r *reader) uvarint(field string) uint64 {
+	if r.off < len(r.b) {
+		if c := r.b[r.off]; c < 0x80 {
+			r.off++
+			return uint64(c)
+		}
+	}
+	return r.longUvarint(field)
+}
+
+// short reads a uvarint of one byte, if one follows: most are. Unlike uvarint
+// it is small enough to be inlined.
+func (r *reader) short() (uint64, bool) {
+	if at := uint(r.off); at < uint(len(r.b)) {
+		if c := r.b[at]; c < 0x80 {
+			r.off++
+			return uint64(c), true
+		}
+	}
+	return 0, false
+}
+
+func (r *reader) longUvarint(field string) uint64 {
+	b := r.b[r.off:]
+	if len(b) > 2 && b[1] < 0x80 {
+		r.off += 2
+		return uint64(b[0]&0x7F) | uint64(b[1])<<7
+	}
+	if len(b) > 2 && b[2] < 0x80 {
+		r.off += 3
+		return uint64(b[0]&0x7F) | uint64(b[1]&0x7F)<<7 | uint64(b[2])<<14
+	}
+	v, n := binary.Uvarint(b)
+	if n <= 0 {
+		r.fail(field)
+		return 0
+	}
+	r.off += n
+	return v
+}
+
+func (r *reader) svarint(field string) int64 {
+	u := r.uvarint(field)
+	return int64(u>>1) ^ -int64(u&1)
+}
+
+// count reads the number of items that follow, each at least size bytes long.
+func (r *reader) count(field string, size int) int {
+	n := r.uvarint(field)
+	if left := uint64(r.left()); n > left || n*uint64(size) > left {
+		r.fail(field)
+		return 0
+	}
+	return int(n)
+}
+
+// bytes returns the next n bytes, a view on the packet.
+func (r *reader) bytes(field string, n int) []byte {
+	if n < 0 || n > r.left() {
+		r.fail(field)
+		return nil
+	}
+	v := r.b[r.off : r.off+n : r.off+n]
+	r.off += n
+	return v
+}
+
+// text reads a length and that many bytes.
+func (r *reader) text(field string) []byte {
+	return r.bytes(field, r.count(field, 1))
+}
+
+func (r *reader) uint64(field string) uint64 {
+	v := r.bytes(field, 8)
+	if v == nil {
+		return 0
+	}
+	return binary.BigEndian.Uint64(v)
+}
+
+func (r *reader) float64(field string) float64 { return math.Float64frombits(r.uint64(field)) }
+
+func appendUvarint(b []byte, v uint64) []byte {
+	if v < 0x80 {
+		return append(b, byte(v))
+	}
+	return binary.AppendUvarint(b, v)
+}
+
+func appendSvarint(b []byte, v int64) []byte {
+	return appendUvarint(b, uint64(v<<1)^uint64(v>>63))
+}
+
+func appendText[T string | []byte](b []byte, s T) []byte {
+	return append(appendUvarint(b, uint64(len(s))), s...)
+}

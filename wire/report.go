@@ -1,0 +1,84 @@
+package wire
+
+// Report is what a sender tells about itself: once a second while it is
+// active, and as its goodbye. It closes the books: a receiver that has it
+// knows what was sent, also where the last packets were lost, and what never
+// left.
+type Report struct {
+	SessionStart int64  // Unix nanoseconds
+	PacketsSent  uint64 // packets of this session before this one, reports included
+	PointsSent   uint64 // points of this session
+	PacketLimit  uint64 // the largest packet the sender makes, in bytes
+	// Dropped counts the points dropped since the sender was created, over all
+	// its sessions.
+	Dropped [DropReasons]uint64
+}
+
+// The numbers of a report's fields. They are part of the wire format.
+const (
+	fieldSessionStart = 1
+	fieldPacketsSent  = 2
+	fieldPointsSent   = 3
+	fieldPacketLimit  = 4
+	fieldDropped      = 16 // plus the DropReason
+)
+
+// AppendReport appends a whole packet with r to b, to be completed by [Stamp].
+func AppendReport(b []byte, r *Report) []byte {
+	var header [HeaderSize]byte
+	b = append(b, header[:]...)
+	b = appendField(b, fieldSessionStart, uint64(r.SessionStart))
+	b = appendField(b, fieldPacketsSent, r.PacketsSent)
+	b = appendField(b, fieldPointsSent, r.PointsSent)
+	b = appendField(b, fieldPacketLimit, r.PacketLimit)
+	for i, n := range r.Dropped {
+		b = appendField(b, fieldDropped+uint64(i), n)
+	}
+	return append(b, 0, 0, 0, 0)
+}
+
+func appendField(b []byte, field, v uint64) []byte {
+	if v == 0 {
+		return b
+	}
+	return appendUvarint(appendUvarint(b, field), v)
+}
+
+// ParseReport reads a SenderReport packet. Fields it does not know are
+// skipped, fields that are missing are zero. It retains nothing of packet.
+func ParseReport(packet []byte) (Report, error) {
+	var r Report
+	h, cause, offset := parseHeader(packet)
+	if cause == Accepted && h.Format != SenderReport {
+		cause, offset = UnknownVersion, 0
+	}
+	if cause != Accepted {
+		return r, &Error{Cause: cause, Field: "header", Offset: offset}
+	}
+	var in reader
+	in.reset(packet[:len(packet)-TrailerSize], HeaderSize)
+	for in.left() > 0 {
+		r.set(in.uvarint("report field"), in.uvarint("report value"))
+	}
+	if in.failed() {
+		return Report{}, &in.err
+	}
+	return r, nil
+}
+
+func (r *Report) set(field, v uint64) {
+	switch field {
+	case fieldSessionStart:
+		r.SessionStart = int64(v)
+	case fieldPacketsSent:
+		r.PacketsSent = v
+	case fieldPointsSent:
+		r.PointsSent = v
+	case fieldPacketLimit:
+		r.PacketLimit = v
+	default:
+		if field >= fieldDropped && field < fieldDropped+uint64(DropReasons) {
+			r.Dropped[field-fieldDropped] = v
+		}
+	}
+}

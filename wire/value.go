@@ -1,0 +1,196 @@
+package wire
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// ValueType is the type of an attribute value.
+type ValueType uint8
+
+// The types of attribute values, OpenTelemetry's twelve. They are part of the
+// wire format.
+const (
+	EmptyValue ValueType = iota
+	BoolValue
+	Int64Value
+	Float64Value
+	StringValue
+	BoolSliceValue
+	Int64SliceValue
+	Float64SliceValue
+	StringSliceValue
+	BytesValue
+	SliceValue
+	MapValue
+)
+
+// The Append functions below write the payload of an attribute value, each to
+// the end of b. A nested value is its type (AppendType) and its payload. The
+// package documentation says which payload each type has.
+
+// AppendType appends the type of a nested value.
+func AppendType(b []byte, t ValueType) []byte { return append(b, byte(t)) }
+
+// AppendBool appends a bool.
+func AppendBool(b []byte, v bool) []byte {
+	if v {
+		return append(b, 1)
+	}
+	return append(b, 0)
+}
+
+// AppendInt64 appends an int64.
+func AppendInt64(b []byte, v int64) []byte { return appendSvarint(b, v) }
+
+// AppendFloat64 appends a float64, all its bits.
+func AppendFloat64(b []byte, v float64) []byte {
+	return binary.BigEndian.AppendUint64(b, math.Float64bits(v))
+}
+
+// AppendText appends a string, a byte slice or the key of a map's entry.
+func AppendText[T string | []byte](b []byte, v T) []byte { return appendText(b, v) }
+
+// AppendCount appends how many elements of a slice or map follow.
+func AppendCount(b []byte, n int) []byte { return appendUvarint(b, uint64(n)) }
+
+// Value is an attribute value inside a packet: a view that is valid as long as
+// the packet and the Decoder it came from. A method that does not fit the Type
+// returns a zero.
+type Value struct {
+	Type ValueType
+	// data is the text of a string or bytes value, the payload of any other.
+	data []byte
+}
+
+// Bool returns a bool.
+func (v Value) Bool() bool { return v.Type == BoolValue && len(v.data) == 1 && v.data[0] == 1 }
+
+// Int64 returns an int64.
+func (v Value) Int64() int64 {
+	if v.Type != Int64Value {
+		return 0
+	}
+	i, _ := binary.Varint(v.data)
+	return i
+}
+
+// Float64 returns a float64, bit by bit as it was sent.
+func (v Value) Float64() float64 {
+	if v.Type != Float64Value || len(v.data) != 8 {
+		return 0
+	}
+	return math.Float64frombits(binary.BigEndian.Uint64(v.data))
+}
+
+// Text returns the bytes of a string or bytes value.
+func (v Value) Text() []byte {
+	if v.Type != StringValue && v.Type != BytesValue {
+		return nil
+	}
+	return v.data
+}
+
+// Payload returns the value's bytes in the packet: values of one type are equal
+// if their payloads are.
+func (v Value) Payload() []byte { return v.data }
+
+// Elements returns the elements of a slice or map; of any other value, none.
+func (v Value) Elements() Elements {
+	if elementType(v.Type) == EmptyValue && v.Type != SliceValue && v.Type != MapValue {
+		return Elements{}
+	}
+	e := Elements{of: v.Type}
+	e.r.reset(v.data, 0)
+	e.left = e.r.count("count", 1)
+	return e
+}
+
+// Elements iterates over a slice or map:
+//
+//	for e := v.Elements(); e.Next(); {
+//		use(e.Key, e.Value)
+//	}
+type Elements struct {
+	// Key is the current entry's key: nil in a slice.
+	Key []byte
+	// Value is the current element.
+	Value Value
+
+	of   ValueType
+	left int
+	r    reader
+}
+
+// Len returns how many elements are still to come.
+func (e *Elements) Len() int { return e.left }
+
+// Next moves to the next element and reports whether there is one.
+func (e *Elements) Next() bool {
+	if e.left == 0 {
+		return false
+	}
+	e.left--
+	e.Key, e.Value = e.r.element(e.of, MaxDepth)
+	return !e.r.failed()
+}
+
+// elementType is the type of the elements of a homogeneous slice; EmptyValue
+// for everything else.
+func elementType(t ValueType) ValueType {
+	switch t {
+	case BoolSliceValue:
+		return BoolValue
+	case Int64SliceValue:
+		return Int64Value
+	case Float64SliceValue:
+		return Float64Value
+	case StringSliceValue:
+		return StringValue
+	}
+	return EmptyValue
+}
+
+// element reads one element of a slice or map of type t. depth is how many
+// levels the element may open.
+func (r *reader) element(t ValueType, depth int) (key []byte, v Value) {
+	if inner := elementType(t); inner != EmptyValue {
+		return nil, r.value(inner, depth)
+	}
+	if t == MapValue {
+		key = r.text("map key")
+	}
+	return key, r.value(ValueType(r.byte("value type")), depth)
+}
+
+// value reads the payload of a value of type t and everything inside it.
+func (r *reader) value(t ValueType, depth int) Value {
+	start := r.off
+	switch t {
+	case EmptyValue:
+	case BoolValue:
+		if r.byte("bool") > 1 {
+			r.fail("bool")
+		}
+	case Int64Value:
+		r.svarint("int64")
+	case Float64Value:
+		r.bytes("float64", 8)
+	case StringValue, BytesValue:
+		return Value{Type: t, data: r.text("text")}
+	case BoolSliceValue, Int64SliceValue, Float64SliceValue, StringSliceValue, SliceValue, MapValue:
+		if depth == 0 {
+			r.fail("nesting")
+			break
+		}
+		for n := r.count("elements", 1); n > 0 && !r.failed(); n-- {
+			r.element(t, depth-1)
+		}
+	default:
+		r.fail("value type")
+	}
+	if r.failed() {
+		return Value{}
+	}
+	return Value{Type: t, data: r.b[start:r.off:r.off]}
+}

@@ -1,0 +1,130 @@
+package wire
+
+import "strconv"
+
+// Limits that every encoder obeys and every decoder enforces. They are part
+// of the wire format: lowering one makes packets of older encoders
+// undecodable, raising one makes ours undecodable for older decoders.
+const (
+	// HeaderSize is the length in bytes of the header of every packet.
+	HeaderSize = 32
+	// TrailerSize is the length in bytes of the checksum that ends every packet.
+	TrailerSize = 4
+	// MinPacketSize is the smallest packet limit a Packer accepts, in bytes.
+	// Every IPv4 host takes datagrams of this size in one piece (RFC 791, 3.1).
+	MinPacketSize = 512
+	// MaxPacketSize is the largest UDP payload over IPv4, in bytes.
+	MaxPacketSize = 65507
+	// MaxPoints is the largest number of points in one packet: the width of
+	// the header's count.
+	MaxPoints = 65535
+	// MaxDepth is how deep slices and maps nest in an attribute value. A slice
+	// of plain values has depth 1.
+	MaxDepth = 16
+	// MaxExpansion bounds what a packet unfolds to: the weights of its points
+	// and definitions add up to at most MaxExpansion times its length. The
+	// package documentation defines the weights.
+	MaxExpansion = 512
+)
+
+// NoTime is the Time of a point or exemplar whose time is not set. Every other
+// value is nanoseconds since the Unix epoch.
+const NoTime int64 = -1 << 63
+
+// The weights that MaxExpansion is about, in bytes of the unfolded form.
+const (
+	pointWeight      = 64
+	definitionWeight = 64
+	attributeWeight  = 32
+	valueFactor      = 8 // per byte of an attribute value that is not a string
+	boundWeight      = 8
+)
+
+// Cause says why a packet was rejected.
+type Cause uint8
+
+// The causes of rejection, in the order in which a decoder can meet them.
+const (
+	// Accepted is the zero Cause: nothing is wrong.
+	Accepted Cause = iota
+	// TooShort packets cannot hold a header and a checksum.
+	TooShort
+	// UnknownVersion packets carry another version, or a format this version
+	// does not have.
+	UnknownVersion
+	// UnknownFlag packets set a critical flag that this version does not know.
+	UnknownFlag
+	// BadChecksum packets do not end with the CRC32C of what comes before.
+	BadChecksum
+	// Malformed packets break the grammar, although their checksum is right.
+	Malformed
+	// OverBudget packets unfold to more than MaxExpansion allows.
+	OverBudget
+
+	// Causes is the number of causes, for tables indexed by Cause.
+	Causes = int(OverBudget) + 1
+)
+
+var causeNames = [Causes]string{
+	"accepted", "too_short", "unknown_version", "unknown_flag", "bad_checksum", "malformed", "over_budget",
+}
+
+// String returns the cause in the form used in metrics and logs.
+func (c Cause) String() string {
+	if int(c) < len(causeNames) {
+		return causeNames[c]
+	}
+	return "unknown"
+}
+
+// Error is what a decoder returns for a packet it rejects. It names the field
+// that was being read and the offset in the packet at which reading stopped.
+type Error struct {
+	Cause  Cause
+	Field  string
+	Offset int
+}
+
+// Error describes the rejection.
+func (e *Error) Error() string {
+	return "wire: " + e.Cause.String() + " packet: " + e.Field + " at byte " + strconv.Itoa(e.Offset)
+}
+
+// DropReason says why a point that was handed over did not leave, or why it
+// was not accepted in the first place. Each lost point has exactly one reason.
+type DropReason uint8
+
+// The reasons for which a sender drops points. Their order is part of the wire
+// format: sender reports number them.
+const (
+	RingFull    DropReason = iota // the lane was full
+	Evicted                       // made room for a newer event
+	Priority                      // refused under pressure, its priority was too low
+	Sampled                       // left out by sampling under pressure
+	Invalid                       // a measurement or time that cannot be represented
+	Deadline                      // the caller's context ended before there was room
+	Oversize                      // larger than a packet, whatever was left out
+	Encode                        // an aggregation, temporality or value unknown to the encoder
+	Unresolved                    // the endpoint has no address yet
+	BreakerOpen                   // the circuit breaker is open
+	WouldBlock                    // the socket's send buffer stayed full
+	SendError                     // the kernel refused the packet
+	Memory                        // the memory budget is used up
+	Shutdown                      // shut down before it could be sent
+
+	// DropReasons is the number of reasons, for tables indexed by DropReason.
+	DropReasons = int(Shutdown) + 1
+)
+
+var dropReasonNames = [DropReasons]string{
+	"ring_full", "evicted", "priority", "sampled", "invalid", "deadline", "oversize",
+	"encode", "unresolved", "breaker_open", "would_block", "send_error", "memory", "shutdown",
+}
+
+// String returns the reason in the form used in metrics and logs.
+func (r DropReason) String() string {
+	if int(r) < len(dropReasonNames) {
+		return dropReasonNames[r]
+	}
+	return "unknown"
+}
