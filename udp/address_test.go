@@ -1,0 +1,91 @@
+package udp_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelgram/otelgram/udp"
+)
+
+func TestValidateAddress(t *testing.T) {
+	for _, address := range []string{
+		"localhost:4319", "collector.example:1", "my_host-1:65535", "bücher.example:4319",
+		"192.0.2.1:4319", "[::1]:4319", "[2001:db8::1]:4319", "[fe80::1%eth0]:4319", "[::ffff:192.0.2.1]:4319",
+	} {
+		assert.NoError(t, udp.ValidateAddress(address), address)
+	}
+	for address, reason := range map[string]string{
+		"":                  "missing port",
+		":4319":             "missing host",
+		"localhost":         "missing port",
+		"localhost:":        `port "" is not a number`,
+		"localhost:0":       `port "0" is not a number from 1 to 65535`,
+		"localhost:65536":   `port "65536"`,
+		"localhost:-1":      `port "-1"`,
+		"localhost:+1":      `port "+1"`,
+		"localhost:otlp":    `port "otlp"`,
+		"localhost:4319 ":   `port "4319 "`,
+		"::1:4319":          "too many colons",
+		"[::1]":             "missing port",
+		"[::1:4319":         "missing ']'",
+		"[]:4319":           "no IPv6 address in the brackets",
+		"[localhost]:4319":  "no IPv6 address in the brackets",
+		"[192.0.2.1]:4319":  "no IPv6 address in the brackets",
+		"http://host:4319":  "too many colons",
+		"//host:4319":       `'/' in the host`,
+		"user@host:4319":    `'@' in the host`,
+		"local host:4319":   `' ' in the host`,
+		"host\x00name:4319": `'\x00' in the host`,
+	} {
+		err := udp.ValidateAddress(address)
+		if assert.Error(t, err, address) {
+			assert.ErrorContains(t, err, reason)
+			assert.ErrorContains(t, err, "want host:port")
+		}
+	}
+	assert.EqualError(t, udp.ValidateAddress("here"),
+		`udp: address "here": missing port in address: want host:port, with IPv6 literals in brackets`)
+}
+
+func TestDialErrors(t *testing.T) {
+	ctx := context.Background()
+	_, err := udp.Dial(ctx, "localhost")
+	assert.ErrorContains(t, err, `address "localhost"`)
+
+	_, err = udp.Dial(ctx, "127.0.0.1:1", udp.WithSendBuffer(0))
+	assert.EqualError(t, err, "udp: send buffer of 0 bytes: want a positive size")
+	_, err = udp.Listen("127.0.0.1:0", udp.WithReceiveBuffer(-1))
+	assert.EqualError(t, err, "udp: receive buffer of -1 bytes: want a positive size")
+
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	_, err = udp.Dial(cancelled, "name.invalid:4319")
+	assert.ErrorContains(t, err, `udp: resolve "name.invalid:4319": `)
+	var dns *net.DNSError
+	assert.True(t, errors.As(err, &dns), "%v", err)
+
+	_, err = udp.Listen("127.0.0.1:http!")
+	assert.ErrorContains(t, err, `udp: listen on "127.0.0.1:http!": `)
+}
+
+func TestDialNamePrefersIPv4(t *testing.T) {
+	l := listen(t, "localhost:0")
+	s := dial(t, net.JoinHostPort("localhost", portString(t, l)))
+	assert.True(t, s.RemoteAddr().Addr().Is4(), "%v", s.RemoteAddr())
+	assert.Equal(t, l.Addr().String(), s.RemoteAddr().String())
+	sendAll(t, s, []byte("met"))
+	assert.Equal(t, "met", string(receive(t, l, 1, 8)[0].Data))
+}
+
+func TestDialMappedLiteral(t *testing.T) {
+	s := dial(t, "[::ffff:127.0.0.1]:4319")
+	assert.Equal(t, netip.MustParseAddrPort("127.0.0.1:4319"), s.RemoteAddr())
+	require.True(t, s.LocalAddr().Addr().Is4())
+	assert.NotZero(t, s.LocalAddr().Port())
+}

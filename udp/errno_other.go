@@ -1,0 +1,36 @@
+//go:build !windows
+
+package udp
+
+import (
+	"errors"
+	"syscall"
+)
+
+const (
+	errInterrupted = syscall.EINTR
+	flagTruncated  = syscall.MSG_TRUNC
+)
+
+func outcomeOf(err error) Outcome {
+	var errno syscall.Errno
+	if !errors.As(err, &errno) {
+		return Failed
+	}
+	// EWOULDBLOCK is EAGAIN on every platform Go has.
+	switch errno {
+	case syscall.EAGAIN:
+		return WouldBlock
+	case syscall.ENOBUFS:
+		return NoBuffers
+	case syscall.ECONNREFUSED:
+		return Refused
+	case syscall.EMSGSIZE:
+		return TooLarge
+	case syscall.EPERM, syscall.EACCES:
+		return Denied
+	case syscall.ENETUNREACH, syscall.ENETDOWN, syscall.EHOSTUNREACH:
+		return Unreachable
+	}
+	return Failed
+}

@@ -1,0 +1,81 @@
+package udp_test
+
+import (
+	"context"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/otelgram/otelgram/udp"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+// patience is how long a test waits for what should happen at once.
+const patience = 10 * time.Second
+
+// listen opens a listener that is closed with the test, or when a test hangs.
+func listen(t testing.TB, address string, opts ...udp.Option) *udp.Listener {
+	t.Helper()
+	l, err := udp.Listen(address, opts...)
+	require.NoError(t, err)
+	watchdog := time.AfterFunc(patience, func() { _ = l.Close() })
+	t.Cleanup(func() {
+		watchdog.Stop()
+		_ = l.Close()
+	})
+	return l
+}
+
+func dial(t testing.TB, address string, opts ...udp.Option) *udp.Sender {
+	t.Helper()
+	s, err := udp.Dial(context.Background(), address, opts...)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func needIPv6(t testing.TB) {
+	t.Helper()
+	l, err := udp.Listen("[::1]:0")
+	if err != nil {
+		t.Skipf("this host has no IPv6: %v", err)
+	}
+	require.NoError(t, l.Close())
+}
+
+// sendAll sends packets of which the kernel must take every one.
+func sendAll(t testing.TB, s *udp.Sender, packets ...[]byte) {
+	t.Helper()
+	n, outcome := s.Send(packets)
+	require.Equal(t, udp.Sent, outcome)
+	require.Equal(t, len(packets), n)
+}
+
+// receive reads exactly n datagrams, each with room for the given bytes.
+func receive(t testing.TB, l *udp.Listener, n, room int) []udp.Datagram {
+	t.Helper()
+	ds := make([]udp.Datagram, n)
+	for i := range ds {
+		ds[i].Data = make([]byte, 0, room)
+	}
+	for got := 0; got < n; {
+		k, err := l.ReadBatch(ds[got:])
+		require.NoError(t, err)
+		require.Positive(t, k)
+		got += k
+	}
+	return ds
+}
+
+func port(t testing.TB, l *udp.Listener) uint16 {
+	t.Helper()
+	a, err := netip.ParseAddrPort(l.Addr().String())
+	require.NoError(t, err)
+	return a.Port()
+}

@@ -1,0 +1,92 @@
+package udp
+
+import (
+	"net"
+	"net/netip"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// prepareToSend tunes a socket that only sends. None of it is needed for
+// sending, so that failures are ignored.
+func prepareToSend(conn *net.UDPConn, sendBuffer int, remote netip.Addr) {
+	_ = conn.SetWriteBuffer(sendBuffer)
+	// With extended errors on, a packet dropped by a queue below the socket is
+	// reported as ENOBUFS; without, the kernel pretends it was sent
+	// (udp_send_skb in net/ipv4/udp.c). The setting also queues a copy of each
+	// ICMP error, which nobody reads. The queue is bounded by the receive
+	// buffer, and errors are reported when it is full as well, so a small
+	// receive buffer keeps it from holding memory.
+	_ = conn.SetReadBuffer(minReceiveBuffer)
+	control(conn, func(fd int) {
+		if remote.Is4() {
+			_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVERR, 1)
+		} else {
+			_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
+		}
+	})
+}
+
+// minReceiveBuffer asks for the least; the kernel raises it to its own minimum.
+const minReceiveBuffer = 1
+
+// growReceiveBuffer asks for size bytes, with privilege if the limit for
+// everyone is lower.
+func growReceiveBuffer(conn *net.UDPConn, size int) {
+	_ = conn.SetReadBuffer(size)
+	if receiveBufferSize(conn) < size {
+		control(conn, func(fd int) {
+			_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, size)
+		})
+	}
+}
+
+// receiveBufferSize returns the receive buffer in the unit it is asked for, half
+// of what the kernel reports: see SO_RCVBUF in socket(7).
+func receiveBufferSize(conn *net.UDPConn) (size int) {
+	control(conn, func(fd int) {
+		if doubled, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF); err == nil {
+			size = doubled / 2
+		}
+	})
+	return size
+}
+
+// dropCounter extends the kernel's count, which has 32 bits, across wraps. It
+// has to be read at least once per 2^32 drops.
+type dropCounter struct {
+	last  uint32
+	total uint64
+	known bool
+}
+
+func (c *dropCounter) read(conn *net.UDPConn) (dropped uint64, ok bool) {
+	if info, ok := memInfo(conn); ok {
+		drops := info[unix.SK_MEMINFO_DROPS]
+		c.total += uint64(drops - c.last)
+		c.last, c.known = drops, true
+	}
+	return c.total, c.known
+}
+
+// memInfo reads SO_MEMINFO, for which package unix has no function.
+func memInfo(conn *net.UDPConn) (info [unix.SK_MEMINFO_VARS]uint32, ok bool) {
+	control(conn, func(fd int) {
+		size := uint32(unsafe.Sizeof(info))
+		_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_MEMINFO,
+			uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
+		ok = errno == 0 && size == uint32(unsafe.Sizeof(info))
+	})
+	return info, ok
+}
+
+// control runs f with the socket's file descriptor, or not at all if the socket
+// is closed.
+func control(conn *net.UDPConn, f func(fd int)) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) { f(int(fd)) })
+}
