@@ -1,0 +1,18 @@
+// Package drop decides what is lost when a bounded queue fills up faster than
+// it is emptied.
+//
+// A [Strategy] is asked by whoever pushes, for every event that comes while the
+// queue is under pressure or full. It answers at once, from two numbers: how
+// full the queue is and how much the event matters. It knows nothing of the
+// queue or the event, so that it serves any queue whose owner can refuse a new
+// element or throw away the oldest:
+//
+//	v := strategy.Decide(drop.Load{Used: q.Len(), Capacity: q.Cap()}, priority)
+//	switch v.Action {
+//	case drop.Accept: // push; the event stands for v.Weight events
+//	case drop.Evict:  // throw away the oldest, then push
+//	default:          // count the event as lost: v.Action says why
+//	}
+//
+// Priorities come from names: see [Priorities].
+package drop

@@ -1,0 +1,80 @@
+package drop
+
+// Strategy decides what becomes of an event that finds the queue under
+// pressure. Decide is called by many goroutines at once, on their hot path: it
+// must not block, allocate or keep state that they contend for.
+type Strategy interface {
+	Decide(load Load, p Priority) Verdict
+}
+
+// Load is how full a queue is, as of a moment ago.
+type Load struct {
+	Used, Capacity int
+}
+
+// Full reports whether there is no room.
+func (l Load) Full() bool { return l.Used >= l.Capacity }
+
+// atLeast reports whether so many hundredths are in use.
+func (l Load) atLeast(percent int) bool { return l.Used*100 >= l.Capacity*percent }
+
+// Verdict is what a Strategy decides.
+type Verdict struct {
+	Action Action
+	// Weight is how many events an accepted one stands for: itself, and those
+	// like it that were left out. Zero means one.
+	Weight uint32
+}
+
+// Action is what to do with an event, and if it is to be lost, why.
+type Action uint8
+
+// The actions.
+const (
+	// Accept pushes the event.
+	Accept Action = iota
+	// Evict makes room by throwing away the oldest event, then pushes.
+	Evict
+	// Full loses the event because there is no room.
+	Full
+	// Outranked loses the event because the room left is for higher priorities.
+	Outranked
+	// Thinned loses the event because others like it stand for it.
+	Thinned
+)
+
+// String returns the action's name.
+func (a Action) String() string {
+	names := [...]string{"accept", "evict", "full", "outranked", "thinned"}
+	if int(a) < len(names) {
+		return names[a]
+	}
+	return "unknown"
+}
+
+// Newest returns the strategy that loses the arriving event when the queue is
+// full. What is queued keeps its order and has no holes: best for analysis. It
+// is the default.
+func Newest() Strategy { return newest{} }
+
+type newest struct{}
+
+func (newest) Decide(l Load, _ Priority) Verdict {
+	if l.Full() {
+		return Verdict{Action: Full}
+	}
+	return Verdict{}
+}
+
+// Oldest returns the strategy that loses the oldest event when the queue is
+// full: best for live dashboards.
+func Oldest() Strategy { return oldest{} }
+
+type oldest struct{}
+
+func (oldest) Decide(l Load, _ Priority) Verdict {
+	if l.Full() {
+		return Verdict{Action: Evict}
+	}
+	return Verdict{}
+}

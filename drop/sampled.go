@@ -1,0 +1,36 @@
+package drop
+
+import "math/rand/v2"
+
+const (
+	sampleFrom = 50 // hundredths of the queue
+	// sampleSteps is how many times the sampling interval doubles between there
+	// and full.
+	sampleSteps = 12
+)
+
+// Sampled returns the strategy that thins events out as the queue fills: from
+// half the queue on it keeps one in N, at random, where N is a power of two
+// that doubles with every twenty-fourth of the queue. What is kept has weight
+// N, so that sums, counts and distributions made with the weights are unbiased
+// (Horvitz and Thompson, 1952). Best for high rates where a percent does not
+// matter.
+func Sampled() Strategy { return sampled{} }
+
+type sampled struct{}
+
+func (sampled) Decide(l Load, _ Priority) Verdict {
+	if !l.atLeast(sampleFrom) {
+		return Verdict{}
+	}
+	if l.Full() {
+		return Verdict{Action: Full}
+	}
+	half := l.Capacity * sampleFrom / 100
+	step := 1 + (l.Used-half)*sampleSteps/max(1, l.Capacity-half)
+	n := uint32(1) << min(step, sampleSteps)
+	if rand.Uint32()&(n-1) != 0 {
+		return Verdict{Action: Thinned}
+	}
+	return Verdict{Weight: n}
+}
