@@ -1,0 +1,100 @@
+package pipeline
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/otelgram/otelgram/internal/clock"
+	"github.com/otelgram/otelgram/wire"
+)
+
+// Direct is the pipeline's entrance for single measurements. Its lane is made
+// when it is first asked for.
+type Direct struct {
+	pipeline *Pipeline
+	lane     *directLane
+	registry *registry
+	memory   *budget
+	clock    *clock.Clock
+}
+
+// Direct returns the direct entrance, always the same.
+func (p *Pipeline) Direct() *Direct {
+	p.directMu.Lock()
+	defer p.directMu.Unlock()
+	if p.direct != nil {
+		return p.direct
+	}
+	lane := newDirectLane(p.config.BufferSize, p.config.Strategy, &p.counters, p.waker)
+	d := &Direct{pipeline: p, lane: lane, memory: &budget{}, clock: clock.New()}
+	d.memory.give(p.config.SeriesMemory)
+	d.registry = newRegistry(p.config.Priorities, d.memory)
+	p.direct = d
+	p.events.Store(lane)
+	if p.directClosed {
+		d.close()
+		return d
+	}
+	symbols := maxSeries
+	if p.config.NoInterning {
+		symbols = 0
+	}
+	f := &folder{
+		lane: lane, registry: d.registry, counters: &p.counters, sets: newAttributeSets(symbols, p.config.PacketSize),
+		memory: d.memory, every: p.config.EveryEvent, run: make([]Event, 2*p.config.BatchSize),
+	}
+	p.inbox.folders <- f // the pump runs until directClosed is set
+	return d
+}
+
+// Instrument returns the instrument that c describes, nil where there are too
+// many.
+func (d *Direct) Instrument(c InstrumentConfig) *Instrument {
+	return d.registry.instrument(c, d.clock.Now())
+}
+
+// Bind binds attributes to an instrument. The result must not be copied once it
+// is used.
+func (d *Direct) Bind(i *Instrument, set attribute.Set) Bound {
+	return Bound{instrument: i, set: &set}
+}
+
+// Record hands a measurement over and reports whether it was taken. It never
+// waits: what is not taken is counted.
+func (d *Direct) Record(e *Event) bool {
+	e.Time = d.clock.Now()
+	return d.lane.record(e)
+}
+
+// RefuseInvalid counts a measurement that no point can hold.
+func (d *Direct) RefuseInvalid() { d.lane.refuse(wire.Invalid) }
+
+// RefuseForMemory counts a measurement of an instrument there was no room for.
+func (d *Direct) RefuseForMemory() { d.lane.refuse(wire.Memory) }
+
+// Reserve takes bytes from the memory budget, and reports whether there are so
+// many left.
+func (d *Direct) Reserve(bytes int) bool { return d.memory.take(int64(bytes)) }
+
+// Release gives back what Reserve took.
+func (d *Direct) Release(bytes int) { d.memory.give(int64(bytes)) }
+
+// Observe is Record for a goroutine of ours, which waits for room until ctx
+// ends, so that observations are not lost to a burst of their own.
+func (d *Direct) Observe(ctx context.Context, e *Event) bool {
+	if d.lane.ring.Len() >= d.lane.half {
+		_ = d.pipeline.flush(ctx, false) // if ctx ends first, the lane decides
+	}
+	return d.Record(e)
+}
+
+// Collect has every series emit its point, and returns when all of them are
+// sent or counted, or when ctx ends.
+func (d *Direct) Collect(ctx context.Context) error { return d.pipeline.flush(ctx, true) }
+
+// close refuses further measurements.
+func (d *Direct) close() {
+	d.lane.ring.Close()
+	d.clock.Stop()
+}

@@ -1,0 +1,274 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+// minRoom is what a packet needs beside header and resource, in bytes: a
+// scope, a metric and a number with short names.
+const minRoom = 64
+
+// offerRun is how many points are counted as offered at once, and so by how
+// many a caller on its way can be ahead of the lane.
+const offerRun = 64
+
+// export carries one ResourceMetrics into the lane.
+type export struct {
+	ctx      context.Context
+	lane     *lane
+	counters *counters
+	limit    int // bytes of a packet
+	reported map[metricKey]struct{}
+
+	resource *resourceIdentity
+	scope    *scopeIdentity
+	point    point
+
+	// refused is set once no more points can be handed over: the rest of the
+	// walk only counts them, for reason.
+	refused   bool
+	reason    wire.DropReason
+	unchecked int // points since it was last looked at
+	errs      []error
+}
+
+// Export hands the points of rm over: it copies them into the lane and waits
+// for room where there is none. When it returns, each is on its way or counted
+// as dropped. It may be called concurrently; one call at a time proceeds.
+func (p *Pipeline) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
+	if rm == nil || len(rm.ScopeMetrics) == 0 {
+		if p.isClosing() {
+			return metric.ErrExporterShutdown
+		}
+		return ctx.Err()
+	}
+	x := export{ctx: ctx, lane: p.lane, counters: &p.counters, limit: p.config.PacketSize, reported: p.reported}
+	select {
+	case <-p.lane.closing:
+		x.refuse(wire.Shutdown, metric.ErrExporterShutdown)
+	default:
+		select {
+		case <-p.lane.hold:
+			defer func() { p.lane.hold <- struct{}{} }()
+			x.begin()
+		case <-ctx.Done():
+			x.refuse(wire.Deadline, ctx.Err())
+		case <-p.lane.closing:
+			x.refuse(wire.Shutdown, metric.ErrExporterShutdown)
+		}
+	}
+	x.walk(rm)
+	if p.lane.len() >= p.config.BatchSize {
+		signal(p.waker.wake) // do not leave a burst to the age of an open packet
+	}
+	return errors.Join(x.errs...)
+}
+
+// begin checks, with the lane held, what may have changed while waiting for it.
+func (x *export) begin() {
+	x.lane.open()
+	x.lane.ids.trim()
+	x.check()
+}
+
+// check refuses the rest once the context has ended or the lane is closing.
+func (x *export) check() {
+	if x.refused {
+		return
+	}
+	select {
+	case <-x.lane.closing:
+		x.refuse(wire.Shutdown, metric.ErrExporterShutdown)
+	case <-x.ctx.Done():
+		x.refuse(wire.Deadline, x.ctx.Err())
+	default:
+	}
+}
+
+func (x *export) refuse(reason wire.DropReason, err error) {
+	x.refused, x.reason = true, reason
+	x.errs = append(x.errs, err)
+}
+
+func (x *export) walk(rm *metricdata.ResourceMetrics) {
+	if !x.refused {
+		x.enterResource(rm)
+	}
+	for i := range rm.ScopeMetrics {
+		sm := &rm.ScopeMetrics[i]
+		if !x.refused {
+			x.scope = x.lane.ids.scope(x.resource, &sm.Scope)
+			x.check()
+		}
+		for j := range sm.Metrics {
+			x.metric(j, &sm.Metrics[j])
+		}
+	}
+}
+
+func (x *export) enterResource(rm *metricdata.ResourceMetrics) {
+	x.resource = x.lane.ids.resource(rm.Resource)
+	size := wire.HeaderSize + wire.TrailerSize + x.resource.size
+	if size+minRoom <= x.limit {
+		return
+	}
+	x.refused, x.reason = true, wire.Oversize
+	if !x.resource.reported {
+		x.resource.reported = true
+		x.errs = append(x.errs, fmt.Errorf(
+			"otelgram: resource of %d bytes leaves no room for a point in a packet of %d bytes: shorten the resource or raise the packet size",
+			x.resource.size, x.limit))
+	}
+}
+
+// metric is the one place that knows OpenTelemetry's nine aggregations.
+func (x *export) metric(i int, m *metricdata.Metrics) {
+	switch d := m.Data.(type) {
+	case metricdata.Gauge[int64]:
+		numbers(x, i, m, d.DataPoints, metricKey{kind: wire.Gauge, integer: true}, metricdata.CumulativeTemporality)
+	case metricdata.Gauge[float64]:
+		numbers(x, i, m, d.DataPoints, metricKey{kind: wire.Gauge}, metricdata.CumulativeTemporality)
+	case metricdata.Sum[int64]:
+		numbers(x, i, m, d.DataPoints, metricKey{kind: wire.Sum, integer: true, monotonic: d.IsMonotonic}, d.Temporality)
+	case metricdata.Sum[float64]:
+		numbers(x, i, m, d.DataPoints, metricKey{kind: wire.Sum, monotonic: d.IsMonotonic}, d.Temporality)
+	case metricdata.Histogram[int64]:
+		histograms(x, i, m, d.DataPoints, metricKey{kind: wire.Histogram, integer: true}, d.Temporality)
+	case metricdata.Histogram[float64]:
+		histograms(x, i, m, d.DataPoints, metricKey{kind: wire.Histogram}, d.Temporality)
+	case metricdata.ExponentialHistogram[int64]:
+		exponentials(x, i, m, d.DataPoints, metricKey{kind: wire.ExponentialHistogram, integer: true}, d.Temporality)
+	case metricdata.ExponentialHistogram[float64]:
+		exponentials(x, i, m, d.DataPoints, metricKey{kind: wire.ExponentialHistogram}, d.Temporality)
+	case metricdata.Summary:
+		summaries(x, i, m, d.DataPoints)
+	default:
+		// Nobody can say how many points are in there: it counts as one.
+		x.unknown(m, metricKey{}, 1, fmt.Sprintf("aggregation %T", m.Data))
+	}
+}
+
+// enter prepares the point for the metric m, which has n points, and reports
+// whether they are to be handed over.
+func (x *export) enter(i int, m *metricdata.Metrics, n int, key metricKey, t metricdata.Temporality) bool {
+	if t != metricdata.CumulativeTemporality && t != metricdata.DeltaTemporality {
+		x.unknown(m, key, n, fmt.Sprintf("temporality %d", t))
+		return false
+	}
+	if x.refused {
+		x.lose(x.reason, n)
+		return false
+	}
+	if x.resource.invalid || x.scope.invalid {
+		x.unknown(m, key, n, "attribute of the resource or scope")
+		return false
+	}
+	key.name, key.unit, key.description = m.Name, m.Unit, m.Description
+	key.delta = t == metricdata.DeltaTemporality
+	x.point.metric = x.lane.ids.metric(x.scope, i, key)
+	return n > 0
+}
+
+// lose counts n points as offered and dropped.
+func (x *export) lose(reason wire.DropReason, n int) {
+	x.counters.offered.Add(uint64(n))
+	x.counters.drop(reason, n)
+}
+
+// unknown drops a metric that has no wire form, and reports it once.
+func (x *export) unknown(m *metricdata.Metrics, key metricKey, n int, what string) {
+	x.lose(wire.Encode, n)
+	if x.refused { // the lane may be somebody else's
+		return
+	}
+	key.name, key.unit = m.Name, m.Unit
+	if x.scope != nil {
+		key.description = x.scope.wire.Name.Text() // not the metric's: the scope tells namesakes apart
+	}
+	if _, ok := x.reported[key]; ok || len(x.reported) >= maxIdentities {
+		return
+	}
+	x.reported[key] = struct{}{}
+	x.errs = append(x.errs, fmt.Errorf("otelgram: metric %q: unknown %s: its points are dropped", m.Name, what))
+}
+
+// offer counts the points from index i on as offered, a run at a time.
+func (x *export) offer(i, n int) {
+	if x.unchecked++; x.unchecked == offerRun {
+		x.unchecked = 0
+		x.check()
+	}
+	if i%offerRun == 0 {
+		x.counters.offered.Add(uint64(min(offerRun, n-i)))
+	}
+}
+
+// times sets the point's times and reports whether the wire can hold them.
+func (x *export) times(start, end time.Time) bool {
+	var ok1, ok2 bool
+	x.point.startTime, ok1 = unixNano(start)
+	x.point.time, ok2 = unixNano(end)
+	return ok1 && ok2
+}
+
+// unixNano is NoTime for the zero time, and false outside of what 64 bits of
+// nanoseconds reach: the years 1678 to 2262.
+func unixNano(t time.Time) (int64, bool) {
+	const reach = 9223372035
+	if sec := t.Unix(); sec < -reach || sec > reach {
+		return wire.NoTime, t.IsZero()
+	}
+	return t.UnixNano(), true
+}
+
+// push hands the point over, which was counted as offered.
+func (x *export) push() {
+	if !x.refused {
+		w := x.lane.push(x.ctx, &x.point)
+		if w == granted {
+			return
+		}
+		x.stop(w)
+	}
+	x.discard(x.reason)
+}
+
+// discard drops the point, which was counted as offered.
+func (x *export) discard(reason wire.DropReason) {
+	x.counters.drop(reason, 1)
+	if x.point.payload != nil {
+		x.lane.payloads.give(x.point.payload)
+		x.point.payload = nil
+	}
+}
+
+func (x *export) stop(w wait) {
+	if w == ended {
+		x.refuse(wire.Deadline, x.ctx.Err())
+		return
+	}
+	x.refuse(wire.Shutdown, metric.ErrExporterShutdown)
+}
+
+// payload takes a payload for the point and reports whether it got one.
+func (x *export) payload() bool {
+	x.point.payload = nil
+	if x.refused {
+		return false
+	}
+	l, w := x.lane.take(x.ctx)
+	if w != granted {
+		x.stop(w)
+		return false
+	}
+	x.point.payload = l
+	return true
+}

@@ -1,0 +1,234 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/otelgram/otelgram/drop"
+	"github.com/otelgram/otelgram/wire"
+)
+
+func directConfig(s Sender) Config {
+	c := testConfig(s)
+	c.Strategy = drop.Newest()
+	c.SeriesMemory = math.MaxInt64
+	return c
+}
+
+func requireDirectBooks(t *testing.T, p *Pipeline) {
+	t.Helper()
+	s := p.Stats()
+	dropped := uint64(0)
+	for _, n := range s.Dropped {
+		dropped += n
+	}
+	require.Equal(t, s.Offered, s.Sent+s.Folded+dropped, "%+v", s)
+	require.Zero(t, s.Queued)
+}
+
+func counterConfig(name string) InstrumentConfig {
+	return InstrumentConfig{Name: name, Fold: FoldSum, Integer: true, Monotonic: true}
+}
+
+// decoded returns the points of all packets as "name attributes: value".
+func decoded(t *testing.T, s *fakeSender) []string {
+	t.Helper()
+	var out []string
+	packets, _ := s.packets(t)
+	for _, p := range packets {
+		var d wire.Decoder
+		require.NoError(t, d.Reset(p.bytes))
+		for d.Next() {
+			v := d.Point()
+			line := string(v.Metric.Name)
+			for _, kv := range v.Attributes.All {
+				line += fmt.Sprintf(" %s=%s", kv.Key, kv.Value.Text())
+			}
+			out = append(out, fmt.Sprint(line, ": ", v.Bits))
+		}
+	}
+	return out
+}
+
+// TestPumpGathersEvents: events do not wake a pump that has seen some a moment
+// ago; it comes back by itself, and callers never wait for it.
+func TestPumpGathersEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &fakeSender{}
+		p := start(t, directConfig(s))
+		d := p.Direct()
+		i := d.Instrument(counterConfig("n"))
+		add := func() { require.True(t, d.Record(&Event{Instrument: i, Bits: 1})) }
+		add() // wakes the pump
+		synctest.Wait()
+		assert.Equal(t, uint64(1), p.Stats().Folded)
+		add()
+		add()
+		synctest.Wait()
+		assert.Equal(t, uint64(2), p.Stats().Queued, "these gather")
+		<-time.After(p.config.MaxBatchAge)
+		synctest.Wait()
+		assert.Equal(t, uint64(3), p.Stats().Folded)
+		for range p.config.BufferSize/2 + p.config.BufferSize/16 {
+			add()
+		}
+		synctest.Wait()
+		assert.Less(t, p.Stats().Queued, uint64(p.config.BufferSize/2), "half a ring wakes it")
+		require.NoError(t, d.Collect(t.Context()))
+		assert.Equal(t, []string{fmt.Sprint("n: ", 3+p.config.BufferSize/2+p.config.BufferSize/16)}, decoded(t, s))
+		require.NoError(t, p.Close(t.Context()))
+		requireDirectBooks(t, p)
+	})
+}
+
+// TestCollectionIsPaced emits more series than there are packets for at once,
+// while events keep coming.
+func TestCollectionIsPaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &fakeSender{}
+		c := directConfig(s)
+		c.PacketsPerSecond, c.Burst = 1000, 4
+		p := start(t, c)
+		d := p.Direct()
+		const instruments, sets = 20, 150
+		for n := range instruments {
+			i := d.Instrument(counterConfig(fmt.Sprint("n", n)))
+			for k := range sets {
+				b := d.Bind(i, attribute.NewSet(attribute.String("k", fmt.Sprint(k))))
+				require.True(t, d.Record(&Event{Bound: &b, Bits: 1}))
+				require.True(t, d.Record(&Event{Bound: &b, Bits: 2}))
+			}
+			require.NoError(t, p.Flush(t.Context())) // make room
+		}
+		collected := make(chan error, 2)
+		for range 2 { // one behind the other
+			go func() { collected <- d.Collect(context.Background()) }()
+		}
+		require.NoError(t, <-collected)
+		require.NoError(t, <-collected)
+		assert.Len(t, decoded(t, s), 2*instruments*sets)
+		assert.Contains(t, decoded(t, s), "n7 k=99: 3")
+		require.NoError(t, p.Close(t.Context()))
+		assert.Len(t, decoded(t, s), 3*instruments*sets, "Close collects once more")
+		requireDirectBooks(t, p)
+	})
+}
+
+// TestEveryEventIsAPoint asserts the weights, too: an event that stands for
+// several counts as often.
+func TestEveryEventIsAPoint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &fakeSender{}
+		c := directConfig(s)
+		c.EveryEvent = true
+		p := start(t, c)
+		d := p.Direct()
+		delta := counterConfig("delta")
+		delta.Delta = true
+		total := counterConfig("total")
+		i, j := d.Instrument(delta), d.Instrument(total)
+		for n := range uint64(3) {
+			require.True(t, d.Record(&Event{Instrument: i, Bits: n + 1, Weight: 4}))
+			require.True(t, d.Record(&Event{Instrument: j, Bits: n + 1}))
+		}
+		require.NoError(t, p.Flush(t.Context()))
+		assert.Equal(t, []string{"delta: 4", "total: 1", "delta: 8", "total: 3", "delta: 12", "total: 6"}, decoded(t, s))
+		st := p.Stats()
+		assert.Equal(t, [3]uint64{6, 6, 0}, [3]uint64{st.Offered, st.Sent, st.Folded})
+		require.NoError(t, p.Close(t.Context()))
+		requireDirectBooks(t, p)
+	})
+}
+
+// TestStoppedPump: with nobody to empty the lane a million calls return, and
+// each is counted.
+func TestStoppedPump(t *testing.T) {
+	for _, strategy := range []drop.Strategy{drop.Newest(), drop.Oldest(), drop.ByPriority(), drop.Sampled()} {
+		t.Run(fmt.Sprintf("%T", strategy), func(t *testing.T) {
+			var c counters
+			l := newDirectLane(1024, strategy, &c, &waker{wake: make(chan struct{}, 1)})
+			i := &Instrument{}
+			taken := uint64(0)
+			const calls = 1_000_000
+			for range calls {
+				if l.record(&Event{Instrument: i}) {
+					taken++
+				}
+			}
+			dropped := uint64(0)
+			for n := range c.dropped {
+				dropped += c.dropped[n].Load()
+			}
+			assert.Equal(t, uint64(calls), l.ring.Pushed()+c.offered.Load(), "each is offered once")
+			assert.Equal(t, uint64(calls), uint64(l.ring.Len())+dropped)
+			assert.Equal(t, taken, l.ring.Pushed())
+		})
+	}
+}
+
+func TestMemoryBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := directConfig(&fakeSender{})
+		c.SeriesMemory = 10_000
+		const weight = 32 + len("k") + 8 // of an attribute with a small number
+		p := start(t, c)
+		d := p.Direct()
+		i := d.Instrument(counterConfig("n"))
+		for round := range 2 {
+			for k := range 100 {
+				require.True(t, d.Record(&Event{Instrument: i, Attributes: attribute.NewSet(attribute.Int("k", k)), Bits: 1}))
+			}
+			require.NoError(t, p.Flush(t.Context()))
+			st := p.Stats()
+			known := uint64((10_000 - instrumentCost - len("n")) / (seriesCost + attributeCost + weight))
+			assert.Equal(t, uint64(round+1)*known, st.Folded, "those that are known go on")
+			assert.Equal(t, uint64(round+1)*(100-known), st.Dropped[wire.Memory])
+		}
+		require.NoError(t, p.Close(t.Context()))
+		requireDirectBooks(t, p)
+	})
+}
+
+// TestDirectAfterClose hands out an entrance that takes nothing.
+func TestDirectAfterClose(t *testing.T) {
+	p := start(t, directConfig(&fakeSender{}))
+	require.NoError(t, p.Close(t.Context()))
+	d := p.Direct()
+	assert.Same(t, d, p.Direct())
+	assert.False(t, d.Record(&Event{Instrument: d.Instrument(counterConfig("n")), Bits: 1}))
+	assert.Equal(t, uint64(1), p.Stats().Dropped[wire.Shutdown])
+	require.NoError(t, d.Collect(t.Context()))
+	requireDirectBooks(t, p)
+}
+
+// TestCollectionDoesNotPause: a collection of more packets than there are
+// buffers goes on as soon as they are sent, whatever the age of a packet.
+func TestCollectionDoesNotPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := directConfig(&fakeSender{})
+		c.PacketsPerSecond = 0
+		p := start(t, c)
+		d := p.Direct()
+		const series = 500
+		i := d.Instrument(counterConfig("n"))
+		for k := range series {
+			b := d.Bind(i, attribute.NewSet(attribute.String("k", fmt.Sprintf("%01000d", k))))
+			require.True(t, d.Record(&Event{Bound: &b, Bits: 1}))
+		}
+		require.NoError(t, p.Flush(t.Context()))
+		begin := time.Now()
+		require.NoError(t, d.Collect(t.Context()))
+		assert.Zero(t, time.Since(begin))
+		assert.Equal(t, uint64(series), p.Stats().Packets)
+		require.NoError(t, p.Close(t.Context()))
+		requireDirectBooks(t, p)
+	})
+}

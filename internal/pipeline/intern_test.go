@@ -1,0 +1,150 @@
+package pipeline
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/resource"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+func TestCacheIsBoundedAndForgets(t *testing.T) {
+	c := newCache[int, string](4)
+	for i := range 4 {
+		require.True(t, c.put(i, "v"))
+	}
+	require.False(t, c.put(4, "v"), "full")
+	// What is asked for stays, the rest goes within two periods.
+	for range 3 * 4 * cachePeriod {
+		_, ok := c.get(1)
+		require.True(t, ok)
+	}
+	c.get(1)
+	assert.Equal(t, 1, c.len())
+	_, ok := c.get(2)
+	assert.False(t, ok)
+	assert.True(t, c.put(2, "v"))
+}
+
+func testSets(n int) []attribute.Set {
+	sets := make([]attribute.Set, n)
+	for i := range sets {
+		sets[i] = attribute.NewSet(attribute.String("key", fmt.Sprint("value ", i)), attribute.Int("n", i), attribute.String("shared", "s"))
+	}
+	return sets
+}
+
+// setPacker makes packets of one point with the sets it interns.
+type setPacker struct {
+	*attributeSets
+	packer *wire.Packer
+}
+
+func newSetPacker(t *testing.T, limit int) setPacker {
+	t.Helper()
+	p, err := wire.NewPacker(wire.MaxPacketSize)
+	require.NoError(t, err)
+	return setPacker{newAttributeSets(limit, wire.MaxPacketSize), p}
+}
+
+func (a *setPacker) encoded(t *testing.T, set attribute.Set) []byte {
+	t.Helper()
+	p := a.packer
+	w, ok := a.intern(set)
+	require.True(t, ok)
+	p.Start(nil)
+	m := &wire.Metric{Scope: &wire.Scope{Resource: &wire.Resource{}}, Kind: wire.Gauge}
+	require.Equal(t, wire.Added, p.Append(&wire.Point{Metric: m, Attributes: w}))
+	packet := p.Finish()
+	wire.Stamp(packet, &wire.Header{Format: wire.Compact, Points: 1})
+	return packet
+}
+
+// TestUncachedSetsAreEncodedAlike: a set that found no room in the cache, or
+// whose hash belongs to another set, makes the same bytes.
+func TestUncachedSetsAreEncodedAlike(t *testing.T) {
+	sets := append(testSets(10), attribute.NewSet(), attribute.Set{},
+		attribute.NewSet(attribute.String("long", strings.Repeat("x", 3000))),
+		attribute.NewSet(attribute.Float64Slice("f", []float64{1, 2})))
+	roomy, full, collides := newSetPacker(t, 100), newSetPacker(t, 2), newSetPacker(t, 100)
+	other := &internedSet{set: attribute.NewSet(attribute.Bool("other", true))}
+	for _, set := range sets {
+		collides.sets.put(set.Equivalent(), other)
+	}
+	for range 2 {
+		for i, set := range sets {
+			want := roomy.encoded(t, set)
+			assert.Equal(t, want, full.encoded(t, set), "set %d", i)
+			assert.Equal(t, want, collides.encoded(t, set), "set %d", i)
+		}
+	}
+	assert.LessOrEqual(t, full.sets.len(), 2)
+	assert.LessOrEqual(t, full.symbols.len(), 2)
+}
+
+func TestInternAllocations(t *testing.T) {
+	sets := testSets(50)
+	for _, limit := range []int{100, 10} {
+		a := newAttributeSets(limit, wire.MaxPacketSize)
+		all := func() {
+			for _, set := range sets {
+				a.intern(set)
+			}
+		}
+		all()
+		assert.Zero(t, testing.AllocsPerRun(20, all), "limit %d", limit)
+	}
+}
+
+func TestIdentitiesAreKept(t *testing.T) {
+	ids := newIdentities()
+	r1 := ids.resource(resource.NewSchemaless(attribute.String("a", "b")))
+	r2 := ids.resource(resource.NewSchemaless(attribute.String("a", "b")))
+	assert.Same(t, r1, r2, "one resource, whatever pointer it comes by")
+	assert.NotSame(t, r1, ids.resource(resource.NewWithAttributes("url", attribute.String("a", "b"))))
+	assert.NotSame(t, r1, ids.resource(nil))
+	sm := sums(1).ScopeMetrics[0]
+	s1 := ids.scope(r1, &sm.Scope)
+	assert.Same(t, s1, ids.scope(r1, &sm.Scope))
+
+	key := metricKey{name: "n", unit: "u", description: "d", kind: wire.Sum, integer: true}
+	first := ids.metric(s1, 0, key)
+	assert.Same(t, first, ids.metric(s1, 0, key), "at its place")
+	assert.Same(t, first, ids.metric(s1, 5, key), "at another place")
+	for _, other := range []metricKey{
+		{name: "n", unit: "u", description: "d", kind: wire.Gauge, integer: true},
+		{name: "n", unit: "u", description: "d", kind: wire.Sum},
+		{name: "n", unit: "u", description: "d", kind: wire.Sum, integer: true, monotonic: true},
+		{name: "n", unit: "u", description: "d", kind: wire.Sum, integer: true, delta: true},
+	} {
+		assert.NotSame(t, first, ids.metric(s1, 0, other))
+	}
+}
+
+func TestIdentitiesAreBounded(t *testing.T) {
+	ids := newIdentities()
+	for i := range 2 * maxIdentities {
+		ids.trim()
+		ids.resource(resource.NewSchemaless(attribute.Int("i", i)))
+	}
+	assert.LessOrEqual(t, len(ids.resources), maxIdentities+1)
+	for i := range 2 * maxIdentities {
+		ids.trim()
+		r := ids.resource(nil)
+		sm := sums(1).ScopeMetrics[0]
+		name := fmt.Sprint("metric ", i)
+		ids.metric(ids.scope(r, &sm.Scope), 0, metricKey{name: name})
+	}
+	assert.LessOrEqual(t, ids.metrics, maxIdentities+3)
+}
+
+func TestPacerWithoutPace(t *testing.T) {
+	p := newPacer(0, 0)
+	now := p.ready(5)
+	assert.Equal(t, 1000, p.take(now, 1000))
+}

@@ -1,0 +1,166 @@
+package pipeline
+
+import (
+	"context"
+	"sync/atomic"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/otelgram/otelgram/ringbuf"
+	"github.com/otelgram/otelgram/wire"
+)
+
+// point is a slot of the lane.
+type point struct {
+	metric          *wire.Metric
+	attributes      attribute.Set
+	startTime, time int64
+	bits            uint64
+	payload         *payload // nil for a number without exemplars
+}
+
+// lane is the queue between Export and the pump. Export waits for room in it;
+// nothing in it is ever overwritten. One caller at a time holds the lane.
+type lane struct {
+	capacity int
+	// points is the ring, made by the first Export: a service on the direct
+	// path alone does not pay for it.
+	points   atomic.Pointer[ringbuf.Ring[point]]
+	payloads payloads
+	ids      *identities
+
+	hold chan struct{} // holds one token while nobody holds the lane
+	// waiting is set by a caller that found no room; the pump clears it and
+	// signals room.
+	waiting atomic.Bool
+	room    chan struct{}
+
+	waker   *waker
+	closing chan struct{} // closed when the lane takes no more points
+}
+
+func newLane(capacity int, w *waker) *lane {
+	l := &lane{
+		capacity: capacity, payloads: newPayloads(), ids: newIdentities(),
+		hold: make(chan struct{}, 1), room: make(chan struct{}, 1),
+		waker: w, closing: make(chan struct{}),
+	}
+	l.hold <- struct{}{}
+	return l
+}
+
+// open makes the ring, the first time, for the holder of the lane.
+func (l *lane) open() {
+	if l.points.Load() != nil {
+		return
+	}
+	ring, err := ringbuf.New[point](l.capacity)
+	if err != nil {
+		panic(err) // whoever fills in Config validates the capacity
+	}
+	l.points.Store(ring)
+}
+
+// close takes no more points; the holder of the lane calls it.
+func (l *lane) close() {
+	if r := l.points.Load(); r != nil {
+		r.Close()
+	}
+}
+
+func (l *lane) len() int {
+	if r := l.points.Load(); r != nil {
+		return r.Len()
+	}
+	return 0
+}
+
+// pushed and popped count points, see [ringbuf.Ring.Pushed].
+func (l *lane) pushed() uint64 {
+	if r := l.points.Load(); r != nil {
+		return r.Pushed()
+	}
+	return 0
+}
+
+func (l *lane) popped() uint64 {
+	if r := l.points.Load(); r != nil {
+		return r.Popped()
+	}
+	return 0
+}
+
+func (l *lane) popBatch(to []point) int {
+	if r := l.points.Load(); r != nil {
+		return r.TryPopBatch(to)
+	}
+	return 0
+}
+
+// push waits until p is in the lane, or ctx has ended, or the lane is closing.
+func (l *lane) push(ctx context.Context, p *point) wait {
+	ring := l.points.Load()
+	if !ring.TryPush(p) {
+		if w := l.await(ctx, func() bool { return ring.TryPush(p) }); w != granted {
+			return w
+		}
+	}
+	if l.waker.asleep.Load() {
+		l.waker.rouse()
+	}
+	return granted
+}
+
+// take waits for a payload like push waits for room.
+func (l *lane) take(ctx context.Context) (x *payload, w wait) {
+	if x = l.payloads.tryTake(); x != nil {
+		return x, granted
+	}
+	w = l.await(ctx, func() bool { x = l.payloads.tryTake(); return x != nil })
+	return x, w
+}
+
+// wait is how waiting ended.
+type wait uint8
+
+const (
+	granted wait = iota
+	ended        // the context has ended
+	closed       // the lane is closing
+)
+
+// await tries until it succeeds, asleep in between. The pump signals room when
+// the lane is half empty.
+func (l *lane) await(ctx context.Context, try func() bool) wait {
+	for {
+		l.waiting.Store(true)
+		if try() {
+			l.waiting.Store(false)
+			return granted
+		}
+		signal(l.waker.wake)
+		select {
+		case <-l.room:
+		case <-ctx.Done():
+			l.waiting.Store(false)
+			return ended
+		case <-l.closing:
+			return closed
+		}
+	}
+}
+
+// makeRoom is called by the pump after it has taken something out.
+func (l *lane) makeRoom() {
+	if l.waiting.Load() && l.len() <= l.capacity/2 && l.waiting.CompareAndSwap(true, false) {
+		signal(l.room)
+	}
+}
+
+// signal wakes the one who receives from c, now or when it looks next.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

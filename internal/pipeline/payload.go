@@ -1,0 +1,91 @@
+package pipeline
+
+import (
+	"github.com/otelgram/otelgram/ringbuf"
+	"github.com/otelgram/otelgram/wire"
+)
+
+const (
+	// maxPayloads bounds how many points that are not plain numbers are on
+	// their way at once.
+	maxPayloads = 2048
+	// maxKept is the largest list a payload keeps the memory of, in elements.
+	maxKept = 1024
+)
+
+// payload holds what a point has beyond a number: copies of what the reader
+// may reuse after Export.
+type payload struct {
+	distribution wire.Distribution
+	distributed  bool
+	exemplars    []wire.Exemplar
+	invalid      bool // an exemplar's attribute has no wire form
+
+	counts    []uint64 // backs the distribution's counts
+	bounds    []float64
+	quantiles []wire.Quantile
+	bytes     []byte // backs the exemplars
+}
+
+// payloads is the bounded pool of payloads. Callers take, the pump gives back.
+type payloads struct {
+	free *ringbuf.Ring[*payload]
+	made int // by the holder of the lane
+}
+
+func newPayloads() payloads {
+	free, err := ringbuf.New[*payload](maxPayloads)
+	if err != nil {
+		panic(err) // the constant is a power of two
+	}
+	return payloads{free: free}
+}
+
+// tryTake returns an empty payload, or nil while all are on their way.
+func (p *payloads) tryTake() *payload {
+	var x *payload
+	if p.free.TryPop(&x) {
+		return x
+	}
+	if p.made == maxPayloads {
+		return nil
+	}
+	p.made++
+	return &payload{}
+}
+
+// give takes a payload back.
+func (p *payloads) give(x *payload) {
+	x.reset()
+	p.free.TryPush(&x)
+}
+
+func (x *payload) reset() {
+	x.distribution, x.distributed, x.invalid = wire.Distribution{}, false, false
+	clear(x.exemplars)
+	x.exemplars = kept(x.exemplars)
+	x.counts = kept(x.counts)
+	x.bounds = kept(x.bounds)
+	x.quantiles = kept(x.quantiles)
+	x.bytes = kept(x.bytes)
+}
+
+func kept[T any](s []T) []T {
+	if cap(s) > maxKept {
+		return nil
+	}
+	return s[:0]
+}
+
+// copyCounts appends counts to the payload and returns the copy.
+func (x *payload) copyCounts(counts []uint64) []uint64 {
+	start := len(x.counts)
+	x.counts = append(x.counts, counts...)
+	return x.counts[start:len(x.counts):len(x.counts)]
+}
+
+func (x *payload) copyBytes(b []byte) []byte {
+	start := len(x.bytes)
+	x.bytes = append(x.bytes, b...)
+	return x.bytes[start:len(x.bytes):len(x.bytes)]
+}

@@ -1,0 +1,217 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/otelgram/otelgram/drop"
+	"github.com/otelgram/otelgram/wire"
+)
+
+// maxSeries bounds the attribute sets that are kept in wire form.
+const maxSeries = 16384
+
+// Config is what a Pipeline needs to know, validated by the caller.
+type Config struct {
+	BufferSize       int           // points in the lane, a power of two
+	BatchSize        int           // points the pump takes at once
+	MaxBatchAge      time.Duration // after which a packet leaves that is not full
+	PacketSize       int           // bytes
+	PacketsPerSecond int           // 0: no pacing
+	Burst            int           // packets
+	Strategy         drop.Strategy // of the direct lane
+	Priorities       drop.Priorities
+	EveryEvent       bool  // each event is a point, nothing is folded
+	SeriesMemory     int64 // bytes for the series of the direct path
+	NoInterning      bool  // attribute sets are forgotten with every packet
+	// Dial makes a socket to the endpoint. It is called until it succeeds, off
+	// the data path.
+	Dial func(ctx context.Context) (Sender, error)
+}
+
+// Pipeline carries points from Export to the network.
+type Pipeline struct {
+	config   Config
+	counters counters
+	lane     *lane
+	reported map[metricKey]struct{} // by the holder of the lane
+	waker    *waker
+	inbox    inbox
+
+	directMu     sync.Mutex
+	direct       *Direct // nil until it is asked for
+	directClosed bool
+	events       atomic.Pointer[directLane] // its lane
+
+	closing atomic.Bool
+	closed  chan struct{} // closed when Close is done
+
+	cancelDial context.CancelFunc
+	dialed     chan struct{} // closed when the dialer has ended
+}
+
+// inbox is how others speak to the pump.
+type inbox struct {
+	flushes chan flush
+	senders chan Sender
+	folders chan *folder
+	stop    chan struct{} // closed when the pump should stop
+	stopped chan struct{} // closed when it has
+}
+
+const (
+	// firstDial is how long New waits for the first attempt to dial, so that in
+	// the usual case the first points meet a socket.
+	firstDial = 250 * time.Millisecond
+	// closeTimeout bounds a Close whose context has no deadline.
+	closeTimeout = 5 * time.Second
+)
+
+// New starts a pipeline. Close ends it.
+func New(ctx context.Context, c Config) (*Pipeline, error) {
+	p := &Pipeline{
+		config:   c,
+		reported: map[metricKey]struct{}{},
+		inbox: inbox{
+			flushes: make(chan flush), senders: make(chan Sender), folders: make(chan *folder),
+			stop: make(chan struct{}), stopped: make(chan struct{}),
+		},
+		waker:  &waker{wake: make(chan struct{}, 1)},
+		closed: make(chan struct{}),
+		dialed: make(chan struct{}),
+	}
+	p.lane = newLane(c.BufferSize, p.waker)
+	pump, err := newPump(&p.config, p.lane, &p.counters)
+	if err != nil {
+		return nil, err
+	}
+	go pump.loop(&p.inbox)
+	dialCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	p.cancelDial = cancel
+	tried := make(chan struct{})
+	go p.dial(dialCtx, tried)
+	wait := time.NewTimer(firstDial)
+	defer wait.Stop()
+	select {
+	case <-tried:
+	case <-wait.C:
+	case <-ctx.Done():
+	}
+	return p, nil
+}
+
+// Flush returns when every point handed over before it is sent or counted as
+// dropped, or when ctx ends.
+func (p *Pipeline) Flush(ctx context.Context) error { return p.flush(ctx, false) }
+
+func (p *Pipeline) flush(ctx context.Context, collect bool) error {
+	f := flush{collect: collect, done: make(chan struct{})}
+	select {
+	case p.inbox.flushes <- f:
+	case <-p.inbox.stopped:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-f.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Close takes no more points, sends what it holds at the usual pace until ctx
+// ends (five seconds if it has no deadline), says goodbye and releases the
+// socket. Its error says how many points were not sent since the call, and
+// why. Later calls wait for the first and return nil.
+func (p *Pipeline) Close(ctx context.Context) error {
+	if p.closing.CompareAndSwap(false, true) {
+		defer close(p.closed)
+		return p.close(ctx)
+	}
+	select {
+	case <-p.closed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (p *Pipeline) close(ctx context.Context) error {
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, closeTimeout)
+		defer cancel()
+	}
+	before := p.counters.snapshot(p.pushed)
+	close(p.lane.closing)
+	<-p.lane.hold // callers leave at once now
+	p.lane.close()
+	p.closeDirect()
+	cause := p.flush(ctx, true)
+	p.cancelDial()
+	<-p.dialed
+	close(p.inbox.stop)
+	<-p.inbox.stopped
+	return unsent(before, p.counters.snapshot(p.pushed), cause)
+}
+
+func (p *Pipeline) closeDirect() {
+	p.directMu.Lock()
+	defer p.directMu.Unlock()
+	p.directClosed = true
+	if p.direct != nil {
+		p.direct.close()
+	}
+}
+
+// unsent makes the error of Close from what was dropped between two snapshots.
+func unsent(before, after Stats, cause error) error {
+	var reasons []string
+	total := uint64(0)
+	for i := range after.Dropped {
+		if n := after.Dropped[i] - before.Dropped[i]; n > 0 {
+			reasons = append(reasons, fmt.Sprintf("%s %d", wire.DropReason(i), n))
+			total += n
+		}
+	}
+	switch {
+	case total == 0:
+		return nil
+	case cause != nil:
+		return fmt.Errorf("otelgram: shutdown: %d points not sent (%s): %w", total, strings.Join(reasons, ", "), cause)
+	}
+	return fmt.Errorf("otelgram: shutdown: %d points not sent (%s)", total, strings.Join(reasons, ", "))
+}
+
+// Stats returns a snapshot of the counters.
+func (p *Pipeline) Stats() Stats {
+	s := p.counters.snapshot(p.pushed)
+	s.Queued = uint64(p.lane.len()) + uint64(max(0, p.counters.inPump.Load()))
+	if l := p.events.Load(); l != nil {
+		s.Queued += uint64(l.ring.Len())
+	}
+	return s
+}
+
+// pushed counts the events that went into the direct lane.
+func (p *Pipeline) pushed() uint64 {
+	if l := p.events.Load(); l != nil {
+		return l.ring.Pushed()
+	}
+	return 0
+}
+
+func (p *Pipeline) isClosing() bool {
+	select {
+	case <-p.lane.closing:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,335 @@
+package pipeline
+
+import (
+	"time"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+// pump is the goroutine between the lane and the network, and all the state
+// that is its own.
+type pump struct {
+	config   *Config
+	counters *counters
+	lane     *lane
+	sets     *attributeSets
+	packer   *wire.Packer
+	link     link
+
+	run  []point // popped, from next on still to be packed
+	next int
+	buf  []point // backs run
+
+	// A packet goes from spare to open to ready and back.
+	spare    [][]byte
+	open     bool
+	openedAt time.Time
+	ready    []packet
+	finished uint64 // packets ever closed
+	settled  uint64 // packets ever sent or dropped
+
+	folder  *folder // nil without a direct path
+	flushes []flush
+	timer   *time.Timer
+	// gather is until when events that come may gather: a while after the last
+	// that came before, so that a flow of them does not wake the pump for each.
+	gather time.Time
+	// stalled is set when the lane is not empty and yet gave nothing.
+	stalled bool
+}
+
+// packet is a finished packet that waits to be sent.
+type packet struct {
+	bytes  []byte
+	points int
+}
+
+// maxBatchBytes bounds the memory of the packets that wait to be sent.
+const maxBatchBytes = 256 << 10
+
+func newPump(c *Config, l *lane, counters *counters) (*pump, error) {
+	packer, err := wire.NewPacker(c.PacketSize)
+	if err != nil {
+		return nil, err
+	}
+	batch := max(2, min(32, maxBatchBytes/c.PacketSize))
+	p := &pump{
+		config: c, counters: counters, lane: l, packer: packer,
+		sets:  newAttributeSets(maxSeries, c.PacketSize),
+		buf:   make([]point, c.BatchSize),
+		ready: make([]packet, 0, batch),
+		timer: time.NewTimer(time.Hour),
+	}
+	for range batch + 1 {
+		p.spare = append(p.spare, make([]byte, 0, packer.BufferSize()))
+	}
+	p.link = newLink(c, counters, batch)
+	return p, nil
+}
+
+// loop runs until stop is closed. Whatever is left then is dropped.
+func (p *pump) loop(in *inbox) {
+	defer close(in.stopped)
+	defer p.timer.Stop()
+	for {
+		moved := p.fold()
+		moved = p.emit() || moved
+		moved = p.packRun() || moved
+		p.closeOld()
+		p.transmit(time.Now())
+		moved = p.advanceFlushes() || moved
+		select {
+		case <-in.stop:
+			p.discardAll()
+			p.link.close()
+			return
+		case f := <-in.flushes:
+			p.accept(f)
+			continue
+		case s := <-in.senders:
+			p.link.adopt(s)
+			continue
+		case p.folder = <-in.folders:
+			continue
+		default:
+		}
+		if !moved {
+			p.sleep(in)
+		}
+	}
+}
+
+// room reports whether there is a buffer for one more packet than the open one,
+// so that one more point is sure to find a place.
+func (p *pump) room() bool { return len(p.ready)+1 < cap(p.ready) }
+
+// packRun packs one run of points from the SDK lane, as far as there is room,
+// and reports whether it moved anything.
+func (p *pump) packRun() bool {
+	if p.next == len(p.run) {
+		n := p.lane.popBatch(p.buf)
+		p.counters.inPump.Add(int64(n))
+		p.run, p.next = p.buf[:n], 0
+		p.lane.makeRoom()
+	}
+	start := p.next
+	for ; p.next < len(p.run) && p.room(); p.next++ {
+		p.packPoint(&p.run[p.next])
+	}
+	return p.next > start
+}
+
+func (p *pump) packPoint(pt *point) {
+	w := wire.Point{Metric: pt.metric, StartTime: pt.startTime, Time: pt.time, Bits: pt.bits}
+	set, ok := p.sets.intern(pt.attributes)
+	w.Attributes = set
+	if l := pt.payload; l != nil {
+		ok = ok && !l.invalid
+		w.Exemplars = l.exemplars
+		if l.distributed {
+			w.Distribution = &l.distribution
+		}
+	}
+	if ok {
+		p.pack(&w)
+	} else {
+		p.lose(wire.Encode)
+	}
+	p.release(pt)
+}
+
+// pack puts a point into the open packet, or into the next one. The caller has
+// made sure that there is room.
+func (p *pump) pack(w *wire.Point) {
+	if !p.open {
+		p.begin()
+	}
+	result := p.packer.Append(w)
+	if result == wire.Full {
+		p.finish()
+		p.begin()
+		result = p.packer.Append(w)
+	}
+	if result != wire.Added && !p.reduce(w) {
+		p.lose(wire.Oversize)
+	}
+}
+
+// fold folds one run of events.
+func (p *pump) fold() bool {
+	f := p.folder
+	if f == nil {
+		return false
+	}
+	if f.every {
+		return p.packEvents()
+	}
+	moved := f.drain(p.runLength())
+	p.flow(moved)
+	return moved
+}
+
+// flow notes whether events came.
+func (p *pump) flow(came bool) {
+	if came {
+		p.gather = time.Now().Add(p.config.MaxBatchAge)
+	}
+}
+
+// runLength is how many events to take at once: twice as many under pressure.
+func (p *pump) runLength() int {
+	if p.folder.lane.pressed.Load() {
+		return 2 * p.config.BatchSize
+	}
+	return p.config.BatchSize
+}
+
+// packEvents makes a point of each event of one run.
+func (p *pump) packEvents() bool {
+	f := p.folder
+	moved := false
+	for n := p.runLength(); n > 0 && p.room() && f.pop(); n-- {
+		moved = true
+		e := &f.run[0]
+		s := f.resolve(e)
+		if s == nil {
+			continue
+		}
+		s.fold(e.Bits, e.weight())
+		w := s.point(e.Time, &f.scratch)
+		p.pack(&w)
+		s.settle(e.Time)
+	}
+	p.flow(moved)
+	return moved
+}
+
+// emit emits points of the collection under way, as far as there is room.
+func (p *pump) emit() bool {
+	f := p.folder
+	if f == nil || !f.at.active {
+		return false
+	}
+	for p.room() {
+		s := f.next()
+		if s == nil {
+			return true
+		}
+		p.counters.offered.Add(1)
+		p.counters.inPump.Add(1)
+		w := s.point(f.at.at, &f.scratch)
+		p.pack(&w)
+		s.settle(f.at.at)
+		f.advance()
+	}
+	return false
+}
+
+// reduce packs a point that does not fit a packet without leaving something out.
+func (p *pump) reduce(w *wire.Point) bool {
+	r, ok := p.packer.AppendReduced(w)
+	if !ok {
+		return false
+	}
+	if r.Exemplars > 0 {
+		p.counters.exemplarsCut.Add(1)
+	}
+	if r.Description {
+		p.counters.descriptionsCut.Add(1)
+	}
+	if r.Halvings > 0 {
+		p.counters.resolutionHalved.Add(1)
+	}
+	return true
+}
+
+// lose drops one point that the pump holds.
+func (p *pump) lose(reason wire.DropReason) {
+	p.counters.drop(reason, 1)
+	p.counters.inPump.Add(-1)
+}
+
+// release gives back what pt holds.
+func (p *pump) release(pt *point) {
+	if pt.payload != nil {
+		p.lane.payloads.give(pt.payload)
+		pt.payload = nil
+		p.lane.makeRoom()
+	}
+}
+
+// begin opens a packet.
+func (p *pump) begin() {
+	last := len(p.spare) - 1
+	if p.config.NoInterning {
+		p.sets.forget()
+	}
+	p.packer.Start(p.spare[last])
+	p.spare = p.spare[:last]
+	p.open, p.openedAt = true, time.Now()
+}
+
+// closeOld closes the open packet once it is too old to wait for more points.
+func (p *pump) closeOld() {
+	if p.open && time.Since(p.openedAt) >= p.config.MaxBatchAge {
+		p.finish()
+	}
+}
+
+// finish closes the open packet. An empty one gives its buffer back.
+func (p *pump) finish() {
+	points := p.packer.Points()
+	b := p.packer.Finish()
+	p.open = false
+	if points == 0 {
+		p.spare = append(p.spare, b[:0])
+		return
+	}
+	p.ready = append(p.ready, packet{bytes: b, points: points})
+	p.finished++
+}
+
+// transmit sends of the ready packets what may leave now.
+func (p *pump) transmit(now time.Time) {
+	n := p.link.send(now, p.ready)
+	for i := range p.ready[:n] {
+		p.spare = append(p.spare, p.ready[i].bytes[:0])
+	}
+	p.ready = p.ready[:copy(p.ready, p.ready[n:])]
+	p.settled += uint64(n)
+}
+
+// discardAll drops everything the pump and the lane still hold.
+func (p *pump) discardAll() {
+	for ; p.next < len(p.run); p.next++ {
+		p.lose(wire.Shutdown)
+		p.release(&p.run[p.next])
+	}
+	if p.open {
+		p.finish()
+	}
+	for i := range p.ready {
+		p.counters.drop(wire.Shutdown, p.ready[i].points)
+		p.counters.inPump.Add(-int64(p.ready[i].points))
+	}
+	p.ready = p.ready[:0]
+	for {
+		n := p.lane.popBatch(p.buf)
+		if n == 0 {
+			break
+		}
+		p.counters.inPump.Add(int64(n))
+		for i := range p.buf[:n] {
+			p.lose(wire.Shutdown)
+			p.release(&p.buf[i])
+		}
+	}
+	if p.folder != nil {
+		p.folder.discard()
+		p.folder.abandon()
+	}
+	for _, f := range p.flushes {
+		close(f.done)
+	}
+	p.flushes = nil
+}

@@ -1,0 +1,341 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelgram/otelgram/udp"
+	"github.com/otelgram/otelgram/wire"
+)
+
+func TestPacing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &fakeSender{}
+		p := start(t, testConfig(s))
+		begin := time.Now()
+		require.NoError(t, p.Export(t.Context(), sums(30_000)))
+		require.NoError(t, p.Close(t.Context()))
+		requireClosedBooks(t, p)
+		packets, _ := s.packets(t)
+		require.Greater(t, len(packets), 300)
+		for i := range packets {
+			// In no time span do more packets leave than the bucket holds and
+			// the pace brings.
+			for j := i; j < len(packets); j += 7 {
+				allowed := 32 + int(packets[j].at.Sub(packets[i].at)/(100*time.Microsecond))
+				require.LessOrEqual(t, j-i, allowed, "packets %d to %d", i, j)
+			}
+		}
+		ideal := time.Duration(len(packets)-32) * 100 * time.Microsecond
+		assert.InDelta(t, ideal.Seconds(), packets[len(packets)-1].at.Sub(begin).Seconds(), 0.003)
+	})
+}
+
+func TestBatchAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &fakeSender{}
+		p := start(t, testConfig(s))
+		begin := time.Now()
+		require.NoError(t, p.Export(t.Context(), sums(1)))
+		<-time.After(50 * time.Millisecond)
+		require.NoError(t, p.Export(t.Context(), sums(2)))
+		synctest.Wait()
+		packets, _ := s.packets(t)
+		require.Empty(t, packets)
+		assert.Equal(t, uint64(3), p.Stats().Queued)
+		<-time.After(time.Second)
+		packets, _ = s.packets(t)
+		require.Len(t, packets, 1)
+		assert.Equal(t, 100*time.Millisecond, packets[0].at.Sub(begin), "the oldest point decides")
+		assert.Equal(t, uint16(3), header(t, packets[0]).Points)
+
+		require.NoError(t, p.Export(t.Context(), sums(1)))
+		begin = time.Now()
+		require.NoError(t, p.Flush(t.Context()))
+		assert.Zero(t, time.Since(begin), "a flush does not wait for the age")
+		packets, _ = s.packets(t)
+		assert.Len(t, packets, 2)
+		require.NoError(t, p.Close(t.Context()))
+	})
+}
+
+// TestFlushWaitsForNothingLater keeps exporting while a flush is on its way.
+func TestFlushWaitsForNothingLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &fakeSender{}
+		c := testConfig(s)
+		c.PacketsPerSecond, c.Burst = 10, 1
+		p := start(t, c)
+		require.NoError(t, p.Export(t.Context(), sums(100)))
+		ctx, stop := context.WithCancel(t.Context())
+		go func() {
+			for ctx.Err() == nil {
+				_ = p.Export(ctx, sums(100)) // ends with the context
+			}
+		}()
+		begin := time.Now()
+		require.NoError(t, p.Flush(t.Context()))
+		assert.Less(t, time.Since(begin), 10*time.Second)
+		assert.GreaterOrEqual(t, p.Stats().Sent, uint64(100))
+		short, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		require.ErrorIs(t, p.Flush(short), context.DeadlineExceeded)
+		stop()
+		synctest.Wait()
+		require.Error(t, p.Close(short))
+		requireClosedBooks(t, p)
+	})
+}
+
+// TestRefusedPackets: whatever the kernel refuses, and wherever in a batch, is
+// counted once; what it takes has a session without gaps.
+func TestRefusedPackets(t *testing.T) {
+	refuse := func(o udp.Outcome, n int) []udp.Outcome {
+		script := make([]udp.Outcome, n)
+		for i := range script {
+			script[i] = o
+		}
+		return script
+	}
+	tests := []struct {
+		name   string
+		script []udp.Outcome
+		reason wire.DropReason
+	}{
+		{"none", nil, wire.SendError},
+		{"the first", []udp.Outcome{udp.Refused}, wire.SendError},
+		{"the third", []udp.Outcome{udp.Sent, udp.Sent, udp.NoBuffers}, wire.SendError},
+		{"every second", []udp.Outcome{udp.Refused, udp.Sent, udp.Refused, udp.Sent, udp.Refused, udp.Sent}, wire.SendError},
+		{"several in a row", []udp.Outcome{udp.Sent, udp.Denied, udp.Unreachable, udp.Failed}, wire.SendError},
+		{"a full send buffer", []udp.Outcome{udp.Sent, udp.WouldBlock, udp.WouldBlock}, wire.WouldBlock},
+		{"all", refuse(udp.Closed, 1000), wire.SendError},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				refused := uint64(0)
+				for _, o := range tt.script {
+					if o != udp.Sent {
+						refused++
+					}
+				}
+				s := &fakeSender{script: tt.script}
+				p := start(t, testConfig(s))
+				require.NoError(t, p.Export(t.Context(), sums(1000)))
+				require.NoError(t, p.Flush(t.Context()))
+				requireClosedBooks(t, p)
+				st := p.Stats()
+				packets, _ := s.packets(t)
+				if tt.name != "all" {
+					assert.Equal(t, refused, st.Refused)
+					assert.Equal(t, uint64(len(packets)), st.Packets)
+				}
+				assert.Equal(t, st.Offered, st.Sent+st.Dropped[tt.reason], "%+v", st)
+				assert.Equal(t, refused > 0, st.Dropped[tt.reason] > 0)
+				before := uint32(0)
+				for i, packet := range packets {
+					h := header(t, packet)
+					assert.Equal(t, uint64(i), h.Sequence)
+					assert.Equal(t, before, h.PointsBefore)
+					before += uint32(h.Points)
+				}
+				assert.Equal(t, st.Sent, uint64(before))
+				s.mu.Lock()
+				s.script = nil
+				s.mu.Unlock()
+				require.NoError(t, p.Close(t.Context()))
+			})
+		})
+	}
+}
+
+func TestReportsAndGoodbye(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &fakeSender{script: []udp.Outcome{udp.Refused}}
+		p := start(t, testConfig(s))
+		begin := time.Now()
+		require.NoError(t, p.Export(t.Context(), sums(30)))
+		require.NoError(t, p.Flush(t.Context()))
+		require.NoError(t, p.Export(t.Context(), sums(20)))
+		require.NoError(t, p.Flush(t.Context()))
+		<-time.After(35 * time.Second)
+		synctest.Wait()
+		_, reports := s.packets(t)
+		var at []time.Duration
+		for _, r := range reports {
+			at = append(at, r.at.Sub(begin))
+		}
+		assert.Equal(t, []time.Duration{time.Second, 11 * time.Second, 21 * time.Second, 31 * time.Second}, at)
+		r, err := wire.ParseReport(reports[0].bytes)
+		require.NoError(t, err)
+		assert.Equal(t, begin.UnixNano(), r.SessionStart)
+		assert.Equal(t, uint64(20), r.PointsSent)
+		assert.Equal(t, uint64(1), r.PacketsSent)
+		assert.Equal(t, uint64(1472), r.PacketLimit)
+		assert.Equal(t, uint64(30), r.Dropped[wire.SendError])
+
+		require.NoError(t, p.Close(t.Context()))
+		assert.True(t, s.closed)
+		_, reports = s.packets(t)
+		require.Len(t, reports, 7)
+		for _, r := range reports[4:] {
+			h := header(t, r)
+			assert.True(t, h.Goodbye)
+			assert.Equal(t, uint64(5), h.Sequence, "one packet of points and four reports came before")
+			assert.Equal(t, uint32(20), h.PointsBefore)
+		}
+	})
+}
+
+// TestDialUntilItSucceeds drops points as unresolved until there is a socket,
+// and counts none twice.
+func TestDialUntilItSucceeds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &fakeSender{}
+		c := testConfig(nil)
+		var attempts atomic.Int64
+		c.Dial = func(context.Context) (Sender, error) {
+			if attempts.Add(1) < 6 {
+				return nil, errors.New("no such host")
+			}
+			return s, nil
+		}
+		p := start(t, c)
+		require.NoError(t, p.Export(t.Context(), sums(500)))
+		require.NoError(t, p.Flush(t.Context()))
+		assert.Equal(t, uint64(500), p.Stats().Dropped[wire.Unresolved])
+		<-time.After(2 * time.Minute)
+		assert.Equal(t, int64(6), attempts.Load())
+		require.NoError(t, p.Export(t.Context(), sums(500)))
+		require.NoError(t, p.Close(t.Context()))
+		assert.Equal(t, uint64(500), p.Stats().Sent)
+		requireClosedBooks(t, p)
+	})
+}
+
+// TestCloseWhileDialing: neither New nor Close wait for a resolver that hangs.
+func TestCloseWhileDialing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := testConfig(nil)
+		c.Dial = func(ctx context.Context) (Sender, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		begin := time.Now()
+		p := start(t, c)
+		assert.Equal(t, firstDial, time.Since(begin))
+		require.NoError(t, p.Export(t.Context(), sums(10)))
+		err := p.Close(t.Context())
+		require.ErrorContains(t, err, "10 points not sent (unresolved 10)")
+		assert.Equal(t, firstDial, time.Since(begin))
+		requireClosedBooks(t, p)
+	})
+}
+
+// TestCloseAgain: the second Close waits for the first, or for its context.
+func TestCloseAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := testConfig(&fakeSender{})
+		c.PacketsPerSecond, c.Burst = 10, 1
+		p := start(t, c)
+		require.NoError(t, p.Export(t.Context(), sums(1000)))
+		first := make(chan error)
+		begin := time.Now()
+		go func() { first <- p.Close(context.Background()) }()
+		synctest.Wait()
+		short, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		require.ErrorIs(t, p.Close(short), context.DeadlineExceeded)
+		require.NoError(t, <-first)
+		assert.Less(t, time.Since(begin), closeTimeout)
+		require.NoError(t, p.Close(t.Context()), "it is done")
+		requireClosedBooks(t, p)
+	})
+}
+
+// TestCloseWithoutDeadline gives up after five seconds and says what is left.
+func TestCloseWithoutDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := testConfig(&fakeSender{})
+		c.PacketsPerSecond, c.Burst = 1, 1
+		p := start(t, c)
+		require.NoError(t, p.Export(t.Context(), sums(1000)))
+		begin := time.Now()
+		err := p.Close(context.Background())
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, closeTimeout, time.Since(begin))
+		require.ErrorContains(t, err, "points not sent (shutdown ")
+		requireClosedBooks(t, p)
+	})
+}
+
+// TestNewSession: the old socket hears goodbye, the new one begins at zero.
+func TestNewSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := &fakeSender{}, &fakeSender{}
+		p := start(t, testConfig(a))
+		require.NoError(t, p.Export(t.Context(), sums(10)))
+		require.NoError(t, p.Flush(t.Context()))
+		p.inbox.senders <- b
+		require.NoError(t, p.Export(t.Context(), sums(20)))
+		require.NoError(t, p.Close(t.Context()))
+		assert.True(t, a.closed)
+		_, goodbyes := a.packets(t)
+		require.Len(t, goodbyes, 3)
+		first, _ := a.packets(t)
+		second, _ := b.packets(t)
+		require.Len(t, second, 1)
+		h := header(t, second[0])
+		assert.Zero(t, h.Sequence)
+		assert.Zero(t, h.PointsBefore)
+		assert.NotEqual(t, header(t, first[0]).Session, h.Session)
+		requireClosedBooks(t, p)
+	})
+}
+
+// TestWaitingForRoom pushes many callers through a lane of two points.
+func TestWaitingForRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &fakeSender{}
+		c := testConfig(s)
+		c.BufferSize = 2
+		p := start(t, c)
+		done := make(chan error)
+		for range 4 {
+			go func() { done <- p.Export(context.Background(), sums(2000)) }()
+		}
+		for range 4 {
+			require.NoError(t, <-done)
+		}
+		require.NoError(t, p.Close(t.Context()))
+		assert.Equal(t, uint64(8000), p.Stats().Sent)
+		requireClosedBooks(t, p)
+	})
+}
+
+// TestNoPointWaitsForMore sweeps sizes of exports, so that the pump stops at
+// every possible place of a run: each point leaves within the age of a packet
+// and the pace, with nothing coming behind it.
+func TestNoPointWaitsForMore(t *testing.T) {
+	for size := 8500; size < 8800; size += 23 {
+		synctest.Test(t, func(t *testing.T) {
+			c := testConfig(&fakeSender{})
+			c.BufferSize, c.BatchSize, c.MaxBatchAge = 32768, 100, 50*time.Millisecond
+			c.PacketsPerSecond, c.Burst = 50_000, 64
+			p := start(t, c)
+			require.NoError(t, p.Export(t.Context(), sums(size)))
+			<-time.After(100 * time.Millisecond)
+			synctest.Wait()
+			require.Zero(t, p.Stats().Queued, "export of %d", size)
+			require.NoError(t, p.Close(t.Context()))
+			requireClosedBooks(t, p)
+		})
+	}
+}

@@ -1,0 +1,71 @@
+package pipeline
+
+import "time"
+
+// sleep waits until there may be something to do.
+func (p *pump) sleep(in *inbox) {
+	now := time.Now()
+	until := p.deadline(now)
+	if !p.open && len(p.ready) == 0 && !p.gather.After(now) {
+		// Nothing here has a deadline, so callers have to wake the pump.
+		p.lane.waker.asleep.Store(true)
+		defer p.lane.waker.asleep.Store(false)
+	}
+	if p.room() && (p.next < len(p.run) || p.folder != nil && p.folder.at.active) {
+		return // there was no room for the rest of a run or collection, and there is now
+	}
+	if p.waiting() > 0 && p.room() {
+		if !p.stalled {
+			p.stalled = true
+			return
+		}
+		until = now.Add(halfPushed)
+	}
+	p.stalled = false
+	p.timer.Reset(until.Sub(now))
+	select {
+	case <-p.timer.C:
+	case <-p.lane.waker.wake:
+	case <-in.stop:
+	case f := <-in.flushes:
+		p.accept(f)
+	case s := <-in.senders:
+		p.link.adopt(s)
+	case p.folder = <-in.folders:
+	}
+}
+
+// waiting returns how much is in the lanes.
+func (p *pump) waiting() int {
+	n := p.lane.len()
+	if p.folder != nil {
+		n += p.folder.lane.ring.Len()
+	}
+	return n
+}
+
+// halfPushed is how long to wait for a caller that has claimed a slot of the
+// lane and not filled it yet.
+const halfPushed = 50 * time.Microsecond
+
+// deadline returns when the pump has to look again by itself.
+func (p *pump) deadline(now time.Time) time.Time {
+	until := p.link.nextReport
+	if p.gather.After(now) {
+		until = earlier(until, p.gather)
+	}
+	if p.open {
+		until = earlier(until, p.openedAt.Add(p.config.MaxBatchAge))
+	}
+	if len(p.ready) > 0 {
+		until = earlier(until, p.link.pacer.ready(len(p.ready)))
+	}
+	return until
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
