@@ -1,0 +1,121 @@
+package direct
+
+import (
+	"math"
+
+	"go.opentelemetry.io/otel/attribute"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+
+	"github.com/otelgram/otelgram/internal/pipeline"
+)
+
+// description is what an instrument is created with.
+type description struct {
+	kind             sdkmetric.InstrumentKind
+	name, unit, text string
+	integer          bool
+	bounds           []float64 // advised, if advised is set
+	advised          bool
+	keys             []attribute.Key // the only ones kept, if limited is set
+	limited          bool
+}
+
+// core is what all instruments share: it turns a measurement into an event.
+type core struct {
+	direct     *pipeline.Direct
+	instrument *pipeline.Instrument // nil: measurements are dropped, as asked for
+	crowded    bool                 // there was no room for the instrument
+	bound      *pipeline.Bound      // set in a bound instrument
+	set        attribute.Set        // what it is bound to
+	// rising refuses negative values; gauge accepts NaN and infinities.
+	rising, gauge bool
+	keys          []attribute.Key
+	limited       bool
+}
+
+func newCore(m *meter, d description) core {
+	if m.crowded {
+		return core{direct: m.provider.config.Direct, crowded: true}
+	}
+	i, ok := m.provider.instrument(m.scope, d)
+	return core{
+		direct:     m.provider.config.Direct,
+		instrument: i,
+		crowded:    !ok,
+		rising:     d.kind == sdkmetric.InstrumentKindCounter,
+		gauge:      i != nil && i.Fold == pipeline.FoldLast,
+		keys:       d.keys, limited: d.limited,
+	}
+}
+
+// bind returns the core bound to attributes. It does not keep kvs.
+func (c *core) bind(kvs []attribute.KeyValue) core {
+	b := *c
+	own := append(c.set.ToSlice(), kvs...)
+	b.set = attribute.NewSet(own...)
+	if c.limited {
+		b.set = filtered(b.set, c.keys)
+	}
+	if c.instrument != nil {
+		bound := c.direct.Bind(c.instrument, b.set)
+		b.bound = &bound
+	}
+	return b
+}
+
+func (c *core) int64(v int64, set attribute.Set, given bool) {
+	if c.rising && v < 0 {
+		c.refuse()
+		return
+	}
+	c.record(uint64(v), set, given)
+}
+
+func (c *core) float64(v float64, set attribute.Set, given bool) {
+	if v-v != 0 && !c.gauge || c.rising && v < 0 { // v-v is NaN for NaN and infinities
+		c.refuse()
+		return
+	}
+	c.record(math.Float64bits(v), set, given)
+}
+
+// refuse counts a measurement that cannot be.
+func (c *core) refuse() {
+	if c.instrument != nil {
+		c.direct.RefuseInvalid()
+	}
+}
+
+// record hands a measurement over; given says that attributes came with it.
+func (c *core) record(bits uint64, set attribute.Set, given bool) {
+	if c.instrument == nil {
+		if c.crowded {
+			c.direct.RefuseForMemory()
+		}
+		return
+	}
+	e := pipeline.Event{Instrument: c.instrument, Bits: bits}
+	switch {
+	case c.bound == nil && !c.limited:
+		e.Attributes = set
+	case c.bound != nil && !given:
+		e.Bound = c.bound
+	default:
+		e.Attributes = c.merged(set)
+	}
+	c.direct.Record(&e)
+}
+
+// merged puts the attributes of a measurement over those the instrument is
+// bound to, and keeps what is allowed.
+func (c *core) merged(set attribute.Set) attribute.Set {
+	if c.set.Len() > 0 {
+		set = attribute.NewSet(append(c.set.ToSlice(), set.ToSlice()...)...)
+	}
+	if c.limited {
+		set = filtered(set, c.keys)
+	}
+	return set
+}
+
+func (c *core) enabled() bool { return c.instrument != nil }

@@ -1,0 +1,124 @@
+package direct
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/attribute"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+
+	"github.com/otelgram/otelgram/internal/pipeline"
+)
+
+// TestInternedIsBounded fills the table: it finds all it took in, and no more
+// comes in.
+func TestInternedIsBounded(t *testing.T) {
+	table := newInterned()
+	bind := func() pipeline.Bound { return pipeline.Bound{} }
+	tags := func(i int) []Tag { return []Tag{{"a", "b"}, {"i", fmt.Sprint(i)}} }
+	for i := range maxInterned {
+		_, added := table.add(table.hash(1, "n", tags(i)), 1, "n", tags(i), bind)
+		require.True(t, added)
+	}
+	none, added := table.add(table.hash(1, "n", nil), 1, "n", nil, bind)
+	assert.Nil(t, none)
+	assert.False(t, added)
+	known := table.find(table.hash(1, "n", tags(0)), 1, "n", tags(0))
+	require.NotNil(t, known)
+	again, added := table.add(table.hash(1, "n", tags(0)), 1, "n", tags(0), bind)
+	assert.Same(t, known, again, "what is known stays known")
+	assert.False(t, added)
+	assert.Nil(t, table.find(table.hash(1, "n", tags(maxInterned)), 1, "n", tags(maxInterned)))
+	for i := range maxInterned {
+		require.NotNil(t, table.find(table.hash(1, "n", tags(i)), 1, "n", tags(i)), i)
+	}
+}
+
+// TestInternedTellsApart has hashes collide.
+func TestInternedTellsApart(t *testing.T) {
+	table := newInterned()
+	keys := []struct {
+		kind uint8
+		name string
+		tags []Tag
+	}{
+		{1, "n", nil}, {2, "n", nil}, {1, "m", nil}, {1, "n", []Tag{{"a", "b"}}}, {1, "n", []Tag{{"b", "a"}}},
+		{1, "n", []Tag{{"a", "b"}, {"a", "b"}}}, {1, "n", []Tag{{"", ""}}}, {1, "n", []Tag{{"ab", ""}}},
+	}
+	bounds := map[*pipeline.Bound]bool{}
+	for range 2 {
+		for _, k := range keys {
+			e, _ := table.add(7, k.kind, k.name, k.tags, func() pipeline.Bound { return pipeline.Bound{} })
+			bounds[&e.bound] = true
+			assert.Same(t, e, table.find(7, k.kind, k.name, k.tags))
+		}
+	}
+	assert.Len(t, bounds, len(keys))
+	assert.NotEqual(t, table.hash(1, "n", []Tag{{"a", "b"}}), table.hash(1, "n", []Tag{{"b", "a"}}))
+}
+
+// TestRecorderConcurrentSafe has the same and different names meet.
+func TestRecorderConcurrentSafe(t *testing.T) {
+	w := open(t, time.Hour)
+	r := NewRecorder(w.Provider)
+	var group sync.WaitGroup
+	for g := range 8 {
+		group.Go(func() {
+			for i := range 2000 {
+				tags := []Tag{{"i", fmt.Sprint(i % 500)}, {"g", fmt.Sprint(g % 2)}}
+				for !r.Record(sdkmetric.InstrumentKindCounter, "n", 1, tags) {
+					assert.NoError(t, w.pipeline.Flush(t.Context()))
+				}
+			}
+		})
+	}
+	group.Wait()
+	require.NoError(t, w.Collect(t.Context()))
+	s := w.pipeline.Stats()
+	assert.Equal(t, uint64(16_000), s.Folded)
+	assert.Equal(t, uint64(1000), s.Sent, "a point a series")
+	w.close(t)
+}
+
+// TestRecorderPastItsBounds: names and tags that find no room are recorded all
+// the same.
+func TestRecorderPastItsBounds(t *testing.T) {
+	w := open(t, time.Hour)
+	r := NewRecorder(w.Provider)
+	r.interned.count = maxInterned
+	tags := []Tag{{"a", "b"}}
+	for range 3 {
+		assert.True(t, r.Record(sdkmetric.InstrumentKindCounter, "n", 1, tags))
+	}
+	require.NoError(t, w.Collect(t.Context()))
+	assert.Equal(t, uint64(3), w.pipeline.Stats().Folded)
+	assert.Equal(t, uint64(1), w.pipeline.Stats().Sent)
+	w.close(t)
+}
+
+func TestTags(t *testing.T) {
+	set := attributes([]Tag{{"b", "1"}, {"a", ""}, {"b", "2"}, {"", "empty"}})
+	want := attribute.NewSet(attribute.String("", "empty"), attribute.String("a", ""), attribute.String("b", "2"))
+	assert.Equal(t, want, set)
+	none := attributes(nil)
+	assert.Zero(t, none.Len())
+}
+
+// TestTagsAreNotRetained: the caller may use names and tags again.
+func TestTagsAreNotRetained(t *testing.T) {
+	w := open(t, time.Hour)
+	r := NewRecorder(w.Provider)
+	tags := []Tag{{"a", "b"}}
+	require.True(t, r.Record(sdkmetric.InstrumentKindCounter, "n", 1, tags))
+	tags[0].Value = strings.Repeat("c", 2)
+	require.True(t, r.Record(sdkmetric.InstrumentKindCounter, "n", 1, tags))
+	tags[0].Value = "b"
+	require.True(t, r.Record(sdkmetric.InstrumentKindCounter, "n", 1, tags))
+	assert.Equal(t, 2, r.interned.count)
+	w.close(t)
+}

@@ -1,0 +1,186 @@
+package direct
+
+import (
+	"context"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/embedded"
+	"go.opentelemetry.io/otel/metric/noop"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+
+	"github.com/otelgram/otelgram/internal/pipeline"
+)
+
+// creators make one instrument of each kind.
+var creators = map[string]func(metric.Meter, string) (any, error){
+	"Int64Counter":         func(m metric.Meter, name string) (any, error) { return m.Int64Counter(name) },
+	"Int64UpDownCounter":   func(m metric.Meter, name string) (any, error) { return m.Int64UpDownCounter(name) },
+	"Int64Histogram":       func(m metric.Meter, name string) (any, error) { return m.Int64Histogram(name) },
+	"Int64Gauge":           func(m metric.Meter, name string) (any, error) { return m.Int64Gauge(name) },
+	"Float64Counter":       func(m metric.Meter, name string) (any, error) { return m.Float64Counter(name) },
+	"Float64UpDownCounter": func(m metric.Meter, name string) (any, error) { return m.Float64UpDownCounter(name) },
+	"Float64Histogram":     func(m metric.Meter, name string) (any, error) { return m.Float64Histogram(name) },
+	"Float64Gauge":         func(m metric.Meter, name string) (any, error) { return m.Float64Gauge(name) },
+
+	"Int64ObservableCounter":         func(m metric.Meter, name string) (any, error) { return m.Int64ObservableCounter(name) },
+	"Int64ObservableUpDownCounter":   func(m metric.Meter, name string) (any, error) { return m.Int64ObservableUpDownCounter(name) },
+	"Int64ObservableGauge":           func(m metric.Meter, name string) (any, error) { return m.Int64ObservableGauge(name) },
+	"Float64ObservableCounter":       func(m metric.Meter, name string) (any, error) { return m.Float64ObservableCounter(name) },
+	"Float64ObservableUpDownCounter": func(m metric.Meter, name string) (any, error) { return m.Float64ObservableUpDownCounter(name) },
+	"Float64ObservableGauge":         func(m metric.Meter, name string) (any, error) { return m.Float64ObservableGauge(name) },
+}
+
+// TestNamesAsTheSDK holds the answers for names of all sorts against the SDK's.
+func TestNamesAsTheSDK(t *testing.T) {
+	w := open(t, time.Hour)
+	defer w.close(t)
+	theirs := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader())).Meter("m")
+	names := []string{
+		"", "a", "Z", "_", "1", ".", "-", "/", " ", "é", "\xff", "aé", "a\xff", "a b", "a\x00", "a.b-c_d/e9", "a:b", "http.server.duration",
+		"9lives", "_x", "/x", strings.Repeat("a", 255), strings.Repeat("a", 256), strings.Repeat("é", 128), "a" + strings.Repeat("é", 127),
+	}
+	for kind, create := range creators {
+		for _, name := range names {
+			_, want := create(theirs, name)
+			got, err := create(w.Meter("m"), name)
+			require.NotNil(t, got)
+			assert.Equal(t, errors.Is(want, sdkmetric.ErrInstrumentName), errors.Is(err, sdkmetric.ErrInstrumentName), "%s %q: %v, %v", kind, name, want, err)
+			assert.Equal(t, want == nil, err == nil, "%s %q: %v, %v", kind, name, want, err)
+		}
+	}
+}
+
+// TestBadNamesWork: a bad name is an error and nothing more.
+func TestBadNamesWork(t *testing.T) {
+	w := open(t, time.Hour)
+	n, err := w.Meter("m").Int64Counter("1 bad name")
+	require.ErrorIs(t, err, sdkmetric.ErrInstrumentName)
+	n.Add(t.Context(), 1)
+	require.NoError(t, w.Collect(t.Context()))
+	assert.Equal(t, uint64(1), w.pipeline.Stats().Folded)
+	assert.Equal(t, uint64(1), w.pipeline.Stats().Sent)
+	w.close(t)
+}
+
+// TestBoundsAsTheSDK holds the answers for advised boundaries against the SDK's.
+func TestBoundsAsTheSDK(t *testing.T) {
+	w := open(t, time.Hour)
+	defer w.close(t)
+	theirs := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader())).Meter("m")
+	defaults := sdkmetric.DefaultAggregationSelector(sdkmetric.InstrumentKindHistogram).(sdkmetric.AggregationExplicitBucketHistogram).Boundaries
+	tests := []struct {
+		name   string
+		bounds []float64
+		used   bool
+	}{
+		{"ascending", []float64{-1, 0, 2.5}, true},
+		{"one", []float64{7}, true},
+		{"none", []float64{}, true},
+		{"infinite", []float64{math.Inf(-1), 0, math.Inf(1)}, true},
+		{"descending", []float64{3, 2, 1}, false},
+		{"unsorted", []float64{1, 3, 2}, false},
+		{"equal", []float64{1, 2, 2, 3}, false},
+	}
+	for _, tt := range tests {
+		option := metric.WithExplicitBucketBoundaries(tt.bounds...)
+		_, want := theirs.Float64Histogram(tt.name, option)
+		f, err := w.Meter("m").Float64Histogram(tt.name, option)
+		assert.Equal(t, want == nil, err == nil, "%s: %v, %v", tt.name, want, err)
+		i, err := w.Meter("m").Int64Histogram(tt.name, option)
+		assert.Equal(t, tt.used, err == nil, "%s: %v", tt.name, err)
+		expected := tt.bounds
+		if !tt.used {
+			expected = defaults
+		}
+		assert.Equal(t, expected, f.(*float64Histogram).instrument.Bounds, tt.name)
+		assert.Equal(t, expected, i.(*int64Histogram).instrument.Bounds, tt.name)
+	}
+	// The caller's slice stays the caller's.
+	own := []float64{1, 2}
+	h, err := w.Meter("m").Float64Histogram("own", metric.WithExplicitBucketBoundaries(own...))
+	require.NoError(t, err)
+	own[0] = 99
+	assert.Equal(t, []float64{1, 2}, h.(*float64Histogram).instrument.Bounds)
+}
+
+// TestAggregations: what the selector says is what an instrument does.
+func TestAggregations(t *testing.T) {
+	tests := []struct {
+		name        string
+		kind        sdkmetric.InstrumentKind
+		aggregation sdkmetric.Aggregation
+		want        *pipeline.InstrumentConfig // nil: dropped
+	}{
+		{"none is the default", sdkmetric.InstrumentKindGauge, nil, &pipeline.InstrumentConfig{Fold: pipeline.FoldLast}},
+		{"default", sdkmetric.InstrumentKindCounter, sdkmetric.AggregationDefault{}, &pipeline.InstrumentConfig{Fold: pipeline.FoldSum, Monotonic: true}},
+		{"drop", sdkmetric.InstrumentKindCounter, sdkmetric.AggregationDrop{}, nil},
+		{"a sum of a histogram", sdkmetric.InstrumentKindHistogram, sdkmetric.AggregationSum{}, &pipeline.InstrumentConfig{Fold: pipeline.FoldSum, Monotonic: true}},
+		{"an up-down sum", sdkmetric.InstrumentKindUpDownCounter, sdkmetric.AggregationSum{}, &pipeline.InstrumentConfig{Fold: pipeline.FoldSum}},
+		{"an observed sum", sdkmetric.InstrumentKindObservableCounter, sdkmetric.AggregationSum{},
+			&pipeline.InstrumentConfig{Fold: pipeline.FoldAbsolute, Monotonic: true, Stale: true}},
+		{"exponential", sdkmetric.InstrumentKindHistogram, sdkmetric.AggregationBase2ExponentialHistogram{MaxSize: 7, MaxScale: 3, NoMinMax: true},
+			&pipeline.InstrumentConfig{Fold: pipeline.FoldExponential, MaxSize: 7, MaxScale: 3, NoMinMax: true}},
+		{"explicit", sdkmetric.InstrumentKindHistogram, sdkmetric.AggregationExplicitBucketHistogram{Boundaries: []float64{1}},
+			&pipeline.InstrumentConfig{Fold: pipeline.FoldExplicit, Bounds: []float64{1}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := open(t, time.Hour)
+			defer w.close(t)
+			w.config.Aggregation = func(sdkmetric.InstrumentKind) sdkmetric.Aggregation { return tt.aggregation }
+			got, _ := w.instrument(w.Meter("m").(*meter).scope, description{kind: tt.kind, name: "n"})
+			if tt.want == nil {
+				assert.Nil(t, got)
+				return
+			}
+			c := got.InstrumentConfig
+			tt.want.Name, tt.want.Resource, tt.want.Scope = "n", c.Resource, c.Scope
+			assert.Equal(t, *tt.want, c)
+		})
+	}
+}
+
+// TestDroppedInstruments: what the selector drops is not enabled, and its
+// measurements are no losses.
+func TestDroppedInstruments(t *testing.T) {
+	w := open(t, time.Hour)
+	w.config.Aggregation = func(sdkmetric.InstrumentKind) sdkmetric.Aggregation { return sdkmetric.AggregationDrop{} }
+	n, err := w.Meter("m").Int64Counter("n", metric.WithUnit("1"))
+	require.NoError(t, err)
+	assert.False(t, n.Enabled(t.Context()))
+	n.Add(t.Context(), 1, metric.WithAttributes(attribute.Bool("b", true)))
+	n.Add(t.Context(), -1)
+	n.(*int64Counter).Bind(attribute.Bool("b", true)).Add(t.Context(), 1)
+	_, err = w.Meter("m").Float64ObservableCounter("o", metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
+		o.Observe(1)
+		o.Observe(math.NaN())
+		return nil
+	}))
+	require.NoError(t, err)
+	assert.True(t, NewRecorder(w.Provider).Record(sdkmetric.InstrumentKindCounter, "n", 1, nil))
+	require.NoError(t, w.Collect(t.Context()))
+	assert.Zero(t, w.pipeline.Stats().Offered)
+	w.close(t)
+}
+
+// TestMeters: one scope, one meter; the scope's attributes tell scopes apart.
+func TestMeters(t *testing.T) {
+	w := open(t, time.Hour)
+	a := metric.WithInstrumentationAttributes(attribute.String("a", "b"))
+	assert.Same(t, w.Meter("m"), w.Meter("m"))
+	assert.Same(t, w.Meter("m", a), w.Meter("m", a))
+	assert.NotSame(t, w.Meter("m"), w.Meter("m", a))
+	assert.NotSame(t, w.Meter("m"), w.Meter("m", metric.WithInstrumentationVersion("v1")))
+	assert.NotSame(t, w.Meter("m"), w.Meter("m", metric.WithSchemaURL("s")))
+	w.close(t)
+	assert.Equal(t, noop.Meter{}, w.Meter("m"))
+	assert.Implements(t, (*embedded.MeterProvider)(nil), w.Provider)
+}

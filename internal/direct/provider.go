@@ -1,0 +1,256 @@
+package direct
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/embedded"
+	"go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/sdk/instrumentation"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/resource"
+
+	"github.com/otelgram/otelgram/internal/pipeline"
+)
+
+const (
+	// maxMeters bounds the meters. The instruments of any further one count
+	// their measurements as dropped for memory.
+	maxMeters = 8192
+	// meterCost is about what a meter takes beside its strings, in bytes.
+	meterCost = 1024
+)
+
+// Config is what a Provider needs to know. All of it is required.
+type Config struct {
+	Direct   *pipeline.Direct
+	Resource *resource.Resource
+	// Interval is how often callbacks run and series are emitted.
+	Interval    time.Duration
+	EveryEvent  bool // each event is a point: sums and histograms are deltas
+	Temporality sdkmetric.TemporalitySelector
+	Aggregation sdkmetric.AggregationSelector
+}
+
+// Provider is a metric.MeterProvider. After Close it hands out instruments that
+// do nothing, and those handed out before record nothing.
+type Provider struct {
+	embedded.MeterProvider
+	config Config
+
+	mu     sync.Mutex
+	meters map[instrumentation.Scope]*meter
+	closed atomic.Bool
+
+	callbacks callbacks
+	observing atomic.Bool // callbacks run
+	collects  chan collect
+	running   context.Context // ends when the collector should stop
+	cancel    context.CancelFunc
+	stopped   chan struct{} // closed when the collector has stopped
+}
+
+// collect asks the collector for a collection outside of its rhythm.
+type collect struct {
+	ctx  context.Context
+	last bool // only callbacks: the pipeline emits every series when it closes
+	done chan error
+}
+
+var _ metric.MeterProvider = (*Provider)(nil)
+
+// New returns a provider and starts its collector. Close ends it.
+func New(c Config) *Provider {
+	p := &Provider{
+		config: c, meters: map[instrumentation.Scope]*meter{},
+		collects: make(chan collect), stopped: make(chan struct{}),
+	}
+	p.running, p.cancel = context.WithCancel(context.Background())
+	go p.run()
+	return p
+}
+
+// Meter returns the meter of a scope, always the same for the same scope.
+func (p *Provider) Meter(name string, opts ...metric.MeterOption) metric.Meter {
+	if p.closed.Load() {
+		return noop.Meter{}
+	}
+	c := metric.NewMeterConfig(opts...)
+	scope := instrumentation.Scope{
+		Name: name, Version: c.InstrumentationVersion(), SchemaURL: c.SchemaURL(), Attributes: c.InstrumentationAttributes(),
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	m, ok := p.meters[scope]
+	if !ok {
+		cost := meterCost + len(name) + len(scope.Version) + len(scope.SchemaURL)
+		m = &meter{provider: p, scope: scope, crowded: len(p.meters) >= maxMeters || !p.config.Direct.Reserve(cost)}
+		if !m.crowded {
+			p.meters[scope] = m
+		}
+	}
+	return m
+}
+
+// Collect runs the callbacks and has every series emitted, and returns when all
+// of that is sent or counted, or when ctx ends.
+func (p *Provider) Collect(ctx context.Context) error { return p.ask(ctx, false) }
+
+func (p *Provider) ask(ctx context.Context, last bool) error {
+	c := collect{ctx: ctx, last: last, done: make(chan error, 1)}
+	select {
+	case p.collects <- c:
+	case <-p.running.Done():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-c.done:
+		return err
+	case <-p.stopped:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Close runs the callbacks once more, then stops the collector and the
+// instruments; the series are emitted when the pipeline closes. A callback that
+// does not return holds it up until ctx ends.
+func (p *Provider) Close(ctx context.Context) error {
+	err := p.ask(ctx, true)
+	p.closed.Store(true)
+	p.cancel()
+	p.callbacks.clear()
+	select {
+	case <-p.stopped:
+	case <-ctx.Done():
+	}
+	return err
+}
+
+// run is the collector: it runs callbacks and collects once an interval.
+func (p *Provider) run() {
+	defer close(p.stopped)
+	tick := time.NewTicker(p.config.Interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			p.tick()
+		case c := <-p.collects:
+			c.done <- p.collect(c.ctx, c.last)
+		case <-p.running.Done():
+			return
+		}
+	}
+}
+
+func (p *Provider) collect(ctx context.Context, last bool) error {
+	p.observe(ctx)
+	if last {
+		return ctx.Err()
+	}
+	return p.config.Direct.Collect(ctx)
+}
+
+// tick is the collection of an interval. Callbacks have an interval's time; what
+// they leave undone holds up nothing else.
+func (p *Provider) tick() {
+	ctx, cancel := context.WithTimeout(p.running, p.config.Interval)
+	defer cancel()
+	p.observe(ctx)
+	_ = p.config.Direct.Collect(p.running) // what is lost is counted
+}
+
+// observe runs the callbacks, and returns when they have or when ctx ends. While
+// one of them hangs, none is run again.
+func (p *Provider) observe(ctx context.Context) {
+	if !p.observing.CompareAndSwap(false, true) {
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer p.observing.Store(false)
+		p.callbacks.run(ctx, p.config.Direct)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
+// instrument makes an instrument of the pipeline. It is nil where measurements are
+// to be dropped, and also where there is no room for it: then ok is false.
+func (p *Provider) instrument(scope instrumentation.Scope, d description) (i *pipeline.Instrument, ok bool) {
+	c := pipeline.InstrumentConfig{
+		Resource: p.config.Resource, Scope: scope,
+		Name: d.name, Unit: d.unit, Description: d.text,
+		Integer: d.integer,
+		Delta:   p.config.Temporality(d.kind) == metricdata.DeltaTemporality,
+		Stale:   observable(d.kind),
+	}
+	if p.config.EveryEvent {
+		c.Delta = d.kind == sdkmetric.InstrumentKindCounter || d.kind == sdkmetric.InstrumentKindHistogram
+	}
+	if !aggregate(&c, d, p.config.Aggregation(d.kind)) {
+		return nil, true
+	}
+	i = p.config.Direct.Instrument(c)
+	return i, i != nil
+}
+
+func observable(k sdkmetric.InstrumentKind) bool {
+	switch k {
+	case sdkmetric.InstrumentKindObservableCounter, sdkmetric.InstrumentKindObservableUpDownCounter,
+		sdkmetric.InstrumentKindObservableGauge:
+		return true
+	}
+	return false
+}
+
+// monotonic reports whether a sum of a kind's measurements only grows; that of
+// a histogram does by the SDK's convention.
+func monotonic(k sdkmetric.InstrumentKind) bool {
+	switch k {
+	case sdkmetric.InstrumentKindCounter, sdkmetric.InstrumentKindObservableCounter, sdkmetric.InstrumentKindHistogram:
+		return true
+	}
+	return false
+}
+
+// aggregate sets how c folds, and returns false if its measurements are to be
+// dropped.
+func aggregate(c *pipeline.InstrumentConfig, d description, a sdkmetric.Aggregation) bool {
+	if a == nil {
+		a = sdkmetric.AggregationDefault{}
+	}
+	if _, ok := a.(sdkmetric.AggregationDefault); ok {
+		a = sdkmetric.DefaultAggregationSelector(d.kind)
+	}
+	switch a := a.(type) {
+	case sdkmetric.AggregationDrop:
+		return false
+	case sdkmetric.AggregationLastValue:
+		c.Fold = pipeline.FoldLast
+	case sdkmetric.AggregationExplicitBucketHistogram:
+		c.Fold, c.Bounds, c.NoMinMax = pipeline.FoldExplicit, a.Boundaries, a.NoMinMax
+		if d.advised {
+			c.Bounds = d.bounds
+		}
+	case sdkmetric.AggregationBase2ExponentialHistogram:
+		c.Fold, c.MaxSize, c.MaxScale, c.NoMinMax = pipeline.FoldExponential, a.MaxSize, a.MaxScale, a.NoMinMax
+	default:
+		c.Fold, c.Monotonic = pipeline.FoldSum, monotonic(d.kind)
+		if observable(d.kind) {
+			c.Fold = pipeline.FoldAbsolute
+		}
+	}
+	return true
+}

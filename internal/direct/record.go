@@ -1,0 +1,102 @@
+package direct
+
+import (
+	"math"
+	"strings"
+	"sync"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/instrumentation"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+
+	"github.com/otelgram/otelgram/internal/pipeline"
+)
+
+// Scope is the instrumentation scope of metrics recorded by name.
+const Scope = "otelgram"
+
+// Recorder records by name and tags, without an instrument to create first.
+type Recorder struct {
+	provider *Provider
+	interned *interned
+
+	mu          sync.Mutex
+	instruments map[named]*pipeline.Instrument
+}
+
+type named struct {
+	kind sdkmetric.InstrumentKind
+	name string
+}
+
+// NewRecorder returns a recorder on p.
+func NewRecorder(p *Provider) *Recorder {
+	return &Recorder{provider: p, interned: newInterned(), instruments: map[named]*pipeline.Instrument{}}
+}
+
+// Record records value for the instrument of the given kind and name, and
+// reports whether it was taken. What cannot be, an empty or overlong name, a
+// value that is no number, a negative one for a counter, is counted as invalid.
+func (r *Recorder) Record(kind sdkmetric.InstrumentKind, name string, value float64, tags []Tag) bool {
+	gauge := kind == sdkmetric.InstrumentKindGauge
+	if name == "" || len(name) > maxNameLen || value-value != 0 && !gauge ||
+		kind == sdkmetric.InstrumentKindCounter && value < 0 {
+		r.provider.config.Direct.RefuseInvalid()
+		return false
+	}
+	h := r.interned.hash(uint8(kind), name, tags)
+	e := r.interned.find(h, uint8(kind), name, tags)
+	if e == nil {
+		return r.first(h, kind, name, value, tags)
+	}
+	event := pipeline.Event{Bound: &e.bound, Bits: math.Float64bits(value)}
+	return r.provider.config.Direct.Record(&event)
+}
+
+// first records what is not interned yet, and interns it if there is room.
+func (r *Recorder) first(h uint64, kind sdkmetric.InstrumentKind, name string, value float64, tags []Tag) bool {
+	d := r.provider.config.Direct
+	i, ok := r.instrument(kind, name)
+	if !ok {
+		d.RefuseForMemory()
+		return false
+	}
+	if i == nil {
+		return true // dropped as asked for, by the aggregation selector
+	}
+	// What is kept must not keep alive what it was cut from.
+	own := make([]Tag, len(tags))
+	cost := entryCost + len(name)
+	for i, t := range tags {
+		own[i] = Tag{strings.Clone(t.Key), strings.Clone(t.Value)}
+		cost += entryTagCost + len(t.Key) + len(t.Value)
+	}
+	set := attributes(own)
+	event := pipeline.Event{Instrument: i, Attributes: set, Bits: math.Float64bits(value)}
+	if !d.Reserve(cost) {
+		return d.Record(&event)
+	}
+	e, added := r.interned.add(h, uint8(kind), strings.Clone(name), own, func() pipeline.Bound { return d.Bind(i, set) })
+	if !added {
+		d.Release(cost)
+	}
+	if e != nil {
+		event = pipeline.Event{Bound: &e.bound, Bits: event.Bits}
+	}
+	return d.Record(&event)
+}
+
+func (r *Recorder) instrument(kind sdkmetric.InstrumentKind, name string) (*pipeline.Instrument, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i, ok := r.instruments[named{kind, name}]
+	if !ok {
+		name = strings.Clone(name)
+		key := named{kind, name}
+		scope := instrumentation.Scope{Name: Scope, Attributes: attribute.NewSet()}
+		if i, ok = r.provider.instrument(scope, description{kind: kind, name: name}); ok && len(r.instruments) < maxInterned {
+			r.instruments[key] = i
+		}
+	}
+	return i, ok
+}
