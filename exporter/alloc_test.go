@@ -1,0 +1,62 @@
+package exporter_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelgram/otelgram/exporter"
+)
+
+// TestExportAllocations counts what the whole process allocates while points
+// travel to the kernel; the socket they go to has no reader.
+func TestExportAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector makes sync.Pool forget at random, and with it the socket layer allocate")
+	}
+	tests := []struct {
+		name   string
+		rm     *metricdata.ResourceMetrics
+		points float64
+	}{
+		{"1,000 counters", counters(1000, 1), 1000},
+		{"1,000 series", counters(1, 1000), 1000},
+		{"histograms", data(histograms(500)), 500},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			exp, err := exporter.New(t.Context(), exporter.WithEndpoint(silent(t)), exporter.WithPacing(0, 0))
+			require.NoError(t, err)
+			ctx := context.Background()
+			send := func() {
+				_ = exp.Export(ctx, tt.rm)
+			}
+			for range 50 { // until pools and caches have what this traffic needs
+				send()
+			}
+			require.NoError(t, exp.ForceFlush(ctx))
+			perPoint := testing.AllocsPerRun(50, send) / tt.points
+			assert.LessOrEqual(t, perPoint, 0.01, "allocations a point")
+			require.NoError(t, exp.Shutdown(ctx))
+			assert.Zero(t, exp.Stats().Dropped.Total())
+		})
+	}
+}
+
+// histograms makes a metric with so many points.
+func histograms(n int) metricdata.Metrics {
+	points := make([]metricdata.HistogramDataPoint[float64], n)
+	for i := range points {
+		points[i] = metricdata.HistogramDataPoint[float64]{
+			Attributes: pointWith(manyAttributes(1 + i%5)...).Attributes,
+			Count:      10, Sum: 1.5, Bounds: []float64{1, 2, 3}, BucketCounts: []uint64{1, 2, 3, 4},
+			Min: metricdata.NewExtrema(0.5), Max: metricdata.NewExtrema(4.5),
+		}
+	}
+	return metricdata.Metrics{Name: "h", Data: metricdata.Histogram[float64]{
+		DataPoints: points, Temporality: metricdata.DeltaTemporality,
+	}}
+}

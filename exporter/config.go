@@ -1,0 +1,140 @@
+package exporter
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
+
+	"github.com/otelgram/otelgram/drop"
+	"github.com/otelgram/otelgram/udp"
+	"github.com/otelgram/otelgram/wire"
+)
+
+// config is what New builds an exporter from. It is passed by value.
+type config struct {
+	endpoint         string
+	preset           Preset
+	presetAsked      bool
+	encoding         Encoding
+	bufferSize       int
+	batchSize        int
+	maxBatchAge      time.Duration
+	packetSize       int
+	packetsPerSecond int
+	burst            int
+	temporality      metric.TemporalitySelector
+	aggregation      metric.AggregationSelector
+	flushInterval    time.Duration
+	strategy         drop.Strategy
+	priorities       drop.Priorities
+	resource         *resource.Resource
+	maxMemory        int64 // bytes; 0: no limit
+	noInterning      bool
+}
+
+const (
+	defaultEndpoint         = "localhost:4319"
+	defaultBufferSize       = 16384
+	defaultBatchSize        = 50
+	defaultMaxBatchAge      = 100 * time.Millisecond
+	defaultPacketSize       = 1472
+	defaultPacketsPerSecond = 10_000
+	defaultBurst            = 32
+	defaultFlushInterval    = 10 * time.Second
+
+	maxBufferSize = 1 << 24
+	maxBatchSize  = 1 << 16
+	maxRate       = 1_000_000
+)
+
+// newConfig applies defaults, environment and options in this order, a preset
+// before everything else that its source says, and validates the result.
+func newConfig(opts []Option) (config, error) {
+	c := config{
+		endpoint:         defaultEndpoint,
+		encoding:         Compact,
+		bufferSize:       defaultBufferSize,
+		batchSize:        defaultBatchSize,
+		maxBatchAge:      defaultMaxBatchAge,
+		packetSize:       defaultPacketSize,
+		packetsPerSecond: defaultPacketsPerSecond,
+		burst:            defaultBurst,
+		temporality:      metric.DefaultTemporalitySelector,
+		aggregation:      metric.DefaultAggregationSelector,
+		flushInterval:    defaultFlushInterval,
+		strategy:         drop.Newest(),
+	}
+	c = fromEnvironment(c)
+	asked := config{preset: c.preset}
+	for _, o := range opts {
+		asked = o.apply(asked)
+	}
+	if asked.presetAsked && (asked.preset < HighThroughput || asked.preset > ResourceConstrained) {
+		return c, fmt.Errorf("otelgram: WithPreset(%d): unknown preset: want %s", asked.preset, presetsAllowed)
+	}
+	c = asked.preset.apply(c)
+	for _, o := range opts {
+		c = o.apply(c)
+	}
+	return c, c.validate()
+}
+
+// validate names the first option with a value that is not allowed.
+func (c *config) validate() error {
+	if err := udp.ValidateAddress(c.endpoint); err != nil {
+		return fmt.Errorf("otelgram: WithEndpoint(%q): %w", c.endpoint, err)
+	}
+	if c.encoding != Compact {
+		return fmt.Errorf("otelgram: WithEncoding(%d): unknown encoding: want Compact", c.encoding)
+	}
+	n := c.bufferSize
+	if n < 2 || n > maxBufferSize || n&(n-1) != 0 {
+		return fmt.Errorf("otelgram: WithBufferSize(%d): must be a power of two from 2 to %d", n, maxBufferSize)
+	}
+	if c.batchSize < 1 || c.batchSize > maxBatchSize {
+		return fmt.Errorf("otelgram: WithBatchSize(%d): must be from 1 to %d", c.batchSize, maxBatchSize)
+	}
+	if c.maxBatchAge <= 0 || c.maxBatchAge > time.Hour {
+		return fmt.Errorf("otelgram: WithMaxBatchAge(%v): must be more than 0 and at most 1h", c.maxBatchAge)
+	}
+	if c.packetSize < wire.MinPacketSize || c.packetSize > wire.MaxPacketSize {
+		return fmt.Errorf("otelgram: WithMaxPacketSize(%d): must be from %d to %d bytes", c.packetSize, wire.MinPacketSize, wire.MaxPacketSize)
+	}
+	if c.packetsPerSecond < 0 || c.packetsPerSecond > maxRate {
+		return fmt.Errorf("otelgram: WithPacing(%d, %d): packets per second must be from 0 to %d", c.packetsPerSecond, c.burst, maxRate)
+	}
+	if c.packetsPerSecond > 0 && (c.burst < 1 || c.burst > maxRate) {
+		return fmt.Errorf("otelgram: WithPacing(%d, %d): burst must be from 1 to %d packets", c.packetsPerSecond, c.burst, maxRate)
+	}
+	if c.flushInterval < 0 {
+		return fmt.Errorf("otelgram: WithFlushInterval(%v): must not be negative", c.flushInterval)
+	}
+	if need := c.fixedMemory() + minSeriesMemory; c.maxMemory != 0 && c.maxMemory < need {
+		return fmt.Errorf("otelgram: WithMaxMemory(%d): a ring of %d points and packets of %d bytes need %d bytes at least",
+			c.maxMemory, c.bufferSize, c.packetSize, need)
+	}
+	return nil
+}
+
+const (
+	// slotMemory is what a point takes in each of the two rings, in bytes.
+	slotMemory = 72
+	// cacheMemory is an allowance for packets, pools and caches, in bytes.
+	cacheMemory = 256 << 10
+	// minSeriesMemory is the least that must be left for series, in bytes.
+	minSeriesMemory = 64 << 10
+)
+
+// fixedMemory is what is taken before the first series is, in bytes.
+func (c *config) fixedMemory() int64 { return int64(2*slotMemory*c.bufferSize) + cacheMemory }
+
+// seriesMemory is what is left for series, in bytes.
+func (c *config) seriesMemory() int64 {
+	if c.maxMemory == 0 {
+		return math.MaxInt64
+	}
+	return c.maxMemory - c.fixedMemory()
+}

@@ -1,0 +1,144 @@
+package exporter
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
+
+	"github.com/otelgram/otelgram/internal/direct"
+)
+
+// Tag is a key and a value of a metric recorded by name.
+type Tag = direct.Tag
+
+// directPath is the direct entrance, made when it is first used.
+type directPath struct {
+	opened atomic.Pointer[entrance]
+
+	mu      sync.Mutex    // held to open and to begin to close
+	closing chan struct{} // made by the first close, closed at its end
+}
+
+type entrance struct {
+	provider *direct.Provider
+	recorder *direct.Recorder
+}
+
+// MeterProvider returns the direct path: a complete provider of OpenTelemetry's
+// API whose instruments push each measurement into a ring and return, in tens
+// of nanoseconds, whatever the network does. The exporter folds the
+// measurements itself and sends one point a series each flush interval (see
+// [WithFlushInterval]); no SDK, reader or view is involved. Under pressure the
+// drop strategy decides what is lost ([WithDropStrategy]), and it is counted.
+//
+// It is always the same provider, safe for concurrent use. Instruments
+// implement the experimental Bind of go.opentelemetry.io/otel/metric/x: a bound
+// instrument records without a look-up or an allocation. A NaN or infinite
+// measurement (but of a gauge) and a negative increment of a counter are
+// dropped as invalid. A callback that fails or panics is reported to
+// OpenTelemetry's error handler once and loses nothing but its own
+// observations; one that does not return holds Shutdown up for half of its time.
+// After Shutdown instruments record nothing but drops.
+func (e *Exporter) MeterProvider() metric.MeterProvider { return e.direct().provider }
+
+// RecordMetric adds value to the counter of the given name and tags, of scope
+// "otelgram", and reports whether it was taken: false means dropped and
+// counted. It never waits and, once it has seen name and tags, allocates
+// nothing; past 32,768 different ones, or past the memory budget, those it has no
+// room for cost a look-up and allocations each time. It is safe for concurrent
+// use. The tags are not retained.
+func (e *Exporter) RecordMetric(name string, value float64, tags ...Tag) bool {
+	return e.direct().recorder.Record(sdkmetric.InstrumentKindCounter, name, value, tags)
+}
+
+// RecordGauge sets the gauge of the given name and tags to value; see
+// [Exporter.RecordMetric].
+func (e *Exporter) RecordGauge(name string, value float64, tags ...Tag) bool {
+	return e.direct().recorder.Record(sdkmetric.InstrumentKindGauge, name, value, tags)
+}
+
+// RecordSample adds value to the histogram of the given name and tags; see
+// [Exporter.RecordMetric].
+func (e *Exporter) RecordSample(name string, value float64, tags ...Tag) bool {
+	return e.direct().recorder.Record(sdkmetric.InstrumentKindHistogram, name, value, tags)
+}
+
+// direct returns the direct path, and makes it the first time.
+func (e *Exporter) direct() *entrance {
+	if d := e.directPath.opened.Load(); d != nil {
+		return d
+	}
+	return e.openDirect()
+}
+
+func (e *Exporter) openDirect() *entrance {
+	p := &e.directPath
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if d := p.opened.Load(); d != nil {
+		return d
+	}
+	c := e.config
+	if c.resource == nil {
+		c.resource = resource.Default()
+	}
+	interval := c.flushInterval
+	if interval == 0 {
+		interval = defaultFlushInterval // callbacks still need a rhythm
+	}
+	provider := direct.New(direct.Config{
+		Direct: e.pipeline.Direct(), Resource: c.resource, Interval: interval, EveryEvent: c.flushInterval == 0,
+		Temporality: c.temporality, Aggregation: c.aggregation,
+	})
+	d := &entrance{provider: provider, recorder: direct.NewRecorder(provider)}
+	if p.closing != nil {
+		_ = provider.Close(context.Background()) // at once: the pipeline has stopped
+	}
+	p.opened.Store(d)
+	return d
+}
+
+// flush collects from the direct path, if it is in use.
+func (p *directPath) flush(ctx context.Context) error {
+	if d := p.opened.Load(); d != nil {
+		return d.provider.Collect(ctx)
+	}
+	return nil
+}
+
+// close ends the direct path; whatever opens it later finds it closed. Half of
+// the time ctx leaves is for callbacks, so that one which does not return leaves
+// the other half to send what there is. A later call waits for the first.
+func (p *directPath) close(ctx context.Context) error {
+	p.mu.Lock()
+	first := p.closing == nil
+	if first {
+		p.closing = make(chan struct{})
+	}
+	d := p.opened.Load()
+	p.mu.Unlock()
+	if !first {
+		select {
+		case <-p.closing:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	defer close(p.closing)
+	if d == nil {
+		return nil
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer cancel()
+	}
+	_ = d.provider.Close(ctx) // the pipeline's Close finds out what was not sent
+	return nil
+}

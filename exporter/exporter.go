@@ -1,0 +1,115 @@
+package exporter
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelgram/otelgram/internal/pipeline"
+	"github.com/otelgram/otelgram/udp"
+)
+
+// shutdownTimeout bounds a Shutdown whose context has no deadline.
+const shutdownTimeout = 5 * time.Second
+
+// Exporter sends metrics over UDP. It implements the SDK's
+// [metric.Exporter]; all methods are safe for concurrent use.
+type Exporter struct {
+	config     config
+	pipeline   *pipeline.Pipeline
+	directPath directPath
+}
+
+var _ metric.Exporter = (*Exporter)(nil)
+
+// New starts an exporter: one goroutine, one socket, and one more goroutine
+// until the endpoint is dialled; the direct path adds two when it is first
+// used. [Exporter.Shutdown] ends them. An option with
+// a value that is not allowed is an error which names both. A name that does
+// not resolve is no error, see [WithEndpoint]; New waits for it a quarter of a
+// second, or until ctx ends.
+func New(ctx context.Context, opts ...Option) (*Exporter, error) {
+	c, err := newConfig(opts)
+	if err != nil {
+		return nil, err
+	}
+	p, err := pipeline.New(ctx, pipeline.Config{
+		BufferSize:       c.bufferSize,
+		BatchSize:        c.batchSize,
+		MaxBatchAge:      c.maxBatchAge,
+		PacketSize:       c.packetSize,
+		PacketsPerSecond: c.packetsPerSecond,
+		Burst:            c.burst,
+		Strategy:         c.strategy,
+		Priorities:       c.priorities,
+		EveryEvent:       c.flushInterval == 0,
+		SeriesMemory:     c.seriesMemory(),
+		NoInterning:      c.noInterning,
+		Dial: func(ctx context.Context) (pipeline.Sender, error) {
+			return udp.Dial(ctx, c.endpoint)
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Exporter{config: c, pipeline: p}, nil
+}
+
+// Temporality returns the temporality for a kind of instrument.
+func (e *Exporter) Temporality(k metric.InstrumentKind) metricdata.Temporality {
+	return e.config.temporality(k)
+}
+
+// Aggregation returns the aggregation for a kind of instrument.
+func (e *Exporter) Aggregation(k metric.InstrumentKind) metric.Aggregation {
+	return e.config.aggregation(k)
+}
+
+// Export hands the points of rm over. It copies what it needs and waits for
+// room in the ring, until ctx ends; the points without room by then count as
+// deadline. The error is the context's, [metric.ErrExporterShutdown], or names
+// data that has no wire form, once for each metric: those points count as
+// encode. Points lost later are not an error of Export; [Exporter.Stats] counts
+// them. nil means handed over, not delivered.
+func (e *Exporter) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
+	return e.pipeline.Export(ctx, rm)
+}
+
+// ForceFlush returns when every point handed over before is sent or counted as
+// dropped, or when ctx ends, with its error.
+func (e *Exporter) ForceFlush(ctx context.Context) error {
+	if err := e.directPath.flush(ctx); err != nil {
+		return err
+	}
+	return e.pipeline.Flush(ctx)
+}
+
+// Shutdown takes no more points and sends what is queued at the usual pace,
+// until ctx ends or, if it has no deadline, for five seconds. It then tells the
+// receiver goodbye and releases socket and goroutines. Its error says how many
+// points were not sent, and why. Further calls wait for the first, or for their
+// ctx, and return nil.
+func (e *Exporter) Shutdown(ctx context.Context) error {
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, shutdownTimeout)
+		defer cancel()
+	}
+	if err := e.directPath.close(ctx); err != nil {
+		return err
+	}
+	return e.pipeline.Close(ctx)
+}
+
+// MarshalLog returns what describes the exporter in OpenTelemetry's logs.
+func (e *Exporter) MarshalLog() any {
+	return struct {
+		Type       string
+		Endpoint   string
+		Encoding   string
+		BufferSize int
+		PacketSize int
+	}{"otelgram", e.config.endpoint, e.config.encoding.String(), e.config.bufferSize, e.config.packetSize}
+}

@@ -1,0 +1,289 @@
+package exporter_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/attribute"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/receiver"
+)
+
+// counters makes a data set of so many sums with so many points each, three
+// attributes a point.
+func counters(metrics, points int) *metricdata.ResourceMetrics {
+	at := time.Unix(1_790_000_000, 0)
+	all := make([]metricdata.Metrics, metrics)
+	for i := range all {
+		dps := make([]metricdata.DataPoint[int64], points)
+		for j := range dps {
+			dps[j] = metricdata.DataPoint[int64]{
+				Attributes: attribute.NewSet(attribute.String("method", "GET"),
+					attribute.String("route", fmt.Sprint("/r/", j)), attribute.Int("status", 200)),
+				StartTime: at, Time: at.Add(time.Minute), Value: int64(i * j),
+			}
+		}
+		all[i] = metricdata.Metrics{Name: fmt.Sprint("counter.", i), Unit: "1", Data: metricdata.Sum[int64]{
+			DataPoints: dps, Temporality: metricdata.CumulativeTemporality, IsMonotonic: true,
+		}}
+	}
+	return data(all...)
+}
+
+func TestAfterShutdown(t *testing.T) {
+	c := connect(t)
+	c.send(t, data(gauge("m", pointWith())), 1)
+	require.NoError(t, c.exp.Shutdown(t.Context()))
+	require.NoError(t, c.exp.Shutdown(t.Context()), "idempotent")
+	require.NoError(t, c.exp.ForceFlush(t.Context()))
+	require.ErrorIs(t, c.exp.Export(t.Context(), data(gauge("m", pointWith(), pointWith()))), sdkmetric.ErrExporterShutdown)
+	require.ErrorIs(t, c.exp.Export(t.Context(), data()), sdkmetric.ErrExporterShutdown)
+	require.ErrorIs(t, c.exp.Export(t.Context(), nil), sdkmetric.ErrExporterShutdown)
+	s := c.exp.Stats()
+	assert.Equal(t, uint64(3), s.Offered)
+	assert.Equal(t, exporter.Dropped{Shutdown: 2}, s.Dropped)
+	assert.Zero(t, s.Queued)
+	// The goodbye closed the session.
+	require.Eventually(t, func() bool {
+		sessions := c.recv.Stats().Sessions
+		return len(sessions) == 1 && sessions[0].Closed
+	}, 5*time.Second, time.Millisecond)
+}
+
+func TestContextEnds(t *testing.T) {
+	c := connect(t, exporter.WithBufferSize(2), exporter.WithPacing(1, 1))
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, c.exp.Export(over, data(gauge("m", pointWith()))), context.Canceled)
+	require.ErrorIs(t, c.exp.Export(over, data()), context.Canceled)
+	assert.Equal(t, exporter.Dropped{Deadline: 1}, c.exp.Stats().Dropped)
+
+	// At a packet a second the lane fills up, and Export waits for the deadline.
+	rm := counters(1000, 10)
+	soon, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, c.exp.Export(soon, rm), context.DeadlineExceeded)
+	require.ErrorIs(t, c.exp.ForceFlush(soon), context.DeadlineExceeded)
+	var s exporter.Stats
+	require.Eventually(t, func() bool { // until the pump rests, too
+		s = c.exp.Stats()
+		return s.Offered == s.Sent+s.Dropped.Total()+s.Queued
+	}, time.Second, time.Millisecond)
+	assert.Equal(t, uint64(10_001), s.Offered)
+	assert.Positive(t, s.Dropped.Deadline)
+	assert.Positive(t, s.Queued)
+
+	// Shutdown whose context is over returns at once and says what is left.
+	start := time.Now()
+	err := c.exp.Shutdown(soon)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorContains(t, err, fmt.Sprintf("%d points not sent (shutdown %d)", s.Queued, s.Queued))
+	assert.Less(t, time.Since(start), time.Second)
+	s = c.exp.Stats()
+	assert.Equal(t, s.Offered, s.Sent+s.Dropped.Total())
+	assert.Zero(t, s.Queued)
+}
+
+// TestShutdownReleasesWaitingExport has an Export wait for room that never
+// comes while the exporter is shut down.
+func TestShutdownReleasesWaitingExport(t *testing.T) {
+	c := connect(t, exporter.WithBufferSize(2), exporter.WithPacing(1, 1))
+	exported := make(chan error)
+	go func() { exported <- c.exp.Export(context.Background(), counters(1000, 10)) }()
+	require.Eventually(t, func() bool { return c.exp.Stats().Queued > 1000 }, 5*time.Second, time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	require.Error(t, c.exp.Shutdown(ctx))
+	require.ErrorIs(t, <-exported, sdkmetric.ErrExporterShutdown)
+	s := c.exp.Stats()
+	assert.Equal(t, uint64(10_000), s.Offered)
+	assert.Equal(t, s.Offered, s.Sent+s.Dropped.Total())
+	assert.Equal(t, s.Dropped.Total(), s.Dropped.Shutdown)
+}
+
+// TestBooksConcurrentSafe calls everything at once and asserts the promise: in
+// traffic the difference is bounded, at rest the books close.
+func TestBooksConcurrentSafe(t *testing.T) {
+	r, err := receiver.Listen("127.0.0.1:0", func(*metricdata.ResourceMetrics) {})
+	require.NoError(t, err)
+	const buffer, callers = 256, 8
+	exp, err := exporter.New(t.Context(), exporter.WithEndpoint(r.Addr().String()),
+		exporter.WithBufferSize(buffer), exporter.WithPacing(0, 0))
+	require.NoError(t, err)
+	// What ring, run, packets and callers in flight can hold, see Stats.
+	const packets, perPacket, run, perCaller = 33, 1472 / 4, 50, 64
+	bound := uint64(buffer + packets*perPacket + run + callers*perCaller)
+	var offered atomic.Uint64
+	var group sync.WaitGroup
+	for i := range callers {
+		group.Go(func() {
+			rm := counters(5, 40)
+			for n := range 60 {
+				ctx, cancel := context.WithCancel(t.Context())
+				if n%7 == 0 {
+					cancel() // the points count as deadline
+				}
+				offered.Add(200)
+				err := exp.Export(ctx, rm)
+				if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, sdkmetric.ErrExporterShutdown) {
+					t.Error(err)
+				}
+				if n%5 == i%5 {
+					assert.NoError(t, exp.ForceFlush(t.Context()))
+				}
+				s := exp.Stats()
+				settled := s.Sent + s.Dropped.Total()
+				assert.LessOrEqual(t, settled, s.Offered)
+				assert.LessOrEqual(t, s.Offered-settled, bound)
+				if i == 0 && n == 50 {
+					_ = exp.Shutdown(t.Context()) // later ones meet a closed exporter
+				}
+				cancel()
+			}
+		})
+	}
+	group.Wait()
+	s := exp.Stats()
+	assert.Equal(t, offered.Load(), s.Offered)
+	assert.Equal(t, s.Offered, s.Sent+s.Dropped.Total())
+	assert.Zero(t, s.Queued)
+	assert.Positive(t, s.Dropped.Deadline)
+	assert.Positive(t, s.Dropped.Shutdown)
+	books(t, exp, r)
+	require.NoError(t, r.Close())
+}
+
+// books waits until exporter and receiver agree, and returns the receiver's.
+func books(t *testing.T, exp *exporter.Exporter, r *receiver.Receiver) receiver.Counts {
+	t.Helper()
+	s := exp.Stats()
+	var p receiver.Counts
+	require.Eventually(t, func() bool {
+		p = r.Stats().Points
+		return p.Sent == s.Sent && p.Sent == p.Received+p.Lost && p.Received == p.Handed+p.Rejected+p.Overrun
+	}, 10*time.Second, 5*time.Millisecond, "exporter %+v", s)
+	return p
+}
+
+// TestLargeExport is one export of everything a large service has, through the
+// default ring and pace, over and over: nothing is lost.
+func TestLargeExport(t *testing.T) {
+	rm := counters(20, 2000)
+	for i := range 20 {
+		r, err := receiver.Listen("127.0.0.1:0", func(*metricdata.ResourceMetrics) {})
+		require.NoError(t, err)
+		exp, err := exporter.New(t.Context(), exporter.WithEndpoint(r.Addr().String()))
+		require.NoError(t, err)
+		require.NoError(t, exp.Export(t.Context(), rm))
+		require.NoError(t, exp.Shutdown(t.Context()))
+		s := exp.Stats()
+		assert.Equal(t, uint64(40_000), s.Sent, "run %d", i)
+		assert.Zero(t, s.Dropped.Total(), "run %d: %+v", i, s)
+		p := books(t, exp, r)
+		assert.Equal(t, uint64(40_000), p.Handed, "run %d: %+v", i, r.Stats())
+		require.NoError(t, r.Close())
+	}
+}
+
+// TestUnresolvedName starts although the name has no address; what is handed
+// over meanwhile is counted.
+func TestUnresolvedName(t *testing.T) {
+	exp, err := exporter.New(t.Context(), exporter.WithEndpoint("no-such-name.invalid:4319"))
+	require.NoError(t, err)
+	require.NoError(t, exp.Export(t.Context(), counters(2, 50)))
+	require.NoError(t, exp.ForceFlush(t.Context()))
+	assert.Equal(t, exporter.Dropped{Unresolved: 100}, exp.Stats().Dropped)
+	require.NoError(t, exp.Shutdown(t.Context()))
+	assert.Zero(t, exp.Stats().Packets)
+}
+
+// TestNobodyListens has the kernel refuse packets: each is counted.
+func TestNobodyListens(t *testing.T) {
+	l, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	exp, err := exporter.New(t.Context(), exporter.WithEndpoint(l.LocalAddr().String()))
+	require.NoError(t, err)
+	for range 10 {
+		require.NoError(t, exp.Export(t.Context(), counters(2, 200)))
+		require.NoError(t, exp.ForceFlush(t.Context()))
+	}
+	s := exp.Stats()
+	assert.Equal(t, uint64(4000), s.Offered)
+	assert.Equal(t, s.Offered, s.Sent+s.Dropped.SendError)
+	assert.Positive(t, s.Dropped.SendError)
+	assert.Positive(t, s.Refused)
+	require.NoError(t, exp.Shutdown(t.Context()))
+}
+
+// TestSDK runs the real reader on the exporter, and hands it data whose memory
+// the reader uses again.
+func TestSDK(t *testing.T) {
+	c := connect(t, exporter.WithTemporalitySelector(sdkmetric.DeltaTemporalitySelector))
+	mp := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(c.exp)))
+	n, err := mp.Meter("m").Int64Counter("n")
+	require.NoError(t, err)
+	n.Add(t.Context(), 3)
+	require.NoError(t, mp.ForceFlush(t.Context()))
+	got := (<-c.arrived).ScopeMetrics[0].Metrics[0].Data.(metricdata.Sum[int64])
+	assert.Equal(t, metricdata.DeltaTemporality, got.Temporality)
+	assert.Equal(t, int64(3), got.DataPoints[0].Value)
+
+	rm := data(metricdata.Metrics{Name: "h", Data: metricdata.Histogram[int64]{
+		Temporality: metricdata.CumulativeTemporality,
+		DataPoints: []metricdata.HistogramDataPoint[int64]{{
+			Bounds: []float64{1, 2}, BucketCounts: []uint64{4, 5, 6}, Count: 15,
+			Exemplars: []metricdata.Exemplar[int64]{{TraceID: []byte("0123456789abcdef"), SpanID: []byte("01234567")}},
+		}},
+	}})
+	want := lines(rm)
+	require.NoError(t, c.exp.Export(t.Context(), rm))
+	p := &rm.ScopeMetrics[0].Metrics[0].Data.(metricdata.Histogram[int64]).DataPoints[0]
+	clear(p.BucketCounts)
+	clear(p.Bounds)
+	clear(p.Exemplars[0].TraceID)
+	clear(p.Exemplars)
+	require.NoError(t, c.exp.ForceFlush(t.Context()))
+	assert.Equal(t, want, lines(c.receive(t, 1)...))
+
+	require.NoError(t, mp.Shutdown(t.Context()))
+	assert.ErrorIs(t, mp.Shutdown(t.Context()), sdkmetric.ErrReaderShutdown)
+}
+
+// TestSelectorsAnswerWhileExportWaits: the SDK asks them under its own locks.
+func TestSelectorsAnswerWhileExportWaits(t *testing.T) {
+	c := connect(t, exporter.WithBufferSize(2), exporter.WithPacing(1, 1),
+		exporter.WithAggregationSelector(func(sdkmetric.InstrumentKind) sdkmetric.Aggregation { return sdkmetric.AggregationDrop{} }))
+	ctx, cancel := context.WithCancel(t.Context())
+	exported := make(chan error)
+	go func() { exported <- c.exp.Export(ctx, counters(1000, 10)) }()
+	require.Eventually(t, func() bool { return c.exp.Stats().Queued > 1000 }, 5*time.Second, time.Millisecond)
+	assert.Equal(t, metricdata.CumulativeTemporality, c.exp.Temporality(sdkmetric.InstrumentKindCounter))
+	assert.Equal(t, sdkmetric.AggregationDrop{}, c.exp.Aggregation(sdkmetric.InstrumentKindCounter))
+	assert.Contains(t, fmt.Sprintf("%+v", c.exp.MarshalLog()), "Endpoint:127.0.0.1:")
+	cancel()
+	require.ErrorIs(t, <-exported, context.Canceled)
+	over, stop := context.WithCancel(t.Context())
+	stop()
+	require.Error(t, c.exp.Shutdown(over))
+}
+
+// silent opens a socket that nobody reads and returns its address.
+func silent(t *testing.T) string {
+	t.Helper()
+	l, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	return l.LocalAddr().String()
+}

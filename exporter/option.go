@@ -1,0 +1,153 @@
+package exporter
+
+import (
+	"time"
+
+	"go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
+
+	"github.com/otelgram/otelgram/drop"
+)
+
+// Option configures an exporter.
+type Option interface {
+	apply(config) config
+}
+
+type optionFunc func(config) config
+
+func (f optionFunc) apply(c config) config { return f(c) }
+
+// WithEndpoint sets where the points go, as host:port. A name is resolved when
+// the exporter dials; one that does not resolve yet is tried again in the
+// background, and points are counted as unresolved meanwhile. The default is
+// OTEL_EXPORTER_OTELGRAM_ENDPOINT, else localhost:4319.
+func WithEndpoint(hostport string) Option {
+	return optionFunc(func(c config) config { c.endpoint = hostport; return c })
+}
+
+// WithPreset sets several options at once; see [Preset]. Options given one by
+// one win over it. The default is OTEL_EXPORTER_OTELGRAM_PRESET, else none.
+func WithPreset(p Preset) Option {
+	return optionFunc(func(c config) config {
+		c.preset, c.presetAsked = p, true
+		return c
+	})
+}
+
+// WithBufferSize sets how many points the ring holds, a power of two. The
+// default is 16384.
+func WithBufferSize(points int) Option {
+	return optionFunc(func(c config) config { c.bufferSize = points; return c })
+}
+
+// WithBatchSize sets how many points are taken out of the ring at once. The
+// default is 50.
+func WithBatchSize(points int) Option {
+	return optionFunc(func(c config) config { c.batchSize = points; return c })
+}
+
+// WithMaxBatchAge sets after what time a packet leaves that is not full. The
+// default is 100 ms.
+func WithMaxBatchAge(d time.Duration) Option {
+	return optionFunc(func(c config) config { c.maxBatchAge = d; return c })
+}
+
+// WithMaxPacketSize sets the largest UDP payload, in bytes. What fits one
+// Ethernet frame over IPv4 is 1472, the default; over IPv6 it is 1452.
+func WithMaxPacketSize(bytes int) Option {
+	return optionFunc(func(c config) config { c.packetSize = bytes; return c })
+}
+
+// WithPacing sets how many packets leave a second, and how many of them at
+// once after a pause. Zero packets a second means no pacing: a burst larger
+// than the receiver's socket buffer (92 packets by default on Linux) is then
+// lost. The default is 10,000 packets a second in bursts of 32.
+func WithPacing(packetsPerSecond, burst int) Option {
+	return optionFunc(func(c config) config {
+		c.packetsPerSecond, c.burst = packetsPerSecond, burst
+		return c
+	})
+}
+
+// WithTemporalitySelector sets the temporality of each kind of instrument. The
+// default, also for nil, is OTEL_EXPORTER_OTELGRAM_TEMPORALITY_PREFERENCE, else
+// cumulative for all: over a network that loses packets a lost cumulative
+// point is made good by the next, a lost delta never.
+func WithTemporalitySelector(s metric.TemporalitySelector) Option {
+	return optionFunc(func(c config) config {
+		if s != nil {
+			c.temporality = s
+		}
+		return c
+	})
+}
+
+// WithAggregationSelector sets the aggregation of each kind of instrument. The
+// default, also for nil, is the SDK's.
+func WithAggregationSelector(s metric.AggregationSelector) Option {
+	return optionFunc(func(c config) config {
+		if s != nil {
+			c.aggregation = s
+		}
+		return c
+	})
+}
+
+// WithEncoding sets how points are written into packets. The default is
+// OTEL_EXPORTER_OTELGRAM_ENCODING, else Compact.
+func WithEncoding(e Encoding) Option {
+	return optionFunc(func(c config) config { c.encoding = e; return c })
+}
+
+// WithFlushInterval sets how often the direct path runs callbacks and sends a
+// point of every series. Zero sends every measurement as a point of its own:
+// counters and histograms as deltas, up-down counters as running totals,
+// gauges as they are. The default is OTEL_METRIC_EXPORT_INTERVAL, else 10 s.
+func WithFlushInterval(d time.Duration) Option {
+	return optionFunc(func(c config) config { c.flushInterval = d; return c })
+}
+
+// WithDropStrategy sets what the direct path loses under pressure. The default,
+// also for nil, is [drop.Newest].
+func WithDropStrategy(s drop.Strategy) Option {
+	return optionFunc(func(c config) config {
+		if s != nil {
+			c.strategy = s
+		}
+		return c
+	})
+}
+
+// WithPriority gives a priority to the instruments of the direct path whose
+// names match pattern, for [drop.ByPriority]; an asterisk stands for any number
+// of characters. Of several patterns that match, the one given last counts. The
+// default is drop.Normal.
+func WithPriority(pattern string, p drop.Priority) Option {
+	return optionFunc(func(c config) config {
+		c.priorities = c.priorities.With(pattern, p)
+		return c
+	})
+}
+
+// WithResource sets the resource of what the direct path sends; points of the
+// SDK carry the SDK's. The default, also for nil, is resource.Default().
+func WithResource(r *resource.Resource) Option {
+	return optionFunc(func(c config) config { c.resource = r; return c })
+}
+
+// WithMaxMemory bounds the memory of rings, pools, caches and series together,
+// in bytes. Past it measurements of new series are dropped and counted as
+// memory; series that are known go on. A budget smaller than what the rings
+// need is an error of New. The default, also for zero, is no bound but those of
+// each part.
+func WithMaxMemory(bytes int64) Option {
+	return optionFunc(func(c config) config { c.maxMemory = bytes; return c })
+}
+
+// WithoutInterning forgets attribute sets and their strings with every packet
+// instead of keeping them for the next: less memory, more work. The default is
+// to keep them.
+func WithoutInterning() Option {
+	return optionFunc(func(c config) config { c.noInterning = true; return c })
+}

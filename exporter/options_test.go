@@ -1,0 +1,159 @@
+package exporter
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+)
+
+func TestNewRefusesBadOptions(t *testing.T) {
+	tests := []struct {
+		name   string
+		option Option
+		says   []string
+	}{
+		{"endpoint without port", WithEndpoint("collector"), []string{"WithEndpoint", `"collector"`, "host:port"}},
+		{"endpoint without host", WithEndpoint(":4319"), []string{"WithEndpoint", `":4319"`, "host"}},
+		{"endpoint with a bad port", WithEndpoint("a:70000"), []string{"WithEndpoint", "70000", "65535"}},
+		{"endpoint with a port that is no number", WithEndpoint("a:http!"), []string{"WithEndpoint", "http!"}},
+		{"endpoint with port 0", WithEndpoint("a:0"), []string{"WithEndpoint", "a:0"}},
+		{"endpoint without brackets", WithEndpoint("::1:4319"), []string{"WithEndpoint", "::1:4319"}},
+		{"empty endpoint", WithEndpoint(""), []string{"WithEndpoint", `""`}},
+		{"URL", WithEndpoint("http://a:1"), []string{"WithEndpoint", "http://a:1"}},
+		{"buffer that is no power of two", WithBufferSize(1000), []string{"WithBufferSize(1000)", "power of two"}},
+		{"no buffer", WithBufferSize(0), []string{"WithBufferSize(0)", "power of two"}},
+		{"negative buffer", WithBufferSize(-8), []string{"WithBufferSize(-8)"}},
+		{"huge buffer", WithBufferSize(1 << 30), []string{"WithBufferSize(1073741824)", "16777216"}},
+		{"no batch", WithBatchSize(0), []string{"WithBatchSize(0)", "from 1 to 65536"}},
+		{"no batch age", WithMaxBatchAge(0), []string{"WithMaxBatchAge(0s)", "more than 0"}},
+		{"negative batch age", WithMaxBatchAge(-time.Second), []string{"WithMaxBatchAge(-1s)"}},
+		{"small packet", WithMaxPacketSize(511), []string{"WithMaxPacketSize(511)", "from 512 to 65507"}},
+		{"large packet", WithMaxPacketSize(65508), []string{"WithMaxPacketSize(65508)", "from 512 to 65507"}},
+		{"negative pace", WithPacing(-1, 1), []string{"WithPacing(-1, 1)", "packets per second"}},
+		{"no burst", WithPacing(1000, 0), []string{"WithPacing(1000, 0)", "burst"}},
+		{"unknown encoding", WithEncoding(Encoding(9)), []string{"WithEncoding(9)", "Compact"}},
+		{"no encoding", WithEncoding(0), []string{"WithEncoding(0)", "Compact"}},
+		{"unknown preset", WithPreset(Preset(7)), []string{"WithPreset(7)", "high_throughput", "resource_constrained"}},
+		{"no preset", WithPreset(0), []string{"WithPreset(0)"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			e, err := New(t.Context(), tt.option)
+			require.Error(t, err)
+			assert.Nil(t, e)
+			for _, s := range tt.says {
+				assert.ErrorContains(t, err, s)
+			}
+		})
+	}
+}
+
+func TestOptionsWin(t *testing.T) {
+	get := func(opts ...Option) config {
+		c, err := newConfig(opts)
+		require.NoError(t, err)
+		return c
+	}
+	c := get()
+	assert.Equal(t, "localhost:4319", c.endpoint)
+	assert.Equal(t, 16384, c.bufferSize)
+	assert.Equal(t, 50, c.batchSize)
+	assert.Equal(t, 100*time.Millisecond, c.maxBatchAge)
+	assert.Equal(t, 1472, c.packetSize)
+	assert.Equal(t, [2]int{10_000, 32}, [2]int{c.packetsPerSecond, c.burst})
+	assert.Equal(t, Compact, c.encoding)
+
+	c = get(WithBatchSize(7), WithPreset(HighThroughput), WithMaxBatchAge(time.Second))
+	assert.Equal(t, 32768, c.bufferSize)
+	assert.Equal(t, 7, c.batchSize, "an option before the preset wins over it, too")
+	assert.Equal(t, time.Second, c.maxBatchAge)
+	assert.Equal(t, [2]int{50_000, 64}, [2]int{c.packetsPerSecond, c.burst})
+
+	assert.Equal(t, 8192, get(WithPreset(LowLatency)).bufferSize)
+	assert.Equal(t, 65536, get(WithPreset(Reliable)).bufferSize)
+	assert.Equal(t, 4096, get(WithPreset(ResourceConstrained)).bufferSize)
+
+	t.Setenv("OTEL_EXPORTER_OTELGRAM_ENDPOINT", " there:1 ")
+	t.Setenv("OTEL_EXPORTER_OTELGRAM_PRESET", "Low_Latency")
+	t.Setenv("OTEL_EXPORTER_OTELGRAM_MAX_PACKET_SIZE", "1200")
+	t.Setenv("OTEL_EXPORTER_OTELGRAM_ENCODING", "COMPACT")
+	t.Setenv("OTEL_EXPORTER_OTELGRAM_TEMPORALITY_PREFERENCE", "Delta")
+	c = get()
+	assert.Equal(t, "there:1", c.endpoint)
+	assert.Equal(t, 20, c.batchSize)
+	assert.Equal(t, 1200, c.packetSize)
+	assert.Equal(t, metricdata.DeltaTemporality, c.temporality(metric.InstrumentKindCounter))
+	assert.Equal(t, metricdata.CumulativeTemporality, c.temporality(metric.InstrumentKindUpDownCounter))
+	c = get(WithEndpoint("here:2"), WithPreset(Reliable), WithMaxPacketSize(1300),
+		WithTemporalitySelector(metric.CumulativeTemporalitySelector))
+	assert.Equal(t, "here:2", c.endpoint)
+	assert.Equal(t, 65536, c.bufferSize)
+	assert.Equal(t, 1300, c.packetSize)
+	assert.Equal(t, metricdata.CumulativeTemporality, c.temporality(metric.InstrumentKindCounter))
+}
+
+func TestBadEnvironmentIsReportedAndIgnored(t *testing.T) {
+	bad := map[string]string{
+		"ENDPOINT": "nowhere", "ENCODING": "xml", "MAX_PACKET_SIZE": "12", "TEMPORALITY_PREFERENCE": "sideways", "PRESET": "fast",
+	}
+	var reported []string
+	handler := otel.GetErrorHandler()
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { reported = append(reported, err.Error()) }))
+	defer otel.SetErrorHandler(handler)
+	defaults, err := newConfig(nil)
+	require.NoError(t, err)
+	for name, value := range bad {
+		t.Setenv("OTEL_EXPORTER_OTELGRAM_"+name, value)
+	}
+	c, err := newConfig(nil)
+	require.NoError(t, err)
+	assert.Equal(t, defaults.endpoint, c.endpoint)
+	assert.Equal(t, defaults.packetSize, c.packetSize)
+	assert.Equal(t, defaults.bufferSize, c.bufferSize)
+	assert.Equal(t, metricdata.CumulativeTemporality, c.temporality(metric.InstrumentKindCounter))
+	require.Len(t, reported, len(bad))
+	for _, line := range reported {
+		assert.Contains(t, line, "OTEL_EXPORTER_OTELGRAM_")
+		assert.Contains(t, line, "is ignored")
+	}
+}
+
+func TestTemporalityPreferences(t *testing.T) {
+	kinds := []metric.InstrumentKind{
+		metric.InstrumentKindCounter, metric.InstrumentKindUpDownCounter, metric.InstrumentKindHistogram,
+		metric.InstrumentKindObservableCounter, metric.InstrumentKindObservableUpDownCounter,
+		metric.InstrumentKindObservableGauge, metric.InstrumentKindGauge,
+	}
+	for preference, want := range map[string]metric.TemporalitySelector{
+		"cumulative": metric.CumulativeTemporalitySelector, "DELTA": metric.DeltaTemporalitySelector,
+		"lowmemory": metric.LowMemoryTemporalitySelector,
+	} {
+		t.Setenv("OTEL_EXPORTER_OTELGRAM_TEMPORALITY_PREFERENCE", preference)
+		c, err := newConfig(nil)
+		require.NoError(t, err)
+		for _, k := range kinds {
+			assert.Equal(t, want(k), c.temporality(k), "%s %v", preference, k)
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	assert.Equal(t, "high_throughput", HighThroughput.String())
+	assert.Equal(t, "Preset(0)", Preset(0).String())
+	assert.Equal(t, "Preset(9)", Preset(9).String())
+	assert.Equal(t, "compact", Compact.String())
+	assert.Equal(t, "Encoding(3)", Encoding(3).String())
+}
+
+// TestNilSelectorsKeepTheDefault is for callers that pass on what they have.
+func TestNilSelectorsKeepTheDefault(t *testing.T) {
+	c, err := newConfig([]Option{WithTemporalitySelector(nil), WithAggregationSelector(nil)})
+	require.NoError(t, err)
+	assert.Equal(t, metricdata.CumulativeTemporality, c.temporality(metric.InstrumentKindHistogram))
+	assert.Equal(t, metric.DefaultAggregationSelector(metric.InstrumentKindHistogram), c.aggregation(metric.InstrumentKindHistogram))
+}

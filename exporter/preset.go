@@ -1,0 +1,104 @@
+package exporter
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/otelgram/otelgram/drop"
+)
+
+// Preset is a set of options for one kind of service. Options given beside it
+// win, in whatever order.
+type Preset uint8
+
+// The presets. Those not named here are the defaults of the single options.
+const (
+	// HighThroughput is for services that record far more than 100,000 points
+	// a second: a ring of 32,768 points, runs of 100, packets after 50 ms at
+	// the latest, 50,000 packets a second in bursts of 64, drop.ByPriority, 20
+	// MiB.
+	HighThroughput Preset = iota + 1
+	// LowLatency is for points that should be on the network within 50 ms: a
+	// ring of 8,192 points, runs of 20, packets after 20 ms at the latest,
+	// drop.Newest, no interning, 5 MiB.
+	LowLatency
+	// Reliable rides out the longest bursts: a ring of 65,536 points, runs of
+	// 50, packets after 100 ms at the latest, drop.Oldest, 50 MiB.
+	Reliable
+	// ResourceConstrained is for small processes: a ring of 4,096 points,
+	// runs of 50, packets after 100 ms at the latest, drop.Sampled, no
+	// interning, 2 MiB.
+	ResourceConstrained
+)
+
+var presetNames = [...]string{
+	HighThroughput:      "high_throughput",
+	LowLatency:          "low_latency",
+	Reliable:            "reliable",
+	ResourceConstrained: "resource_constrained",
+}
+
+const presetsAllowed = "high_throughput, low_latency, reliable or resource_constrained"
+
+// String returns the preset's name as it stands in the environment.
+func (p Preset) String() string {
+	if p == 0 || int(p) >= len(presetNames) {
+		return fmt.Sprintf("Preset(%d)", uint8(p))
+	}
+	return presetNames[p]
+}
+
+func parsePreset(s string) (Preset, error) {
+	for p, name := range presetNames {
+		if p > 0 && strings.EqualFold(s, name) {
+			return Preset(p), nil
+		}
+	}
+	return 0, fmt.Errorf("unknown preset: want %s", presetsAllowed)
+}
+
+// apply sets what the preset stands for.
+func (p Preset) apply(c config) config {
+	switch p {
+	case HighThroughput:
+		c.bufferSize, c.batchSize, c.maxBatchAge = 32768, 100, 50*time.Millisecond
+		c.packetsPerSecond, c.burst = 50_000, 64
+		c.strategy, c.maxMemory = drop.ByPriority(), 20<<20
+	case LowLatency:
+		c.bufferSize, c.batchSize, c.maxBatchAge = 8192, 20, 20*time.Millisecond
+		c.strategy, c.maxMemory, c.noInterning = drop.Newest(), 5<<20, true
+	case Reliable:
+		c.bufferSize, c.batchSize, c.maxBatchAge = 65536, 50, 100*time.Millisecond
+		c.strategy, c.maxMemory = drop.Oldest(), 50<<20
+	case ResourceConstrained:
+		c.bufferSize, c.batchSize, c.maxBatchAge = 4096, 50, 100*time.Millisecond
+		c.strategy, c.maxMemory, c.noInterning = drop.Sampled(), 2<<20, true
+	}
+	return c
+}
+
+// Encoding is how points are written into packets.
+type Encoding uint8
+
+// The encodings.
+const (
+	// Compact is the full OpenTelemetry data model in few bytes; see package
+	// wire for its specification.
+	Compact Encoding = iota + 1
+)
+
+// String returns the encoding's name as it stands in the environment.
+func (e Encoding) String() string {
+	if e == Compact {
+		return "compact"
+	}
+	return fmt.Sprintf("Encoding(%d)", uint8(e))
+}
+
+func parseEncoding(s string) (Encoding, error) {
+	if strings.EqualFold(s, Compact.String()) {
+		return Compact, nil
+	}
+	return 0, fmt.Errorf("unknown encoding: want %s", Compact)
+}

@@ -1,0 +1,74 @@
+package exporter
+
+import "github.com/otelgram/otelgram/wire"
+
+// Stats are the exporter's books, counted in points where nothing else is
+// said. Every number but Queued only grows.
+type Stats struct {
+	// Offered is what was handed over: points to Export, measurements to the
+	// direct path, and the points that the direct path made of those (at a
+	// flush interval of 0 a measurement is itself the point).
+	Offered uint64
+	// Folded is how many measurements of the direct path went into a series.
+	Folded uint64
+	// Sent is what the kernel took. It may still be lost on the network.
+	Sent uint64
+	// Queued is what waits to be sent.
+	Queued uint64
+	// Dropped is what will never be sent, by reason.
+	Dropped Dropped
+
+	// Packets and Bytes are what the kernel took: UDP payload, reports
+	// included. Refused are the packets that it did not take.
+	Packets, Bytes, Refused uint64
+
+	// Points larger than a packet that were sent without something, each
+	// counted once for each: without exemplars, without the metric's
+	// description, with less resolution of an exponential histogram.
+	ExemplarsCut, DescriptionsCut, ResolutionHalved uint64
+}
+
+// Dropped counts lost points, each for exactly one reason.
+type Dropped struct {
+	RingFull    uint64 // no room in the ring (direct path)
+	Evicted     uint64 // made room for newer ones (direct path)
+	Priority    uint64 // refused under pressure for low priority (direct path)
+	Sampled     uint64 // left out by sampling under pressure (direct path)
+	Invalid     uint64 // a time or measurement that cannot be represented
+	Deadline    uint64 // the context of Export ended first
+	Oversize    uint64 // larger than a packet, whatever was left out
+	Encode      uint64 // an aggregation, temporality or attribute without wire form
+	Unresolved  uint64 // the endpoint had no address yet
+	BreakerOpen uint64 // the circuit breaker was open
+	WouldBlock  uint64 // the socket's send buffer was full
+	SendError   uint64 // the kernel refused the packet
+	Memory      uint64 // the memory budget was used up
+	Shutdown    uint64 // handed over too late, or not sent before Shutdown ended
+}
+
+// Total returns the sum over all reasons.
+func (d Dropped) Total() uint64 {
+	return d.RingFull + d.Evicted + d.Priority + d.Sampled + d.Invalid + d.Deadline + d.Oversize +
+		d.Encode + d.Unresolved + d.BreakerOpen + d.WouldBlock + d.SendError + d.Memory + d.Shutdown
+}
+
+// Stats returns the books. In traffic, Offered - Folded - Sent - Dropped is
+// never negative and never more than the exporter can hold.
+func (e *Exporter) Stats() Stats {
+	s := e.pipeline.Stats()
+	return Stats{
+		Offered: s.Offered, Folded: s.Folded, Sent: s.Sent, Queued: s.Queued,
+		Dropped: droppedBy(s.Dropped),
+		Packets: s.Packets, Bytes: s.Bytes, Refused: s.Refused,
+		ExemplarsCut: s.ExemplarsCut, DescriptionsCut: s.DescriptionsCut, ResolutionHalved: s.ResolutionHalved,
+	}
+}
+
+func droppedBy(n [wire.DropReasons]uint64) Dropped {
+	return Dropped{
+		RingFull: n[wire.RingFull], Evicted: n[wire.Evicted], Priority: n[wire.Priority], Sampled: n[wire.Sampled],
+		Invalid: n[wire.Invalid], Deadline: n[wire.Deadline], Oversize: n[wire.Oversize], Encode: n[wire.Encode],
+		Unresolved: n[wire.Unresolved], BreakerOpen: n[wire.BreakerOpen], WouldBlock: n[wire.WouldBlock],
+		SendError: n[wire.SendError], Memory: n[wire.Memory], Shutdown: n[wire.Shutdown],
+	}
+}
