@@ -1,0 +1,218 @@
+package receiver
+
+import (
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/instrumentation"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/resource"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+const (
+	// maxCachedBytes bounds the keys of what a builder remembers, and with them
+	// what is remembered; past it all is forgotten and learned again.
+	maxCachedBytes = 4 << 20
+	// maxKey is the largest key worth remembering, in bytes.
+	maxKey = 4 << 10
+)
+
+// builder makes metricdata of packets. What packets have in common, attribute
+// sets and resources, it makes once.
+type builder struct {
+	known     map[string]attribute.Set
+	resources map[string]*resource.Resource
+	cached    int // bytes of the keys of both
+	key       []byte
+
+	sets    []attribute.Set // of the packet, by index
+	series  []series        // of the packet, by the index of the metric
+	bounds  []float64       // the packet's, as last copied
+	boundAt *float64        // where that list stands in the decoder
+	places  []place         // of the packet's scopes, by index
+}
+
+// place is where a scope stands in the data being built.
+type place struct {
+	resource, scope int
+	metrics         int
+	taken           bool
+}
+
+func newBuilder() builder {
+	return builder{known: map[string]attribute.Set{}, resources: map[string]*resource.Resource{}}
+}
+
+// build returns the points of the packet that d was reset to, grouped by
+// resource, scope and metric.
+func (b *builder) build(d *wire.Decoder) []*metricdata.ResourceMetrics {
+	b.sets = b.sets[:0]
+	for i := range d.AttributeSets() {
+		b.sets = append(b.sets, b.set(&d.AttributeSets()[i]))
+	}
+	b.series = b.series[:0]
+	for i := range d.Metrics() {
+		b.series = append(b.series, newSeries(&d.Metrics()[i]))
+	}
+	b.boundAt = nil
+	for d.Next() {
+		p := d.Point()
+		b.series[p.Metric.Index].add(b, p)
+	}
+	return b.group(d.Metrics())
+}
+
+// group puts the metrics of a packet under their scopes and resources.
+func (b *builder) group(metrics []wire.MetricView) []*metricdata.ResourceMetrics {
+	var out []*metricdata.ResourceMetrics
+	b.countMetrics(metrics)
+	for i := range metrics {
+		m := &metrics[i]
+		at := &b.places[m.Scope.Index]
+		if !at.taken {
+			at.taken = true
+			r := m.Scope.Resource.Index
+			if r == len(out) { // resources are numbered as they come
+				out = append(out, &metricdata.ResourceMetrics{Resource: b.resource(m.Scope.Resource)})
+			}
+			at.resource, at.scope = r, len(out[r].ScopeMetrics)
+			out[r].ScopeMetrics = append(out[r].ScopeMetrics, metricdata.ScopeMetrics{
+				Scope: b.scope(m.Scope), Metrics: make([]metricdata.Metrics, 0, at.metrics),
+			})
+		}
+		sm := &out[at.resource].ScopeMetrics[at.scope]
+		sm.Metrics = append(sm.Metrics, metricdata.Metrics{
+			Name: string(m.Name), Description: string(m.Description), Unit: string(m.Unit),
+			Data: b.series[i].data(),
+		})
+	}
+	clear(b.series)
+	return out
+}
+
+// countMetrics makes a place for each scope, with the number of its metrics.
+func (b *builder) countMetrics(metrics []wire.MetricView) {
+	b.places = b.places[:0]
+	for i := range metrics {
+		n := metrics[i].Scope.Index
+		if n == len(b.places) { // scopes are numbered as they come
+			b.places = append(b.places, place{})
+		}
+		b.places[n].metrics++
+	}
+}
+
+func (b *builder) scope(s *wire.ScopeView) instrumentation.Scope {
+	return instrumentation.Scope{
+		Name: string(s.Name), Version: string(s.Version), SchemaURL: string(s.SchemaURL),
+		Attributes: b.sets[s.Attributes.Index],
+	}
+}
+
+func (b *builder) resource(v *wire.ResourceView) *resource.Resource {
+	b.key = appendKey(wire.AppendText(b.key[:0], v.SchemaURL), v.Attributes)
+	if r, ok := b.resources[string(b.key)]; ok {
+		return r
+	}
+	set := b.sets[v.Attributes.Index]
+	r := resource.NewWithAttributes(string(v.SchemaURL), set.ToSlice()...)
+	if b.remember() {
+		b.resources[string(b.key)] = r
+	}
+	return r
+}
+
+// set returns the attribute set of a view.
+func (b *builder) set(v *wire.AttributesView) attribute.Set {
+	if len(v.All) == 0 {
+		return *attribute.EmptySet()
+	}
+	b.key = appendKey(b.key[:0], v)
+	if s, ok := b.known[string(b.key)]; ok {
+		return s
+	}
+	kvs := make([]attribute.KeyValue, 0, len(v.All))
+	for _, kv := range v.All {
+		kvs = append(kvs, attribute.KeyValue{Key: attribute.Key(kv.Key), Value: value(kv.Value)})
+	}
+	s := attribute.NewSet(kvs...)
+	if b.remember() {
+		b.known[string(b.key)] = s
+	}
+	return s
+}
+
+// remember reports whether what b.key stands for is worth remembering, and
+// makes room for it. References let a small packet unfold to large sets, so
+// that a bound on their number would bound nothing.
+func (b *builder) remember() bool {
+	if len(b.key) > maxKey {
+		b.key = nil
+		return false
+	}
+	if b.cached += len(b.key); b.cached > maxCachedBytes {
+		clear(b.known)
+		clear(b.resources)
+		b.cached = len(b.key)
+	}
+	return true
+}
+
+// appendKey appends what tells one set from another, whatever packet it is in.
+func appendKey(key []byte, v *wire.AttributesView) []byte {
+	for _, kv := range v.All {
+		key = wire.AppendText(key, kv.Key)
+		key = wire.AppendType(key, kv.Value.Type)
+		key = wire.AppendText(key, kv.Value.Payload())
+	}
+	return key
+}
+
+// value returns a packet's attribute value as OpenTelemetry's.
+func value(v wire.Value) attribute.Value {
+	switch v.Type {
+	case wire.BoolValue:
+		return attribute.BoolValue(v.Bool())
+	case wire.Int64Value:
+		return attribute.Int64Value(v.Int64())
+	case wire.Float64Value:
+		return attribute.Float64Value(v.Float64())
+	case wire.StringValue:
+		return attribute.StringValue(string(v.Text()))
+	case wire.BytesValue:
+		return attribute.ByteSliceValue(v.Text())
+	case wire.BoolSliceValue:
+		return attribute.BoolSliceValue(elements(v, wire.Value.Bool))
+	case wire.Int64SliceValue:
+		return attribute.Int64SliceValue(elements(v, wire.Value.Int64))
+	case wire.Float64SliceValue:
+		return attribute.Float64SliceValue(elements(v, wire.Value.Float64))
+	case wire.StringSliceValue:
+		return attribute.StringSliceValue(elements(v, func(e wire.Value) string { return string(e.Text()) }))
+	case wire.SliceValue:
+		return attribute.SliceValue(elements(v, value)...)
+	case wire.MapValue:
+		return attribute.MapValue(keyValues(v.Elements())...)
+	}
+	return attribute.Value{}
+}
+
+func elements[T any](v wire.Value, of func(wire.Value) T) []T {
+	e := v.Elements()
+	out := make([]T, 0, e.Len())
+	for e.Next() {
+		out = append(out, of(e.Value))
+	}
+	return out
+}
+
+func keyValues(e wire.Elements) []attribute.KeyValue {
+	if e.Len() == 0 {
+		return nil
+	}
+	out := make([]attribute.KeyValue, 0, e.Len())
+	for e.Next() {
+		out = append(out, attribute.KeyValue{Key: attribute.Key(e.Key), Value: value(e.Value)})
+	}
+	return out
+}

@@ -1,0 +1,164 @@
+package receiver
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelgram/otelgram/udp"
+	"github.com/otelgram/otelgram/wire"
+)
+
+const (
+	readBatch = 32
+	readPause = 10 * time.Millisecond
+	// maxDatagram is more than any UDP datagram holds, in bytes: none is cut.
+	maxDatagram = 65535
+)
+
+// Receiver takes datagrams from one socket. Its methods are safe for
+// concurrent use.
+type Receiver struct {
+	listener *udp.Listener
+	workers  []*worker
+	reading  sync.WaitGroup
+	working  sync.WaitGroup
+	closing  sync.Once
+	closeErr error
+
+	mu    sync.Mutex
+	table table
+
+	causes [wire.Causes]atomic.Uint64 // packets
+	// What became of the packets in the queues, over all sessions.
+	handedPackets, handedPoints     atomic.Uint64
+	rejectedPackets, rejectedPoints atomic.Uint64
+}
+
+// Listen opens a socket at addr, as host:port; an empty host means all of the
+// host's addresses, port 0 any free port. It calls handle for each packet, or
+// more often where a packet holds points of several resources, with the points
+// grouped by resource, scope and metric. handle is never called concurrently
+// for one session; the data is its to keep and to change, but for the
+// resource, sets and bounds, which are shared as in the SDK. A bad address or
+// option is an error that names it. [Receiver.Close] ends it.
+func Listen(addr string, handle func(*metricdata.ResourceMetrics), opts ...Option) (*Receiver, error) {
+	c, err := newConfig(opts)
+	if err != nil {
+		return nil, err
+	}
+	if handle == nil {
+		return nil, errors.New("otelgram: Listen: handle is nil: want a function")
+	}
+	l, err := udp.Listen(addr, udp.WithReceiveBuffer(c.readBuffer))
+	if err != nil {
+		return nil, fmt.Errorf("otelgram: Listen(%q): want host:port, the host may be empty, the port 0: %w", addr, err)
+	}
+	r := &Receiver{listener: l, table: newTable()}
+	for range c.workers {
+		w := newWorker(r, handle, c.queue)
+		r.workers = append(r.workers, w)
+		r.working.Go(w.run)
+	}
+	r.reading.Go(r.read)
+	return r, nil
+}
+
+// Addr returns the address of the socket.
+func (r *Receiver) Addr() net.Addr { return r.listener.Addr() }
+
+// Close closes the socket, hands over what is queued and returns when the
+// handler has returned for the last time. It must not be called from the
+// handler. Later calls return the same.
+func (r *Receiver) Close() error {
+	r.closing.Do(func() {
+		r.closeErr = r.listener.Close()
+		r.reading.Wait()
+		for _, w := range r.workers {
+			close(w.queue)
+		}
+		r.working.Wait()
+	})
+	return r.closeErr
+}
+
+// read is the goroutine that empties the socket.
+func (r *Receiver) read() {
+	batch := make([]udp.Datagram, readBatch)
+	for i := range batch {
+		batch[i].Data = make([]byte, 0, maxDatagram)
+	}
+	for {
+		n, err := r.listener.ReadBatch(batch)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			time.Sleep(readPause) // should it last, do not spin
+			continue
+		}
+		now := time.Now()
+		r.mu.Lock()
+		r.table.expire(now)
+		for i := range batch[:n] {
+			r.take(&batch[i], now)
+		}
+		r.mu.Unlock()
+	}
+}
+
+// take enters one packet in the books and queues it.
+func (r *Receiver) take(d *udp.Datagram, now time.Time) {
+	h, cause := wire.CheckHeader(d.Data)
+	if cause != wire.Accepted {
+		r.causes[cause].Add(1)
+		return
+	}
+	s := r.table.session(&h, d.Source, now)
+	if !s.see(&h, d.Source, now) {
+		return
+	}
+	if h.Format == wire.SenderReport {
+		r.report(s, d.Data)
+		return
+	}
+	w := r.workers[h.Session%uint64(len(r.workers))]
+	if !w.offer(s, &h, d.Data) {
+		s.overrunPackets++
+		s.overrunPoints += uint64(h.Points)
+	}
+}
+
+// report enters what the sender says about itself. A report has no points of
+// its own; its header says how many were sent.
+func (r *Receiver) report(s *session, packet []byte) {
+	report, err := wire.ParseReport(packet)
+	if err != nil {
+		r.causes[wire.Malformed].Add(1)
+		r.reject(s, 0)
+		return
+	}
+	s.dropped = report.Dropped
+	r.hand(s, 0)
+}
+
+// hand counts one packet and its points as handed over.
+func (r *Receiver) hand(s *session, points int) {
+	r.handedPackets.Add(1)
+	r.handedPoints.Add(uint64(points))
+	s.handedPackets.Add(1)
+	s.handedPoints.Add(uint64(points))
+}
+
+// reject counts one packet and its points as rejected.
+func (r *Receiver) reject(s *session, points int) {
+	r.rejectedPackets.Add(1)
+	r.rejectedPoints.Add(uint64(points))
+	s.rejectedPackets.Add(1)
+	s.rejectedPoints.Add(uint64(points))
+}

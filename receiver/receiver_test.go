@@ -1,0 +1,243 @@
+package receiver
+
+import (
+	"fmt"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.uber.org/goleak"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// gauges makes a packet with so many points of one metric.
+func gauges(t *testing.T, h wire.Header, n int) []byte {
+	t.Helper()
+	p, err := wire.NewPacker(wire.MaxPacketSize)
+	require.NoError(t, err)
+	p.Start(nil)
+	m := &wire.Metric{
+		Scope: &wire.Scope{Resource: &wire.Resource{}}, Name: wire.NewSymbol("gauge"), Kind: wire.Gauge, Integer: true,
+	}
+	for i := range n {
+		require.Equal(t, wire.Added, p.Append(&wire.Point{Metric: m, Time: int64(i), Bits: uint64(i)}))
+	}
+	packet := p.Finish()
+	h.Format, h.Points = wire.Compact, uint16(n)
+	wire.Stamp(packet, &h)
+	return packet
+}
+
+// dial returns a function that sends datagrams to r.
+func dial(t *testing.T, r *Receiver) func(packets ...[]byte) {
+	t.Helper()
+	c, err := net.Dial("udp", r.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = c.Close() })
+	return func(packets ...[]byte) {
+		for _, p := range packets {
+			_, err := c.Write(p)
+			require.NoError(t, err)
+		}
+	}
+}
+
+func listen(t *testing.T, handle func(*metricdata.ResourceMetrics), opts ...Option) *Receiver {
+	t.Helper()
+	r, err := Listen("127.0.0.1:0", handle, opts...)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, r.Close()) })
+	return r
+}
+
+func eventually(t *testing.T, r *Receiver, is func(Stats) bool) Stats {
+	t.Helper()
+	var s Stats
+	for end := time.Now().Add(10 * time.Second); ; {
+		s = r.Stats()
+		if is(s) {
+			return s
+		}
+		if time.Now().After(end) {
+			require.FailNow(t, "timeout", "%+v", s)
+		}
+		<-time.After(time.Millisecond)
+	}
+}
+
+func TestListenRefuses(t *testing.T) {
+	nop := func(*metricdata.ResourceMetrics) {}
+	tests := []struct {
+		name   string
+		addr   string
+		handle func(*metricdata.ResourceMetrics)
+		opts   []Option
+		says   string
+	}{
+		{"no port", "localhost", nop, nil, `Listen("localhost")`},
+		{"bad port", "localhost:99999", nop, nil, `Listen("localhost:99999")`},
+		{"no handler", "localhost:0", nil, nil, "handle is nil"},
+		{"negative buffer", "localhost:0", nop, []Option{WithReadBuffer(-1)}, "WithReadBuffer(-1)"},
+		{"no buffer", "localhost:0", nop, []Option{WithReadBuffer(0)}, "WithReadBuffer(0)"},
+		{"no queue", "localhost:0", nop, []Option{WithQueueSize(0)}, "WithQueueSize(0)"},
+		{"huge queue", "localhost:0", nop, []Option{WithQueueSize(1 << 30)}, "from 1 to 1048576"},
+		{"no workers", "localhost:0", nop, []Option{WithWorkers(0)}, "WithWorkers(0)"},
+		{"many workers", "localhost:0", nop, []Option{WithWorkers(65)}, "from 1 to 64"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Listen(tt.addr, tt.handle, tt.opts...)
+			require.ErrorContains(t, err, tt.says)
+		})
+	}
+}
+
+func TestRejectedByCause(t *testing.T) {
+	handed := make(chan int, 10)
+	r := listen(t, func(rm *metricdata.ResourceMetrics) { handed <- len(rm.ScopeMetrics) })
+	send := dial(t, r)
+	good := gauges(t, wire.Header{Session: 5}, 3)
+	damaged := append([]byte(nil), good...)
+	damaged[40] ^= 1
+	version := append([]byte(nil), good...)
+	version[0] = 0x22
+	flag := append([]byte(nil), good...)
+	flag[24] = 0x80
+	miscounted := append([]byte(nil), good...)
+	wire.Stamp(miscounted, &wire.Header{Format: wire.Compact, Session: 5, Sequence: 1, Points: 9, PointsBefore: 3})
+	badReport := wire.AppendReport(nil, &wire.Report{})
+	badReport = append(badReport[:wire.HeaderSize], 0xFF, 0xFF, 0, 0, 0, 0)
+	wire.Stamp(badReport, &wire.Header{Format: wire.SenderReport, Session: 5, Sequence: 2, PointsBefore: 12})
+	report := wire.AppendReport(nil, &wire.Report{Dropped: [wire.DropReasons]uint64{wire.Deadline: 8}})
+	wire.Stamp(report, &wire.Header{Format: wire.SenderReport, Session: 5, Sequence: 3, PointsBefore: 12, Goodbye: true})
+
+	withPoints := append([]byte(nil), report...)
+	wire.Stamp(withPoints, &wire.Header{Format: wire.SenderReport, Session: 5, Sequence: 4, Points: 7, PointsBefore: 12})
+
+	send(nil, []byte("statsd:1|c"), damaged, version, flag, good, good, miscounted, badReport, report, report, report, withPoints)
+	s := eventually(t, r, func(s Stats) bool {
+		return s.Packets.Handed+s.Packets.Rejected == 4 && s.Rejected.Malformed == 3
+	})
+	assert.Equal(t, Rejected{TooShort: 2, BadChecksum: 1, UnknownVersion: 1, UnknownFlag: 1, Malformed: 3}, s.Rejected)
+	assert.Equal(t, Counts{Sent: 4, Received: 4, Handed: 2, Rejected: 2, Duplicate: 1}, s.Packets)
+	assert.Equal(t, Counts{Sent: 12, Received: 12, Handed: 3, Rejected: 9, Duplicate: 3}, s.Points)
+	require.Len(t, s.Sessions, 1)
+	one := s.Sessions[0]
+	assert.Equal(t, uint64(5), one.ID)
+	assert.Equal(t, s.Books, one.Books)
+	assert.True(t, one.Closed)
+	assert.False(t, one.Joined)
+	assert.Equal(t, map[string]uint64{"deadline": 8}, one.Dropped)
+	assert.Equal(t, "127.0.0.1", one.Source.Addr().String())
+	assert.False(t, one.FirstSeen.IsZero() || one.LastSeen.Before(one.FirstSeen))
+	assert.Equal(t, 1, <-handed)
+	assert.Positive(t, s.BufferEffective)
+	assert.Equal(t, defaultReadBuffer, s.BufferAsked)
+}
+
+// TestSlowHandler: what the queue cannot hold counts as overrun, and the socket
+// is read all the same.
+func TestSlowHandler(t *testing.T) {
+	const packets, queue = 100, 4
+	entered, release := make(chan struct{}, packets), make(chan struct{})
+	r := listen(t, func(*metricdata.ResourceMetrics) {
+		entered <- struct{}{}
+		<-release
+	}, WithQueueSize(queue), WithWorkers(1))
+	send := dial(t, r)
+	send(gauges(t, wire.Header{Session: 1}, 2))
+	<-entered
+	for i := 1; i < packets; i++ {
+		send(gauges(t, wire.Header{Session: 1, Sequence: uint64(i), PointsBefore: uint32(2 * i)}, 2))
+	}
+	s := eventually(t, r, func(s Stats) bool { return s.Packets.Received == packets })
+	assert.Equal(t, uint64(packets-queue-1), s.Packets.Overrun)
+	close(release)
+	s = eventually(t, r, func(s Stats) bool { return s.Packets.Handed == queue+1 })
+	assert.Equal(t, Counts{Sent: 2 * packets, Received: 2 * packets, Handed: 2 * (queue + 1), Overrun: 2 * (packets - queue - 1)}, s.Points)
+	assert.Equal(t, s.Books, s.Sessions[0].Books)
+}
+
+// TestOneSessionOneGoroutine asserts what the handler is promised.
+func TestOneSessionOneGoroutine(t *testing.T) {
+	const sessions, packets = 8, 50
+	var inside [sessions]sync.Mutex
+	counts := make([]int64, sessions)
+	r := listen(t, func(rm *metricdata.ResourceMetrics) {
+		p := rm.ScopeMetrics[0].Metrics[0].Data.(metricdata.Gauge[int64]).DataPoints
+		s := len(p) - 1 // a session's packets have as many points as its number, plus one
+		if !inside[s].TryLock() {
+			t.Error("two at once in one session")
+			return
+		}
+		counts[s]++
+		inside[s].Unlock()
+	}, WithWorkers(4))
+	send := dial(t, r)
+	for i := range packets {
+		for s := range sessions {
+			n := s + 1
+			send(gauges(t, wire.Header{Session: uint64(s), Sequence: uint64(i), PointsBefore: uint32(i * n)}, n))
+		}
+	}
+	st := eventually(t, r, func(s Stats) bool { return s.Packets.Handed == sessions*packets })
+	assert.Len(t, st.Sessions, sessions)
+	require.NoError(t, r.Close())
+	for s, n := range counts {
+		assert.Equal(t, int64(packets), n, "session %d", s)
+	}
+}
+
+// TestCloseHandsOverWhatIsQueued and leaves nothing behind.
+func TestCloseHandsOverWhatIsQueued(t *testing.T) {
+	release := make(chan struct{})
+	r, err := Listen("127.0.0.1:0", func(*metricdata.ResourceMetrics) { <-release }, WithWorkers(1))
+	require.NoError(t, err)
+	send := dial(t, r)
+	for i := range 20 {
+		send(gauges(t, wire.Header{Session: 1, Sequence: uint64(i), PointsBefore: uint32(i)}, 1))
+	}
+	eventually(t, r, func(s Stats) bool { return s.Packets.Received == 20 })
+	closed := make(chan error)
+	go func() { closed <- r.Close() }()
+	close(release)
+	require.NoError(t, <-closed)
+	require.NoError(t, r.Close(), "idempotent")
+	s := r.Stats()
+	assert.Equal(t, uint64(20), s.Packets.Handed)
+	assert.Equal(t, s.Packets.Received, s.Packets.Handed+s.Packets.Rejected+s.Packets.Overrun)
+}
+
+// TestTwoResourcesInAPacket are two calls of the handler.
+func TestTwoResourcesInAPacket(t *testing.T) {
+	got := make(chan string, 4)
+	r := listen(t, func(rm *metricdata.ResourceMetrics) {
+		got <- fmt.Sprint(rm.Resource.SchemaURL(), len(rm.ScopeMetrics), len(rm.ScopeMetrics[0].Metrics))
+	})
+	p, err := wire.NewPacker(1472)
+	require.NoError(t, err)
+	p.Start(nil)
+	for _, url := range []string{"a", "b"} {
+		resource := &wire.Resource{SchemaURL: wire.NewSymbol(url)}
+		for _, scope := range []string{"s", "t"} {
+			sc := &wire.Scope{Resource: resource, Name: wire.NewSymbol(scope)}
+			for _, name := range []string{"x", "y", "z"} {
+				m := &wire.Metric{Scope: sc, Name: wire.NewSymbol(name), Kind: wire.Sum}
+				require.Equal(t, wire.Added, p.Append(&wire.Point{Metric: m, StartTime: wire.NoTime}))
+			}
+		}
+	}
+	packet := p.Finish()
+	wire.Stamp(packet, &wire.Header{Format: wire.Compact, Points: 12})
+	dial(t, r)(packet)
+	assert.Equal(t, "a2 3", <-got)
+	assert.Equal(t, "b2 3", <-got)
+	eventually(t, r, func(s Stats) bool { return s.Points.Handed == 12 })
+}

@@ -1,0 +1,182 @@
+package receiver
+
+import (
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+// lateAfter is how late a packet may be before it counts as lost.
+const lateAfter = time.Second
+
+// session keeps the books of one session. The goroutine that reads the socket
+// writes them, with the receiver's lock held; only the atomic fields are
+// written by the one that decodes.
+type session struct {
+	id       uint64
+	source   netip.AddrPort
+	started  time.Time
+	lastSeen time.Time
+	joined   bool // first seen in mid-session: the books begin there
+	closed   bool // said goodbye
+	dropped  [wire.DropReasons]uint64
+
+	base    mark // where the books begin
+	newest  mark // the end of the newest packet
+	window  window
+	settled tally // received up to older
+	waiting tally // received from there up to newer
+	current tally // received from there on
+	older   mark
+	newer   mark
+	turned  time.Time // when newer was set
+
+	duplicatePackets, duplicatePoints uint64
+	latePackets, latePoints           uint64
+	overrunPackets, overrunPoints     uint64
+
+	handedPackets, handedPoints     atomic.Uint64
+	rejectedPackets, rejectedPoints atomic.Uint64
+}
+
+// mark is a place in a session: how many packets and points are before it.
+type mark struct{ packets, points uint64 }
+
+// tally is what was received.
+type tally struct{ packets, points uint64 }
+
+func (t *tally) add(o tally) {
+	t.packets += o.packets
+	t.points += o.points
+}
+
+// newSession begins the books at 0: what came before the first packet seen is
+// missing. Where that is more than the window could hold, the receiver joined
+// in mid-session.
+func newSession(h *wire.Header, source netip.AddrPort, now time.Time) *session {
+	s := &session{id: h.Session, source: source, started: now, turned: now}
+	if h.Sequence >= windowSize {
+		s.join(h)
+	}
+	return s
+}
+
+// join begins the books with the packet at hand.
+func (s *session) join(h *wire.Header) {
+	s.joined = true
+	s.begin(mark{h.Sequence, uint64(h.PointsBefore)})
+}
+
+// resume begins the books where they were closed before.
+func (s *session) resume(m mark) { s.begin(m) }
+
+func (s *session) begin(m mark) {
+	s.base, s.newest, s.older, s.newer = m, m, m, m
+}
+
+// see enters a packet and reports whether it is new.
+func (s *session) see(h *wire.Header, source netip.AddrPort, now time.Time) bool {
+	s.turn(now)
+	s.lastSeen, s.source = now, source
+	points := uint64(h.Points)
+	v := late
+	if h.Sequence >= s.base.packets {
+		v = s.window.see(h.Sequence - s.base.packets)
+	}
+	switch v {
+	case duplicate:
+		if h.Goodbye && s.closed {
+			return false // it is said three times
+		}
+		s.duplicatePackets++
+		s.duplicatePoints += points
+		return false
+	case late:
+		s.latePackets++
+		s.latePoints += points
+		return false
+	}
+	one := tally{1, points}
+	switch {
+	case h.Sequence < s.older.packets:
+		s.settled.add(one)
+	case h.Sequence < s.newer.packets:
+		s.waiting.add(one)
+	default:
+		s.current.add(one)
+	}
+	if h.Sequence >= s.newest.packets {
+		s.newest = mark{h.Sequence + 1, s.before(h) + points}
+	}
+	// A sender that lies about what it sent has sent what arrived.
+	s.newest.points = max(s.newest.points, s.base.points+s.received().points)
+	s.closed = s.closed || h.Goodbye
+	return true
+}
+
+// before is the header's 32-bit count of points before this packet in 64 bits,
+// for a packet newer than all others: the count can only have grown.
+func (s *session) before(h *wire.Header) uint64 {
+	grown := h.PointsBefore - uint32(s.newest.points)
+	if s.newest != s.base && int32(grown) < 0 {
+		grown = 0 // it has shrunk, as no honest sender's does
+	}
+	return s.newest.points + uint64(grown)
+}
+
+func (s *session) received() tally {
+	t := s.settled
+	t.add(s.waiting)
+	t.add(s.current)
+	return t
+}
+
+// turn moves the marks on once a second. What is missing before older is at
+// least that late, and counts as lost. It is called before each packet, so
+// that after two seconds without a turn the newest packet is a second old too.
+func (s *session) turn(now time.Time) {
+	gone := now.Sub(s.turned)
+	if gone < lateAfter {
+		return
+	}
+	s.shift()
+	if gone >= 2*lateAfter {
+		s.shift()
+	}
+	s.turned = now
+}
+
+func (s *session) shift() {
+	s.older, s.newer = s.newer, s.newest
+	s.settled.add(s.waiting)
+	s.waiting, s.current = s.current, tally{}
+}
+
+// books returns the books as they stand.
+func (s *session) books() Books {
+	received := s.received()
+	return Books{
+		Packets: Counts{
+			Sent: s.newest.packets - s.base.packets, Received: received.packets,
+			Lost:      missing(s.older.packets-s.base.packets, s.settled.packets),
+			Duplicate: s.duplicatePackets, Late: s.latePackets, Overrun: s.overrunPackets,
+			Rejected: s.rejectedPackets.Load(), Handed: s.handedPackets.Load(),
+		},
+		Points: Counts{
+			Sent: s.newest.points - s.base.points, Received: received.points,
+			Lost:      missing(s.older.points-s.base.points, s.settled.points),
+			Duplicate: s.duplicatePoints, Late: s.latePoints, Overrun: s.overrunPoints,
+			Rejected: s.rejectedPoints.Load(), Handed: s.handedPoints.Load(),
+		},
+	}
+}
+
+// missing is sent - received, where a sender may lie about what it sent.
+func missing(sent, received uint64) uint64 {
+	if received > sent {
+		return 0
+	}
+	return sent - received
+}

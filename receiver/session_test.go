@@ -1,0 +1,259 @@
+package receiver
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+var (
+	begin  = time.Unix(1_790_000_000, 0)
+	source = netip.MustParseAddrPort("127.0.0.1:9")
+)
+
+// stream makes the headers of a session: packet i has i%5 points.
+func stream(first uint64, before uint64, n int) []wire.Header {
+	hs := make([]wire.Header, n)
+	for i := range hs {
+		hs[i] = wire.Header{
+			Format: wire.Compact, Session: 1, Sequence: first + uint64(i),
+			Points: uint16(i % 5), PointsBefore: uint32(before),
+		}
+		before += uint64(hs[i].Points)
+	}
+	return hs
+}
+
+func points(hs []wire.Header) (sum uint64) {
+	for _, h := range hs {
+		sum += uint64(h.Points)
+	}
+	return sum
+}
+
+// feed shows the packets to a new session, a millisecond apart.
+func feed(hs []wire.Header) *session {
+	s := newSession(&hs[0], source, begin)
+	for i := range hs {
+		s.see(&hs[i], source, begin.Add(time.Duration(i)*time.Millisecond))
+	}
+	return s
+}
+
+// closeBooks lets enough time go by for everything missing to be lost.
+func closeBooks(s *session) Books {
+	s.turn(s.lastSeen.Add(2 * lateAfter))
+	return s.books()
+}
+
+func without(hs []wire.Header, drop func(i int) bool) (kept, dropped []wire.Header) {
+	for i, h := range hs {
+		if drop(i) {
+			dropped = append(dropped, h)
+		} else {
+			kept = append(kept, h)
+		}
+	}
+	return kept, dropped
+}
+
+func TestSessionBooks(t *testing.T) {
+	all := stream(0, 0, 5000)
+	last := len(all) - 1
+	tests := []struct {
+		name string
+		drop func(i int) bool
+	}{
+		{"nothing lost", func(int) bool { return false }},
+		{"the first", func(i int) bool { return i == 0 }},
+		{"the first thousand", func(i int) bool { return i < 1000 }},
+		{"every second", func(i int) bool { return i%2 == 0 }},
+		{"a block", func(i int) bool { return i > 100 && i < 3000 }},
+		{"all but the ends", func(i int) bool { return i != 0 && i != last }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			kept, dropped := without(all, tt.drop)
+			want := Books{
+				Packets: Counts{Sent: uint64(len(all)), Received: uint64(len(kept)), Lost: uint64(len(dropped))},
+				Points:  Counts{Sent: points(all), Received: points(kept), Lost: points(dropped)},
+			}
+			assert.Equal(t, want, closeBooks(feed(kept)))
+			shuffled := append([]wire.Header{}, kept...)
+			rand.New(rand.NewPCG(7, 7)).Shuffle(len(shuffled), func(i, j int) {
+				shuffled[i], shuffled[j] = shuffled[j], shuffled[i]
+			})
+			assert.Equal(t, want, closeBooks(feed(shuffled)), "in any order")
+			twice := append(append([]wire.Header{}, kept...), kept...)
+			want.Packets.Duplicate, want.Points.Duplicate = uint64(len(kept)), points(kept)
+			assert.Equal(t, want, closeBooks(feed(twice)), "duplicates stand outside")
+		})
+	}
+}
+
+// TestLossIsPublishedLate: what is merely out of order is never reported lost.
+func TestLossIsPublishedLate(t *testing.T) {
+	hs := stream(0, 0, 10)
+	s := newSession(&hs[0], source, begin)
+	for i := range hs {
+		if i != 4 {
+			s.see(&hs[i], source, begin)
+		}
+	}
+	s.turn(begin.Add(lateAfter - 1))
+	assert.Zero(t, s.books().Packets.Lost)
+	s.see(&hs[4], source, begin.Add(lateAfter-1))
+	b := closeBooks(s)
+	assert.Zero(t, b.Packets.Lost)
+	assert.Zero(t, b.Points.Lost)
+
+	s = newSession(&hs[0], source, begin)
+	s.see(&hs[9], source, begin)
+	s.turn(begin.Add(2 * lateAfter))
+	assert.Equal(t, uint64(9), s.books().Packets.Lost)
+	s.see(&hs[4], source, begin.Add(3*lateAfter))
+	assert.Equal(t, uint64(8), s.books().Packets.Lost, "lost, and found")
+}
+
+func TestJoinedMidSession(t *testing.T) {
+	hs := stream(windowSize, 1<<32+17, 100)
+	s := feed(hs[3:])
+	assert.True(t, s.joined)
+	b := closeBooks(s)
+	assert.Equal(t, uint64(97), b.Packets.Sent)
+	assert.Zero(t, b.Packets.Lost)
+	assert.Equal(t, points(hs[3:]), b.Points.Sent)
+	assert.Equal(t, points(hs[3:]), b.Points.Received)
+	// What came before the books began is late, not part of them.
+	assert.False(t, s.see(&hs[0], source, begin))
+	assert.Equal(t, uint64(1), s.books().Packets.Late)
+
+	hs = stream(windowSize-1, 50, 10)
+	s = feed(hs)
+	assert.False(t, s.joined)
+	b = closeBooks(s)
+	assert.Equal(t, uint64(windowSize-1), b.Packets.Lost)
+	assert.Equal(t, uint64(50), b.Points.Lost)
+}
+
+// TestPointsBeforeWraps: the header has 32 bits of a number that grows on.
+func TestPointsBeforeWraps(t *testing.T) {
+	const step = 60_000
+	hs := make([]wire.Header, 150_000) // 9e9 points
+	before := uint64(0)
+	for i := range hs {
+		hs[i] = wire.Header{Sequence: uint64(i), Points: step, PointsBefore: uint32(before)}
+		before += step
+	}
+	kept, dropped := without(hs, func(i int) bool { return i%3 == 1 })
+	b := closeBooks(feed(kept))
+	require.Equal(t, before, b.Points.Sent)
+	assert.Equal(t, uint64(len(dropped))*step, b.Points.Lost)
+}
+
+func TestLatePackets(t *testing.T) {
+	hs := stream(0, 0, windowSize+100)
+	s := feed(hs)
+	assert.False(t, s.see(&hs[50], source, begin))
+	b := closeBooks(s)
+	assert.Equal(t, uint64(1), b.Packets.Late)
+	assert.Equal(t, b.Packets.Sent, b.Packets.Received)
+}
+
+// TestLyingSender: books of nonsense are nonsense, but they close.
+func TestLyingSender(t *testing.T) {
+	tests := []struct {
+		name string
+		sent []wire.Header
+		lost uint64
+	}{
+		{"counts backwards", []wire.Header{{Points: 100}, {Sequence: 1, Points: 100, PointsBefore: 5}, {Sequence: 2, PointsBefore: 3}}, 0},
+		{"never counts on", []wire.Header{{Points: 100}, {Sequence: 1, Points: 100}, {Sequence: 2, Points: 7}}, 0},
+		{"begins just below the wrap", []wire.Header{{Points: 6, PointsBefore: 1<<32 - 100}}, 1<<32 - 100},
+		{"out of order", []wire.Header{{Sequence: 5, Points: 1, PointsBefore: 2}, {Sequence: 3, Points: 900}, {Sequence: 4, Points: 900}}, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b := closeBooks(feed(tt.sent)).Points
+			assert.Equal(t, points(tt.sent), b.Received)
+			assert.Equal(t, b.Sent, b.Received+b.Lost)
+			assert.Equal(t, tt.lost, b.Lost)
+		})
+	}
+}
+
+// TestSessionsReturn: the books of a session that was forgotten go on where
+// they were closed, and nothing is counted twice.
+func TestSessionsReturn(t *testing.T) {
+	for _, sessions := range []int{1, maxSessions + 1, 3*maxSessions + 1} {
+		table := newTable()
+		const rounds = 5
+		now := begin
+		for r := range uint64(rounds) {
+			for id := range sessions {
+				h := wire.Header{Session: uint64(id), Sequence: r, Points: 3, PointsBefore: uint32(3 * r)}
+				require.True(t, table.session(&h, source, now).see(&h, source, now))
+				now = now.Add(time.Microsecond)
+			}
+			now = now.Add(sessionIdle)
+			table.expire(now)
+		}
+		want := uint64(rounds * sessions)
+		assert.Equal(t, Counts{Sent: want, Received: want}, table.retired.Packets, "%d sessions", sessions)
+		assert.Equal(t, Counts{Sent: 3 * want, Received: 3 * want}, table.retired.Points, "%d sessions", sessions)
+		assert.LessOrEqual(t, len(table.past)+len(table.older), 2*maxSessions)
+	}
+}
+
+// TestLossBetweenVisits: what is missing when a session returns is lost.
+func TestLossBetweenVisits(t *testing.T) {
+	table := newTable()
+	hs := stream(0, 0, 100)
+	for _, i := range []int{0, 50, 99} {
+		at := begin.Add(time.Duration(i) * sessionIdle)
+		table.expire(at)
+		table.session(&hs[i], source, at).see(&hs[i], source, at)
+	}
+	table.expire(begin.Add(200 * sessionIdle))
+	assert.Equal(t, Counts{Sent: 100, Received: 3, Lost: 97}, table.retired.Packets)
+	assert.Equal(t, points(hs), table.retired.Points.Sent)
+	assert.Equal(t, table.retired.Points.Sent, table.retired.Points.Received+table.retired.Points.Lost)
+}
+
+func TestTableIsBounded(t *testing.T) {
+	table := newTable()
+	for i := range 3 * maxSessions {
+		h := wire.Header{Session: uint64(i), Points: 1}
+		now := begin.Add(time.Duration(i))
+		table.session(&h, source, now).see(&h, source, now)
+		keep := wire.Header{Session: 0, Sequence: uint64(i)}
+		table.session(&keep, source, now).see(&keep, source, now)
+	}
+	assert.Len(t, table.sessions, maxSessions)
+	assert.Equal(t, maxSessions, table.recent.Len())
+	assert.Contains(t, table.sessions, uint64(0), "the busy one stays")
+	assert.Equal(t, uint64(2*maxSessions), table.forgotten)
+	assert.Equal(t, uint64(2*maxSessions), table.retired.Points.Received, "the books of the others are kept")
+	table.expire(begin.Add(sessionIdle - time.Second))
+	assert.Len(t, table.sessions, maxSessions)
+	table.expire(begin.Add(sessionIdle + time.Second))
+	assert.Empty(t, table.sessions)
+	assert.Zero(t, table.recent.Len())
+}
+
+func TestForgettingClosesTheBooks(t *testing.T) {
+	table := newTable()
+	hs := stream(0, 0, 100)
+	s := table.session(&hs[0], source, begin)
+	s.see(&hs[0], source, begin)
+	s.see(&hs[99], source, begin)
+	table.forget(table.recent.Back())
+	assert.Equal(t, uint64(98), table.retired.Packets.Lost)
+	assert.Equal(t, points(hs[1:99]), table.retired.Points.Lost)
+}

@@ -1,0 +1,145 @@
+package receiver
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+// Stats are the receiver's books.
+type Stats struct {
+	// Books are the sums over all sessions there ever were.
+	Books
+	// Sessions are those of which something was heard in the last ten minutes,
+	// the one heard of last first; at most 4096.
+	Sessions []Session
+	// Forgotten counts the sessions that left the table: silent for ten
+	// minutes, or pushed out by newer ones. One that is heard of again takes up
+	// its books where they were closed.
+	Forgotten uint64
+	// Rejected counts the packets that were not taken, by cause.
+	Rejected Rejected
+	// KernelDrops counts the packets that the kernel dropped because the
+	// receive buffer was full, where the platform tells (Linux). They are part
+	// of what is lost.
+	KernelDrops uint64
+	// BufferAsked and BufferEffective are the size of the socket's receive
+	// buffer, in bytes: as asked for, and as the kernel granted it.
+	BufferAsked, BufferEffective int
+}
+
+// Books are the books of one session or of all, in packets (reports included)
+// and in points. Once nothing moves and a second has passed,
+//
+//	Sent = Received + Lost        Received = Handed + Rejected + Overrun
+type Books struct{ Packets, Points Counts }
+
+// Counts are the terms of the books.
+type Counts struct {
+	Sent     uint64 // by the sender's own account
+	Received uint64 // arrived for the first time and in time
+	Lost     uint64 // missing for a second or more
+	Handed   uint64 // given to the handler
+	Rejected uint64 // arrived whole, but could not be decoded
+	Overrun  uint64 // had no place in the queue
+
+	Duplicate uint64 // arrived again; in no other term
+	Late      uint64 // arrived too late to tell whether again; counted as lost
+}
+
+func (c *Counts) add(o Counts) {
+	c.Sent += o.Sent
+	c.Received += o.Received
+	c.Lost += o.Lost
+	c.Handed += o.Handed
+	c.Rejected += o.Rejected
+	c.Overrun += o.Overrun
+	c.Duplicate += o.Duplicate
+	c.Late += o.Late
+}
+
+func (b *Books) add(o Books) {
+	b.Packets.add(o.Packets)
+	b.Points.add(o.Points)
+}
+
+// Session is one socket of one sender.
+type Session struct {
+	Books
+	// ID is the random number in every packet of the session.
+	ID uint64
+	// Source is the address the newest packet came from.
+	Source netip.AddrPort
+	// FirstSeen and LastSeen are when its packets came, by the local clock.
+	FirstSeen, LastSeen time.Time
+	// Joined says that the session was running before the receiver was: the
+	// books begin with the first packet seen.
+	Joined bool
+	// Closed says that the sender said goodbye.
+	Closed bool
+	// Dropped is what the sender says it dropped since it started, in points
+	// by reason, as of its last report; reasons without points are left out.
+	Dropped map[string]uint64
+}
+
+// Rejected counts packets that were not taken, by cause. Only the last two
+// belong to a session and its books; of the others nobody knows where they
+// came from.
+type Rejected struct {
+	TooShort       uint64 // cannot hold a header
+	UnknownVersion uint64 // another version or format
+	UnknownFlag    uint64 // a critical flag or a key that is unknown
+	BadChecksum    uint64 // damaged, or no otelgram
+	Malformed      uint64 // right checksum, wrong content
+	OverBudget     uint64 // unfolds to more than allowed
+}
+
+// Stats returns the books as they stand.
+func (r *Receiver) Stats() Stats {
+	s := Stats{}
+	s.BufferAsked, s.BufferEffective = r.listener.ReceiveBuffer()
+	s.KernelDrops, _ = r.listener.Drops()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	r.table.expire(now)
+	s.Books = r.table.retired
+	s.Forgotten = r.table.forgotten
+	s.Sessions = make([]Session, 0, len(r.table.sessions))
+	for e := r.table.recent.Front(); e != nil; e = e.Next() {
+		session := e.Value.(*session)
+		session.turn(now)
+		one := session.public()
+		s.add(one.Books)
+		s.Sessions = append(s.Sessions, one)
+	}
+	// Counted over all sessions: those that left the table may still have
+	// packets in a queue.
+	s.Books.Packets.Handed, s.Books.Points.Handed = r.handedPackets.Load(), r.handedPoints.Load()
+	s.Books.Packets.Rejected, s.Books.Points.Rejected = r.rejectedPackets.Load(), r.rejectedPoints.Load()
+	s.Rejected = r.byCause()
+	return s
+}
+
+func (r *Receiver) byCause() Rejected {
+	n := func(c wire.Cause) uint64 { return r.causes[c].Load() }
+	return Rejected{
+		TooShort: n(wire.TooShort), UnknownVersion: n(wire.UnknownVersion), UnknownFlag: n(wire.UnknownFlag),
+		BadChecksum: n(wire.BadChecksum), Malformed: n(wire.Malformed), OverBudget: n(wire.OverBudget),
+	}
+}
+
+func (s *session) public() Session {
+	p := Session{
+		Books: s.books(), ID: s.id, Source: s.source,
+		FirstSeen: s.started, LastSeen: s.lastSeen, Joined: s.joined, Closed: s.closed,
+		Dropped: map[string]uint64{},
+	}
+	for i, n := range s.dropped {
+		if n > 0 {
+			p.Dropped[wire.DropReason(i).String()] = n
+		}
+	}
+	return p
+}
