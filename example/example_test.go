@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.uber.org/goleak"
+
+	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/receiver"
+)
+
+func TestMain(m *testing.M) {
+	// The HTTP client of the load keeps connections, which end with the server.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),
+		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"))
+}
+
+var lastLine = regexp.MustCompile(`\nsent (\d+) received (\d+) lost 0 dropped 0\n$`)
+
+func TestBooksCloseWithReceiverHere(t *testing.T) {
+	t.Run("SDK", func(t *testing.T) { booksClose(t, settings{interval: 200 * time.Millisecond}) })
+	t.Run("direct", func(t *testing.T) { booksClose(t, settings{interval: 200 * time.Millisecond, direct: true}) })
+}
+
+func booksClose(t *testing.T, s settings) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+	defer cancel()
+	var out bytes.Buffer
+	require.NoError(t, run(ctx, s, &out))
+	m := lastLine.FindStringSubmatch(out.String())
+	require.NotNil(t, m, out.String())
+	assert.Equal(t, m[1], m[2])
+	n, err := strconv.Atoi(m[1])
+	require.NoError(t, err)
+	assert.Greater(t, n, 50)
+	for _, name := range []string{
+		"http.server.request.count", "http.server.active_requests", "http.server.request.duration ",
+		preciseName, "go.memory.used", "go.goroutine.count", "http.route=/users",
+	} {
+		assert.Contains(t, out.String(), name)
+	}
+}
+
+func TestReceiverElsewhere(t *testing.T) {
+	arrived := make(chan struct{}, 1000)
+	r, err := receiver.Listen("127.0.0.1:0", func(*metricdata.ResourceMetrics) { arrived <- struct{}{} })
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	var out bytes.Buffer
+	s := settings{interval: 100 * time.Millisecond, endpoint: r.Addr().String()}
+	require.NoError(t, run(ctx, s, &out))
+	<-arrived
+	assert.Regexp(t, `\nsent \d+ dropped 0\n$`, out.String())
+	assert.NotContains(t, out.String(), "receiver  ")
+	require.NoError(t, r.Close())
+}
+
+func TestBadEndpoint(t *testing.T) {
+	require.ErrorContains(t, run(t.Context(), settings{endpoint: "nowhere"}, nil), "host:port")
+}
+
+func TestClosed(t *testing.T) {
+	good := exporter.Stats{Offered: 5, Sent: 4, Dropped: exporter.Dropped{Oversize: 1}}
+	ok := receiver.Counts{Sent: 4, Received: 3, Lost: 1, Handed: 1, Rejected: 1, Overrun: 1}
+	require.NoError(t, closed(good, &ok))
+	require.NoError(t, closed(good, nil))
+	queued := good
+	queued.Queued = 1
+	require.Error(t, closed(queued, nil))
+	miscounted := good
+	miscounted.Offered = 6
+	require.Error(t, closed(miscounted, &ok))
+	for _, bad := range []receiver.Counts{
+		{Sent: 5, Received: 4, Lost: 1, Handed: 4}, {Sent: 4, Received: 4, Lost: 1, Handed: 4}, {Sent: 4, Received: 4, Handed: 3},
+	} {
+		require.Error(t, closed(good, &bad))
+	}
+}

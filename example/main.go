@@ -1,0 +1,131 @@
+// Command example is a small HTTP service, instrumented through the plain
+// OpenTelemetry meter API, that puts load on itself, sends its metrics over UDP
+// to a receiver in the same process (or elsewhere, with -endpoint) and prints
+// what arrives and the books of both ends.
+//
+//	go run ./example
+//	go run ./example -direct
+//	go run ./example -for 0 -endpoint localhost:4319
+//
+// It ends with exit status 0 only if the books close: every point offered was
+// sent or counted as dropped, every point sent arrived or is known to be lost.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
+
+	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/receiver"
+)
+
+type settings struct {
+	direct   bool
+	duration time.Duration
+	interval time.Duration
+	endpoint string
+}
+
+func main() {
+	var s settings
+	flag.DurationVar(&s.duration, "for", 15*time.Second, "how long to run; 0: until interrupted")
+	flag.DurationVar(&s.interval, "interval", time.Second, "how often to export and to print")
+	flag.BoolVar(&s.direct, "direct", false, "record on the direct path instead of through the SDK")
+	flag.StringVar(&s.endpoint, "endpoint", "", "host:port of a receiver elsewhere; empty: one in this process")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if s.duration > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.duration)
+		defer cancel()
+	}
+	if err := run(ctx, s, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "example:", err)
+		os.Exit(1)
+	}
+}
+
+// run starts receiver, exporter and service, prints until ctx ends, and closes
+// the books.
+func run(ctx context.Context, s settings, out io.Writer) error {
+	seen := newArrivals()
+	var here *receiver.Receiver
+	if s.endpoint == "" {
+		r, err := receiver.Listen("localhost:0", seen.add)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = r.Close() }() // the process ends
+		here, s.endpoint = r, r.Addr().String()
+	}
+	exp, err := exporter.New(ctx, exporter.WithEndpoint(s.endpoint), exporter.WithFlushInterval(s.interval))
+	if err != nil {
+		return err
+	}
+	provider := throughSDK
+	if s.direct {
+		provider = direct
+	}
+	mp, shutdown := provider(exp, s.interval)
+	service, err := newService(mp.Meter("github.com/otelgram/otelgram/example"))
+	if err != nil {
+		return err
+	}
+	served := make(chan error, 1)
+	go func() { served <- service.run(ctx) }()
+	show(ctx, s, out, func() {
+		seen.print(out)
+		printBooks(out, exp, here)
+	})
+	if err := <-served; err != nil {
+		return err
+	}
+	// ctx has ended; Shutdown bounds itself.
+	if err := shutdown(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	return closeBooks(out, exp, here)
+}
+
+// throughSDK returns the SDK's meter provider with exp registered, and what
+// shuts both down.
+func throughSDK(exp *exporter.Exporter, interval time.Duration) (metric.MeterProvider, func(context.Context) error) {
+	mp := sdkmetric.NewMeterProvider(
+		sdkmetric.WithReader(sdkmetric.NewPeriodicReader(exp, sdkmetric.WithInterval(interval))),
+		sdkmetric.WithResource(resource.NewSchemaless(attribute.String("service.name", "otelgram-example"))),
+		sdkmetric.WithView(base2View),
+	)
+	return mp, mp.Shutdown
+}
+
+// direct returns the exporter's own meter provider: all that differs.
+func direct(exp *exporter.Exporter, _ time.Duration) (metric.MeterProvider, func(context.Context) error) {
+	return exp.MeterProvider(), exp.Shutdown
+}
+
+// show prints once an interval until ctx ends.
+func show(ctx context.Context, s settings, out io.Writer, print func()) {
+	start := time.Now()
+	tick := time.NewTicker(s.interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			fmt.Fprintf(out, "\nafter %v, to %s\n", time.Since(start).Round(time.Second), s.endpoint)
+			print()
+		case <-ctx.Done():
+			return
+		}
+	}
+}

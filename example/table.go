@@ -1,0 +1,97 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+	"text/tabwriter"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/receiver"
+)
+
+// arrivals remembers the last value of every series that arrived.
+type arrivals struct {
+	mu     sync.Mutex
+	series map[seriesKey]string
+	points int
+}
+
+type seriesKey struct{ metric, attributes string }
+
+func newArrivals() *arrivals { return &arrivals{series: map[seriesKey]string{}} }
+
+// add is the receiver's handler.
+func (a *arrivals) add(rm *metricdata.ResourceMetrics) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, sm := range rm.ScopeMetrics {
+		for _, m := range sm.Metrics {
+			a.metric(m.Name, m.Data)
+		}
+	}
+}
+
+func (a *arrivals) metric(name string, data metricdata.Aggregation) {
+	switch d := data.(type) {
+	case metricdata.Sum[int64]:
+		for _, p := range d.DataPoints {
+			a.set(name, p.Attributes, fmt.Sprint(p.Value))
+		}
+	case metricdata.Gauge[int64]:
+		for _, p := range d.DataPoints {
+			a.set(name, p.Attributes, fmt.Sprint(p.Value))
+		}
+	case metricdata.Histogram[float64]:
+		for _, p := range d.DataPoints {
+			a.set(name, p.Attributes, histogram(p.Count, p.Sum, len(p.BucketCounts)))
+		}
+	case metricdata.ExponentialHistogram[float64]:
+		for _, p := range d.DataPoints {
+			a.set(name, p.Attributes, histogram(p.Count, p.Sum, len(p.PositiveBucket.Counts)))
+		}
+	}
+}
+
+func (a *arrivals) set(metric string, set attribute.Set, value string) {
+	a.points++
+	a.series[seriesKey{metric, set.Encoded(attribute.DefaultEncoder())}] = value
+}
+
+func histogram(count uint64, sum float64, buckets int) string {
+	return fmt.Sprintf("n %d, mean %.2f ms, %d buckets", count, 1000*sum/float64(max(1, count)), buckets)
+}
+
+// print writes the series in order.
+func (a *arrivals) print(w io.Writer) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	keys := slices.SortedFunc(maps.Keys(a.series), func(x, y seriesKey) int {
+		return cmp.Or(cmp.Compare(x.metric, y.metric), cmp.Compare(x.attributes, y.attributes))
+	})
+	for _, k := range keys {
+		fmt.Fprintf(out, "%s\t%s\t%s\n", k.metric, a.series[k], k.attributes)
+	}
+	_ = out.Flush() // what cannot be printed cannot be reported either
+}
+
+// printBooks writes what both ends counted; here is nil where the receiver is
+// elsewhere.
+func printBooks(w io.Writer, exp *exporter.Exporter, here *receiver.Receiver) {
+	s := exp.Stats()
+	fmt.Fprintf(w, "exporter  offered %d = sent %d + folded %d + dropped %d + queued %d; %d packets, %d bytes\n",
+		s.Offered, s.Sent, s.Folded, s.Dropped.Total(), s.Queued, s.Packets, s.Bytes)
+	if here == nil {
+		return
+	}
+	p := here.Stats().Points
+	fmt.Fprintf(w, "receiver  sent %d = received %d + lost %d; received = handed %d + rejected %d + overrun %d\n",
+		p.Sent, p.Received, p.Lost, p.Handed, p.Rejected, p.Overrun)
+}
