@@ -1,0 +1,146 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelgram/otelgram/exporter"
+)
+
+const (
+	// halfBigRing is the largest burst into the ring of HighThroughput.
+	halfBigRing = 32768 / 2
+	bursts      = 30
+)
+
+var (
+	sameProcessExperiment  = streamExperiment("one process", newDecoder)
+	otherProcessExperiment = streamExperiment("receiver in another process", func() (sink, error) {
+		return startChild(decoderRole)
+	})
+)
+
+// streamExperiment is about points on their way from Export to the handler of
+// a receiver.
+func streamExperiment(where string, open func() (sink, error)) experiment {
+	e := experiment{name: "end to end, " + where}
+	modes := []struct {
+		name   string
+		rm     *metricdata.ResourceMetrics
+		stream func(*sender, *metricdata.ResourceMetrics, int) (cost, error)
+		target target
+	}{
+		{"W3 in bursts", counters(10, 10), (*sender).burst, target{losslessAtLeast, 2}},
+		{"W3 without a pause", counters(10, 10), (*sender).rush, target{losslessAtLeast, 2}},
+		{"10 metrics x 1,600 sets in bursts", counters(10, 1600), (*sender).burst, none},
+	}
+	for i, m := range modes {
+		e.lines = append(e.lines, line{
+			"end to end, " + m.name + ", " + where, "M points/s", (*cost).millions, i, alone, m.target,
+		})
+	}
+	e.setup = func(quick bool) (sides []side, err error) {
+		for _, m := range modes {
+			at, err := open()
+			if err != nil {
+				return sides, err
+			}
+			s, err := newSenderTo(at, exporter.WithPreset(exporter.HighThroughput))
+			if err != nil {
+				return sides, err
+			}
+			n := repeats(quick, bursts)
+			sides = append(sides, side{m.name, func() (cost, error) { return m.stream(s, m.rm, n) }, s.end})
+		}
+		return sides, nil
+	}
+	return e
+}
+
+// burst exports half a ring and waits until it has arrived, again and again.
+// The time is that from the first Export of a burst to its last arrival.
+func (s *sender) burst(rm *metricdata.ResourceMetrics, n int) (sum cost, err error) {
+	for range n {
+		c, err := s.rush(rm, 1)
+		if err != nil {
+			return sum, err
+		}
+		sum.points += c.points
+		sum.elapsed += c.elapsed
+		sum.dropped += c.dropped
+		sum.lost += c.lost
+	}
+	return sum, nil
+}
+
+// rush exports as many points as n bursts have, without a pause.
+func (s *sender) rush(rm *metricdata.ResourceMetrics, n int) (cost, error) {
+	return s.exported(rm, n*max(1, halfBigRing/countPoints(rm)))
+}
+
+// exported exports rm so many times; Export waits for room. The time is that
+// from the first Export to the last arrival.
+func (s *sender) exported(rm *metricdata.ResourceMetrics, times int) (cost, error) {
+	c := cost{points: times * countPoints(rm)}
+	before := s.exp.Stats()
+	start := time.Now()
+	if err := s.export(rm, times); err != nil {
+		return c, err
+	}
+	return c, s.arrived(&c, before, start)
+}
+
+// arrived waits until all has been sent and has arrived, and takes the time
+// from start to the last arrival.
+func (s *sender) arrived(c *cost, before exporter.Stats, start time.Time) error {
+	if err := s.settled(c, before); err != nil {
+		return err
+	}
+	a, err := s.sink.wait(before.Sent - s.lost + uint64(c.points))
+	if err != nil {
+		return err
+	}
+	c.elapsed = a.last.Sub(start)
+	missing := before.Sent + uint64(c.points) - a.points
+	if missing < s.lost || a.points == 0 {
+		return fmt.Errorf("%d of %d points arrived, %d were known to be lost", a.points, before.Sent+uint64(c.points), s.lost)
+	}
+	c.lost = int(missing - s.lost)
+	s.lost = missing
+	return nil
+}
+
+var (
+	burstExperiment      = burstExperimentFor("plain reader", plainRole)
+	slowReaderExperiment = burstExperimentFor(fmt.Sprintf("reader busy %v a packet", slowPacket), slowRole)
+)
+
+// burstExperimentFor is about an export that is larger than the ring, into a
+// socket with the receive buffer that the system gives.
+func burstExperimentFor(reader, role string) experiment {
+	return experiment{
+		name: "40,000 points, " + reader,
+		lines: []line{
+			{"40,000-point export, lost, " + reader, "%", (*cost).lostPercent, 0, 1, target{kind: nothingLost}},
+			{"40,000-point export, time, " + reader, "ms", (*cost).millis, 0, 1, target{valueAtMost, 1000}},
+		},
+		setup: func(bool) ([]side, error) {
+			rm := counters(20, 2000)
+			paced, err := newSender(role)
+			if err != nil {
+				return nil, err
+			}
+			unpaced, err := newSender(role, exporter.WithPacing(0, 0))
+			if err != nil {
+				return nil, errors.Join(err, paced.end())
+			}
+			return []side{
+				{"paced", func() (cost, error) { return paced.exported(rm, 1) }, paced.end},
+				{"unpaced", func() (cost, error) { return unpaced.exported(rm, 1) }, unpaced.end},
+			}, nil
+		},
+	}
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"errors"
+
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	collectorpb "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+const (
+	packetSize  = 1472
+	codecPoints = 200_000 // in a round
+	// packedPasses is how often the points are in the packets to be decoded, so
+	// that the last one, which is not full, does not weigh.
+	packedPasses = 10
+)
+
+var (
+	wideExperiment   = codecExperiment("W2 (one metric, 1,000 sets)", 1, 1000, 46)
+	sharedExperiment = codecExperiment("W3 (10 metrics share 10 sets)", 10, 10, 87)
+)
+
+// errCodec says that what was decoded is not what was encoded.
+var errCodec = errors.New("points were lost or changed")
+
+func codecExperiment(what string, instruments, series int, density float64) experiment {
+	name := func(figure string) string { return "wire " + figure + ", " + what }
+	return experiment{
+		name: what,
+		lines: []line{
+			{name("encode"), "ns/point", (*cost).nanos, 0, 1, target{valueAtMost, 60}},
+			{name("encode, allocations"), "allocs/point", (*cost).allocs, 0, 1, target{valueAtMost, 0.0001}},
+			{name("decode"), "ns/point", (*cost).nanos, 2, 3, target{valueAtMost, 60}},
+			{name("decode, allocations"), "allocs/point", (*cost).allocs, 2, 3, target{valueAtMost, 0.0001}},
+			{name("size"), "bytes/point", (*cost).size, 0, 1, none},
+			{name("density"), "points/packet", (*cost).density, 0, alone, target{valueAtLeast, density}},
+		},
+		setup: func(quick bool) ([]side, error) {
+			w, err := newWorkload(counters(instruments, series))
+			if err != nil {
+				return nil, err
+			}
+			n := packedPasses * max(1, repeats(quick, codecPoints)/len(w.points)/packedPasses)
+			return []side{
+				{"wire encode", func() (cost, error) { return w.encode(n) }, nothing},
+				{"protobuf marshal", func() (cost, error) { return w.marshal(n) }, nothing},
+				{"wire decode", func() (cost, error) { return w.decode(n) }, nothing},
+				{"protobuf unmarshal", func() (cost, error) { return w.unmarshal(n) }, nothing},
+			}, nil
+		},
+	}
+}
+
+// workload is points as both encoders take them, and what they make of them.
+type workload struct {
+	points  []wire.Point
+	sum     uint64 // of the points' values
+	packer  *wire.Packer
+	buffer  []byte
+	packets [][]byte // of packedPasses
+	decoder wire.Decoder
+
+	request  *collectorpb.ExportMetricsServiceRequest
+	encoded  []byte
+	received collectorpb.ExportMetricsServiceRequest
+}
+
+func newWorkload(rm *metricdata.ResourceMetrics) (*workload, error) {
+	packer, err := wire.NewPacker(packetSize)
+	if err != nil {
+		return nil, err
+	}
+	w := &workload{packer: packer, buffer: make([]byte, 0, packer.BufferSize()), points: wirePoints(rm)}
+	for i := range w.points {
+		w.sum += w.points[i].Bits
+	}
+	w.pack(packedPasses, func(packet []byte) { w.packets = append(w.packets, append([]byte(nil), packet...)) })
+	if w.request, err = otlpRequest(rm); err != nil {
+		return nil, err
+	}
+	w.encoded, err = proto.Marshal(w.request)
+	return w, err
+}
+
+// pack packs the points so many times and gives each packet to use.
+func (w *workload) pack(passes int, use func([]byte)) {
+	h := wire.Header{Format: wire.Compact, Session: 1}
+	finish := func() {
+		h.Points = uint16(w.packer.Points())
+		packet := w.packer.Finish()
+		wire.Stamp(packet, &h)
+		h.Sequence++
+		h.PointsBefore += uint32(h.Points)
+		use(packet)
+	}
+	w.packer.Start(w.buffer)
+	for range passes {
+		for i := range w.points {
+			if w.packer.Append(&w.points[i]) == wire.Full {
+				finish()
+				w.packer.Start(w.buffer)
+				w.packer.Append(&w.points[i])
+			}
+		}
+	}
+	finish()
+}
+
+func (w *workload) encode(passes int) (cost, error) {
+	c := cost{points: passes * len(w.points)}
+	c.elapsed = timed(func() {
+		w.pack(passes, func(packet []byte) {
+			c.packets++
+			c.bytes += len(packet)
+		})
+	})
+	return c, nil
+}
+
+func (w *workload) decode(passes int) (c cost, err error) {
+	sum := uint64(0)
+	c.elapsed = timed(func() {
+		for range passes / packedPasses {
+			for _, packet := range w.packets {
+				if err = w.decoder.Reset(packet); err != nil {
+					return
+				}
+				for w.decoder.Next() {
+					sum += w.decoder.Point().Bits
+					c.points++
+				}
+			}
+		}
+	})
+	if c.points != passes*len(w.points) || sum != uint64(passes)*w.sum {
+		err = errors.Join(err, errCodec)
+	}
+	return c, err
+}
+
+func (w *workload) marshal(passes int) (c cost, err error) {
+	c.points = passes * len(w.points)
+	c.elapsed = timed(func() {
+		for range passes {
+			var b []byte
+			if b, err = proto.Marshal(w.request); err != nil {
+				return
+			}
+			c.bytes += len(b)
+		}
+	})
+	return c, err
+}
+
+func (w *workload) unmarshal(passes int) (c cost, err error) {
+	c.points = passes * len(w.points)
+	c.elapsed = timed(func() {
+		for range passes {
+			if err = proto.Unmarshal(w.encoded, &w.received); err != nil {
+				return
+			}
+		}
+	})
+	if !proto.Equal(&w.received, w.request) {
+		err = errors.Join(err, errCodec)
+	}
+	return c, err
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// experiment measures two or more ways to do one thing, in turns, and fills
+// one or more lines of the table.
+type experiment struct {
+	name  string
+	lines []line
+	// setup returns the sides, ready to run, also with an error those it has
+	// made. quick asks for rounds that are as small as they can be.
+	setup func(quick bool) ([]side, error)
+	// rounds is how many there are at most; 0: as many as asked for.
+	rounds int
+	// long says that it is only measured when asked for.
+	long bool
+}
+
+// side is one way to do it.
+type side struct {
+	name string
+	// round does it once. Its error says that a point was not accounted for.
+	round func() (cost, error)
+	// end says whether the books close, and releases what setup took.
+	end func() error
+}
+
+// cost is what one round took.
+type cost struct {
+	points  int
+	elapsed time.Duration // timed parts only
+	cpu     time.Duration // of the process, user and system
+	mallocs uint64        // of the process
+	bytes   int           // of what was encoded
+	packets int
+
+	dropped, lost int // points
+
+	p50, p99 time.Duration // of single points or calls
+	// heap is how many bytes live, heapBefore how many did at first.
+	heap, heapBefore int
+}
+
+func (c *cost) nanos() float64       { return float64(c.elapsed) / float64(c.points) }
+func (c *cost) cpuNanos() float64    { return float64(c.cpu) / float64(c.points) }
+func (c *cost) allocs() float64      { return float64(c.mallocs) / float64(c.points) }
+func (c *cost) size() float64        { return float64(c.bytes) / float64(c.points) }
+func (c *cost) density() float64     { return float64(c.points) / float64(c.packets) }
+func (c *cost) millis() float64      { return float64(c.elapsed) / float64(time.Millisecond) }
+func (c *cost) lostPercent() float64 { return 100 * float64(c.lost) / float64(c.points) }
+
+func (c *cost) p99Nanos() float64       { return float64(c.p99) }
+func (c *cost) p50Millis() float64      { return float64(c.p50) / float64(time.Millisecond) }
+func (c *cost) p99Millis() float64      { return float64(c.p99) / float64(time.Millisecond) }
+func (c *cost) megabytes() float64      { return float64(c.heap) / 1e6 }
+func (c *cost) heapPercent() float64    { return 100 * float64(c.heap) / float64(c.heapBefore) }
+func (c *cost) droppedPercent() float64 { return 100 * float64(c.dropped) / float64(c.points) }
+
+// thousands is how many points were not dropped in a second, in thousands.
+func (c *cost) thousands() float64 { return float64(c.points-c.dropped) / c.elapsed.Seconds() / 1e3 }
+
+// millions is what arrived in a second, in millions of points.
+func (c *cost) millions() float64 { return float64(c.points-c.lost) / c.elapsed.Seconds() / 1e6 }
+
+var experiments = []experiment{
+	ringExperiment, ringRunExperiment,
+	instrumentsExperiment, seriesExperiment,
+	wideExperiment, sharedExperiment,
+	sameProcessExperiment, otherProcessExperiment,
+	burstExperiment, slowReaderExperiment,
+	refusedExperiment,
+	addExperiment, recordExperiment, unrecordedExperiment,
+	foldedHereExperiment, foldedThereExperiment,
+	steadyExperiment, busyExperiment,
+	heapExperiment, flatExperiment, flatForeverExperiment,
+	idleExperiment,
+}
+
+func (e *experiment) matches(rows *regexp.Regexp) bool {
+	for i := range e.lines {
+		if rows.MatchString(e.lines[i].name) {
+			return true
+		}
+	}
+	return false
+}
+
+// result is what all rounds of one side took.
+type result struct {
+	side  string
+	costs []cost
+}
+
+// measure runs the sides in turns, after one round each that does not count.
+func (e *experiment) measure(rounds int, quick bool) (results []result, err error) {
+	if e.rounds > 0 {
+		rounds = min(rounds, e.rounds)
+	}
+	sides, err := e.setup(quick)
+	defer func() {
+		for _, s := range sides {
+			err = errors.Join(err, s.end())
+		}
+	}()
+	if err != nil {
+		return nil, err
+	}
+	results = make([]result, len(sides))
+	for i := range rounds + 1 {
+		for j, s := range sides {
+			c, err := s.run()
+			if err != nil {
+				return nil, err
+			}
+			results[j].side = s.name
+			if i > 0 {
+				results[j].costs = append(results[j].costs, c)
+			}
+		}
+	}
+	return results, nil
+}
+
+// run runs one round and adds what the process used meanwhile.
+func (s *side) run() (cost, error) {
+	runtime.GC() // lest one side pay for the garbage of the other
+	mallocs, cpu := mallocCount(), cpuTime()
+	c, err := s.round()
+	c.cpu = cpuTime() - cpu
+	c.mallocs = mallocCount() - mallocs
+	if err != nil {
+		return c, fmt.Errorf("%s: %w", s.name, err)
+	}
+	return c, nil
+}
+
+// mallocCount is how often the process has allocated.
+func mallocCount() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.Mallocs
+}
+
+// cpuTime is what the process has used, user and system.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// timed returns how long f takes.
+func timed(f func()) time.Duration {
+	start := time.Now()
+	f()
+	return time.Since(start)
+}
+
+// nothing is the end of a side that holds nothing.
+func nothing() error { return nil }
