@@ -1,0 +1,249 @@
+package tidy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+// sample is a small module: file names and what they hold.
+type sample map[string]string
+
+// bites shows that each rule finds what it should and nothing else. A want is
+// the finding's file and line; none means that the sample is good.
+var bites = []struct {
+	rule  string
+	name  string
+	files sample
+	want  []string
+}{
+	{"packages", "known", sample{"wire/a.go": "package wire\n"}, nil},
+	{"packages", "unknown", sample{"wire/a.go": "package wire\n", "wires/a.go": "\npackage wires\n"}, []string{"wires/a.go:2"}},
+	{"packages", "the root holds none", sample{"a.go": "package otelgram\n"}, []string{"a.go:1"}},
+	{"packages", "elsewhere", sample{
+		"bench/go.mod": "module x\n", "bench/deep/a.go": "package deep\n", "testdata/a.go": "not Go", ".ci/a.go": "not Go", "_old/a.go": "not Go",
+	}, nil},
+
+	{"our imports", "allowed", sample{"receiver/a.go": imports("receiver", "@/wire", "@/udp", "net")}, nil},
+	{"our imports", "against the picture", sample{"receiver/a.go": imports("receiver", "@/wire", "@/drop")}, []string{"receiver/a.go:5"}},
+	{"our imports", "leaf", sample{"udp/a.go": imports("udp", "@/wire")}, []string{"udp/a.go:4"}},
+	{"our imports", "leaf's test", sample{"udp/a_test.go": imports("udp_test", "@/udp", "@/wire")}, []string{"udp/a_test.go:5"}},
+	{"our imports", "other test", sample{"receiver/a_test.go": imports("receiver_test", "@/receiver", "@/exporter")}, nil},
+	{"our imports", "unknown package", sample{"receiver/a_test.go": imports("receiver_test", "@/bench")}, []string{"receiver/a_test.go:4"}},
+	{"our imports", "from an unknown package", sample{"wires/a.go": imports("wires", "@/wire")}, []string{"wires/a.go:4"}},
+	{"our imports", "similar path", sample{"wire/a.go": imports("wire", "@s/udp")}, nil},
+
+	{"other imports", "test helpers", sample{
+		"exporter/a.go": imports("exporter", "go.uber.org/goleak"), "exporter/a_test.go": imports("exporter", "go.uber.org/goleak"),
+		"udp/a.go": imports("udp", "github.com/stretchr/testify/require"),
+	}, []string{"exporter/a.go:4", "udp/a.go:4"}},
+	{"other imports", "OpenTelemetry", sample{
+		"wire/a.go": imports("wire", "go.opentelemetry.io/otel"), "drop/a_test.go": imports("drop", "go.opentelemetry.io/otel/attribute"),
+		"exporter/a.go": imports("exporter", "go.opentelemetry.io/otel"),
+	}, []string{"drop/a_test.go:4", "wire/a.go:4"}},
+	{"other imports", "sockets in wire", sample{
+		"wire/a.go": imports("wire", "net", "net/netip", "golang.org/x/net/ipv4"), "udp/a.go": imports("udp", "net"),
+	}, []string{"wire/a.go:4", "wire/a.go:5", "wire/a.go:6"}},
+	{"other imports", "unsafe", sample{
+		"ringbuf/a.go": imports("ringbuf", "unsafe"), "udp/a.go": imports("udp", "unsafe"),
+	}, []string{"ringbuf/a.go:4"}},
+	{"other imports", "log", sample{
+		"udp/a.go": imports("udp", "log", "log/slog"), "udp/a_test.go": imports("udp", "log"), "example/a.go": imports("main", "log"),
+	}, []string{"udp/a.go:4"}},
+
+	{"gobreaker", "one file", sample{"udp/a.go": imports("udp", "github.com/sony/gobreaker/v2"), "udp/b.go": "package udp\n"}, nil},
+	{"gobreaker", "two files", sample{
+		"udp/a.go": imports("udp", "github.com/sony/gobreaker/v2"), "udp/a_test.go": imports("udp", "fmt", "github.com/sony/gobreaker/v2"),
+	}, []string{"udp/a_test.go:5"}},
+
+	{"requires", "known and indirect", sample{
+		"go.mod": "module x\n\nrequire golang.org/x/sys v1.0.0\n\nrequire (\n\texample.com/y v1.0.0 // indirect\n)\n",
+	}, nil},
+	{"requires", "unknown", sample{
+		"go.mod": "module x\n\nrequire example.com/x v1.0.0\n\nrequire (\n\tgolang.org/x/net v1.0.0\n\texample.com/y v1.0.0 // why\n)\n",
+	}, []string{"go.mod:3", "go.mod:7"}},
+
+	{"package docs", "complete", sample{
+		"wire/doc.go": "// Package wire is.\npackage wire\n", "wire/x_test.go": "package wire\n\nfunc Example() {\n\t// Output:\n}\n",
+		"internal/clock/clock.go": "// Package clock is.\npackage clock\n", "example/main.go": "// The example shows.\npackage main\n",
+	}, nil},
+	{"package docs", "cut off", sample{"internal/clock/a.go": "// Package clock is.\n\npackage clock\n"}, []string{"internal/clock/a.go:3"}},
+	{"package docs", "only a licence", sample{"internal/clock/a.go": "// SPDX-License-Identifier: Apache-2.0\npackage clock\n"}, []string{"internal/clock/a.go:2"}},
+	{"package docs", "only in a test", sample{
+		"internal/clock/a.go": "package clock\n", "internal/clock/a_test.go": "// Package clock is.\npackage clock\n",
+	}, []string{"internal/clock/a.go:1"}},
+	{"package docs", "not in doc.go, example not runnable", sample{
+		"wire/a.go": "// Package wire is.\npackage wire\n", "wire/x_test.go": "package wire\n\nfunc Example() {}\n",
+	}, []string{"wire/a.go:2", "wire/a.go:2"}},
+
+	{"name docs", "documented", sample{"wire/a.go": documented}, nil},
+	{"name docs", "not documented", sample{"wire/a.go": undocumentedNames}, []string{
+		"wire/a.go:3", "wire/a.go:5", "wire/a.go:6", "wire/a.go:10", "wire/a.go:13", "wire/a.go:16", "wire/a.go:18",
+	}},
+	{"name docs", "tests and generated files", sample{"wire/a_test.go": undocumentedNames, "wire/b.go": "// Code generated by x. DO NOT EDIT.\n\n" + undocumentedNames}, nil},
+
+	{"sizes", "at the caps", sample{
+		"wire/a.go": long("package wire", fileCap), "wire/a_test.go": long("package wire", testFileCap),
+		"wire/b.go": longFunc("wire", funcCap), "wire/b_test.go": longFunc("wire", testFuncCap),
+	}, nil},
+	{"sizes", "over the caps", sample{
+		"wire/a.go": long("package wire", fileCap+1), "wire/a_test.go": long("package wire", testFileCap+1),
+		"wire/b.go": longFunc("wire", funcCap+1), "wire/b_test.go": longFunc("wire", testFuncCap+1),
+	}, []string{"wire/a.go:401", "wire/a_test.go:601", "wire/b.go:3", "wire/b_test.go:3"}},
+	{"sizes", "function literal", sample{"wire/a.go": "package wire\n\nvar f = func() {\n" + strings.Repeat("\n", funcCap) + "}\n"}, []string{"wire/a.go:3"}},
+	{"sizes", "generated", sample{"wire/a.go": "// Code generated by x. DO NOT EDIT.\n\n" + long("package wire", fileCap)}, nil},
+
+	{"sleeps", "sleep", sample{
+		"udp/a.go":      imports("udp", "time") + "\nfunc f() { time.Sleep(1) }\n",
+		"udp/a_test.go": imports("udp", "time") + "\nfunc f() { time.Sleep(1) }\n",
+		"udp/b_test.go": "package udp\n\nimport clock \"time\"\n\nvar f = clock.Sleep\n",
+		"udp/c_test.go": "package udp\n\nvar time struct{ Sleep int }\n\nvar f = time.Sleep\n",
+	}, []string{"udp/a_test.go:7", "udp/b_test.go:5"}},
+
+	{"leftovers", "words", sample{
+		"udp/a.go": "package udp\n\n// TODO: more\nvar a = \"TODO\" // a HACK\n\n/*\nFIXME */\n// XXX\n// TODOs, hack\n",
+	}, []string{"udp/a.go:3", "udp/a.go:4", "udp/a.go:7", "udp/a.go:8"}},
+
+	{"aggregation switch", "one file", sample{"exporter/a.go": switches("exporter", "metricdata.Sum[int64]"), "exporter/a_test.go": switches("exporter", "metricdata.Summary")}, nil},
+	{"aggregation switch", "two files", sample{
+		"exporter/a.go": switches("exporter", "metricdata.Sum[int64]"), "internal/pipeline/a.go": switches("pipeline", "int", "*metricdata.Gauge[float64]"),
+	}, []string{"internal/pipeline/a.go:6"}},
+	{"aggregation switch", "wrong package", sample{"health/a.go": switches("health", "metricdata.Summary")}, []string{"health/a.go:6"}},
+	{"aggregation switch", "readers and other types", sample{
+		"example/a.go": switches("main", "metricdata.Summary"), "receiver/a.go": switches("receiver", "metricdata.Summary"),
+		"health/a.go": switches("health", "metricdata.Temporality"),
+	}, nil},
+}
+
+// TestGateBites holds every rule against samples.
+func TestGateBites(t *testing.T) {
+	for _, bite := range bites {
+		t.Run(bite.rule+"/"+bite.name, func(t *testing.T) {
+			m, err := load(bite.files.fs())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, f := range sorted(check(bite.rule)(m)) {
+				got = append(got, fmt.Sprintf("%s:%d", f.file, f.line))
+			}
+			if !slices.Equal(got, bite.want) {
+				t.Errorf("found %q, want %q", got, bite.want)
+			}
+		})
+	}
+}
+
+// TestEveryRuleBites fails when a rule has no bad sample.
+func TestEveryRuleBites(t *testing.T) {
+	for _, rule := range rules {
+		bad := 0
+		for _, bite := range bites {
+			if bite.rule == rule.name {
+				bad += len(bite.want)
+			}
+		}
+		if bad == 0 {
+			t.Errorf("rule %q has no bad sample", rule.name)
+		}
+	}
+}
+
+// TestLoadRefusesBrokenSource shows that a file the parser cannot read is an
+// error and not a file without findings.
+func TestLoadRefusesBrokenSource(t *testing.T) {
+	if _, err := load(sample{"wire/a.go": "package wire\n\nfunc {\n"}.fs()); err == nil {
+		t.Error("broken source loaded")
+	}
+}
+
+func check(rule string) func(*module) []finding {
+	for _, r := range rules {
+		if r.name == rule {
+			return r.check
+		}
+	}
+	return func(*module) []finding { return []finding{{"no such rule", 0, rule}} }
+}
+
+func (s sample) fs() fstest.MapFS {
+	fsys := fstest.MapFS{"go.mod": {Data: []byte("module " + modulePath + "\n")}}
+	for name, text := range s {
+		fsys[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return fsys
+}
+
+// imports makes a file whose first import stands in line 4; @ is our module.
+func imports(pkg string, paths ...string) string {
+	text := "package " + pkg + "\n\nimport (\n"
+	for _, p := range paths {
+		text += fmt.Sprintf("\t_ %q\n", strings.Replace(p, "@", modulePath, 1))
+	}
+	return strings.ReplaceAll(text, "_ \"time\"", "\"time\"") + ")\n"
+}
+
+// switches makes a file with a type switch in line 6.
+func switches(pkg string, cases ...string) string {
+	return fmt.Sprintf("package %s\n\nimport %q\n\nfunc f(x any) {\n\tswitch x.(type) {\n\tcase %s:\n\t}\n}\n", pkg, metricdata, strings.Join(cases, ", "))
+}
+
+// long makes a file of so many lines.
+func long(first string, lines int) string {
+	return first + strings.Repeat("\n", lines)
+}
+
+// longFunc makes a file with a function of so many lines in line 3.
+func longFunc(pkg string, lines int) string {
+	return "package " + pkg + "\n\nfunc f() {" + strings.Repeat("\n", lines-1) + "}\n"
+}
+
+const documented = `package wire
+
+// A is.
+type A[T any] struct{ F, G int }
+
+// M does.
+func (a *A[T]) M() {}
+
+type b int
+
+func (b) M() {}
+
+// F is.
+func F()
+
+func f()
+`
+
+const undocumentedNames = `package wire
+
+type A[T any] struct{ F, G int }
+
+func F()
+func (a *A[T]) M() {}
+
+// Block of types.
+type (
+	B int
+)
+
+const C = 1
+
+var (
+	D, e = 1, 2
+	F2   = 3 // F2 is.
+	G    = 4
+
+	// H is.
+	H = 5
+)
+
+// These are.
+const (
+	I = iota
+	J
+)
+`

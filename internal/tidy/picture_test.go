@@ -1,0 +1,149 @@
+package tidy
+
+import (
+	"slices"
+	"strings"
+)
+
+// mayImport is the picture of the module: what each package may import of our
+// own. Imports go one way. A package with an empty list is a leaf, and so are
+// its tests; the tests of all others may import any package of ours.
+var mayImport = map[string][]string{
+	"wire":    {},
+	"ringbuf": {},
+	"drop":    {},
+	"udp":     {},
+	"health":  {},
+
+	"internal/clock":      {},
+	"internal/latency":    {},
+	"internal/faultproxy": {},
+	"internal/tidy":       {},
+
+	"internal/pipeline": {"wire", "ringbuf", "drop", "udp", "internal/clock", "internal/latency"},
+	"internal/direct":   {"internal/pipeline"},
+
+	// The exporter asks udp whether an endpoint is well formed and wire for its limits.
+	"exporter": {"internal/pipeline", "internal/direct", "health", "drop", "udp", "wire"},
+	"receiver": {"wire", "udp"},
+	"example":  {"exporter", "receiver", "health", "internal/faultproxy"},
+}
+
+// checkPicture finds packages that nobody has drawn into the picture yet.
+func checkPicture(m *module) (found []finding) {
+	for dir, files := range m.packages() {
+		if _, known := mayImport[dir]; !known {
+			found = append(found, m.at(files[0].ast.Package, "unknown package %s: add it to the picture (mayImport in internal/tidy)", dir))
+		}
+	}
+	return found
+}
+
+// checkOurImports finds imports of our own packages against the picture.
+func checkOurImports(m *module) (found []finding) {
+	for _, f := range m.files {
+		for _, spec := range f.ast.Imports {
+			if p := importPath(spec); within(p, modulePath) && !ourImportAllowed(f, p) {
+				found = append(found, m.at(spec.Pos(), "%s must not import %s: the picture (mayImport in internal/tidy) does not allow it", f.dir, p))
+			}
+		}
+	}
+	return found
+}
+
+func ourImportAllowed(f *source, pkg string) bool {
+	rel := strings.TrimPrefix(strings.TrimPrefix(pkg, modulePath), "/")
+	allowed, known := mayImport[f.dir]
+	if f.test && rel == f.dir {
+		return true // an external test imports the package it tests
+	}
+	if f.test && known && len(allowed) > 0 {
+		_, drawn := mayImport[rel]
+		return drawn
+	}
+	return slices.Contains(allowed, rel)
+}
+
+// restriction forbids an import, and what lies below it, in some files.
+type restriction struct {
+	pkgs   []string
+	exact  bool // packages below pkgs are welcome
+	in     func(*source) bool
+	reason string
+}
+
+var restrictions = []restriction{
+	{
+		pkgs:   []string{"github.com/stretchr/testify", "go.uber.org/goleak"},
+		in:     func(f *source) bool { return !f.test },
+		reason: "a test helper: only _test.go files may import it, users must not download it",
+	},
+	{
+		pkgs:   []string{"go.opentelemetry.io"},
+		in:     inPackages("wire", "ringbuf", "drop", "udp"),
+		reason: "this package knows nothing of OpenTelemetry",
+	},
+	{
+		pkgs:   []string{"net", "golang.org/x/net"},
+		in:     inPackages("wire"),
+		reason: "wire is bytes and points, it knows no sockets",
+	},
+	{
+		pkgs:   []string{"unsafe"},
+		in:     inPackages("ringbuf"),
+		reason: "the ring is checked by the race detector, which unsafe would blind",
+	},
+	{
+		pkgs:   []string{"log"},
+		exact:  true, // log/slog is fine
+		in:     func(f *source) bool { return !f.test && f.dir != "example" },
+		reason: "a library does not write to the global logger: use otel.Handle or the given slog.Logger",
+	},
+}
+
+// inPackages selects the files of the named packages, their tests included.
+func inPackages(dirs ...string) func(*source) bool {
+	return func(f *source) bool { return slices.Contains(dirs, f.dir) }
+}
+
+// forbids reports whether the restriction forbids file f to import pkg.
+func (r restriction) forbids(f *source, pkg string) bool {
+	if !r.in(f) {
+		return false
+	}
+	return slices.ContainsFunc(r.pkgs, func(p string) bool {
+		return pkg == p || !r.exact && within(pkg, p)
+	})
+}
+
+// checkOtherImports finds restricted imports of packages that are not ours.
+func checkOtherImports(m *module) (found []finding) {
+	for _, f := range m.files {
+		for _, spec := range f.ast.Imports {
+			for _, r := range restrictions {
+				if p := importPath(spec); r.forbids(f, p) {
+					found = append(found, m.at(spec.Pos(), "%s must not import %s: %s", f.path, p, r.reason))
+				}
+			}
+		}
+	}
+	return found
+}
+
+// checkBreaker allows gobreaker one file, so that it can be replaced there.
+func checkBreaker(m *module) (found []finding) {
+	first := ""
+	for _, f := range m.files {
+		for _, spec := range f.ast.Imports {
+			if !within(importPath(spec), "github.com/sony/gobreaker") {
+				continue
+			}
+			if first == "" {
+				first = f.path
+			} else if f.path != first {
+				found = append(found, m.at(spec.Pos(), "gobreaker is imported by one file only, and that is %s", first))
+			}
+		}
+	}
+	return found
+}
