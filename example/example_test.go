@@ -54,6 +54,7 @@ func TestReceiverElsewhere(t *testing.T) {
 	arrived := make(chan struct{}, 1000)
 	r, err := receiver.Listen("127.0.0.1:0", func(*metricdata.ResourceMetrics) { arrived <- struct{}{} })
 	require.NoError(t, err)
+	// It ends while the reader exports, which is to lose nothing.
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	var out bytes.Buffer

@@ -69,7 +69,8 @@ func (e *Exporter) Aggregation(k metric.InstrumentKind) metric.Aggregation {
 
 // Export hands the points of rm over. It copies what it needs and waits for
 // room in the ring, until ctx ends; the points without room by then count as
-// deadline. The error is the context's, [metric.ErrExporterShutdown], or names
+// deadline. ctx bounds the waiting alone: what has room is handed over even
+// under a context that was over before, whose error is returned. The error is the context's, [metric.ErrExporterShutdown], or names
 // data that has no wire form, once for each metric: those points count as
 // encode. Points lost later are not an error of Export; [Exporter.Stats] counts
 // them. nil means handed over, not delivered.

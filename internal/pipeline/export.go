@@ -41,33 +41,32 @@ type export struct {
 }
 
 // Export hands the points of rm over: it copies them into the lane and waits
-// for room where there is none. When it returns, each is on its way or counted
-// as dropped. It may be called concurrently; one call at a time proceeds.
+// for room where there is none, until ctx ends. When it returns, each is on its
+// way or counted as dropped. What needs no waiting is handed over under a
+// context that has ended, too: the SDK's periodic reader ends the one of the
+// export under way as soon as it is shut down. It may be called concurrently;
+// one call at a time proceeds.
 func (p *Pipeline) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
 	if rm == nil || len(rm.ScopeMetrics) == 0 {
-		if p.isClosing() {
+		if p.lane.isClosing() {
 			return metric.ErrExporterShutdown
 		}
 		return ctx.Err()
 	}
 	x := export{ctx: ctx, lane: p.lane, counters: &p.counters, limit: p.config.PacketSize, reported: p.reported}
-	select {
-	case <-p.lane.closing:
-		x.refuse(wire.Shutdown, metric.ErrExporterShutdown)
-	default:
-		select {
-		case <-p.lane.hold:
-			defer func() { p.lane.hold <- struct{}{} }()
-			x.begin()
-		case <-ctx.Done():
-			x.refuse(wire.Deadline, ctx.Err())
-		case <-p.lane.closing:
-			x.refuse(wire.Shutdown, metric.ErrExporterShutdown)
-		}
+	over := ctx.Err() != nil
+	if w := p.lane.acquire(ctx); w == granted {
+		defer p.lane.release()
+		x.begin()
+	} else {
+		x.stop(w)
 	}
 	x.walk(rm)
 	if p.lane.len() >= p.config.BatchSize {
 		signal(p.waker.wake) // do not leave a burst to the age of an open packet
+	}
+	if over || x.refused && x.reason == wire.Deadline {
+		x.errs = append(x.errs, ctx.Err())
 	}
 	return errors.Join(x.errs...)
 }
@@ -79,23 +78,11 @@ func (x *export) begin() {
 	x.check()
 }
 
-// check refuses the rest once the context has ended or the lane is closing.
+// check refuses the rest once the lane is closing.
 func (x *export) check() {
-	if x.refused {
-		return
+	if !x.refused && x.lane.isClosing() {
+		x.stop(closed)
 	}
-	select {
-	case <-x.lane.closing:
-		x.refuse(wire.Shutdown, metric.ErrExporterShutdown)
-	case <-x.ctx.Done():
-		x.refuse(wire.Deadline, x.ctx.Err())
-	default:
-	}
-}
-
-func (x *export) refuse(reason wire.DropReason, err error) {
-	x.refused, x.reason = true, reason
-	x.errs = append(x.errs, err)
 }
 
 func (x *export) walk(rm *metricdata.ResourceMetrics) {
@@ -250,12 +237,15 @@ func (x *export) discard(reason wire.DropReason) {
 	}
 }
 
+// stop refuses the rest after waiting has ended without success.
 func (x *export) stop(w wait) {
-	if w == ended {
-		x.refuse(wire.Deadline, x.ctx.Err())
+	x.refused = true
+	if w == closed {
+		x.reason = wire.Shutdown
+		x.errs = append(x.errs, metric.ErrExporterShutdown)
 		return
 	}
-	x.refuse(wire.Shutdown, metric.ErrExporterShutdown)
+	x.reason = wire.Deadline
 }
 
 // payload takes a payload for the point and reports whether it got one.

@@ -97,6 +97,38 @@ func (l *lane) popBatch(to []point) int {
 	return 0
 }
 
+// acquire waits until the caller holds the lane, or ctx has ended, or the lane
+// is closing.
+func (l *lane) acquire(ctx context.Context) wait {
+	if l.isClosing() {
+		return closed
+	}
+	select {
+	case <-l.hold: // whether ctx has ended or not: nobody waits
+		return granted
+	default:
+	}
+	select {
+	case <-l.hold:
+		return granted
+	case <-ctx.Done():
+		return ended
+	case <-l.closing:
+		return closed
+	}
+}
+
+func (l *lane) release() { l.hold <- struct{}{} }
+
+func (l *lane) isClosing() bool {
+	select {
+	case <-l.closing:
+		return true
+	default:
+		return false
+	}
+}
+
 // push waits until p is in the lane, or ctx has ended, or the lane is closing.
 func (l *lane) push(ctx context.Context, p *point) wait {
 	ring := l.points.Load()

@@ -206,12 +206,3 @@ func (p *Pipeline) pushed() uint64 {
 	}
 	return 0
 }
-
-func (p *Pipeline) isClosing() bool {
-	select {
-	case <-p.lane.closing:
-		return true
-	default:
-		return false
-	}
-}
