@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"math/bits"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -68,15 +69,18 @@ func (t *interned) hash(kind uint8, name string, tags []Tag) uint64 {
 // wyhash (Wang Yi, 2019). The secrets are random, since tags may come from
 // outside; a string of more than 32 bytes is left to the standard library.
 func (t *interned) mix(h uint64, s string) uint64 {
-	if len(s) > 32 {
+	n := len(s)
+	switch {
+	case n > 32:
 		return fold(h^t.secrets[1], maphash.String(t.seed, s))
+	case n > 16:
+		h = fold(h^load8(s), load8(s[8:])^t.secrets[0])
+		fallthrough
+	case n > 8:
+		rest := s[max(0, n-16):]
+		return fold(h^load8(rest), load8(s[n-8:])^t.secrets[1]^uint64(n)<<56)
 	}
-	n := uint64(len(s))
-	for len(s) > 8 {
-		h = fold(h^t.secrets[0], load(s)^t.secrets[1])
-		s = s[8:]
-	}
-	return fold(h^t.secrets[1], load(s)^t.secrets[0]^n<<56)
+	return fold(h^t.secrets[0], loadShort(s)^t.secrets[1]^uint64(n)<<56)
 }
 
 func fold(a, b uint64) uint64 {
@@ -84,21 +88,28 @@ func fold(a, b uint64) uint64 {
 	return hi ^ lo
 }
 
-// load returns the first eight bytes of s, or as many as there are.
-func load(s string) uint64 {
-	if len(s) >= 8 {
-		return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+// load8 returns the first eight bytes of s.
+func load8(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// loadShort returns the bytes of s, of which there are at most eight; with the
+// length they are s.
+func loadShort(s string) uint64 {
+	switch n := len(s); {
+	case n >= 4:
+		return load4(s) | load4(s[n-4:])<<32
+	case n > 0:
+		return uint64(s[0]) | uint64(s[n/2])<<8 | uint64(s[n-1])<<16
 	}
-	v := uint64(0)
-	if len(s) >= 4 {
-		v = uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24
-		s = s[4:]
-	}
-	for i := range len(s) {
-		v = v<<8 | uint64(s[i])
-	}
-	return v
+	return 0
+}
+
+func load4(s string) uint64 {
+	_ = s[3]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24
 }
 
 // find returns the entry, nil if there is none.
@@ -163,6 +174,39 @@ func (s slots) put(e *entry) {
 		i = (i + 1) & mask
 	}
 	s[i].Store(e)
+}
+
+// keep copies name and tags into one piece of memory: it keeps nothing alive
+// that they were cut from, and is compared without leaving a cache line or two.
+func keep(name string, tags []Tag) (string, []Tag) {
+	var b strings.Builder
+	n := len(name)
+	for _, t := range tags {
+		n += len(t.Key) + len(t.Value)
+	}
+	b.Grow(n)
+	b.WriteString(name)
+	for _, t := range tags {
+		b.WriteString(t.Key)
+		b.WriteString(t.Value)
+	}
+	text := b.String()
+	cut := func(n int) (s string) { s, text = text[:n], text[n:]; return s }
+	name = cut(len(name))
+	own := make([]Tag, len(tags))
+	for i, t := range tags {
+		own[i] = Tag{Key: cut(len(t.Key)), Value: cut(len(t.Value))}
+	}
+	return name, own
+}
+
+// entrySize is what an entry takes, about, in bytes.
+func entrySize(name string, tags []Tag) int {
+	n := entryCost + len(name)
+	for _, t := range tags {
+		n += entryTagCost + len(t.Key) + len(t.Value)
+	}
+	return n
 }
 
 // attributes returns tags as an attribute set; of a key that repeats, the last

@@ -64,19 +64,14 @@ func (r *Recorder) first(h uint64, kind sdkmetric.InstrumentKind, name string, v
 	if i == nil {
 		return true // dropped as asked for, by the aggregation selector
 	}
-	// What is kept must not keep alive what it was cut from.
-	own := make([]Tag, len(tags))
-	cost := entryCost + len(name)
-	for i, t := range tags {
-		own[i] = Tag{strings.Clone(t.Key), strings.Clone(t.Value)}
-		cost += entryTagCost + len(t.Key) + len(t.Value)
-	}
+	name, own := keep(name, tags)
 	set := attributes(own)
 	event := pipeline.Event{Instrument: i, Attributes: set, Bits: math.Float64bits(value)}
+	cost := entrySize(name, own)
 	if !d.Reserve(cost) {
 		return d.Record(&event)
 	}
-	e, added := r.interned.add(h, uint8(kind), strings.Clone(name), own, func() pipeline.Bound { return d.Bind(i, set) })
+	e, added := r.interned.add(h, uint8(kind), name, own, func() pipeline.Bound { return d.Bind(i, set) })
 	if !added {
 		d.Release(cost)
 	}
