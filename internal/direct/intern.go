@@ -1,10 +1,10 @@
 package direct
 
 import (
+	"encoding/binary"
 	"hash/maphash"
 	"math/bits"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -21,7 +21,7 @@ const (
 	// find no room are looked up by the pump each time.
 	maxInterned = 1 << 15
 	firstSlots  = 1 << 8
-	// What an entry takes beside its name, and for each tag, in bytes, about.
+	// What an entry takes beside its text, and for each tag, in bytes, about.
 	entryCost    = 256
 	entryTagCost = 48
 )
@@ -42,9 +42,7 @@ type slots []atomic.Pointer[entry]
 
 type entry struct {
 	hash  uint64
-	kind  uint8
-	name  string
-	tags  []Tag
+	text  string // kind, name and tags, see keep
 	bound pipeline.Bound
 }
 
@@ -128,20 +126,29 @@ func (t *interned) find(h uint64, kind uint8, name string, tags []Tag) *entry {
 }
 
 func (e *entry) is(kind uint8, name string, tags []Tag) bool {
-	if e.kind != kind || e.name != name || len(e.tags) != len(tags) {
+	rest := e.text
+	if rest[0] != kind || !starts(rest[1:], name) {
 		return false
 	}
+	rest = rest[1+lengthSize+len(name):]
 	for i := range tags {
-		if e.tags[i] != tags[i] {
+		t := &tags[i]
+		if !starts(rest, t.Key) {
 			return false
 		}
+		rest = rest[lengthSize+len(t.Key):]
+		if !starts(rest, t.Value) {
+			return false
+		}
+		rest = rest[lengthSize+len(t.Value):]
 	}
-	return true
+	return rest == ""
 }
 
-// add enters what find did not find, and keeps name and tags. It returns nil if
-// there is no room, and the entry of another who was faster if there is one.
-func (t *interned) add(h uint64, kind uint8, name string, tags []Tag, bind func() pipeline.Bound) (e *entry, added bool) {
+// add enters what find did not find, under the text that keep made of it. It
+// returns nil if there is no room, and the entry of another who was faster if
+// there is one.
+func (t *interned) add(h uint64, kind uint8, name string, tags []Tag, text string, bind func() pipeline.Bound) (e *entry, added bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if e := t.find(h, kind, name, tags); e != nil {
@@ -161,7 +168,7 @@ func (t *interned) add(h uint64, kind uint8, name string, tags []Tag, bind func(
 		t.table.Store(&larger)
 		s = larger
 	}
-	e = &entry{hash: h, kind: kind, name: name, tags: tags, bound: bind()}
+	e = &entry{hash: h, text: text, bound: bind()}
 	s.put(e)
 	t.count++
 	return e, true
@@ -176,37 +183,38 @@ func (s slots) put(e *entry) {
 	s[i].Store(e)
 }
 
-// keep copies name and tags into one piece of memory: it keeps nothing alive
-// that they were cut from, and is compared without leaving a cache line or two.
-func keep(name string, tags []Tag) (string, []Tag) {
-	var b strings.Builder
-	n := len(name)
+// keep copies kind, name and tags into one text, each string behind its length:
+// it keeps nothing alive that they were cut from, and comparing with it touches
+// few cache lines. The tags returned are cut from the text.
+func keep(kind uint8, name string, tags []Tag) (text string, own []Tag) {
+	b := appendString([]byte{kind}, name)
+	ends := make([]int, 0, 2*len(tags))
 	for _, t := range tags {
-		n += len(t.Key) + len(t.Value)
+		b = appendString(b, t.Key)
+		ends = append(ends, len(b))
+		b = appendString(b, t.Value)
+		ends = append(ends, len(b))
 	}
-	b.Grow(n)
-	b.WriteString(name)
-	for _, t := range tags {
-		b.WriteString(t.Key)
-		b.WriteString(t.Value)
-	}
-	text := b.String()
-	cut := func(n int) (s string) { s, text = text[:n], text[n:]; return s }
-	name = cut(len(name))
-	own := make([]Tag, len(tags))
+	text = string(b)
+	own = make([]Tag, len(tags))
 	for i, t := range tags {
-		own[i] = Tag{Key: cut(len(t.Key)), Value: cut(len(t.Value))}
+		key, value := ends[2*i], ends[2*i+1]
+		own[i] = Tag{Key: text[key-len(t.Key) : key], Value: text[value-len(t.Value) : value]}
 	}
-	return name, own
+	return text, own
 }
 
-// entrySize is what an entry takes, about, in bytes.
-func entrySize(name string, tags []Tag) int {
-	n := entryCost + len(name)
-	for _, t := range tags {
-		n += entryTagCost + len(t.Key) + len(t.Value)
-	}
-	return n
+// lengthSize is what the length of a string takes in a text, in bytes.
+const lengthSize = 4
+
+func appendString(b []byte, s string) []byte {
+	return append(binary.LittleEndian.AppendUint32(b, uint32(len(s))), s...)
+}
+
+// starts reports whether text begins with s and its length. A length beyond 32
+// bits is never equal to what follows it.
+func starts(text, s string) bool {
+	return len(text) >= lengthSize+len(s) && load4(text) == uint64(len(s)) && text[lengthSize:lengthSize+len(s)] == s
 }
 
 // attributes returns tags as an attribute set; of a key that repeats, the last

@@ -15,22 +15,26 @@ import (
 	"github.com/otelgram/otelgram/internal/pipeline"
 )
 
+func (t *interned) enter(h uint64, kind uint8, name string, tags []Tag) (*entry, bool) {
+	text, _ := keep(kind, name, tags)
+	return t.add(h, kind, name, tags, text, func() pipeline.Bound { return pipeline.Bound{} })
+}
+
 // TestInternedIsBounded fills the table: it finds all it took in, and no more
 // comes in.
 func TestInternedIsBounded(t *testing.T) {
 	table := newInterned()
-	bind := func() pipeline.Bound { return pipeline.Bound{} }
 	tags := func(i int) []Tag { return []Tag{{"a", "b"}, {"i", fmt.Sprint(i)}} }
 	for i := range maxInterned {
-		_, added := table.add(table.hash(1, "n", tags(i)), 1, "n", tags(i), bind)
+		_, added := table.enter(table.hash(1, "n", tags(i)), 1, "n", tags(i))
 		require.True(t, added)
 	}
-	none, added := table.add(table.hash(1, "n", nil), 1, "n", nil, bind)
+	none, added := table.enter(table.hash(1, "n", nil), 1, "n", nil)
 	assert.Nil(t, none)
 	assert.False(t, added)
 	known := table.find(table.hash(1, "n", tags(0)), 1, "n", tags(0))
 	require.NotNil(t, known)
-	again, added := table.add(table.hash(1, "n", tags(0)), 1, "n", tags(0), bind)
+	again, added := table.enter(table.hash(1, "n", tags(0)), 1, "n", tags(0))
 	assert.Same(t, known, again, "what is known stays known")
 	assert.False(t, added)
 	assert.Nil(t, table.find(table.hash(1, "n", tags(maxInterned)), 1, "n", tags(maxInterned)))
@@ -42,18 +46,21 @@ func TestInternedIsBounded(t *testing.T) {
 // TestInternedTellsApart has hashes collide.
 func TestInternedTellsApart(t *testing.T) {
 	table := newInterned()
+	short, long := strings.Repeat("x", 254), strings.Repeat("x", 255)
 	keys := []struct {
 		kind uint8
 		name string
 		tags []Tag
 	}{
+		{1, short, nil}, {1, long, nil}, {1, "n", []Tag{{long, short}}}, {1, "n", []Tag{{short, long}}},
+		{1, "n", []Tag{{long, long}}}, {1, "n", []Tag{{long, long + "y"}}}, {1, "", nil},
 		{1, "n", nil}, {2, "n", nil}, {1, "m", nil}, {1, "n", []Tag{{"a", "b"}}}, {1, "n", []Tag{{"b", "a"}}},
 		{1, "n", []Tag{{"a", "b"}, {"a", "b"}}}, {1, "n", []Tag{{"", ""}}}, {1, "n", []Tag{{"ab", ""}}},
 	}
 	bounds := map[*pipeline.Bound]bool{}
 	for range 2 {
 		for _, k := range keys {
-			e, _ := table.add(7, k.kind, k.name, k.tags, func() pipeline.Bound { return pipeline.Bound{} })
+			e, _ := table.enter(7, k.kind, k.name, k.tags)
 			bounds[&e.bound] = true
 			assert.Same(t, e, table.find(7, k.kind, k.name, k.tags))
 		}

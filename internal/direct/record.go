@@ -64,14 +64,14 @@ func (r *Recorder) first(h uint64, kind sdkmetric.InstrumentKind, name string, v
 	if i == nil {
 		return true // dropped as asked for, by the aggregation selector
 	}
-	name, own := keep(name, tags)
+	text, own := keep(uint8(kind), name, tags)
 	set := attributes(own)
 	event := pipeline.Event{Instrument: i, Attributes: set, Bits: math.Float64bits(value)}
-	cost := entrySize(name, own)
+	cost := entryCost + entryTagCost*len(tags) + len(text)
 	if !d.Reserve(cost) {
 		return d.Record(&event)
 	}
-	e, added := r.interned.add(h, uint8(kind), name, own, func() pipeline.Bound { return d.Bind(i, set) })
+	e, added := r.interned.add(h, uint8(kind), name, tags, text, func() pipeline.Bound { return d.Bind(i, set) })
 	if !added {
 		d.Release(cost)
 	}
