@@ -2,6 +2,7 @@ package exporter_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math"
 	"runtime"
@@ -22,18 +23,31 @@ import (
 
 const producers, perProducer = 2, 300_000
 
+// pressFor is how long the producers go on at least, after their count.
+var pressFor = flag.Duration("press", 0, "how long TestPressureBooks overloads each strategy at least")
+
 // overload has the producers call record, whose argument counts the calls of
 // one of them, as fast as they can.
-func overload(record func(producer, n int)) {
+func overload(record func(producer, n int)) { overloadFor(0, record) }
+
+// overloadFor goes on for d, a thousand calls at a time, and returns how many
+// calls there were.
+func overloadFor(d time.Duration, record func(producer, n int)) uint64 {
+	var calls atomic.Uint64
+	start := time.Now()
 	var group sync.WaitGroup
 	for p := range producers {
 		group.Go(func() {
-			for n := range perProducer {
+			n := 0
+			for n < perProducer || n%1000 > 0 || time.Since(start) < d {
 				record(p, n)
+				n++
 			}
+			calls.Add(uint64(n))
 		})
 	}
 	group.Wait()
+	return calls.Load()
 }
 
 // pressed opens an exporter that sends every event as a point at a slow pace.
@@ -86,7 +100,7 @@ func TestPressureBooks(t *testing.T) {
 				exporter.WithDropStrategy(tt.strategy), exporter.WithPriority("low*", drop.Low), exporter.WithPriority("high*", drop.High))
 			names := [...]string{"low", "normal", "high"}
 			var refused atomic.Uint64
-			overload(func(_, n int) {
+			calls := overloadFor(*pressFor, func(_, n int) {
 				if !exp.RecordMetric(names[n%3], 1, exporter.Tag{Key: "k", Value: names[n%2]}) {
 					refused.Add(1)
 				}
@@ -96,7 +110,7 @@ func TestPressureBooks(t *testing.T) {
 				}
 			})
 			s := drained(t, exp, r)
-			assert.Equal(t, uint64(producers*perProducer), s.Offered, "%+v", s)
+			assert.Equal(t, calls, s.Offered, "%+v", s)
 			assert.Equal(t, tt.reasons(s.Dropped), s.Dropped.Total(), "%+v", s.Dropped)
 			assert.Equal(t, refused.Load(), s.Dropped.Total()-s.Dropped.Evicted, "false means dropped, and only that")
 			assert.Greater(t, s.Dropped.Total(), s.Offered/2, "it was an overload")
