@@ -10,14 +10,45 @@ import (
 	"strings"
 )
 
+// unixScheme begins the address of a Unix datagram socket.
+const unixScheme = "unixgram://"
+
+// maxUnixPath is what fits sockaddr_un on every system, in bytes: see unix(7).
+const maxUnixPath = 103
+
 // ValidateAddress reports whether [Dial] can make sense of address, without
 // looking anything up: a host, a colon and a port from 1 to 65535, with IPv6
 // literals in brackets, as in "collector:4319", "192.0.2.1:4319" or
-// "[fe80::1%eth0]:4319". A nil error does not mean that the host exists. An
-// error names the address, what is wrong and what is wanted.
+// "[fe80::1%eth0]:4319"; or the absolute path of a Unix datagram socket, as in
+// "unixgram:///run/otelgram.sock". A nil error does not mean that the host or
+// the socket exists. An error names the address, what is wrong and what is
+// wanted.
 func ValidateAddress(address string) error {
+	if path, ok := unixPath(address); ok {
+		return checkUnixPath(path)
+	}
 	_, _, err := splitAddress(address)
 	return err
+}
+
+// unixPath returns the path in the address of a Unix socket.
+func unixPath(address string) (path string, ok bool) {
+	return strings.CutPrefix(address, unixScheme)
+}
+
+func checkUnixPath(path string) error {
+	reason := ""
+	switch {
+	case !strings.HasPrefix(path, "/"):
+		reason = "the path is not absolute"
+	case len(path) > maxUnixPath:
+		reason = fmt.Sprintf("the path has %d bytes, more than %d", len(path), maxUnixPath)
+	case strings.ContainsRune(path, 0):
+		reason = `'\x00' in the path`
+	default:
+		return nil
+	}
+	return fmt.Errorf("udp: address %q: %s: want %s/path", unixScheme+path, reason, unixScheme)
 }
 
 func splitAddress(address string) (host string, port uint16, err error) {
@@ -60,29 +91,35 @@ func hostFault(host string) string {
 }
 
 func addressError(address, reason string) error {
-	return fmt.Errorf("udp: address %q: %s: want host:port, with IPv6 literals in brackets", address, reason)
+	return fmt.Errorf("udp: address %q: %s: want host:port, with IPv6 literals in brackets, or %s/path", address, reason, unixScheme)
 }
 
-// resolve returns the address to connect to. Of the addresses of a name it takes
-// the first IPv4 one, because a listener on that name does so too (see
-// [net.ListenPacket]): localhost must meet localhost.
-func resolve(ctx context.Context, address string) (netip.AddrPort, error) {
+// Resolve returns what [Dial] connects to for address: the address itself if it
+// is a literal or a Unix socket, else the address found for the name, in a form
+// that Dial takes and that equals another only if it leads to the same place. Of
+// the addresses of a name it takes the first IPv4 one, because a listener on that
+// name does so too (see [net.ListenPacket]): localhost must meet localhost. It
+// waits for the resolver, until ctx ends.
+func Resolve(ctx context.Context, address string) (string, error) {
+	if path, ok := unixPath(address); ok {
+		return address, checkUnixPath(path)
+	}
 	host, port, err := splitAddress(address)
 	if err != nil {
-		return netip.AddrPort{}, err
+		return "", err
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
-		return netip.AddrPortFrom(ip.Unmap(), port), nil
+		return netip.AddrPortFrom(ip.Unmap(), port).String(), nil
 	}
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("udp: resolve %q: %w", address, err)
+		return "", fmt.Errorf("udp: resolve %q: %w", address, err)
 	}
 	ip, ok := preferred(ips)
 	if !ok {
-		return netip.AddrPort{}, fmt.Errorf("udp: resolve %q: the name has no addresses", address)
+		return "", fmt.Errorf("udp: resolve %q: the name has no addresses", address)
 	}
-	return netip.AddrPortFrom(ip, port), nil
+	return netip.AddrPortFrom(ip, port).String(), nil
 }
 
 func preferred(ips []netip.Addr) (netip.Addr, bool) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -49,8 +50,38 @@ func TestValidateAddress(t *testing.T) {
 			assert.ErrorContains(t, err, "want host:port")
 		}
 	}
+	assert.NoError(t, udp.ValidateAddress("unixgram:///run/otelgram.sock"))
+	for address, reason := range map[string]string{
+		"unixgram://":                             "the path is not absolute",
+		"unixgram://run/sock":                     "the path is not absolute",
+		"unixgram:///a\x00b":                      `'\x00' in the path`,
+		"unixgram:///" + strings.Repeat("x", 103): "the path has 104 bytes, more than 103",
+	} {
+		err := udp.ValidateAddress(address)
+		assert.ErrorContains(t, err, reason, address)
+		assert.ErrorContains(t, err, "want unixgram:///path", address)
+		_, err = udp.Listen(address)
+		assert.ErrorContains(t, err, reason, address)
+	}
 	assert.EqualError(t, udp.ValidateAddress("here"),
-		`udp: address "here": missing port in address: want host:port, with IPv6 literals in brackets`)
+		`udp: address "here": missing port in address: want host:port, with IPv6 literals in brackets, or unixgram:///path`)
+}
+
+// TestResolve: what leads to the same place is equal, and Dial takes it.
+func TestResolve(t *testing.T) {
+	for address, want := range map[string]string{
+		"192.0.2.1:4319": "192.0.2.1:4319", "[::ffff:192.0.2.1]:4319": "192.0.2.1:4319", "[0::1]:04319": "[::1]:4319",
+		"[fe80::1%eth0]:1": "[fe80::1%eth0]:1", "localhost:4319": "127.0.0.1:4319", "unixgram:///a/b": "unixgram:///a/b",
+	} {
+		got, err := udp.Resolve(context.Background(), address)
+		require.NoError(t, err, address)
+		assert.Equal(t, want, got)
+		assert.NoError(t, udp.ValidateAddress(got))
+	}
+	for _, address := range []string{"here", "unixgram://here", "name.invalid:4319"} {
+		_, err := udp.Resolve(context.Background(), address)
+		assert.ErrorContains(t, err, address)
+	}
 }
 
 func TestDialErrors(t *testing.T) {

@@ -11,6 +11,9 @@
 // A [Listener] reads datagrams in batches into buffers of its caller, and tells
 // how much the kernel buffers for it and how much it had to drop.
 //
+// Both speak UDP, over IPv4 and IPv6, and Unix datagram sockets, where a full
+// queue shows as [WouldBlock] and nothing is ever lost on the way.
+//
 // # Platforms
 //
 // On Linux a batch is one system call (sendmmsg, recvmmsg), Send never waits for

@@ -1,9 +1,11 @@
 package udp
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 )
 
@@ -23,22 +25,35 @@ type Datagram struct {
 // Listener receives datagrams on one address. One goroutine at a time may call
 // ReadBatch; the other methods may be called at any time.
 type Listener struct {
-	conn   *net.UDPConn
-	reader *connReader
+	conn   socket
+	reader batchReader
 	asked  int
+	path   string // of a Unix socket
 
 	// mu guards drops, and makes Close take a last reading of it.
 	mu    sync.Mutex
 	drops dropCounter
 }
 
+// batchReader fills ds, which is not empty, from the front, and waits until at
+// least one datagram is there.
+type batchReader interface {
+	readBatch(ds []Datagram) (int, error)
+}
+
 // Listen opens a socket on address, which is host:port as for
 // [net.ListenPacket]: an empty host means all addresses, IPv4 and IPv6 alike,
-// and port 0 means a free port, see [Listener.Addr].
+// and port 0 means a free port, see [Listener.Addr]. Or it is the path of a Unix
+// datagram socket, as in "unixgram:///run/otelgram.sock": the file is made, in
+// place of one on which nobody listens any more, and removed by Close; who may
+// write to it is for the directory's permissions to say.
 func Listen(address string, opts ...Option) (*Listener, error) {
 	c, err := newConfig(opts)
 	if err != nil {
 		return nil, err
+	}
+	if path, ok := unixPath(address); ok {
+		return listenUnix(path, c)
 	}
 	packetConn, err := net.ListenPacket("udp", address)
 	if err != nil {
@@ -50,6 +65,37 @@ func Listen(address string, opts ...Option) (*Listener, error) {
 	}
 	growReceiveBuffer(conn, c.receiveBuffer)
 	return &Listener{conn: conn, reader: newConnReader(conn), asked: c.receiveBuffer}, nil
+}
+
+func listenUnix(path string, c config) (*Listener, error) {
+	if err := checkUnixPath(path); err != nil {
+		return nil, err
+	}
+	removeStale(path)
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		return nil, fmt.Errorf("udp: listen on %q: %w", unixScheme+path, err)
+	}
+	growReceiveBuffer(conn, c.receiveBuffer)
+	return &Listener{conn: conn, reader: unixReader{conn}, asked: c.receiveBuffer, path: path}, nil
+}
+
+// unixReader reads one datagram at a time.
+type unixReader struct{ conn *net.UnixConn }
+
+func (r unixReader) readBatch(ds []Datagram) (int, error) {
+	buffer := ds[0].Data[:cap(ds[0].Data)]
+	for {
+		n, _, flags, _, err := r.conn.ReadMsgUnix(buffer, nil)
+		if errors.Is(err, errInterrupted) {
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		ds[0] = Datagram{Data: buffer[:n], Truncated: flags&flagTruncated != 0}
+		return 1, nil
+	}
 }
 
 // ReadBatch waits until at least one datagram is there, fills ds from the front
@@ -69,7 +115,8 @@ func (l *Listener) ReadBatch(ds []Datagram) (int, error) {
 	return n, nil
 }
 
-// Addr returns the address listened on, a [*net.UDPAddr] with the actual port.
+// Addr returns the address listened on, a [*net.UDPAddr] with the actual port or
+// a [*net.UnixAddr].
 func (l *Listener) Addr() net.Addr {
 	return l.conn.LocalAddr()
 }
@@ -99,5 +146,9 @@ func (l *Listener) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.drops.read(l.conn)
-	return l.conn.Close()
+	err := l.conn.Close()
+	if l.path != "" && err == nil {
+		_ = os.Remove(l.path) // somebody else may have, and that is as well
+	}
+	return err
 }

@@ -2,6 +2,7 @@ package udp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -10,25 +11,33 @@ import (
 // Sender sends datagrams to one address. One goroutine at a time may call Send;
 // the other methods may be called at any time, also during a Send.
 type Sender struct {
-	conn   *net.UDPConn
-	writer *connWriter
-	local  netip.AddrPort
-	remote netip.AddrPort
+	conn   socket
+	writer batchWriter
+	local  netip.AddrPort // zero for Unix sockets
+	remote netip.AddrPort // zero for Unix sockets
 }
 
-// Dial connects a socket to address, which is a host and a port as
-// [ValidateAddress] describes. Only a host that is a name makes it wait: for the
-// resolver, until ctx ends. Of several addresses the first IPv4 one is taken. No
-// packet is sent, so a nil error says nothing about the other side. Errors name
-// the address and wrap their cause.
+// Dial connects a socket to address, which is a host and a port or the path of
+// a Unix socket as [ValidateAddress] describes. Only a host that is a name makes
+// it wait: for the resolver, until ctx ends; see [Resolve] for the address taken.
+// No packet is sent, so a nil error says nothing about the other side of a UDP
+// socket; a Unix socket has to be there. Errors name the address and wrap their
+// cause.
 func Dial(ctx context.Context, address string, opts ...Option) (*Sender, error) {
 	c, err := newConfig(opts)
 	if err != nil {
 		return nil, err
 	}
-	remote, err := resolve(ctx, address)
+	literal, err := Resolve(ctx, address)
 	if err != nil {
 		return nil, err
+	}
+	if path, ok := unixPath(literal); ok {
+		return dialUnix(path, c)
+	}
+	remote, err := netip.ParseAddrPort(literal)
+	if err != nil {
+		return nil, fmt.Errorf("udp: connect to %q: %w", address, err)
 	}
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(remote))
 	if err != nil {
@@ -43,6 +52,19 @@ func Dial(ctx context.Context, address string, opts ...Option) (*Sender, error) 
 	}, nil
 }
 
+func dialUnix(path string, c config) (*Sender, error) {
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		return nil, fmt.Errorf("udp: connect to %q: %w", unixScheme+path, err)
+	}
+	_ = conn.SetWriteBuffer(c.sendBuffer) // best effort, as for UDP
+	w, err := newUnixWriter(conn)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("udp: connect to %q: %w", unixScheme+path, err), conn.Close())
+	}
+	return &Sender{conn: conn, writer: w}, nil
+}
+
 // Send hands packets to the kernel, in order and each as one datagram, and stops
 // at the first one the kernel refuses. It returns how many the kernel took, n.
 // If that is all of them the outcome is [Sent]; else the outcome is about
@@ -55,10 +77,29 @@ func (s *Sender) Send(packets [][]byte) (n int, outcome Outcome) {
 	return sendAll(s.writer, packets)
 }
 
-// LocalAddr returns the address and port that packets come from.
+// PayloadLimit returns how many bytes a packet may have to go as one piece over
+// the path to the other side, as far as the kernel knows by now: the local
+// link's limit at first, less once a router has reported a narrower link. It is
+// 0 where that is unknown: for Unix sockets, outside Linux, and after Close.
+func (s *Sender) PayloadLimit() int {
+	if !s.remote.IsValid() {
+		return 0
+	}
+	return payloadLimit(s.conn, s.remote.Addr())
+}
+
+// Pending takes the report on an earlier packet, such as [Refused], that the next
+// Send would meet, and returns [Sent] where there is none. It tells whether
+// the packets sent so far met a closed port, as far as the answer is here
+// already. Outside Linux it always returns Sent.
+func (s *Sender) Pending() Outcome { return classify(pendingError(s.conn)) }
+
+// LocalAddr returns the address and port that packets come from: the zero value
+// for a Unix socket.
 func (s *Sender) LocalAddr() netip.AddrPort { return s.local }
 
-// RemoteAddr returns the address and port that packets go to.
+// RemoteAddr returns the address and port that packets go to: the zero value for
+// a Unix socket.
 func (s *Sender) RemoteAddr() netip.AddrPort { return s.remote }
 
 // Close closes the socket. Packets that the kernel has taken are still sent.

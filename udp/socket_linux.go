@@ -1,7 +1,6 @@
 package udp
 
 import (
-	"net"
 	"net/netip"
 	"unsafe"
 
@@ -10,7 +9,11 @@ import (
 
 // prepareToSend tunes a socket that only sends. None of it is needed for
 // sending, so that failures are ignored.
-func prepareToSend(conn *net.UDPConn, sendBuffer int, remote netip.Addr) {
+//
+// It also forbids fragments: a packet larger than the path allows is refused
+// with EMSGSIZE, and can be packed again, where a lost fragment would lose all
+// of it (RFC 8085, section 3.2).
+func prepareToSend(conn socket, sendBuffer int, remote netip.Addr) {
 	_ = conn.SetWriteBuffer(sendBuffer)
 	// With extended errors on, a packet dropped by a queue below the socket is
 	// reported as ENOBUFS; without, the kernel pretends it was sent
@@ -22,10 +25,45 @@ func prepareToSend(conn *net.UDPConn, sendBuffer int, remote netip.Addr) {
 	control(conn, func(fd int) {
 		if remote.Is4() {
 			_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVERR, 1)
+			_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DO)
 		} else {
 			_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
+			_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_DO)
 		}
 	})
+}
+
+// Headers in front of a payload, in bytes: IP without options, and UDP.
+const (
+	headers4 = 20 + 8
+	headers6 = 40 + 8
+)
+
+// payloadLimit returns what the path to remote takes in one packet, as far as
+// the kernel knows, in bytes; 0 if it does not.
+func payloadLimit(conn socket, remote netip.Addr) (bytes int) {
+	level, option, headers := unix.IPPROTO_IP, unix.IP_MTU, headers4
+	if remote.Is6() {
+		level, option, headers = unix.IPPROTO_IPV6, unix.IPV6_MTU, headers6
+	}
+	control(conn, func(fd int) {
+		if mtu, err := unix.GetsockoptInt(fd, level, option); err == nil {
+			bytes = max(0, mtu-headers)
+		}
+	})
+	return bytes
+}
+
+// pendingError takes the error that the socket would answer to the next call.
+func pendingError(conn socket) error {
+	pending := 0
+	control(conn, func(fd int) {
+		pending, _ = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	})
+	if pending == 0 {
+		return nil
+	}
+	return unix.Errno(pending)
 }
 
 // minReceiveBuffer asks for the least; the kernel raises it to its own minimum.
@@ -33,7 +71,7 @@ const minReceiveBuffer = 1
 
 // growReceiveBuffer asks for size bytes, with privilege if the limit for
 // everyone is lower.
-func growReceiveBuffer(conn *net.UDPConn, size int) {
+func growReceiveBuffer(conn socket, size int) {
 	_ = conn.SetReadBuffer(size)
 	if receiveBufferSize(conn) < size {
 		control(conn, func(fd int) {
@@ -44,7 +82,7 @@ func growReceiveBuffer(conn *net.UDPConn, size int) {
 
 // receiveBufferSize returns the receive buffer in the unit it is asked for, half
 // of what the kernel reports: see SO_RCVBUF in socket(7).
-func receiveBufferSize(conn *net.UDPConn) (size int) {
+func receiveBufferSize(conn socket) (size int) {
 	control(conn, func(fd int) {
 		if doubled, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF); err == nil {
 			size = doubled / 2
@@ -61,7 +99,7 @@ type dropCounter struct {
 	known bool
 }
 
-func (c *dropCounter) read(conn *net.UDPConn) (dropped uint64, ok bool) {
+func (c *dropCounter) read(conn socket) (dropped uint64, ok bool) {
 	if info, ok := memInfo(conn); ok {
 		drops := info[unix.SK_MEMINFO_DROPS]
 		c.total += uint64(drops - c.last)
@@ -71,7 +109,7 @@ func (c *dropCounter) read(conn *net.UDPConn) (dropped uint64, ok bool) {
 }
 
 // memInfo reads SO_MEMINFO, for which package unix has no function.
-func memInfo(conn *net.UDPConn) (info [unix.SK_MEMINFO_VARS]uint32, ok bool) {
+func memInfo(conn socket) (info [unix.SK_MEMINFO_VARS]uint32, ok bool) {
 	control(conn, func(fd int) {
 		size := uint32(unsafe.Sizeof(info))
 		_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_MEMINFO,
@@ -83,7 +121,7 @@ func memInfo(conn *net.UDPConn) (info [unix.SK_MEMINFO_VARS]uint32, ok bool) {
 
 // control runs f with the socket's file descriptor, or not at all if the socket
 // is closed.
-func control(conn *net.UDPConn, f func(fd int)) {
+func control(conn socket, f func(fd int)) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return

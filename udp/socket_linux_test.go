@@ -64,6 +64,44 @@ func TestSenderOptions(t *testing.T) {
 	}
 }
 
+// TestPendingTellsOfClosedPort: the answer to a packet can be had without
+// sending another, once.
+func TestPendingTellsOfClosedPort(t *testing.T) {
+	gone, err := Listen("127.0.0.1:0")
+	require.NoError(t, err)
+	s, err := Dial(context.Background(), gone.Addr().String())
+	require.NoError(t, err)
+	n, _ := s.Send([][]byte{{1}})
+	require.Equal(t, 1, n)
+	assert.Equal(t, Sent, s.Pending(), "it was open")
+	require.NoError(t, gone.Close())
+	n, _ = s.Send([][]byte{{2}})
+	require.Equal(t, 1, n)
+	assert.Equal(t, Refused, s.Pending(), "loopback answers at once")
+	assert.Equal(t, Sent, s.Pending(), "the report is used up")
+	n, outcome := s.Send([][]byte{{3}})
+	assert.Equal(t, 1, n)
+	assert.Equal(t, Sent, outcome)
+	require.NoError(t, s.Close())
+	assert.Zero(t, s.PayloadLimit())
+	assert.Equal(t, Sent, s.Pending())
+}
+
+// TestPayloadLimit is that of the loopback interface.
+func TestPayloadLimit(t *testing.T) {
+	lo, err := net.InterfaceByName("lo")
+	require.NoError(t, err)
+	for address, headers := range map[string]int{"127.0.0.1:4319": headers4, "[::1]:4319": headers6} {
+		s, err := Dial(context.Background(), address)
+		if err != nil {
+			t.Logf("%s: %v", address, err)
+			continue
+		}
+		assert.InDelta(t, lo.MTU-headers, s.PayloadLimit(), 1, "IPv4 cannot have 65,536 bytes")
+		require.NoError(t, s.Close())
+	}
+}
+
 func TestDropCounterExtendsTheKernels(t *testing.T) {
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)

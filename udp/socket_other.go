@@ -2,21 +2,22 @@
 
 package udp
 
-import (
-	"net"
-	"net/netip"
-)
+import "net/netip"
 
-func prepareToSend(conn *net.UDPConn, sendBuffer int, _ netip.Addr) {
+func prepareToSend(conn socket, sendBuffer int, _ netip.Addr) {
 	_ = conn.SetWriteBuffer(sendBuffer)
 }
 
-func growReceiveBuffer(conn *net.UDPConn, size int) {
+func payloadLimit(socket, netip.Addr) int { return 0 }
+
+func pendingError(socket) error { return nil }
+
+func growReceiveBuffer(conn socket, size int) {
 	_ = conn.SetReadBuffer(size)
 }
 
-func receiveBufferSize(*net.UDPConn) int { return 0 }
+func receiveBufferSize(socket) int { return 0 }
 
 type dropCounter struct{}
 
-func (*dropCounter) read(*net.UDPConn) (dropped uint64, ok bool) { return 0, false }
+func (*dropCounter) read(socket) (dropped uint64, ok bool) { return 0, false }
