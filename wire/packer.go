@@ -22,6 +22,7 @@ const slack = 256
 // is not safe for concurrent use.
 type Packer struct {
 	limit int // bytes of header and body; the trailer comes on top
+	next  int // the limit from the next packet on
 	buf   []byte
 	epoch place
 	full  bool // a point did not fit: Finish comes next
@@ -45,15 +46,22 @@ func NewPacker(limit int) (*Packer, error) {
 	if limit < MinPacketSize || limit > MaxPacketSize {
 		return nil, fmt.Errorf("wire: packet size %d: must be between %d and %d", limit, MinPacketSize, MaxPacketSize)
 	}
-	return &Packer{limit: limit - TrailerSize}, nil
+	return &Packer{limit: limit - TrailerSize, next: limit - TrailerSize}, nil
+}
+
+// SetLimit changes the size of the packets that begin after it, within the same
+// bounds as NewPacker, of which it moves to the nearer one what lies outside.
+func (p *Packer) SetLimit(limit int) {
+	p.next = min(max(limit, MinPacketSize), MaxPacketSize) - TrailerSize
 }
 
 // BufferSize returns the capacity of the buffers to give to Start, in bytes.
-func (p *Packer) BufferSize() int { return p.limit + TrailerSize + slack }
+func (p *Packer) BufferSize() int { return p.next + TrailerSize + slack }
 
 // Start begins a packet in buf, which belongs to the Packer until Finish or
 // the next Start. A buffer with less capacity than BufferSize is replaced.
 func (p *Packer) Start(buf []byte) {
+	p.limit = p.next
 	if cap(buf) < p.BufferSize() {
 		buf = make([]byte, 0, p.BufferSize())
 	}
