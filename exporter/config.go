@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"fmt"
+	"log/slog"
 	"math"
 	"time"
 
@@ -33,6 +34,8 @@ type config struct {
 	resource         *resource.Resource
 	maxMemory        int64 // bytes; 0: no limit
 	noInterning      bool
+	breaker          CircuitBreakerConfig
+	logger           *slog.Logger
 }
 
 const (
@@ -66,6 +69,8 @@ func newConfig(opts []Option) (config, error) {
 		aggregation:      metric.DefaultAggregationSelector,
 		flushInterval:    defaultFlushInterval,
 		strategy:         drop.Newest(),
+		breaker:          CircuitBreakerConfig{Enabled: true},
+		logger:           slog.Default(),
 	}
 	c = fromEnvironment(c)
 	asked := config{preset: c.preset}
@@ -79,6 +84,7 @@ func newConfig(opts []Option) (config, error) {
 	for _, o := range opts {
 		c = o.apply(c)
 	}
+	c.breaker = c.breaker.withDefaults()
 	return c, c.validate()
 }
 
@@ -108,6 +114,9 @@ func (c *config) validate() error {
 	}
 	if c.packetsPerSecond > 0 && (c.burst < 1 || c.burst > maxRate) {
 		return fmt.Errorf("otelgram: WithPacing(%d, %d): burst must be from 1 to %d packets", c.packetsPerSecond, c.burst, maxRate)
+	}
+	if err := c.breaker.validate(); err != nil {
+		return err
 	}
 	if c.flushInterval < 0 {
 		return fmt.Errorf("otelgram: WithFlushInterval(%v): must not be negative", c.flushInterval)

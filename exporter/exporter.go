@@ -20,13 +20,16 @@ type Exporter struct {
 	config     config
 	pipeline   *pipeline.Pipeline
 	directPath directPath
+
+	changes chan circuitChange
+	watched chan struct{} // closed when watch has ended
 }
 
 var _ metric.Exporter = (*Exporter)(nil)
 
-// New starts an exporter: one goroutine, one socket, and one more goroutine
-// until the endpoint is dialled; the direct path adds two when it is first
-// used. [Exporter.Shutdown] ends them. An option with
+// New starts an exporter: one socket and three goroutines, of which one sends,
+// one dials and one watches; the direct path adds two when it is first used.
+// [Exporter.Shutdown] ends them. An option with
 // a value that is not allowed is an error which names both. A name that does
 // not resolve is no error, see [WithEndpoint]; New waits for it a quarter of a
 // second, or until ctx ends.
@@ -35,7 +38,8 @@ func New(ctx context.Context, opts ...Option) (*Exporter, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := pipeline.New(ctx, pipeline.Config{
+	e := &Exporter{config: c, changes: make(chan circuitChange, maxChanges), watched: make(chan struct{})}
+	e.pipeline, err = pipeline.New(ctx, pipeline.Config{
 		BufferSize:       c.bufferSize,
 		BatchSize:        c.batchSize,
 		MaxBatchAge:      c.maxBatchAge,
@@ -47,14 +51,22 @@ func New(ctx context.Context, opts ...Option) (*Exporter, error) {
 		EveryEvent:       c.flushInterval == 0,
 		SeriesMemory:     c.seriesMemory(),
 		NoInterning:      c.noInterning,
-		Dial: func(ctx context.Context) (pipeline.Sender, error) {
-			return udp.Dial(ctx, c.endpoint)
+		Breaker: pipeline.BreakerConfig{
+			Disabled: !c.breaker.Enabled, Failures: c.breaker.FailureThreshold, Timeout: c.breaker.Timeout,
+		},
+		OnCircuit: e.circuitChanged,
+		Resolve: func(ctx context.Context) (string, error) {
+			return udp.Resolve(ctx, c.endpoint)
+		},
+		Dial: func(ctx context.Context, address string) (pipeline.Sender, error) {
+			return udp.Dial(ctx, address)
 		},
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &Exporter{config: c, pipeline: p}, nil
+	go e.watch()
+	return e, nil
 }
 
 // Temporality returns the temporality for a kind of instrument.
@@ -101,7 +113,12 @@ func (e *Exporter) Shutdown(ctx context.Context) error {
 	if err := e.directPath.close(ctx); err != nil {
 		return err
 	}
-	return e.pipeline.Close(ctx)
+	err := e.pipeline.Close(ctx)
+	select {
+	case <-e.watched:
+	case <-ctx.Done(): // the logger holds it up
+	}
+	return err
 }
 
 // MarshalLog returns what describes the exporter in OpenTelemetry's logs.

@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"log/slog"
 	"time"
 
 	"go.opentelemetry.io/otel/sdk/metric"
@@ -18,9 +19,10 @@ type optionFunc func(config) config
 
 func (f optionFunc) apply(c config) config { return f(c) }
 
-// WithEndpoint sets where the points go, as host:port. A name is resolved when
-// the exporter dials; one that does not resolve yet is tried again in the
-// background, and points are counted as unresolved meanwhile. The default is
+// WithEndpoint sets where the points go: host:port, or the path of a Unix
+// datagram socket as in unixgram:///run/otelgram.sock. A name is resolved in the
+// background, again every 45 seconds or so, and a new address is followed; while
+// none is known yet, points are counted as unresolved. The default is
 // OTEL_EXPORTER_OTELGRAM_ENDPOINT, else localhost:4319.
 func WithEndpoint(hostport string) Option {
 	return optionFunc(func(c config) config { c.endpoint = hostport; return c })
@@ -54,7 +56,9 @@ func WithMaxBatchAge(d time.Duration) Option {
 }
 
 // WithMaxPacketSize sets the largest UDP payload, in bytes. What fits one
-// Ethernet frame over IPv4 is 1472, the default; over IPv6 it is 1452.
+// Ethernet frame over IPv4 is 1472, the default; over IPv6 it is 1452. Where the
+// path takes less the exporter keeps to that, see [Stats]: it never sends
+// fragments. That works on Linux, and as far as routers report their limit.
 func WithMaxPacketSize(bytes int) Option {
 	return optionFunc(func(c config) config { c.packetSize = bytes; return c })
 }
@@ -66,6 +70,25 @@ func WithMaxPacketSize(bytes int) Option {
 func WithPacing(packetsPerSecond, burst int) Option {
 	return optionFunc(func(c config) config {
 		c.packetsPerSecond, c.burst = packetsPerSecond, burst
+		return c
+	})
+}
+
+// WithCircuitBreaker sets when sending pauses because nothing gets through; see
+// [CircuitBreakerConfig]. The default is an enabled breaker.
+func WithCircuitBreaker(b CircuitBreakerConfig) Option {
+	return optionFunc(func(c config) config { c.breaker = b; return c })
+}
+
+// WithLogger sets where the exporter logs, one line for each change of the
+// circuit breaker's state, at level Warn when it opens. The default, also for
+// nil, is slog.Default(); slog.New(slog.DiscardHandler) silences it. Nothing on
+// the path of the data logs.
+func WithLogger(l *slog.Logger) Option {
+	return optionFunc(func(c config) config {
+		if l != nil {
+			c.logger = l
+		}
 		return c
 	})
 }

@@ -1,9 +1,13 @@
 package exporter
 
-import "github.com/otelgram/otelgram/wire"
+import (
+	"time"
+
+	"github.com/otelgram/otelgram/wire"
+)
 
 // Stats are the exporter's books, counted in points where nothing else is
-// said. Every number but Queued only grows.
+// said. Every number but Queued and PacketSize only grows.
 type Stats struct {
 	// Offered is what was handed over: points to Export, measurements to the
 	// direct path, and the points that the direct path made of those (at a
@@ -19,8 +23,26 @@ type Stats struct {
 	Dropped Dropped
 
 	// Packets and Bytes are what the kernel took: UDP payload, reports
-	// included. Refused are the packets that it did not take.
-	Packets, Bytes, Refused uint64
+	// included.
+	Packets, Bytes uint64
+	// Refused counts the times that the kernel did not take a packet, a full
+	// send buffer aside. Some packets it took when they were tried again.
+	// ClosedPort is how many of these times the reason was that an earlier
+	// packet had met a closed port.
+	Refused, ClosedPort uint64
+	// Sessions counts the sockets dialled so far.
+	Sessions uint64
+	// Circuit is the state of the circuit breaker.
+	Circuit CircuitState
+	// PacketSize is the largest packet made at present, in bytes: what
+	// [WithMaxPacketSize] says, or less if the path takes less.
+	PacketSize int
+	// Address is where packets go: what the endpoint was found to mean. It is
+	// empty as long as it is unresolved.
+	Address string
+	// LastSend is when the kernel last took a packet with points. It is zero if
+	// it never did.
+	LastSend time.Time
 
 	// Points larger than a packet that were sent without something, each
 	// counted once for each: without exemplars, without the metric's
@@ -59,7 +81,8 @@ func (e *Exporter) Stats() Stats {
 	return Stats{
 		Offered: s.Offered, Folded: s.Folded, Sent: s.Sent, Queued: s.Queued,
 		Dropped: droppedBy(s.Dropped),
-		Packets: s.Packets, Bytes: s.Bytes, Refused: s.Refused,
+		Packets: s.Packets, Bytes: s.Bytes, Refused: s.Refused, ClosedPort: s.ClosedPort,
+		Sessions: s.Sessions, Circuit: s.Circuit, PacketSize: s.PacketSize, Address: s.Address, LastSend: s.LastSend,
 		ExemplarsCut: s.ExemplarsCut, DescriptionsCut: s.DescriptionsCut, ResolutionHalved: s.ResolutionHalved,
 	}
 }

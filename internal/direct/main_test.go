@@ -24,6 +24,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type nowhere struct{}
 
 func (nowhere) Send(packets [][]byte) (int, udp.Outcome) { return len(packets), udp.Sent }
+func (nowhere) Pending() udp.Outcome                     { return udp.Sent }
+func (nowhere) PayloadLimit() int                        { return 0 }
 func (nowhere) Close() error                             { return nil }
 
 // world is a provider on a pipeline without a network, so that it runs in a
@@ -38,7 +40,10 @@ func open(t *testing.T, interval time.Duration) *world {
 	p, err := pipeline.New(t.Context(), pipeline.Config{
 		BufferSize: 1024, BatchSize: 50, MaxBatchAge: 100 * time.Millisecond, PacketSize: 1472,
 		Strategy: drop.Newest(), SeriesMemory: 1 << 30,
-		Dial: func(context.Context) (pipeline.Sender, error) { return nowhere{}, nil },
+		Breaker:   pipeline.BreakerConfig{Disabled: true, Timeout: time.Minute},
+		OnCircuit: func(_, _ pipeline.Circuit) {},
+		Resolve:   func(context.Context) (string, error) { return "nowhere", nil },
+		Dial:      func(context.Context, string) (pipeline.Sender, error) { return nowhere{}, nil },
 	})
 	require.NoError(t, err)
 	return &world{pipeline: p, Provider: New(Config{

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/cpu"
 
@@ -22,7 +23,11 @@ type counters struct {
 	// inPump counts the points the pump has popped and neither sent nor dropped.
 	inPump atomic.Int64
 
-	packets, bytes, refused atomic.Uint64
+	packets, bytes, refused, closedPort, sessions atomic.Uint64
+
+	circuit    atomic.Uint32 // a Circuit
+	packetSize atomic.Int64  // the limit of the path, in bytes
+	lastSend   atomic.Int64  // Unix nanoseconds; 0: never
 
 	exemplarsCut, descriptionsCut, resolutionHalved atomic.Uint64
 }
@@ -31,14 +36,36 @@ func (c *counters) drop(reason wire.DropReason, points int) {
 	c.dropped[reason].Add(uint64(points))
 }
 
+// reduce counts what a point was sent without.
+func (c *counters) reduce(r wire.Reduction) {
+	if r.Exemplars > 0 {
+		c.exemplarsCut.Add(1)
+	}
+	if r.Description {
+		c.descriptionsCut.Add(1)
+	}
+	if r.Halvings > 0 {
+		c.resolutionHalved.Add(1)
+	}
+}
+
 // Stats is a snapshot of the pipeline's counters.
 type Stats struct {
 	Offered, Sent, Folded, Queued uint64
 	Dropped                       [wire.DropReasons]uint64
 
 	Packets, Bytes uint64
-	// Refused counts packets that the kernel did not take.
-	Refused uint64
+	// Refused counts the times that the kernel did not take a packet, a full
+	// send buffer aside. ClosedPort is how many of them said that an earlier
+	// packet had met a closed port.
+	Refused, ClosedPort uint64
+	// Sessions counts the sockets dialled.
+	Sessions uint64
+
+	Circuit    Circuit
+	PacketSize int       // the limit of the path, in bytes
+	LastSend   time.Time // zero: never
+	Address    string    // what Resolve found; empty: nothing yet
 
 	ExemplarsCut, DescriptionsCut, ResolutionHalved uint64
 }
@@ -70,9 +97,16 @@ func (c *counters) settled() Stats {
 		Packets:          c.packets.Load(),
 		Bytes:            c.bytes.Load(),
 		Refused:          c.refused.Load(),
+		ClosedPort:       c.closedPort.Load(),
+		Sessions:         c.sessions.Load(),
+		Circuit:          Circuit(c.circuit.Load()),
+		PacketSize:       int(c.packetSize.Load()),
 		ExemplarsCut:     c.exemplarsCut.Load(),
 		DescriptionsCut:  c.descriptionsCut.Load(),
 		ResolutionHalved: c.resolutionHalved.Load(),
+	}
+	if at := c.lastSend.Load(); at != 0 {
+		s.LastSend = time.Unix(0, at)
 	}
 	for i := range s.Dropped {
 		s.Dropped[i] = c.dropped[i].Load()

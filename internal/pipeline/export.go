@@ -53,7 +53,7 @@ func (p *Pipeline) Export(ctx context.Context, rm *metricdata.ResourceMetrics) e
 		}
 		return ctx.Err()
 	}
-	x := export{ctx: ctx, lane: p.lane, counters: &p.counters, limit: p.config.PacketSize, reported: p.reported}
+	x := export{ctx: ctx, lane: p.lane, counters: &p.counters, limit: int(p.counters.packetSize.Load()), reported: p.reported}
 	over := ctx.Err() != nil
 	if w := p.lane.acquire(ctx); w == granted {
 		defer p.lane.release()

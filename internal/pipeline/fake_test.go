@@ -28,6 +28,10 @@ type fakeSender struct {
 	// script says what becomes of the next packets; when it is over, all are
 	// taken.
 	script []udp.Outcome
+	// pending is what Pending answers next.
+	pending udp.Outcome
+	// limit is the payload limit: larger packets are too large. 0: none.
+	limit int
 }
 
 type takenPacket struct {
@@ -39,6 +43,9 @@ func (f *fakeSender) Send(packets [][]byte) (int, udp.Outcome) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i, p := range packets {
+		if f.limit > 0 && len(p) > f.limit {
+			return i, udp.TooLarge
+		}
 		if len(f.script) > 0 {
 			o := f.script[0]
 			f.script = f.script[1:]
@@ -49,6 +56,26 @@ func (f *fakeSender) Send(packets [][]byte) (int, udp.Outcome) {
 		f.taken = append(f.taken, takenPacket{append([]byte(nil), p...), time.Now()})
 	}
 	return len(packets), udp.Sent
+}
+
+func (f *fakeSender) Pending() udp.Outcome {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	o := f.pending
+	f.pending = udp.Sent
+	return o
+}
+
+func (f *fakeSender) PayloadLimit() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.limit
+}
+
+func (f *fakeSender) set(change func(*fakeSender)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(f)
 }
 
 func (f *fakeSender) Close() error {
@@ -86,7 +113,10 @@ func testConfig(s Sender) Config {
 	return Config{
 		BufferSize: 1024, BatchSize: 50, MaxBatchAge: 100 * time.Millisecond, PacketSize: 1472,
 		PacketsPerSecond: 10_000, Burst: 32,
-		Dial: func(context.Context) (Sender, error) { return s, nil },
+		Breaker:   BreakerConfig{Failures: 10, Timeout: 30 * time.Second},
+		OnCircuit: func(_, _ Circuit) {},
+		Resolve:   func(context.Context) (string, error) { return "there", nil },
+		Dial:      func(context.Context, string) (Sender, error) { return s, nil },
 	}
 }
 

@@ -10,10 +10,15 @@ import (
 )
 
 // Sender is what the pump needs of a socket; [udp.Sender] is one, and says
-// where Send may block for a moment after all. Send reports how many packets the kernel took and, if not all, what
-// it said to the next.
+// where Send may block for a moment after all.
 type Sender interface {
+	// Send reports how many packets the kernel took and, if not all, what it
+	// said to the next.
 	Send(packets [][]byte) (int, udp.Outcome)
+	// Pending takes the report on an earlier packet, if there is one.
+	Pending() udp.Outcome
+	// PayloadLimit is the most the path takes in a packet, in bytes, 0 if unknown.
+	PayloadLimit() int
 	Close() error
 }
 
@@ -21,6 +26,11 @@ const (
 	reportActive = time.Second
 	reportIdle   = 10 * time.Second
 	goodbyes     = 3
+	// measureEvery is how often the path's limit is looked up. It is also when
+	// a packet proves too large.
+	measureEvery = time.Minute
+	// redialAfter is the least time between two new sockets because of refusals.
+	redialAfter = 5 * time.Second
 )
 
 // link is the pump's end of a session: it stamps packets, sends them at the
@@ -31,24 +41,41 @@ type link struct {
 	config   *Config
 	counters *counters
 	pacer    pacer
+	breaker  *breaker
+	redial   chan struct{} // asks the dialer for a new socket
 
 	sender   Sender // nil until there is an address
 	header   wire.Header
 	sequence uint64
 	points   uint64 // sent in the session
 	started  time.Time
+	limit    int // bytes of a packet on this path
+	trouble  trouble
 
-	nextReport time.Time
-	batch      [][]byte
-	report     []byte
+	nextReport  time.Time
+	nextMeasure time.Time
+	lastRedial  time.Time
+	batch       [][]byte
+	report      []byte
 }
 
 func newLink(c *Config, counters *counters, batch int) link {
-	return link{
+	l := link{
 		config: c, counters: counters, pacer: newPacer(c.PacketsPerSecond, c.Burst),
+		redial:     make(chan struct{}, 1),
+		limit:      c.PacketSize,
 		nextReport: time.Now().Add(reportIdle),
 		batch:      make([][]byte, 0, batch),
 	}
+	redial := l.redial
+	l.breaker = newBreaker(c.Breaker, counters, func(from, to Circuit) {
+		if to == CircuitOpen {
+			signal(redial)
+		}
+		c.OnCircuit(from, to)
+	})
+	counters.packetSize.Store(int64(c.PacketSize))
+	return l
 }
 
 // adopt begins a session on s and ends the one before.
@@ -59,8 +86,14 @@ func (l *link) adopt(s Sender) {
 	l.sender = s
 	l.header = wire.Header{Session: binary.BigEndian.Uint64(id[:])}
 	l.sequence, l.points = 0, 0
+	l.trouble = trouble{}
 	l.started = time.Now()
 	l.nextReport = l.started.Add(reportIdle)
+	l.counters.sessions.Add(1)
+	l.measure(l.started)
+	if _, ok := l.breaker.waiting(); ok {
+		l.probe(l.started) // the answer would come to the socket before
+	}
 }
 
 // close says goodbye and closes the socket.
@@ -76,36 +109,131 @@ func (l *link) close() {
 // send sends of ready what the pace allows, and returns how many packets are
 // settled: taken by the kernel, or refused and counted.
 func (l *link) send(now time.Time, ready []packet) int {
-	if !now.Before(l.nextReport) {
-		l.nextReport = now.Add(reportIdle)
-		l.sendReport(1)
-	}
+	l.tend(now)
 	if len(ready) == 0 {
 		return 0
 	}
-	if l.sender == nil {
-		for i := range ready {
-			l.drop(&ready[i], wire.Unresolved)
+	n, done := 0, 0
+	if _, blocked := l.blocked(); !blocked && !now.Before(l.trouble.until) {
+		n = l.pacer.take(now, len(ready))
+		done = l.transmit(now, ready[:n])
+		l.pacer.giveBack(n - done)
+	}
+	if reason, blocked := l.blocked(); blocked {
+		for i := range ready[done:] {
+			l.drop(&ready[done+i], reason)
 		}
 		return len(ready)
-	}
-	n := l.pacer.take(now, len(ready))
-	for done := 0; done < n; {
-		took, outcome := l.sender.Send(l.stamp(now, ready[done:n]))
-		for i := range ready[done : done+took] {
-			l.sent(&ready[done+i])
-		}
-		done += took
-		if done < n {
-			l.counters.refused.Add(1)
-			l.drop(&ready[done], reasonFor(outcome))
-			done++
-		}
 	}
 	if n > 0 {
 		l.nextReport = earlier(l.nextReport, now.Add(reportActive))
 	}
-	return n
+	return done
+}
+
+// blocked says why nothing can be sent, if so.
+func (l *link) blocked() (reason wire.DropReason, blocked bool) {
+	switch {
+	case l.sender == nil:
+		return wire.Unresolved, true
+	case !l.breaker.closed():
+		return wire.BreakerOpen, true
+	}
+	return 0, false
+}
+
+// transmit sends packets until something stops it, and returns how many are
+// settled. A packet the kernel refuses is tried again, kept for later or dropped;
+// those behind it are stamped anew.
+func (l *link) transmit(now time.Time, packets []packet) (done int) {
+	for done < len(packets) && l.breaker.closed() && !now.Before(l.trouble.until) {
+		took, outcome := l.sender.Send(l.stamp(now, packets[done:]))
+		for i := range packets[done : done+took] {
+			l.sent(&packets[done+i])
+		}
+		if took > 0 {
+			l.trouble = trouble{}
+			l.breaker.took(now)
+			l.counters.lastSend.Store(now.UnixNano())
+		}
+		done += took
+		if done < len(packets) && l.refusal(now, &packets[done], outcome) {
+			l.trouble.tries, l.trouble.since = 0, time.Time{}
+			done++
+		}
+	}
+	return done
+}
+
+// tend does what is due without packets: the answer to a probe or a new one, a
+// report, a look at the path.
+func (l *link) tend(now time.Time) {
+	if l.sender == nil {
+		return
+	}
+	if until, ok := l.breaker.waiting(); ok && !now.Before(until) {
+		l.hear(now)
+	} else if l.breaker.due(now) {
+		l.probe(now)
+	}
+	if !now.Before(l.nextReport) {
+		l.nextReport = now.Add(reportIdle)
+		if l.breaker.closed() {
+			l.sendReport(1)
+		}
+	}
+	if !now.Before(l.nextMeasure) {
+		l.measure(now)
+	}
+}
+
+// measure looks how large a packet the path takes.
+func (l *link) measure(now time.Time) {
+	l.nextMeasure = now.Add(measureEvery)
+	l.limit = l.config.PacketSize
+	if n := l.sender.PayloadLimit(); n > 0 {
+		l.limit = max(min(l.limit, n), wire.MinPacketSize)
+	}
+	l.counters.packetSize.Store(int64(l.limit))
+}
+
+// probe sends a report, since a packet is what it takes to be refused. That the
+// kernel takes it says nothing yet: a closed port answers a moment later.
+func (l *link) probe(now time.Time) {
+	l.breaker.probed = now
+	if l.sendReport(1) == 0 {
+		l.breaker.answered(errFailed)
+	}
+}
+
+// hear takes the answer to a probe: none means that the port is open.
+func (l *link) hear(now time.Time) {
+	var err error
+	if o := l.sender.Pending(); o != udp.Sent {
+		l.note(now, o)
+		err = errFailed
+	}
+	l.breaker.answered(err)
+}
+
+// deadline returns when the link has something to do by itself, given how many
+// packets are ready.
+func (l *link) deadline(now time.Time, ready int) time.Time {
+	until := now.Add(reportIdle)
+	if l.sender != nil {
+		until = earlier(l.nextReport, l.nextMeasure)
+		if at, ok := l.breaker.next(); ok {
+			until = earlier(until, at)
+		}
+	}
+	if ready == 0 {
+		return until
+	}
+	at := l.pacer.ready(ready)
+	if l.trouble.until.After(at) {
+		at = l.trouble.until
+	}
+	return earlier(until, at)
 }
 
 // stamp writes into packets the numbers under which they would leave now.
@@ -140,46 +268,43 @@ func (l *link) drop(p *packet, reason wire.DropReason) {
 	l.counters.inPump.Add(-int64(p.points))
 }
 
-// reasonFor says under which reason the points of a refused packet count.
-func reasonFor(o udp.Outcome) wire.DropReason {
-	if o == udp.WouldBlock {
-		return wire.WouldBlock
-	}
-	return wire.SendError
-}
-
 // sendReport sends one report, or the goodbye so many times under the same
-// sequence number.
-func (l *link) sendReport(times int) {
-	if l.sender == nil {
-		return
-	}
+// sequence number, and returns how many of them the kernel took.
+func (l *link) sendReport(times int) int {
 	r := wire.Report{
 		SessionStart: l.started.UnixNano(),
 		PacketsSent:  l.sequence,
 		PointsSent:   l.points,
-		PacketLimit:  uint64(l.config.PacketSize),
+		PacketLimit:  uint64(l.limit),
 	}
 	for i := range r.Dropped {
 		r.Dropped[i] = l.counters.dropped[i].Load()
 	}
 	l.report = wire.AppendReport(l.report[:0], &r)
+	now := time.Now()
 	h := l.header
 	h.Format = wire.SenderReport
-	h.Time = time.Now().UnixNano()
+	h.Time = now.UnixNano()
 	h.Sequence = l.sequence
 	h.PointsBefore = uint32(l.points)
 	h.Goodbye = times > 1
 	wire.Stamp(l.report, &h)
 	taken := 0
 	for range times {
-		n, _ := l.sender.Send(append(l.batch[:0], l.report))
+		n, outcome := l.sender.Send(append(l.batch[:0], l.report))
+		if outcome != udp.Sent {
+			l.note(now, outcome)
+		}
+		if outcome == udp.Refused { // that was about an earlier packet
+			n, _ = l.sender.Send(append(l.batch[:0], l.report))
+		}
 		taken += n
 	}
 	if taken > 0 {
 		l.sequence++
+		l.breaker.took(now)
 	}
 	l.counters.packets.Add(uint64(taken))
 	l.counters.bytes.Add(uint64(taken * len(l.report)))
-	l.counters.refused.Add(uint64(times - taken))
+	return taken
 }

@@ -34,6 +34,9 @@ func (p *pacer) take(now time.Time, n int) int {
 	return n
 }
 
+// giveBack returns the tokens of n packets that did not leave after all.
+func (p *pacer) giveBack(n int) { p.spent = p.spent.Add(-p.interval * time.Duration(n)) }
+
 // ready returns when n packets may leave, or as many as make waking up worth
 // it: what a millisecond brings or half a burst, whichever is more.
 func (p *pacer) ready(n int) time.Time {

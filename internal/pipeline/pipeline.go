@@ -28,9 +28,14 @@ type Config struct {
 	EveryEvent       bool  // each event is a point, nothing is folded
 	SeriesMemory     int64 // bytes for the series of the direct path
 	NoInterning      bool  // attribute sets are forgotten with every packet
-	// Dial makes a socket to the endpoint. It is called until it succeeds, off
-	// the data path.
-	Dial func(ctx context.Context) (Sender, error)
+	Breaker          BreakerConfig
+	// OnCircuit is told of each change of the breaker's state, by the pump: it
+	// must not wait for anything.
+	OnCircuit func(from, to Circuit)
+	// Resolve finds the address of the endpoint, and Dial makes a socket to it.
+	// They are called off the data path, again and again.
+	Resolve func(ctx context.Context) (string, error)
+	Dial    func(ctx context.Context, address string) (Sender, error)
 }
 
 // Pipeline carries points from Export to the network.
@@ -50,8 +55,8 @@ type Pipeline struct {
 	closing atomic.Bool
 	closed  chan struct{} // closed when Close is done
 
+	dialer     *dialer
 	cancelDial context.CancelFunc
-	dialed     chan struct{} // closed when the dialer has ended
 }
 
 // inbox is how others speak to the pump.
@@ -82,7 +87,6 @@ func New(ctx context.Context, c Config) (*Pipeline, error) {
 		},
 		waker:  &waker{wake: make(chan struct{}, 1)},
 		closed: make(chan struct{}),
-		dialed: make(chan struct{}),
 	}
 	p.lane = newLane(c.BufferSize, p.waker)
 	pump, err := newPump(&p.config, p.lane, &p.counters)
@@ -92,12 +96,12 @@ func New(ctx context.Context, c Config) (*Pipeline, error) {
 	go pump.loop(&p.inbox)
 	dialCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	p.cancelDial = cancel
-	tried := make(chan struct{})
-	go p.dial(dialCtx, tried)
+	p.dialer = newDialer(&p.config, pump.link.redial, p.inbox.senders)
+	go p.dialer.run(dialCtx)
 	wait := time.NewTimer(firstDial)
 	defer wait.Stop()
 	select {
-	case <-tried:
+	case <-p.dialer.tried:
 	case <-wait.C:
 	case <-ctx.Done():
 	}
@@ -142,6 +146,9 @@ func (p *Pipeline) Close(ctx context.Context) error {
 	}
 }
 
+// Closed is closed when Close is done.
+func (p *Pipeline) Closed() <-chan struct{} { return p.closed }
+
 func (p *Pipeline) close(ctx context.Context) error {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
@@ -155,10 +162,10 @@ func (p *Pipeline) close(ctx context.Context) error {
 	p.closeDirect()
 	cause := p.flush(ctx, true)
 	p.cancelDial()
-	<-p.dialed
+	<-p.dialer.ended
 	close(p.inbox.stop)
 	<-p.inbox.stopped
-	return unsent(before, p.counters.snapshot(p.pushed), cause)
+	return unsent(before, p.Stats(), cause)
 }
 
 func (p *Pipeline) closeDirect() {
@@ -170,7 +177,8 @@ func (p *Pipeline) closeDirect() {
 	}
 }
 
-// unsent makes the error of Close from what was dropped between two snapshots.
+// unsent makes the error of Close from what was dropped, and refused by the
+// other side, between two snapshots.
 func unsent(before, after Stats, cause error) error {
 	var reasons []string
 	total := uint64(0)
@@ -180,13 +188,21 @@ func unsent(before, after Stats, cause error) error {
 			total += n
 		}
 	}
-	switch {
-	case total == 0:
+	refused := after.ClosedPort - before.ClosedPort
+	if total == 0 && refused == 0 {
 		return nil
-	case cause != nil:
-		return fmt.Errorf("otelgram: shutdown: %d points not sent (%s): %w", total, strings.Join(reasons, ", "), cause)
 	}
-	return fmt.Errorf("otelgram: shutdown: %d points not sent (%s)", total, strings.Join(reasons, ", "))
+	text := fmt.Sprintf("%d points not sent", total)
+	if total > 0 {
+		text += " (" + strings.Join(reasons, ", ") + ")"
+	}
+	if refused > 0 {
+		text += fmt.Sprintf(", and of those sent the other side refused packets %d times (no open port at %s)", refused, after.Address)
+	}
+	if cause != nil {
+		return fmt.Errorf("otelgram: shutdown: %s: %w", text, cause)
+	}
+	return fmt.Errorf("otelgram: shutdown: %s", text)
 }
 
 // Stats returns a snapshot of the counters.
@@ -195,6 +211,9 @@ func (p *Pipeline) Stats() Stats {
 	s.Queued = uint64(p.lane.len()) + uint64(max(0, p.counters.inPump.Load()))
 	if l := p.events.Load(); l != nil {
 		s.Queued += uint64(l.ring.Len())
+	}
+	if a := p.dialer.address.Load(); a != nil {
+		s.Address = *a
 	}
 	return s
 }

@@ -231,15 +231,7 @@ func (p *pump) reduce(w *wire.Point) bool {
 	if !ok {
 		return false
 	}
-	if r.Exemplars > 0 {
-		p.counters.exemplarsCut.Add(1)
-	}
-	if r.Description {
-		p.counters.descriptionsCut.Add(1)
-	}
-	if r.Halvings > 0 {
-		p.counters.resolutionHalved.Add(1)
-	}
+	p.counters.reduce(r)
 	return true
 }
 
@@ -264,6 +256,7 @@ func (p *pump) begin() {
 	if p.config.NoInterning {
 		p.sets.forget()
 	}
+	p.packer.SetLimit(p.link.limit)
 	p.packer.Start(p.spare[last])
 	p.spare = p.spare[:last]
 	p.open, p.openedAt = true, time.Now()

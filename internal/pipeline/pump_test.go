@@ -2,8 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -94,71 +92,9 @@ func TestFlushWaitsForNothingLater(t *testing.T) {
 	})
 }
 
-// TestRefusedPackets: whatever the kernel refuses, and wherever in a batch, is
-// counted once; what it takes has a session without gaps.
-func TestRefusedPackets(t *testing.T) {
-	refuse := func(o udp.Outcome, n int) []udp.Outcome {
-		script := make([]udp.Outcome, n)
-		for i := range script {
-			script[i] = o
-		}
-		return script
-	}
-	tests := []struct {
-		name   string
-		script []udp.Outcome
-		reason wire.DropReason
-	}{
-		{"none", nil, wire.SendError},
-		{"the first", []udp.Outcome{udp.Refused}, wire.SendError},
-		{"the third", []udp.Outcome{udp.Sent, udp.Sent, udp.NoBuffers}, wire.SendError},
-		{"every second", []udp.Outcome{udp.Refused, udp.Sent, udp.Refused, udp.Sent, udp.Refused, udp.Sent}, wire.SendError},
-		{"several in a row", []udp.Outcome{udp.Sent, udp.Denied, udp.Unreachable, udp.Failed}, wire.SendError},
-		{"a full send buffer", []udp.Outcome{udp.Sent, udp.WouldBlock, udp.WouldBlock}, wire.WouldBlock},
-		{"all", refuse(udp.Closed, 1000), wire.SendError},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				refused := uint64(0)
-				for _, o := range tt.script {
-					if o != udp.Sent {
-						refused++
-					}
-				}
-				s := &fakeSender{script: tt.script}
-				p := start(t, testConfig(s))
-				require.NoError(t, p.Export(t.Context(), sums(1000)))
-				require.NoError(t, p.Flush(t.Context()))
-				requireClosedBooks(t, p)
-				st := p.Stats()
-				packets, _ := s.packets(t)
-				if tt.name != "all" {
-					assert.Equal(t, refused, st.Refused)
-					assert.Equal(t, uint64(len(packets)), st.Packets)
-				}
-				assert.Equal(t, st.Offered, st.Sent+st.Dropped[tt.reason], "%+v", st)
-				assert.Equal(t, refused > 0, st.Dropped[tt.reason] > 0)
-				before := uint32(0)
-				for i, packet := range packets {
-					h := header(t, packet)
-					assert.Equal(t, uint64(i), h.Sequence)
-					assert.Equal(t, before, h.PointsBefore)
-					before += uint32(h.Points)
-				}
-				assert.Equal(t, st.Sent, uint64(before))
-				s.mu.Lock()
-				s.script = nil
-				s.mu.Unlock()
-				require.NoError(t, p.Close(t.Context()))
-			})
-		})
-	}
-}
-
 func TestReportsAndGoodbye(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &fakeSender{script: []udp.Outcome{udp.Refused}}
+		s := &fakeSender{script: []udp.Outcome{udp.Failed}}
 		p := start(t, testConfig(s))
 		begin := time.Now()
 		require.NoError(t, p.Export(t.Context(), sums(30)))
@@ -191,51 +127,6 @@ func TestReportsAndGoodbye(t *testing.T) {
 			assert.Equal(t, uint64(5), h.Sequence, "one packet of points and four reports came before")
 			assert.Equal(t, uint32(20), h.PointsBefore)
 		}
-	})
-}
-
-// TestDialUntilItSucceeds drops points as unresolved until there is a socket,
-// and counts none twice.
-func TestDialUntilItSucceeds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &fakeSender{}
-		c := testConfig(nil)
-		var attempts atomic.Int64
-		c.Dial = func(context.Context) (Sender, error) {
-			if attempts.Add(1) < 6 {
-				return nil, errors.New("no such host")
-			}
-			return s, nil
-		}
-		p := start(t, c)
-		require.NoError(t, p.Export(t.Context(), sums(500)))
-		require.NoError(t, p.Flush(t.Context()))
-		assert.Equal(t, uint64(500), p.Stats().Dropped[wire.Unresolved])
-		<-time.After(2 * time.Minute)
-		assert.Equal(t, int64(6), attempts.Load())
-		require.NoError(t, p.Export(t.Context(), sums(500)))
-		require.NoError(t, p.Close(t.Context()))
-		assert.Equal(t, uint64(500), p.Stats().Sent)
-		requireClosedBooks(t, p)
-	})
-}
-
-// TestCloseWhileDialing: neither New nor Close wait for a resolver that hangs.
-func TestCloseWhileDialing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := testConfig(nil)
-		c.Dial = func(ctx context.Context) (Sender, error) {
-			<-ctx.Done()
-			return nil, ctx.Err()
-		}
-		begin := time.Now()
-		p := start(t, c)
-		assert.Equal(t, firstDial, time.Since(begin))
-		require.NoError(t, p.Export(t.Context(), sums(10)))
-		err := p.Close(t.Context())
-		require.ErrorContains(t, err, "10 points not sent (unresolved 10)")
-		assert.Equal(t, firstDial, time.Since(begin))
-		requireClosedBooks(t, p)
 	})
 }
 

@@ -50,15 +50,12 @@ const halfPushed = 50 * time.Microsecond
 
 // deadline returns when the pump has to look again by itself.
 func (p *pump) deadline(now time.Time) time.Time {
-	until := p.link.nextReport
+	until := p.link.deadline(now, len(p.ready))
 	if p.gather.After(now) {
 		until = earlier(until, p.gather)
 	}
 	if p.open {
 		until = earlier(until, p.openedAt.Add(p.config.MaxBatchAge))
-	}
-	if len(p.ready) > 0 {
-		until = earlier(until, p.link.pacer.ready(len(p.ready)))
 	}
 	return until
 }

@@ -1,0 +1,72 @@
+package exporter
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/otelgram/otelgram/internal/pipeline"
+)
+
+// CircuitBreakerConfig is when the circuit breaker opens, and for how long. While
+// it is open points are dropped and counted as breaker_open, and a new socket is
+// dialled, to whatever the endpoint's name means by then. After the timeout a
+// sender report goes out as a probe; if a quarter of a second later nobody has
+// refused it, the circuit closes. Where packets vanish without an answer, nothing
+// tells, and the circuit stays closed.
+//
+// It opens after FailureThreshold local errors in a row, and when packets met a
+// closed port in three of the last five seconds with traffic: a closed port never
+// refuses two packets in a row, because the refusal of one is reported in place
+// of the next.
+type CircuitBreakerConfig struct {
+	// Enabled turns the breaker on.
+	Enabled bool
+	// FailureThreshold is how many local errors in a row open the circuit, such
+	// as no route or a local firewall. The default, for 0, is 10.
+	FailureThreshold int
+	// Timeout is how long the circuit stays open before it is probed, give or
+	// take a fifth, by process. The default, for 0, is 30 s.
+	Timeout time.Duration
+}
+
+const (
+	defaultFailureThreshold = 10
+	defaultBreakerTimeout   = 30 * time.Second
+	minBreakerTimeout       = 10 * time.Millisecond
+)
+
+func (b CircuitBreakerConfig) withDefaults() CircuitBreakerConfig {
+	if b.FailureThreshold == 0 {
+		b.FailureThreshold = defaultFailureThreshold
+	}
+	if b.Timeout == 0 {
+		b.Timeout = defaultBreakerTimeout
+	}
+	return b
+}
+
+func (b CircuitBreakerConfig) validate() error {
+	if b.FailureThreshold < 0 {
+		return fmt.Errorf("otelgram: WithCircuitBreaker: FailureThreshold %d: must not be negative", b.FailureThreshold)
+	}
+	if b.Timeout < minBreakerTimeout || b.Timeout > 24*time.Hour {
+		return fmt.Errorf("otelgram: WithCircuitBreaker: Timeout %v: must be from %v to 24h", b.Timeout, minBreakerTimeout)
+	}
+	return nil
+}
+
+// CircuitState is a state of the circuit breaker.
+type CircuitState = pipeline.Circuit
+
+// The states of the circuit breaker.
+const (
+	CircuitClosed   = pipeline.CircuitClosed   // packets are sent
+	CircuitOpen     = pipeline.CircuitOpen     // points are dropped
+	CircuitHalfOpen = pipeline.CircuitHalfOpen // points are dropped while a probe waits for its answer
+)
+
+// circuitChange is a change of the breaker's state.
+type circuitChange struct{ from, to CircuitState }
+
+// maxChanges is how many changes may wait to be logged; those beyond it are not.
+const maxChanges = 16

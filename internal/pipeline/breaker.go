@@ -1,0 +1,191 @@
+package pipeline
+
+import (
+	"errors"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+)
+
+// Circuit is the state of the circuit breaker.
+type Circuit uint8
+
+// The states, numbered as they are published.
+const (
+	CircuitClosed   Circuit = iota // packets are sent
+	CircuitOpen                    // points are dropped
+	CircuitHalfOpen                // points are dropped while a probe waits for its answer
+)
+
+var circuitNames = [...]string{CircuitClosed: "closed", CircuitOpen: "open", CircuitHalfOpen: "half-open"}
+
+// String returns the state in lower case, such as "half-open".
+func (c Circuit) String() string {
+	if int(c) < len(circuitNames) {
+		return circuitNames[c]
+	}
+	return "unknown"
+}
+
+// BreakerConfig is when the breaker opens and how long it stays open.
+type BreakerConfig struct {
+	Disabled bool
+	Failures int           // local errors in a row
+	Timeout  time.Duration // from opening to the probe
+}
+
+const (
+	// A port that is closed never refuses two packets in a row, because the
+	// refusal of one is reported in place of the next. So refusals count by
+	// seconds: of the last refusalSlots seconds with traffic, this many.
+	refusalSlots   = 5
+	refusedSlots   = 3
+	slotLength     = time.Second
+	slotsKept      = 5 * time.Minute // for those who send seldom
+	probeWait      = 250 * time.Millisecond
+	breakerMinWait = time.Millisecond // past the timeout, for gobreaker wants it over
+)
+
+// slot is a second with traffic.
+type slot struct {
+	begin   time.Time
+	refused bool
+}
+
+// breaker decides whether to send. The pump owns it. gobreaker keeps the state;
+// it is told only of failures and probes, so that packets that are taken cost
+// nothing here.
+type breaker struct {
+	config   BreakerConfig
+	counters *counters
+	changed  func(from, to Circuit)
+
+	circuit  *gobreaker.TwoStepCircuitBreaker[struct{}]
+	failures int // local errors in a row
+	slots    [refusalSlots]slot
+	newest   int
+
+	retryAt time.Time       // when it is open: when to probe
+	probing func(err error) // while a probe waits for its answer: what to tell
+	probed  time.Time       // since when
+}
+
+var errFailed = errors.New("failed")
+
+func newBreaker(c BreakerConfig, counters *counters, changed func(from, to Circuit)) *breaker {
+	b := &breaker{config: c, counters: counters, changed: changed}
+	// A process keeps its timeout, and differs from the others of a fleet.
+	b.config.Timeout = jitter(c.Timeout)
+	b.circuit = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+		Timeout:     b.config.Timeout,
+		ReadyToTrip: func(gobreaker.Counts) bool { return b.tripped() },
+		// It is called with gobreaker's lock held: nothing here may call back.
+		OnStateChange: func(_ string, from, to gobreaker.State) { b.change(circuitOf(from), circuitOf(to)) },
+	})
+	return b
+}
+
+func circuitOf(s gobreaker.State) Circuit {
+	switch s {
+	case gobreaker.StateOpen:
+		return CircuitOpen
+	case gobreaker.StateHalfOpen:
+		return CircuitHalfOpen
+	}
+	return CircuitClosed
+}
+
+func (b *breaker) change(from, to Circuit) {
+	b.counters.circuit.Store(uint32(to))
+	switch to {
+	case CircuitOpen:
+		b.retryAt = time.Now().Add(b.config.Timeout + breakerMinWait)
+	case CircuitClosed:
+		b.failures, b.slots = 0, [refusalSlots]slot{}
+	}
+	b.changed(from, to)
+}
+
+// closed reports whether packets may be sent.
+func (b *breaker) closed() bool { return Circuit(b.counters.circuit.Load()) == CircuitClosed }
+
+// took notes that the kernel has taken packets.
+func (b *breaker) took(now time.Time) {
+	b.failures = 0
+	b.slotAt(now)
+}
+
+// failed notes a packet that a local error has stopped.
+func (b *breaker) failed() {
+	b.failures++
+	b.trip()
+}
+
+// refused notes that a packet has met a closed port.
+func (b *breaker) refused(now time.Time) {
+	b.slotAt(now).refused = true
+	b.trip()
+}
+
+// slotAt returns the slot of now.
+func (b *breaker) slotAt(now time.Time) *slot {
+	if s := &b.slots[b.newest]; !s.begin.IsZero() && now.Sub(s.begin) < slotLength {
+		return s
+	}
+	b.newest = (b.newest + 1) % refusalSlots
+	b.slots[b.newest] = slot{begin: now}
+	return &b.slots[b.newest]
+}
+
+// trip opens the circuit if there is reason to.
+func (b *breaker) trip() {
+	if b.config.Disabled || !b.closed() {
+		return
+	}
+	if done, err := b.circuit.Allow(); err == nil {
+		done(errFailed)
+	}
+}
+
+func (b *breaker) tripped() bool {
+	newest, n := b.slots[b.newest].begin, 0
+	for _, s := range b.slots {
+		if s.refused && newest.Sub(s.begin) < slotsKept {
+			n++
+		}
+	}
+	return b.failures >= b.config.Failures || n >= refusedSlots
+}
+
+// due reports whether it is time to probe, and begins to.
+func (b *breaker) due(now time.Time) bool {
+	if b.closed() || b.probing != nil || now.Before(b.retryAt) {
+		return false
+	}
+	done, err := b.circuit.Allow()
+	if err != nil {
+		return false
+	}
+	b.probing, b.probed = done, now
+	return true
+}
+
+// answered ends the probe: closed if the answer is nil, else open again.
+func (b *breaker) answered(err error) {
+	done := b.probing
+	b.probing = nil
+	done(err)
+}
+
+// waiting reports whether a probe waits for its answer, and until when.
+func (b *breaker) waiting() (until time.Time, ok bool) {
+	return b.probed.Add(probeWait), b.probing != nil
+}
+
+// next returns when the breaker has something to do, if it has.
+func (b *breaker) next() (at time.Time, ok bool) {
+	if until, ok := b.waiting(); ok {
+		return until, true
+	}
+	return b.retryAt, !b.closed()
+}

@@ -1,0 +1,210 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelgram/otelgram/udp"
+	"github.com/otelgram/otelgram/wire"
+)
+
+// TestDialUntilItSucceeds drops points as unresolved until there is a socket,
+// and counts none twice.
+func TestDialUntilItSucceeds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &fakeSender{}
+		c := testConfig(nil)
+		var attempts atomic.Int64
+		c.Dial = func(context.Context, string) (Sender, error) {
+			if attempts.Add(1) < 6 {
+				return nil, errors.New("no such host")
+			}
+			return s, nil
+		}
+		p := start(t, c)
+		require.NoError(t, p.Export(t.Context(), sums(500)))
+		require.NoError(t, p.Flush(t.Context()))
+		assert.Equal(t, uint64(500), p.Stats().Dropped[wire.Unresolved])
+		<-time.After(2 * time.Minute)
+		assert.Equal(t, int64(6), attempts.Load())
+		require.NoError(t, p.Export(t.Context(), sums(500)))
+		require.NoError(t, p.Close(t.Context()))
+		assert.Equal(t, uint64(500), p.Stats().Sent)
+		requireClosedBooks(t, p)
+	})
+}
+
+// TestCloseWhileDialing: neither New nor Close wait for a resolver that hangs.
+func TestCloseWhileDialing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := testConfig(nil)
+		c.Dial = func(ctx context.Context, _ string) (Sender, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		begin := time.Now()
+		p := start(t, c)
+		assert.Equal(t, firstDial, time.Since(begin))
+		require.NoError(t, p.Export(t.Context(), sums(10)))
+		err := p.Close(t.Context())
+		require.ErrorContains(t, err, "10 points not sent (unresolved 10)")
+		assert.Equal(t, firstDial, time.Since(begin))
+		requireClosedBooks(t, p)
+	})
+}
+
+// network is a name and the sockets dialled to what it means.
+type network struct {
+	mu       sync.Mutex
+	address  string // none: the name does not resolve
+	dialled  []string
+	sockets  []*fakeSender
+	lookUps  int
+	unusable bool // dialling fails
+}
+
+func (n *network) config() Config {
+	c := testConfig(nil)
+	c.Resolve = func(context.Context) (string, error) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.lookUps++
+		if n.address == "" {
+			return "", errors.New("no such host")
+		}
+		return n.address, nil
+	}
+	c.Dial = func(_ context.Context, address string) (Sender, error) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if n.unusable {
+			return nil, errors.New("network is unreachable")
+		}
+		s := &fakeSender{}
+		n.dialled, n.sockets = append(n.dialled, address), append(n.sockets, s)
+		return s, nil
+	}
+	return c
+}
+
+func (n *network) set(change func(*network)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	change(n)
+}
+
+func (n *network) last() *fakeSender {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.sockets[len(n.sockets)-1]
+}
+
+func (n *network) addresses() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return append([]string(nil), n.dialled...)
+}
+
+// TestNewAddressIsFollowed within a minute, although nothing fails; the session
+// before ends with a goodbye.
+func TestNewAddressIsFollowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{address: "a"}
+		p := start(t, n.config())
+		require.NoError(t, p.Export(t.Context(), sums(10)))
+		require.NoError(t, p.Flush(t.Context()))
+		assert.Equal(t, "a", p.Stats().Address)
+		first := n.last()
+		<-time.After(5 * time.Minute)
+		assert.Equal(t, []string{"a"}, n.addresses(), "the address is the same")
+		n.set(func(n *network) { n.address = "" })
+		<-time.After(5 * time.Minute)
+		assert.Equal(t, []string{"a"}, n.addresses(), "a name that fails to resolve changes nothing")
+		n.set(func(n *network) { n.address = "b" })
+		<-time.After(time.Minute)
+		synctest.Wait()
+		assert.Equal(t, []string{"a", "b"}, n.addresses())
+		assert.Equal(t, "b", p.Stats().Address)
+		assert.Equal(t, uint64(2), p.Stats().Sessions)
+		_, reports := first.packets(t)
+		assert.True(t, header(t, reports[len(reports)-1]).Goodbye)
+		assert.True(t, first.closed)
+		require.NoError(t, p.Export(t.Context(), sums(20)))
+		require.NoError(t, p.Close(t.Context()))
+		points, _ := n.last().packets(t)
+		assert.Len(t, points, 1)
+		requireClosedBooks(t, p)
+	})
+}
+
+// TestSocketsAgeOut: a quarter of an hour gives a new source port.
+func TestSocketsAgeOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{address: "a"}
+		p := start(t, n.config())
+		<-time.After(11 * time.Minute)
+		assert.Len(t, n.addresses(), 1)
+		<-time.After(8 * time.Minute)
+		assert.Len(t, n.addresses(), 2)
+		<-time.After(2 * time.Hour)
+		assert.InDelta(t, 9, len(n.addresses()), 2)
+		require.NoError(t, p.Close(t.Context()))
+		for _, s := range n.sockets {
+			assert.True(t, s.closed)
+		}
+	})
+}
+
+// TestRefusalsDialAgain: at once, but not more often than every five seconds,
+// and to the address known if the name does not resolve.
+func TestRefusalsDialAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{address: "a"}
+		c := n.config()
+		c.Breaker.Disabled = true
+		p := start(t, c)
+		<-time.After(2 * time.Second)
+		n.set(func(n *network) { n.address = "" })
+		const seconds = 22
+		begin := time.Now()
+		for range seconds * 10 {
+			n.last().set(func(s *fakeSender) { s.script = []udp.Outcome{udp.Refused} })
+			require.NoError(t, p.Export(t.Context(), sums(1)))
+			require.NoError(t, p.Flush(t.Context()))
+			<-time.After(100 * time.Millisecond)
+		}
+		assert.Equal(t, seconds*time.Second, time.Since(begin))
+		assert.Equal(t, []string{"a", "a", "a", "a", "a", "a"}, n.addresses())
+		assert.Equal(t, uint64(seconds*10), p.Stats().ClosedPort)
+		assert.Equal(t, uint64(seconds*10), p.Stats().Sent, "a refusal is about an earlier packet: this one is sent at the second try")
+		_ = p.Close(t.Context())
+		requireClosedBooks(t, p)
+	})
+}
+
+// TestFailedDialKeepsTheSocket: as long as there is no better one, the old one
+// serves; attempts grow rarer.
+func TestFailedDialKeepsTheSocket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{address: "a"}
+		p := start(t, n.config())
+		n.set(func(n *network) { n.address, n.unusable, n.lookUps = "b", true, 0 })
+		<-time.After(10 * time.Minute)
+		assert.Less(t, n.lookUps, 40)
+		require.NoError(t, p.Export(t.Context(), sums(10)))
+		require.NoError(t, p.Flush(t.Context()))
+		assert.Equal(t, uint64(10), p.Stats().Sent)
+		n.set(func(n *network) { n.unusable = false })
+		<-time.After(time.Minute)
+		assert.Equal(t, []string{"a", "b"}, n.addresses())
+		require.NoError(t, p.Close(t.Context()))
+	})
+}

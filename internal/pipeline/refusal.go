@@ -1,0 +1,120 @@
+package pipeline
+
+import (
+	"time"
+
+	"github.com/otelgram/otelgram/udp"
+	"github.com/otelgram/otelgram/wire"
+)
+
+const (
+	// A full send buffer is waited for, so long for each packet: the network
+	// may be slower than the pace, and takes one packet after the other.
+	blockedPause = time.Millisecond
+	blockedMost  = 100 * time.Millisecond
+	// A full queue below the socket loses packets, so that it is left alone for
+	// a while, longer each time.
+	minBackOff = time.Millisecond
+	maxBackOff = 10 * time.Millisecond
+)
+
+// trouble is what the link remembers of refusals until the kernel takes a
+// packet.
+type trouble struct {
+	until   time.Time     // nothing is sent before
+	backOff time.Duration // the last one
+	tries   int           // that the packet at hand has had
+	since   time.Time     // when the send buffer was first found full for it
+}
+
+// refusal deals with a packet that the kernel did not take, and reports whether
+// it is settled. If not, it is to be sent again: at once, or later where
+// trouble.until says so. Each packet is tried twice at most, but for a full send
+// buffer, for which it waits.
+func (l *link) refusal(now time.Time, p *packet, o udp.Outcome) (settled bool) {
+	t := &l.trouble
+	if o == udp.WouldBlock {
+		if t.since.IsZero() {
+			t.since = now
+		}
+		if now.Sub(t.since) >= blockedMost {
+			l.drop(p, wire.WouldBlock)
+			return true
+		}
+		t.until = now.Add(blockedPause)
+		return false
+	}
+	l.note(now, o)
+	if t.tries++; t.tries == 1 && mayBeEarlier(o) {
+		return false
+	}
+	switch o {
+	case udp.TooLarge:
+		l.measure(now)
+		if len(p.bytes) > l.limit {
+			l.repack(now, p)
+			return true
+		}
+	case udp.NoBuffers:
+		t.backOff = min(max(2*t.backOff, minBackOff), maxBackOff)
+		t.until = now.Add(t.backOff)
+	}
+	if o != udp.Refused && o != udp.TooLarge {
+		l.breaker.failed()
+	}
+	l.drop(p, wire.SendError)
+	return true
+}
+
+// mayBeEarlier reports whether the outcome may concern an earlier packet, or
+// pass by itself: the packet was not sent, and is sent once more.
+func mayBeEarlier(o udp.Outcome) bool {
+	return o == udp.Refused || o == udp.Unreachable || o == udp.TooLarge || o == udp.Denied
+}
+
+// note counts what the kernel or, through it, the other side has refused.
+func (l *link) note(now time.Time, o udp.Outcome) {
+	if o == udp.WouldBlock {
+		return
+	}
+	l.counters.refused.Add(1)
+	if o != udp.Refused {
+		return
+	}
+	l.counters.closedPort.Add(1)
+	l.breaker.refused(now)
+	// The address may have moved on, or a stale entry of a connection tracker
+	// may lead nowhere: another source port finds the way.
+	if now.Sub(l.lastRedial) >= redialAfter {
+		l.lastRedial = now
+		signal(l.redial)
+	}
+}
+
+// repack sends the points of a packet that is too large for the path in smaller
+// ones. What of these is refused is dropped.
+func (l *link) repack(now time.Time, p *packet) {
+	r, err := wire.Repack(p.bytes, l.limit)
+	if err != nil { // the packet is our own
+		l.drop(p, wire.SendError)
+		return
+	}
+	l.counters.drop(wire.Oversize, r.Oversize)
+	l.counters.inPump.Add(-int64(r.Oversize))
+	for _, reduction := range r.Reductions {
+		l.counters.reduce(reduction)
+	}
+	for i, b := range r.Packets {
+		smaller := packet{bytes: b, points: r.Points[i]}
+		n, outcome := l.sender.Send(l.stamp(now, []packet{smaller}))
+		switch {
+		case n == 1:
+			l.sent(&smaller)
+		case outcome == udp.WouldBlock:
+			l.drop(&smaller, wire.WouldBlock)
+		default:
+			l.note(now, outcome)
+			l.drop(&smaller, wire.SendError)
+		}
+	}
+}
