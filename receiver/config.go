@@ -2,6 +2,9 @@ package receiver
 
 import (
 	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
 	"runtime"
 )
 
@@ -18,6 +21,8 @@ type config struct {
 	readBuffer int
 	queue      int
 	workers    int
+	sources    []netip.Prefix // empty: all
+	logger     *slog.Logger
 }
 
 const (
@@ -31,6 +36,7 @@ func newConfig(opts []Option) (config, error) {
 		readBuffer: defaultReadBuffer,
 		queue:      defaultQueue,
 		workers:    min(runtime.GOMAXPROCS(0), maxWorkers),
+		logger:     slog.Default(),
 	}
 	for _, o := range opts {
 		c = o.apply(c)
@@ -42,6 +48,11 @@ func newConfig(opts []Option) (config, error) {
 		return c, fmt.Errorf("otelgram: WithQueueSize(%d): must be from 1 to %d packets", c.queue, 1<<20)
 	case c.workers < 1 || c.workers > maxWorkers:
 		return c, fmt.Errorf("otelgram: WithWorkers(%d): must be from 1 to %d", c.workers, maxWorkers)
+	}
+	for _, p := range c.sources {
+		if !p.IsValid() {
+			return c, fmt.Errorf("otelgram: WithAllowedSources(%v): want networks such as 10.0.0.0/8 or 2001:db8::/32", c.sources)
+		}
 	}
 	return c, nil
 }
@@ -65,4 +76,48 @@ func WithQueueSize(packets int) Option {
 // GOMAXPROCS.
 func WithWorkers(n int) Option {
 	return optionFunc(func(c config) config { c.workers = n; return c })
+}
+
+// WithAllowedSources has only packets from these networks taken; those of others
+// are counted as rejected before anything in them is looked at. A source address
+// can be forged, so this keeps out mistakes and strangers, not attackers on the
+// same network. IPv4 networks also hold for IPv4 senders on dual-stack sockets.
+// On a Unix socket it has no effect. The default, also for none, is all.
+func WithAllowedSources(networks ...netip.Prefix) Option {
+	return optionFunc(func(c config) config { c.sources = append([]netip.Prefix(nil), networks...); return c })
+}
+
+// WithLogger sets where the receiver logs: one warning, where it listens beyond
+// the loopback interface without WithAllowedSources. The default, also for nil,
+// is slog.Default().
+func WithLogger(l *slog.Logger) Option {
+	return optionFunc(func(c config) config {
+		if l != nil {
+			c.logger = l
+		}
+		return c
+	})
+}
+
+// warn says it loudly if everybody may send.
+func (c *config) warn(addr net.Addr) {
+	u, ok := addr.(*net.UDPAddr)
+	if !ok || u.IP.IsLoopback() || len(c.sources) > 0 {
+		return
+	}
+	c.logger.Warn("otelgram: the receiver takes metrics from anybody who reaches it: nothing authenticates a datagram; "+
+		"listen on a loopback or private address, or name the senders' networks with WithAllowedSources", "address", addr.String())
+}
+
+// allowed reports whether packets from a source are taken.
+func (c *config) allowed(source netip.AddrPort) bool {
+	if len(c.sources) == 0 || !source.IsValid() {
+		return true
+	}
+	for _, p := range c.sources {
+		if p.Contains(source.Addr().WithZone("")) {
+			return true
+		}
+	}
+	return false
 }

@@ -24,6 +24,7 @@ const (
 // Receiver takes datagrams from one socket. Its methods are safe for
 // concurrent use.
 type Receiver struct {
+	config   config
 	listener *udp.Listener
 	workers  []*worker
 	reading  sync.WaitGroup
@@ -34,14 +35,16 @@ type Receiver struct {
 	mu    sync.Mutex
 	table table
 
-	causes [wire.Causes]atomic.Uint64 // packets
+	causes  [wire.Causes]atomic.Uint64 // packets
+	foreign atomic.Uint64              // packets from sources that are not allowed
 	// What became of the packets in the queues, over all sessions.
 	handedPackets, handedPoints     atomic.Uint64
 	rejectedPackets, rejectedPoints atomic.Uint64
 }
 
 // Listen opens a socket at addr, as host:port; an empty host means all of the
-// host's addresses, port 0 any free port. It calls handle for each packet, or
+// host's addresses, port 0 any free port. Or addr is the path of a Unix datagram
+// socket, as unixgram:///run/otelgram.sock. It calls handle for each packet, or
 // more often where a packet holds points of several resources, with the points
 // grouped by resource, scope and metric. handle is never called concurrently
 // for one session; the data is its to keep and to change, but for the
@@ -57,9 +60,10 @@ func Listen(addr string, handle func(*metricdata.ResourceMetrics), opts ...Optio
 	}
 	l, err := udp.Listen(addr, udp.WithReceiveBuffer(c.readBuffer))
 	if err != nil {
-		return nil, fmt.Errorf("otelgram: Listen(%q): want host:port, the host may be empty, the port 0: %w", addr, err)
+		return nil, fmt.Errorf("otelgram: Listen(%q): want host:port, the host may be empty, the port 0, or unixgram:///path: %w", addr, err)
 	}
-	r := &Receiver{listener: l, table: newTable()}
+	c.warn(l.Addr())
+	r := &Receiver{config: c, listener: l, table: newTable()}
 	for range c.workers {
 		w := newWorker(r, handle, c.queue)
 		r.workers = append(r.workers, w)
@@ -69,7 +73,7 @@ func Listen(addr string, handle func(*metricdata.ResourceMetrics), opts ...Optio
 	return r, nil
 }
 
-// Addr returns the address of the socket.
+// Addr returns the address of the socket: a *net.UDPAddr or a *net.UnixAddr.
 func (r *Receiver) Addr() net.Addr { return r.listener.Addr() }
 
 // Close closes the socket, hands over what is queued and returns when the
@@ -114,6 +118,10 @@ func (r *Receiver) read() {
 
 // take enters one packet in the books and queues it.
 func (r *Receiver) take(d *udp.Datagram, now time.Time) {
+	if !r.config.allowed(d.Source) {
+		r.foreign.Add(1)
+		return
+	}
 	h, cause := wire.CheckHeader(d.Data)
 	if cause != wire.Accepted {
 		r.causes[cause].Add(1)

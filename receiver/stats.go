@@ -83,10 +83,22 @@ type Session struct {
 	Dropped map[string]uint64
 }
 
-// Rejected counts packets that were not taken, by cause. Only the last two
-// belong to a session and its books; of the others nobody knows where they
-// came from.
+// NetworkLost is how many packets got lost before they reached this host's
+// socket: those lost, less those that the kernel dropped at the socket. What the
+// senders dropped themselves is in neither, see [Session]. Where packets without
+// a session are among the kernel's drops, it is the lower bound.
+func (s *Stats) NetworkLost() uint64 {
+	if s.KernelDrops > s.Packets.Lost {
+		return 0
+	}
+	return s.Packets.Lost - s.KernelDrops
+}
+
+// Rejected counts packets that were not taken, by cause. Only Malformed and
+// OverBudget belong to a session and its books; of the others nobody knows where
+// they came from.
 type Rejected struct {
+	ForeignSource  uint64 // from a network that is not allowed
 	TooShort       uint64 // cannot hold a header
 	UnknownVersion uint64 // another version or format
 	UnknownFlag    uint64 // a critical flag or a key that is unknown
@@ -125,7 +137,8 @@ func (r *Receiver) Stats() Stats {
 func (r *Receiver) byCause() Rejected {
 	n := func(c wire.Cause) uint64 { return r.causes[c].Load() }
 	return Rejected{
-		TooShort: n(wire.TooShort), UnknownVersion: n(wire.UnknownVersion), UnknownFlag: n(wire.UnknownFlag),
+		ForeignSource: r.foreign.Load(),
+		TooShort:      n(wire.TooShort), UnknownVersion: n(wire.UnknownVersion), UnknownFlag: n(wire.UnknownFlag),
 		BadChecksum: n(wire.BadChecksum), Malformed: n(wire.Malformed), OverBudget: n(wire.OverBudget),
 	}
 }

@@ -108,6 +108,7 @@ func TestClassify(t *testing.T) {
 		syscall.EAGAIN:       WouldBlock,
 		syscall.ENOBUFS:      NoBuffers,
 		syscall.ECONNREFUSED: Refused,
+		syscall.ENOTCONN:     Refused,
 		syscall.EMSGSIZE:     TooLarge,
 		syscall.EPERM:        Denied,
 		syscall.EACCES:       Denied,

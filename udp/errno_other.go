@@ -23,7 +23,9 @@ func outcomeOf(err error) Outcome {
 		return WouldBlock
 	case syscall.ENOBUFS:
 		return NoBuffers
-	case syscall.ECONNREFUSED:
+	case syscall.ECONNREFUSED, syscall.ENOTCONN:
+		// A Unix socket is told once that nobody is there any more, and is
+		// disconnected from then on.
 		return Refused
 	case syscall.EMSGSIZE:
 		return TooLarge

@@ -22,7 +22,8 @@ const (
 	NoBuffers
 	// Refused means that an earlier packet met a closed port (ECONNREFUSED). This
 	// packet was not sent, and trying it again at once is right: the report is
-	// used up, and the port may be open by now.
+	// used up, and the port may be open by now. On a Unix socket it means that
+	// nobody is there, and that only a new Dial can find somebody.
 	Refused
 	// TooLarge means that the packet does not fit into a datagram, or not into
 	// one on this path while fragmentation is off (EMSGSIZE). Trying the same
