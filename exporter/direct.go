@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"context"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -92,7 +93,8 @@ func (e *Exporter) openDirect() *entrance {
 		interval = defaultFlushInterval // callbacks still need a rhythm
 	}
 	provider := direct.New(direct.Config{
-		Direct: e.pipeline.Direct(), Resource: c.resource, Interval: interval, EveryEvent: c.flushInterval == 0,
+		Direct: e.pipeline.Direct(), Resource: c.resource, EveryEvent: c.flushInterval == 0,
+		Interval: interval, First: interval - rand.N(interval),
 		Temporality: c.temporality, Aggregation: c.aggregation,
 	})
 	d := &entrance{provider: provider, recorder: direct.NewRecorder(provider)}

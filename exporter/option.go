@@ -124,7 +124,8 @@ func WithEncoding(e Encoding) Option {
 }
 
 // WithFlushInterval sets how often the direct path runs callbacks and sends a
-// point of every series. Zero sends every measurement as a point of its own:
+// point of every series; the first time comes at random within the first
+// interval, so that a fleet does not send in step. Zero sends every measurement as a point of its own:
 // counters and histograms as deltas, up-down counters as running totals,
 // gauges as they are. The default is OTEL_METRIC_EXPORT_INTERVAL, else 10 s.
 func WithFlushInterval(d time.Duration) Option {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +20,29 @@ import (
 
 	"github.com/otelgram/otelgram/wire"
 )
+
+// TestFirstRun is early, the others an interval apart.
+func TestFirstRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := open(t, 10*time.Second)
+		defer w.close(t)
+		config := w.config
+		config.First = 3 * time.Second
+		p := New(config)
+		var runs atomic.Int64
+		_, err := p.Meter("m").Int64ObservableGauge("g", metric.WithInt64Callback(func(context.Context, metric.Int64Observer) error {
+			runs.Add(1)
+			return nil
+		}))
+		require.NoError(t, err)
+		for seconds, want := range []int64{0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2} {
+			synctest.Wait()
+			assert.Equal(t, want, runs.Load(), "after %d s", seconds)
+			<-time.After(time.Second)
+		}
+		require.NoError(t, p.Close(t.Context()))
+	})
+}
 
 // TestCallbacksRunOnceAnInterval counts them over many intervals.
 func TestCallbacksRunOnceAnInterval(t *testing.T) {

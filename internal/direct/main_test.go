@@ -47,7 +47,7 @@ func open(t *testing.T, interval time.Duration) *world {
 	})
 	require.NoError(t, err)
 	return &world{pipeline: p, Provider: New(Config{
-		Direct: p.Direct(), Resource: resource.Empty(), Interval: interval,
+		Direct: p.Direct(), Resource: resource.Empty(), Interval: interval, First: interval,
 		Temporality: sdkmetric.DefaultTemporalitySelector, Aggregation: sdkmetric.DefaultAggregationSelector,
 	})}
 }

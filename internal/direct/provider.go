@@ -30,7 +30,10 @@ type Config struct {
 	Direct   *pipeline.Direct
 	Resource *resource.Resource
 	// Interval is how often callbacks run and series are emitted.
-	Interval    time.Duration
+	Interval time.Duration
+	// First is after what time they do so at first. A fleet that was started at
+	// once should not send at once for ever.
+	First       time.Duration
 	EveryEvent  bool // each event is a point: sums and histograms are deltas
 	Temporality sdkmetric.TemporalitySelector
 	Aggregation sdkmetric.AggregationSelector
@@ -137,11 +140,15 @@ func (p *Provider) Close(ctx context.Context) error {
 // run is the collector: it runs callbacks and collects once an interval.
 func (p *Provider) run() {
 	defer close(p.stopped)
-	tick := time.NewTicker(p.config.Interval)
+	tick := time.NewTicker(p.config.First)
 	defer tick.Stop()
-	for {
+	for first := true; ; {
 		select {
 		case <-tick.C:
+			if first {
+				first = false
+				tick.Reset(p.config.Interval)
+			}
 			p.tick()
 		case c := <-p.collects:
 			c.done <- p.collect(c.ctx, c.last)
