@@ -17,7 +17,7 @@ var mayImport = map[string][]string{
 
 	"internal/clock":      {},
 	"internal/latency":    {},
-	"internal/faultproxy": {},
+	"internal/faultproxy": {"wire"},
 	"internal/tidy":       {},
 
 	"internal/pipeline": {"wire", "ringbuf", "drop", "udp", "internal/clock", "internal/latency"},
