@@ -18,6 +18,7 @@ var mayImport = map[string][]string{
 	"internal/clock":      {},
 	"internal/latency":    {},
 	"internal/faultproxy": {"wire"},
+	"internal/faults":     {"exporter", "receiver", "internal/faultproxy"},
 	"internal/tidy":       {},
 
 	"internal/pipeline": {"wire", "ringbuf", "drop", "udp", "internal/clock", "internal/latency"},

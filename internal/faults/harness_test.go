@@ -1,0 +1,157 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/instrumentation"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/resource"
+
+	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/internal/faultproxy"
+	"github.com/otelgram/otelgram/receiver"
+)
+
+// patience is how long a test waits for what should come soon.
+const patience = 20 * time.Second
+
+var silent = slog.New(slog.DiscardHandler)
+
+// points makes one counter with so many series.
+func points(n int) *metricdata.ResourceMetrics {
+	at := time.Now()
+	sum := metricdata.Sum[int64]{Temporality: metricdata.CumulativeTemporality, IsMonotonic: true}
+	for i := range n {
+		sum.DataPoints = append(sum.DataPoints, metricdata.DataPoint[int64]{
+			Attributes: attribute.NewSet(attribute.Int("series", i)), StartTime: at.Add(-time.Minute), Time: at, Value: int64(i),
+		})
+	}
+	return &metricdata.ResourceMetrics{
+		Resource: resource.NewSchemaless(attribute.String("service.name", "faults")),
+		ScopeMetrics: []metricdata.ScopeMetrics{{
+			Scope:   instrumentation.Scope{Name: "faults"},
+			Metrics: []metricdata.Metrics{{Name: "counter", Data: sum}},
+		}},
+	}
+}
+
+func nop(*metricdata.ResourceMetrics) {}
+
+// line is an exporter, a proxy and a receiver, one after the other.
+type line struct {
+	exp   *exporter.Exporter
+	proxy *faultproxy.Proxy
+	recv  *receiver.Receiver
+}
+
+func newLine(t *testing.T, f faultproxy.Faults, opts ...exporter.Option) *line {
+	t.Helper()
+	r, err := receiver.Listen("127.0.0.1:0", nop)
+	require.NoError(t, err)
+	p, err := faultproxy.Listen(r.Addr().String(), 1, f)
+	require.NoError(t, err)
+	exp, err := exporter.New(t.Context(), append([]exporter.Option{
+		exporter.WithEndpoint(p.Addr()), exporter.WithLogger(silent), exporter.WithPacing(5000, 32),
+	}, opts...)...)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_ = exp.Shutdown(context.Background())
+		p.Close()
+		assert.NoError(t, r.Close())
+	})
+	return &line{exp: exp, proxy: p, recv: r}
+}
+
+// export hands over so many points, so many times, and waits until they left.
+func export(t *testing.T, exp *exporter.Exporter, n, times int) {
+	t.Helper()
+	rm := points(n)
+	for range times {
+		require.NoError(t, exp.Export(t.Context(), rm))
+	}
+	require.NoError(t, exp.ForceFlush(t.Context()))
+}
+
+// shut ends the exporter, and returns its books, which close.
+func shut(t *testing.T, exp *exporter.Exporter) exporter.Stats {
+	t.Helper()
+	_ = exp.Shutdown(context.Background()) // the books say it all
+	s := exp.Stats()
+	require.Equal(t, s.Offered, s.Sent+s.Folded+s.Dropped.Total(), "the exporter's books: %+v", s)
+	require.Zero(t, s.Queued)
+	return s
+}
+
+// settle ends the exporter and waits until the receiver's books close over what
+// was sent, with so many points lost and not more.
+func (l *line) settle(t *testing.T, lost func(faultproxy.Books) uint64) (exporter.Stats, receiver.Stats, faultproxy.Books) {
+	t.Helper()
+	l.proxy.Set(faultproxy.Faults{}) // let the goodbye through
+	s := shut(t, l.exp)
+	require.Eventually(t, func() bool { return l.proxy.Books().Held.Packets == 0 }, patience, time.Millisecond)
+	b := l.proxy.Books()
+	r := closed(t, l.recv, s.Sent)
+	require.Equal(t, lost(b), r.Points.Lost, "receiver %+v\nproxy %+v", r, b)
+	return s, r, b
+}
+
+// closed waits until the receiver's books close over so many points sent.
+func closed(t *testing.T, recv *receiver.Receiver, sent uint64) receiver.Stats {
+	t.Helper()
+	var r receiver.Stats
+	balanced := func(c receiver.Counts) bool {
+		return c.Sent == c.Received+c.Lost && c.Received == c.Handed+c.Rejected+c.Overrun
+	}
+	end := time.Now().Add(patience)
+	for {
+		r = recv.Stats()
+		if r.Points.Sent == sent && balanced(r.Points) && balanced(r.Packets) {
+			return r
+		}
+		if time.Now().After(end) {
+			require.FailNow(t, "the receiver's books do not close", "%d sent, %+v", sent, r)
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+}
+
+func lostByProxy(b faultproxy.Books) uint64 { return b.Lost.Points }
+
+func none(faultproxy.Books) uint64 { return 0 }
+
+// callerNeverWaits asserts that recording takes no time to speak of while do
+// runs.
+func callerNeverWaits(t *testing.T, exp *exporter.Exporter, do func()) {
+	t.Helper()
+	done := make(chan struct{})
+	worst := make(chan time.Duration)
+	go func() {
+		most := time.Duration(0)
+		for i := 0; ; i++ {
+			select {
+			case <-done:
+				worst <- most
+				return
+			default:
+			}
+			begin := time.Now()
+			exp.RecordMetric("caller", 1, exporter.Tag{Key: "k", Value: fmt.Sprint(i % 10)})
+			most = max(most, time.Since(begin))
+			if i%1000 == 0 {
+				<-time.After(time.Millisecond)
+			}
+		}
+	}()
+	do()
+	close(done)
+	// A scheduler may hold up a goroutine for long; a wait for the network or
+	// for a lock of the pump would last for as long as the fault does.
+	assert.Less(t, <-worst, time.Second)
+}

@@ -1,0 +1,131 @@
+package faults
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/internal/faultproxy"
+	"github.com/otelgram/otelgram/receiver"
+)
+
+// TestFault01Loss: the receiver knows exactly what the network lost.
+func TestFault01Loss(t *testing.T) {
+	for _, f := range []faultproxy.Faults{
+		{Loss: 0.02}, {Loss: 0.3}, {Lose: 1, Of: 50}, {Lose: 3, Of: 10}, {Lose: 30, Of: 100},
+	} {
+		t.Run(fmt.Sprintf("%+v", f), func(t *testing.T) {
+			l := newLine(t, f)
+			callerNeverWaits(t, l.exp, func() { export(t, l.exp, 2000, 10) })
+			_, r, b := l.settle(t, lostByProxy)
+			assert.Positive(t, b.Lost.Points)
+			assert.Zero(t, r.Points.Duplicate+r.Points.Late)
+			assert.Zero(t, r.KernelDrops)
+			assert.Equal(t, b.Lost.Packets, r.NetworkLost())
+		})
+	}
+}
+
+// TestFault02Reorder: nothing is lost and nothing is taken for a duplicate.
+func TestFault02Reorder(t *testing.T) {
+	for _, window := range []int{1, 10, 100, 1000} {
+		t.Run(fmt.Sprint(window), func(t *testing.T) {
+			l := newLine(t, faultproxy.Faults{Reorder: window})
+			export(t, l.exp, 2000, 10)
+			_, r, _ := l.settle(t, none)
+			assert.Zero(t, r.Points.Duplicate+r.Points.Late)
+		})
+	}
+}
+
+// TestFault03Duplicates are counted, and handed over once.
+func TestFault03Duplicates(t *testing.T) {
+	for _, every := range []int{1, 2, 7} {
+		t.Run(fmt.Sprint(every), func(t *testing.T) {
+			l := newLine(t, faultproxy.Faults{Duplicate: every})
+			export(t, l.exp, 2000, 5)
+			s, r, b := l.settle(t, none)
+			assert.Equal(t, s.Sent, r.Points.Handed)
+			assert.Equal(t, b.Duplicated.Points, r.Points.Duplicate)
+			assert.Positive(t, r.Points.Duplicate)
+		})
+	}
+}
+
+// TestFault04Damage is rejected whole; the packets beside it are unharmed.
+func TestFault04Damage(t *testing.T) {
+	t.Run("checksum left", func(t *testing.T) {
+		l := newLine(t, faultproxy.Faults{Damage: 5})
+		export(t, l.exp, 2000, 5)
+		s, r, b := l.settle(t, func(b faultproxy.Books) uint64 { return b.Damaged.Points })
+		assert.Equal(t, s.Sent-b.Damaged.Points, r.Points.Handed)
+		x := r.Rejected
+		assert.Equal(t, b.Damaged.Packets, x.TooShort+x.UnknownVersion+x.UnknownFlag+x.BadChecksum, "%+v", x)
+		assert.Positive(t, x.BadChecksum)
+	})
+	t.Run("checksum repaired", func(t *testing.T) {
+		l := newLine(t, faultproxy.Faults{Damage: 2, Repair: true})
+		export(t, l.exp, 2000, 10)
+		s, r, b := l.settle(t, none)
+		assert.GreaterOrEqual(t, r.Points.Handed, s.Sent-b.Damaged.Points, "the others are unharmed")
+		assert.Positive(t, r.Rejected.Malformed)
+		assert.Zero(t, r.Rejected.BadChecksum)
+	})
+}
+
+// TestFault05Delay: what is a second late counts as lost until it comes.
+func TestFault05Delay(t *testing.T) {
+	l := newLine(t, faultproxy.Faults{Jitter: 2500 * time.Millisecond})
+	export(t, l.exp, 500, 10)
+	_, r, _ := l.settle(t, none)
+	assert.Zero(t, r.Points.Late)
+	assert.Zero(t, r.Points.Duplicate)
+}
+
+// TestFault19SlowReceiver: a handler that hangs costs only what finds no place in
+// the queue; the socket is read all the same.
+func TestFault19SlowReceiver(t *testing.T) {
+	release := make(chan struct{})
+	r, err := receiver.Listen("127.0.0.1:0", func(*metricdata.ResourceMetrics) { <-release }, receiver.WithQueueSize(4), receiver.WithWorkers(1))
+	require.NoError(t, err)
+	exp, err := exporter.New(t.Context(), exporter.WithEndpoint(r.Addr().String()), exporter.WithLogger(silent))
+	require.NoError(t, err)
+	callerNeverWaits(t, exp, func() { export(t, exp, 2000, 5) })
+	require.Eventually(t, func() bool { return r.Stats().Points.Overrun > 0 }, patience, time.Millisecond)
+	close(release)
+	s := shut(t, exp)
+	books := closed(t, r, s.Sent)
+	assert.Zero(t, books.Points.Lost, "the kernel dropped %d", books.KernelDrops)
+	assert.Equal(t, s.Sent, books.Points.Handed+books.Points.Overrun)
+	require.NoError(t, r.Close())
+}
+
+// TestFault35Rebinding: a NAT that gives the exporter another port leaves it its
+// session.
+func TestFault35Rebinding(t *testing.T) {
+	l := newLine(t, faultproxy.Faults{})
+	for range 5 {
+		export(t, l.exp, 500, 1)
+		require.Eventually(t, func() bool { b := l.proxy.Books(); return b.Received == b.Forwarded }, patience, time.Millisecond)
+		l.proxy.Rebind()
+	}
+	s, r, _ := l.settle(t, none)
+	require.Len(t, r.Sessions, 1)
+	assert.Equal(t, s.Sent, r.Sessions[0].Points.Handed)
+	assert.False(t, r.Sessions[0].Joined)
+	assert.True(t, r.Sessions[0].Closed)
+}
+
+// TestFault14BlackHole: routers that drop what is too large and say nothing are
+// met by a packet size that was set for them.
+func TestFault14BlackHole(t *testing.T) {
+	l := newLine(t, faultproxy.Faults{MTU: 1232}, exporter.WithMaxPacketSize(1232))
+	export(t, l.exp, 2000, 5)
+	s, r, _ := l.settle(t, none)
+	assert.Equal(t, s.Sent, r.Points.Handed)
+}
