@@ -21,6 +21,7 @@ type session struct {
 	lastSeen time.Time
 	joined   bool // first seen in mid-session: the books begin there
 	closed   bool // said goodbye
+	proven   bool // not forged, as far as one can tell
 	dropped  [wire.DropReasons]uint64
 
 	base    mark // where the books begin

@@ -236,7 +236,7 @@ func TestTableIsBounded(t *testing.T) {
 		table.session(&keep, source, now).see(&keep, source, now)
 	}
 	assert.Len(t, table.sessions, maxSessions)
-	assert.Equal(t, maxSessions, table.recent.Len())
+	assert.Equal(t, maxSessions, table.fresh.Len()+table.proven.Len())
 	assert.Contains(t, table.sessions, uint64(0), "the busy one stays")
 	assert.Equal(t, uint64(2*maxSessions), table.forgotten)
 	assert.Equal(t, uint64(2*maxSessions), table.retired.Points.Received, "the books of the others are kept")
@@ -244,7 +244,65 @@ func TestTableIsBounded(t *testing.T) {
 	assert.Len(t, table.sessions, maxSessions)
 	table.expire(begin.Add(sessionIdle + time.Second))
 	assert.Empty(t, table.sessions)
-	assert.Zero(t, table.recent.Len())
+	assert.Zero(t, table.fresh.Len()+table.proven.Len())
+}
+
+// TestForgedSessionsPushOutEachOther, and none that has proven itself, be it
+// silent meanwhile; among the proven the one silent for longest goes first.
+func TestForgedSessionsPushOutEachOther(t *testing.T) {
+	table := newTable()
+	see := func(session, sequence uint64, at time.Time) {
+		h := wire.Header{Session: session, Sequence: sequence}
+		table.session(&h, source, at).see(&h, source, at)
+	}
+	for sequence := range uint64(provenAfter + 1) {
+		for session := range uint64(100) {
+			see(session, sequence, begin.Add(time.Duration(session)))
+		}
+	}
+	for forged := range uint64(3 * maxSessions) {
+		see(1000+forged, 0, begin.Add(time.Second))
+	}
+	assert.Len(t, table.sessions, maxSessions)
+	assert.Equal(t, 100, table.proven.Len())
+	for len(table.all()) > 100 {
+		table.forget(table.leastUseful())
+	}
+	assert.Equal(t, uint64(99), table.all()[0].id)
+	table.forget(table.leastUseful())
+	assert.NotContains(t, table.sessions, uint64(0))
+	assert.Len(t, table.sessions, 99)
+}
+
+// TestClockJumps: wall clock and packets' times may say what they like.
+func TestClockJumps(t *testing.T) {
+	s := newSession(&wire.Header{Session: 1}, source, begin)
+	now := begin
+	for i, jump := range []time.Duration{0, time.Hour, -2 * time.Hour, time.Second, -24 * time.Hour, 400 * 24 * time.Hour} {
+		now = now.Add(jump)
+		h := wire.Header{Session: 1, Sequence: uint64(i), Points: 10, PointsBefore: uint32(10 * i), Time: now.UnixNano()}
+		assert.True(t, s.see(&h, source, now))
+	}
+	books := s.books()
+	assert.Equal(t, Counts{Sent: 60, Received: 60}, books.Points)
+	assert.Equal(t, Counts{Sent: 6, Received: 6}, books.Packets)
+}
+
+// TestNumbersNearTheEnd: a session near the end of its 56 bits has exact books.
+func TestNumbersNearTheEnd(t *testing.T) {
+	const last = 1<<56 - 1
+	first := wire.Header{Session: 1, Sequence: last - 9, PointsBefore: 1<<32 - 5}
+	s := newSession(&first, source, begin)
+	for i := range uint64(10) {
+		if i == 4 {
+			continue // lost
+		}
+		h := wire.Header{Session: 1, Sequence: last - 9 + i, Points: 3, PointsBefore: uint32(1<<32 - 5 + 3*i)}
+		s.see(&h, source, begin)
+	}
+	s.turn(begin.Add(5 * time.Second))
+	assert.Equal(t, Counts{Sent: 10, Received: 9, Lost: 1}, s.books().Packets)
+	assert.Equal(t, Counts{Sent: 30, Received: 27, Lost: 3}, s.books().Points)
 }
 
 func TestForgettingClosesTheBooks(t *testing.T) {
@@ -253,7 +311,7 @@ func TestForgettingClosesTheBooks(t *testing.T) {
 	s := table.session(&hs[0], source, begin)
 	s.see(&hs[0], source, begin)
 	s.see(&hs[99], source, begin)
-	table.forget(table.recent.Back())
+	table.forget(table.leastUseful())
 	assert.Equal(t, uint64(98), table.retired.Packets.Lost)
 	assert.Equal(t, points(hs[1:99]), table.retired.Points.Lost)
 }

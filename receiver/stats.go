@@ -12,7 +12,8 @@ type Stats struct {
 	// Books are the sums over all sessions there ever were.
 	Books
 	// Sessions are those of which something was heard in the last ten minutes,
-	// the one heard of last first; at most 4096.
+	// the one heard of last first; at most 4096. Beyond that, one of fewer than
+	// eight packets makes room before others do.
 	Sessions []Session
 	// Forgotten counts the sessions that left the table: silent for ten
 	// minutes, or pushed out by newer ones. One that is heard of again takes up
@@ -119,8 +120,7 @@ func (r *Receiver) Stats() Stats {
 	s.Books = r.table.retired
 	s.Forgotten = r.table.forgotten
 	s.Sessions = make([]Session, 0, len(r.table.sessions))
-	for e := r.table.recent.Front(); e != nil; e = e.Next() {
-		session := e.Value.(*session)
+	for _, session := range r.table.all() {
 		session.turn(now)
 		one := session.public()
 		s.add(one.Books)

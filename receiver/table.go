@@ -3,23 +3,27 @@ package receiver
 import (
 	"container/list"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/otelgram/otelgram/wire"
 )
 
 const (
-	// maxSessions bounds the table. The session not heard of for longest makes
-	// room for a new one.
+	// maxSessions bounds the table. A session makes room for a new one.
 	maxSessions = 4096
 	// sessionIdle is how long a silent session stays in the table.
 	sessionIdle = 10 * time.Minute
 )
 
-// table holds the sessions, the one heard of last in front.
+// provenAfter is after how many packets a session has proven to be one. Those
+// that have not make room first, so that forged ones push out each other.
+const provenAfter = 8
+
+// table holds the sessions, in two lists with the one heard of last in front.
 type table struct {
-	sessions map[uint64]*list.Element // of *session
-	recent   *list.List
+	sessions      map[uint64]*list.Element // of *session
+	fresh, proven *list.List
 	// past holds how far the sessions came that left, so that the books of one
 	// that returns go on where they were closed. older holds those before, and
 	// once some are forgotten for good, unsure is set.
@@ -31,7 +35,7 @@ type table struct {
 
 func newTable() table {
 	return table{
-		sessions: map[uint64]*list.Element{}, recent: list.New(),
+		sessions: map[uint64]*list.Element{}, fresh: list.New(), proven: list.New(),
 		past: map[uint64]mark{}, older: map[uint64]mark{},
 	}
 }
@@ -39,11 +43,10 @@ func newTable() table {
 // session returns the session of a packet, a new one where it is unknown.
 func (t *table) session(h *wire.Header, source netip.AddrPort, now time.Time) *session {
 	if e, ok := t.sessions[h.Session]; ok {
-		t.recent.MoveToFront(e)
-		return e.Value.(*session)
+		return t.touch(e)
 	}
 	if len(t.sessions) >= maxSessions {
-		t.forget(t.recent.Back())
+		t.forget(t.leastUseful())
 	}
 	s := newSession(h, source, now)
 	if m, ok := t.left(h.Session); ok {
@@ -51,15 +54,50 @@ func (t *table) session(h *wire.Header, source netip.AddrPort, now time.Time) *s
 	} else if t.unsure && h.Sequence > 0 {
 		s.join(h)
 	}
-	t.sessions[h.Session] = t.recent.PushFront(s)
+	t.sessions[h.Session] = t.fresh.PushFront(s)
 	return s
+}
+
+// touch moves a session to the front, and among the proven once it is.
+func (t *table) touch(e *list.Element) *session {
+	s := e.Value.(*session)
+	switch {
+	case s.proven:
+		t.proven.MoveToFront(e)
+	case s.received().packets >= provenAfter:
+		s.proven = true
+		t.fresh.Remove(e)
+		t.sessions[s.id] = t.proven.PushFront(s)
+	default:
+		t.fresh.MoveToFront(e)
+	}
+	return s
+}
+
+func (t *table) leastUseful() *list.Element {
+	if e := t.fresh.Back(); e != nil {
+		return e
+	}
+	return t.proven.Back()
 }
 
 // expire forgets the sessions that have been silent for too long.
 func (t *table) expire(now time.Time) {
-	for e := t.recent.Back(); e != nil && now.Sub(e.Value.(*session).lastSeen) >= sessionIdle; e = t.recent.Back() {
-		t.forget(e)
+	for _, l := range []*list.List{t.fresh, t.proven} {
+		for e := l.Back(); e != nil && now.Sub(e.Value.(*session).lastSeen) >= sessionIdle; e = l.Back() {
+			t.forget(e)
+		}
 	}
+}
+
+// all returns the sessions, the one heard of last in front.
+func (t *table) all() []*session {
+	all := make([]*session, 0, len(t.sessions))
+	for _, e := range t.sessions {
+		all = append(all, e.Value.(*session))
+	}
+	slices.SortFunc(all, func(a, b *session) int { return b.lastSeen.Compare(a.lastSeen) })
+	return all
 }
 
 // forget closes the books of a session and takes it out. What is missing by
@@ -71,7 +109,11 @@ func (t *table) forget(e *list.Element) {
 	t.retired.add(s.books())
 	t.forgotten++
 	delete(t.sessions, s.id)
-	t.recent.Remove(e)
+	if s.proven {
+		t.proven.Remove(e)
+	} else {
+		t.fresh.Remove(e)
+	}
 	if len(t.past) >= maxSessions {
 		t.unsure = t.unsure || len(t.older) > 0
 		clear(t.older)
