@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/internal/faultproxy"
 	"github.com/otelgram/otelgram/receiver"
 )
 
@@ -13,28 +14,53 @@ import (
 // packet counts as lost when it is a second late.
 const closeTimeout = 5 * time.Second
 
+// print writes what all ends counted.
+func (e *ends) print(w io.Writer) {
+	s := e.exporter.Stats()
+	fmt.Fprintf(w, "exporter  offered %d = sent %d + folded %d + dropped %d + queued %d; %d packets, %d bytes\n",
+		s.Offered, s.Sent, s.Folded, s.Dropped.Total(), s.Queued, s.Packets, s.Bytes)
+	if e.proxy != nil {
+		b := e.proxy.Books()
+		fmt.Fprintf(w, "network   took %d points in %d packets, lost %d points in %d packets\n",
+			b.Received.Points, b.Received.Packets, b.Lost.Points, b.Lost.Packets)
+	}
+	if e.receiver != nil {
+		p := e.receiver.Stats().Points
+		fmt.Fprintf(w, "receiver  sent %d = received %d + lost %d; received = handed %d + rejected %d + overrun %d\n",
+			p.Sent, p.Received, p.Lost, p.Handed, p.Rejected, p.Overrun)
+	}
+}
+
 // closeBooks waits until the receiver's books are closed, prints the last line
 // and returns an error if they do not close.
-func closeBooks(out io.Writer, exp *exporter.Exporter, here *receiver.Receiver) error {
-	s := exp.Stats()
-	if here == nil {
+func (e *ends) closeBooks(out io.Writer) error {
+	s := e.exporter.Stats()
+	if e.receiver == nil {
 		fmt.Fprintf(out, "\nsent %d dropped %d\n", s.Sent, s.Dropped.Total())
-		return closed(s, nil)
+		return closed(s, nil, nil)
 	}
-	books := here.Stats().Points
-	for end := time.Now().Add(closeTimeout); closed(s, &books) != nil && time.Now().Before(end); {
+	books := e.receiver.Stats().Points
+	for end := time.Now().Add(closeTimeout); closed(s, &books, e.network()) != nil && time.Now().Before(end); {
 		time.Sleep(10 * time.Millisecond)
-		books = here.Stats().Points
+		books = e.receiver.Stats().Points
 	}
 	fmt.Fprintln(out)
-	printBooks(out, exp, here)
+	e.print(out)
 	fmt.Fprintf(out, "sent %d received %d lost %d dropped %d\n",
 		s.Sent, books.Received, books.Lost, s.Dropped.Total())
-	return closed(s, &books)
+	return closed(s, &books, e.network())
+}
+
+func (e *ends) network() *faultproxy.Books {
+	if e.proxy == nil {
+		return nil
+	}
+	b := e.proxy.Books()
+	return &b
 }
 
 // closed says which equation of the books does not hold.
-func closed(s exporter.Stats, p *receiver.Counts) error {
+func closed(s exporter.Stats, p *receiver.Counts, network *faultproxy.Books) error {
 	switch {
 	case s.Offered != s.Sent+s.Folded+s.Dropped.Total() || s.Queued != 0:
 		return fmt.Errorf("the exporter's books do not close: %+v", s)
@@ -44,6 +70,8 @@ func closed(s exporter.Stats, p *receiver.Counts) error {
 		return fmt.Errorf("exporter and receiver disagree: %d sent, receiver %+v", s.Sent, *p)
 	case p.Received != p.Handed+p.Rejected+p.Overrun:
 		return fmt.Errorf("the receiver's books do not close: %+v", *p)
+	case network != nil && network.Lost.Points != p.Lost:
+		return fmt.Errorf("the network lost %d points, the receiver knows of %d", network.Lost.Points, p.Lost)
 	}
 	return nil
 }

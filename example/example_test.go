@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/internal/faultproxy"
 	"github.com/otelgram/otelgram/receiver"
 )
 
@@ -66,6 +67,21 @@ func TestReceiverElsewhere(t *testing.T) {
 	require.NoError(t, r.Close())
 }
 
+// TestLoss: the receiver names exactly the points that were lost on purpose.
+func TestLoss(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+	defer cancel()
+	var out bytes.Buffer
+	require.NoError(t, run(ctx, settings{interval: 50 * time.Millisecond, loss: 30, seed: 1}, &out))
+	m := regexp.MustCompile(`\nnetwork .* lost (\d+) points in \d+ packets\n.*\nsent (\d+) received (\d+) lost (\d+) dropped 0\n$`).FindStringSubmatch(out.String())
+	require.NotNil(t, m, out.String())
+	assert.Equal(t, m[1], m[4])
+	assert.NotEqual(t, "0", m[4])
+	for _, s := range []settings{{loss: -1}, {loss: 101}, {loss: 5, endpoint: "localhost:4319"}} {
+		require.ErrorContains(t, run(ctx, s, &out), "-loss")
+	}
+}
+
 func TestBadEndpoint(t *testing.T) {
 	require.ErrorContains(t, run(t.Context(), settings{endpoint: "nowhere"}, nil), "host:port")
 }
@@ -73,17 +89,19 @@ func TestBadEndpoint(t *testing.T) {
 func TestClosed(t *testing.T) {
 	good := exporter.Stats{Offered: 5, Sent: 4, Dropped: exporter.Dropped{Oversize: 1}}
 	ok := receiver.Counts{Sent: 4, Received: 3, Lost: 1, Handed: 1, Rejected: 1, Overrun: 1}
-	require.NoError(t, closed(good, &ok))
-	require.NoError(t, closed(good, nil))
+	require.NoError(t, closed(good, &ok, nil))
+	require.NoError(t, closed(good, nil, nil))
+	require.NoError(t, closed(good, &ok, &faultproxy.Books{Lost: faultproxy.Count{Points: 1}}))
+	require.Error(t, closed(good, &ok, &faultproxy.Books{}), "nobody lost what is missing")
 	queued := good
 	queued.Queued = 1
-	require.Error(t, closed(queued, nil))
+	require.Error(t, closed(queued, nil, nil))
 	miscounted := good
 	miscounted.Offered = 6
-	require.Error(t, closed(miscounted, &ok))
+	require.Error(t, closed(miscounted, &ok, nil))
 	for _, bad := range []receiver.Counts{
 		{Sent: 5, Received: 4, Lost: 1, Handed: 4}, {Sent: 4, Received: 4, Lost: 1, Handed: 4}, {Sent: 4, Received: 4, Handed: 3},
 	} {
-		require.Error(t, closed(good, &bad))
+		require.Error(t, closed(good, &bad, nil))
 	}
 }

@@ -5,10 +5,13 @@
 //
 //	go run ./example
 //	go run ./example -direct
+//	go run ./example -loss 5
 //	go run ./example -for 0 -endpoint localhost:4319
 //
 // It ends with exit status 0 only if the books close: every point offered was
 // sent or counted as dropped, every point sent arrived or is known to be lost.
+// With -loss it loses packets on the way itself, and demands that the receiver
+// knows exactly which points they held.
 package main
 
 import (
@@ -26,6 +29,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 
 	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/internal/faultproxy"
 	"github.com/otelgram/otelgram/receiver"
 )
 
@@ -34,6 +38,8 @@ type settings struct {
 	duration time.Duration
 	interval time.Duration
 	endpoint string
+	loss     float64 // percent
+	seed     uint64
 }
 
 func main() {
@@ -42,6 +48,8 @@ func main() {
 	flag.DurationVar(&s.interval, "interval", time.Second, "how often to export and to print")
 	flag.BoolVar(&s.direct, "direct", false, "record on the direct path instead of through the SDK")
 	flag.StringVar(&s.endpoint, "endpoint", "", "host:port of a receiver elsewhere; empty: one in this process")
+	flag.Float64Var(&s.loss, "loss", 0, "percent of the packets to lose on the way to the receiver in this process")
+	flag.Uint64Var(&s.seed, "seed", 1, "what decides which packets are lost")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -56,23 +64,45 @@ func main() {
 	}
 }
 
+// ends are what the example looks at: the exporter, and what is in this process
+// of what comes behind it.
+type ends struct {
+	exporter *exporter.Exporter
+	proxy    *faultproxy.Proxy  // nil: nothing is lost on purpose
+	receiver *receiver.Receiver // nil: it is elsewhere
+}
+
 // run starts receiver, exporter and service, prints until ctx ends, and closes
 // the books.
 func run(ctx context.Context, s settings, out io.Writer) error {
+	if s.loss < 0 || s.loss > 100 || s.loss > 0 && s.endpoint != "" {
+		return fmt.Errorf("-loss %v: must be from 0 to 100, and not with -endpoint, where the receiver is elsewhere", s.loss)
+	}
 	seen := newArrivals()
-	var here *receiver.Receiver
+	var e ends
 	if s.endpoint == "" {
 		r, err := receiver.Listen("localhost:0", seen.add)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = r.Close() }() // the process ends
-		here, s.endpoint = r, r.Addr().String()
+		e.receiver, s.endpoint = r, r.Addr().String()
+	}
+	if s.loss > 0 {
+		// Reports are spared: without the goodbye nobody would know when the
+		// books are complete.
+		p, err := faultproxy.Listen(s.endpoint, s.seed, faultproxy.Faults{Loss: s.loss / 100, SpareReports: true})
+		if err != nil {
+			return err
+		}
+		defer p.Close()
+		e.proxy, s.endpoint = p, p.Addr()
 	}
 	exp, err := exporter.New(ctx, exporter.WithEndpoint(s.endpoint), exporter.WithFlushInterval(s.interval))
 	if err != nil {
 		return err
 	}
+	e.exporter = exp
 	provider := throughSDK
 	if s.direct {
 		provider = direct
@@ -86,7 +116,7 @@ func run(ctx context.Context, s settings, out io.Writer) error {
 	go func() { served <- service.run(ctx) }()
 	show(ctx, s, out, func() {
 		seen.print(out)
-		printBooks(out, exp, here)
+		e.print(out)
 	})
 	if err := <-served; err != nil {
 		return err
@@ -95,7 +125,7 @@ func run(ctx context.Context, s settings, out io.Writer) error {
 	if err := shutdown(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
-	return closeBooks(out, exp, here)
+	return e.closeBooks(out)
 }
 
 // throughSDK returns the SDK's meter provider with exp registered, and what

@@ -11,9 +11,6 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
-
-	"github.com/otelgram/otelgram/exporter"
-	"github.com/otelgram/otelgram/receiver"
 )
 
 // arrivals remembers the last value of every series that arrived.
@@ -80,18 +77,4 @@ func (a *arrivals) print(w io.Writer) {
 		fmt.Fprintf(out, "%s\t%s\t%s\n", k.metric, a.series[k], k.attributes)
 	}
 	_ = out.Flush() // what cannot be printed cannot be reported either
-}
-
-// printBooks writes what both ends counted; here is nil where the receiver is
-// elsewhere.
-func printBooks(w io.Writer, exp *exporter.Exporter, here *receiver.Receiver) {
-	s := exp.Stats()
-	fmt.Fprintf(w, "exporter  offered %d = sent %d + folded %d + dropped %d + queued %d; %d packets, %d bytes\n",
-		s.Offered, s.Sent, s.Folded, s.Dropped.Total(), s.Queued, s.Packets, s.Bytes)
-	if here == nil {
-		return
-	}
-	p := here.Stats().Points
-	fmt.Fprintf(w, "receiver  sent %d = received %d + lost %d; received = handed %d + rejected %d + overrun %d\n",
-		p.Sent, p.Received, p.Lost, p.Handed, p.Rejected, p.Overrun)
 }
