@@ -1,0 +1,48 @@
+package health
+
+import "time"
+
+// Sample is what a [Monitor] is told about an exporter at one moment. Numbers of
+// points and packets are since the start.
+type Sample struct {
+	Time time.Time
+
+	Points  Points
+	Dropped []Dropped // all reasons, in the same order each time
+	Packets Packets
+	Latency Latency // of what was sent since the sample before
+
+	Circuit             string
+	Endpoint, Address   string
+	PacketSize          int
+	LastSend            time.Time // zero: never
+	CardinalityOverflow bool
+}
+
+// Dropped is how many points were dropped for a reason.
+type Dropped struct {
+	Reason string
+	Points uint64
+}
+
+// The reason and the state of the circuit that the status depends on.
+const (
+	reasonMemory  = "memory"
+	circuitClosed = "closed"
+)
+
+func (s *Sample) droppedFor(reason string) uint64 {
+	for _, d := range s.Dropped {
+		if d.Reason == reason {
+			return d.Points
+		}
+	}
+	return 0
+}
+
+func (s *Sample) utilization() float64 {
+	if s.Points.Capacity == 0 {
+		return 0
+	}
+	return min(1, float64(s.Points.Queued)/float64(s.Points.Capacity))
+}
