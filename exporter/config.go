@@ -6,10 +6,12 @@ import (
 	"math"
 	"time"
 
+	metricapi "go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 
 	"github.com/otelgram/otelgram/drop"
+	"github.com/otelgram/otelgram/health"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 )
@@ -36,6 +38,8 @@ type config struct {
 	noInterning      bool
 	breaker          CircuitBreakerConfig
 	logger           *slog.Logger
+	meterProvider    metricapi.MeterProvider // nil: the global one
+	health           health.Config
 }
 
 const (

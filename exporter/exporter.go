@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/otelgram/otelgram/health"
 	"github.com/otelgram/otelgram/internal/pipeline"
 	"github.com/otelgram/otelgram/udp"
 )
@@ -21,8 +22,12 @@ type Exporter struct {
 	pipeline   *pipeline.Pipeline
 	directPath directPath
 
-	changes chan circuitChange
-	watched chan struct{} // closed when watch has ended
+	self      selfMetrics
+	monitor   *health.Monitor
+	latencies [maxLatencies]pipeline.Latency // of watch
+	lastUse   float64                        // of the SDK lane, at the sample before; of watch
+	changes   chan circuitChange
+	watched   chan struct{} // closed when watch has ended
 }
 
 var _ metric.Exporter = (*Exporter)(nil)
@@ -65,6 +70,8 @@ func New(ctx context.Context, opts ...Option) (*Exporter, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.monitor = health.NewMonitor(e.healthConfig())
+	e.self.start(e)
 	go e.watch()
 	return e, nil
 }
@@ -87,7 +94,10 @@ func (e *Exporter) Aggregation(k metric.InstrumentKind) metric.Aggregation {
 // encode. Points lost later are not an error of Export; [Exporter.Stats] counts
 // them. nil means handed over, not delivered.
 func (e *Exporter) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
-	return e.pipeline.Export(ctx, rm)
+	begin := time.Now()
+	err := e.pipeline.Export(ctx, rm)
+	e.self.exported(ctx, time.Since(begin), err)
+	return err
 }
 
 // ForceFlush returns when every point handed over before is sent or counted as
@@ -116,8 +126,9 @@ func (e *Exporter) Shutdown(ctx context.Context) error {
 	err := e.pipeline.Close(ctx)
 	select {
 	case <-e.watched:
-	case <-ctx.Done(): // the logger holds it up
+	case <-ctx.Done(): // the logger or the alert holds it up
 	}
+	e.self.stop()
 	return err
 }
 

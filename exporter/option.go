@@ -4,10 +4,12 @@ import (
 	"log/slog"
 	"time"
 
+	metricapi "go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 
 	"github.com/otelgram/otelgram/drop"
+	"github.com/otelgram/otelgram/health"
 )
 
 // Option configures an exporter.
@@ -91,6 +93,22 @@ func WithLogger(l *slog.Logger) Option {
 		}
 		return c
 	})
+}
+
+// WithMeterProvider sets where the exporter's own metrics go; see
+// [Exporter.Stats] for what they count and the package documentation for their
+// names. The default, also for nil, is OpenTelemetry's global provider, also if
+// that is set later. It may be one that this exporter itself serves.
+func WithMeterProvider(mp metricapi.MeterProvider) Option {
+	return optionFunc(func(c config) config { c.meterProvider = mp; return c })
+}
+
+// WithHealth sets by what [Exporter.Health] judges, and what is called when the
+// exporter has not been healthy for five minutes; that is logged, too. The
+// function is called by the goroutine that watches the exporter, so that nothing
+// is watched until it returns. The default is the zero [health.Config].
+func WithHealth(h health.Config) Option {
+	return optionFunc(func(c config) config { c.health = h; return c })
 }
 
 // WithTemporalitySelector sets the temporality of each kind of instrument. The

@@ -7,7 +7,8 @@ import (
 )
 
 // Stats are the exporter's books, counted in points where nothing else is
-// said. Every number but Queued and PacketSize only grows.
+// said. Every number but Queued, PacketSize and Waiting only
+// grows.
 type Stats struct {
 	// Offered is what was handed over: points to Export, measurements to the
 	// direct path, and the points that the direct path made of those (at a
@@ -25,6 +26,8 @@ type Stats struct {
 	// Packets and Bytes are what the kernel took: UDP payload, reports
 	// included.
 	Packets, Bytes uint64
+	// Batches counts the calls in which the kernel took packets with points.
+	Batches uint64
 	// Refused counts the times that the kernel did not take a packet, a full
 	// send buffer aside. Some packets it took when they were tried again.
 	// ClosedPort is how many of these times the reason was that an earlier
@@ -43,6 +46,13 @@ type Stats struct {
 	// LastSend is when the kernel last took a packet with points. It is zero if
 	// it never did.
 	LastSend time.Time
+	// Waiting is how many points and measurements are in the rings, Peak the
+	// most there ever were, and Capacity the room in the rings that are in use.
+	Waiting, Peak, Capacity int
+	// CardinalityOverflow says that an instrument of the direct path has had
+	// more attribute sets than it may have, 2,000; the others went into one series
+	// with the attribute otel.metric.overflow.
+	CardinalityOverflow bool
 
 	// Points larger than a packet that were sent without something, each
 	// counted once for each: without exemplars, without the metric's
@@ -81,7 +91,8 @@ func (e *Exporter) Stats() Stats {
 	return Stats{
 		Offered: s.Offered, Folded: s.Folded, Sent: s.Sent, Queued: s.Queued,
 		Dropped: droppedBy(s.Dropped),
-		Packets: s.Packets, Bytes: s.Bytes, Refused: s.Refused, ClosedPort: s.ClosedPort,
+		Waiting: s.Waiting, Peak: s.Peak, Capacity: s.Capacity, CardinalityOverflow: s.Overflow,
+		Packets: s.Packets, Bytes: s.Bytes, Batches: s.Batches, Refused: s.Refused, ClosedPort: s.ClosedPort,
 		Sessions: s.Sessions, Circuit: s.Circuit, PacketSize: s.PacketSize, Address: s.Address, LastSend: s.LastSend,
 		ExemplarsCut: s.ExemplarsCut, DescriptionsCut: s.DescriptionsCut, ResolutionHalved: s.ResolutionHalved,
 	}

@@ -1,17 +1,101 @@
 package exporter
 
-// watch logs what happens to the circuit, away from the path of the data, until
-// the pipeline is closed.
+import (
+	"slices"
+	"time"
+
+	"github.com/otelgram/otelgram/health"
+	"github.com/otelgram/otelgram/internal/pipeline"
+	"github.com/otelgram/otelgram/wire"
+)
+
+const (
+	// sampleEvery is how often the exporter looks at itself.
+	sampleEvery = time.Second
+	// maxLatencies is of how many packets it knows the latency at most, each time.
+	maxLatencies = 512
+)
+
+// Health returns whether telemetry flows, as of the last second. [health.Handler]
+// serves it.
+func (e *Exporter) Health() health.Report { return e.monitor.Report() }
+
+// watch looks at the exporter once a second and logs what happens to the circuit,
+// away from the path of the data, until the pipeline is closed.
 func (e *Exporter) watch() {
 	defer close(e.watched)
+	tick := time.NewTicker(sampleEvery)
+	defer tick.Stop()
+	e.observe(time.Now())
 	for {
 		select {
+		case <-tick.C:
+			e.observe(time.Now())
 		case c := <-e.changes:
 			e.log(c)
 		case <-e.pipeline.Closed():
+			e.observe(time.Now())
 			return
 		}
 	}
+}
+
+func (e *Exporter) observe(now time.Time) {
+	latencies := e.latencies[:e.pipeline.Latencies(e.latencies[:])]
+	e.self.latencies(latencies)
+	e.monitor.Observe(e.sample(now, latencies))
+}
+
+// sample is what the monitor is to know.
+func (e *Exporter) sample(now time.Time, latencies []pipeline.Latency) health.Sample {
+	s := e.pipeline.Stats()
+	sample := health.Sample{
+		Time: now,
+		Points: health.Points{
+			Offered: s.Offered, Sent: s.Sent, Folded: s.Folded, Queued: s.Queued, Capacity: uint64(s.Capacity),
+		},
+		Dropped: make([]health.Dropped, 0, wire.DropReasons),
+		Packets: health.Packets{Sent: s.Packets, Bytes: s.Bytes, Refused: s.Refused},
+		Latency: quantiles(latencies),
+		// Export fills its lane on purpose, and waits: only one that is full
+		// second after second is a bottleneck.
+		Utilization: max(s.DirectUse, min(s.Use, e.lastUse)),
+		Circuit:     s.Circuit.String(), Endpoint: e.config.endpoint, Address: s.Address, PacketSize: s.PacketSize,
+		LastSend: s.LastSend, CardinalityOverflow: s.Overflow,
+	}
+	e.lastUse = s.Use
+	for i, n := range s.Dropped {
+		sample.Points.Dropped += n
+		sample.Dropped = append(sample.Dropped, health.Dropped{Reason: wire.DropReason(i).String(), Points: n})
+	}
+	return sample
+}
+
+// quantiles sorts latencies.
+func quantiles(latencies []pipeline.Latency) health.Latency {
+	n := len(latencies)
+	if n == 0 {
+		return health.Latency{}
+	}
+	total := func(l pipeline.Latency) time.Duration { return l.Buffer + l.Send }
+	slices.SortFunc(latencies, func(a, b pipeline.Latency) int { return int(total(a) - total(b)) })
+	at := func(percent int) float64 {
+		return float64(total(latencies[(n-1)*percent/100])) / float64(time.Millisecond)
+	}
+	return health.Latency{P50: at(50), P99: at(99)}
+}
+
+// healthConfig has the alert logged, before the user's own is called.
+func (e *Exporter) healthConfig() health.Config {
+	c := e.config.health
+	alert := c.Alert
+	c.Alert = func(r health.Report) {
+		e.config.logger.Warn("otelgram: not healthy for long", "status", r.Status.String(), "issues", r.Issues, "endpoint", r.Endpoint)
+		if alert != nil {
+			alert(r)
+		}
+	}
+	return c
 }
 
 func (e *Exporter) log(c circuitChange) {

@@ -178,7 +178,7 @@ func (m *Monitor) metrics() (x Metrics) {
 	x.ErrorRate = rate(refused, last.Packets.Sent-first.Packets.Sent+refused)
 	for i := range m.samples {
 		if i > 0 || len(m.samples) == 1 {
-			x.BufferUtilization = max(x.BufferUtilization, m.samples[i].utilization())
+			x.BufferUtilization = max(x.BufferUtilization, m.samples[i].Utilization)
 			x.P99Latency = max(x.P99Latency, m.samples[i].Latency.P99)
 		}
 	}

@@ -64,7 +64,7 @@ func refuses(packets uint64) func(*Sample) {
 }
 
 func queued(n uint64) func(*Sample) {
-	return func(s *Sample) { fine(s); s.Points.Queued = n }
+	return func(s *Sample) { fine(s); s.Points.Queued, s.Utilization = n, float64(n)/1000 }
 }
 
 func circuit(state string) func(*Sample) { return func(s *Sample) { s.Circuit = state } }
@@ -179,8 +179,8 @@ func TestWindow(t *testing.T) {
 	r = w.second(func(s *Sample) { s.Points.Dropped += 5; s.Dropped[0].Points += 5 })
 	assert.InDelta(t, 1, r.Metrics.DropRate, 1e-9, "offered before, dropped now")
 
-	w.second(func(s *Sample) { s.Latency = Latency{P50: 3, P99: 40}; s.Points.Queued = 600 })
-	r = w.second(func(s *Sample) { s.Latency = Latency{P50: 2, P99: 20}; s.Points.Queued = 0 })
+	w.second(func(s *Sample) { s.Latency = Latency{P50: 3, P99: 40}; s.Utilization = 0.6 })
+	r = w.second(func(s *Sample) { s.Latency = Latency{P50: 2, P99: 20}; s.Utilization = 0 })
 	assert.InDelta(t, 40, r.Metrics.P99Latency, 1e-9, "the worst in the window")
 	assert.InDelta(t, 0.6, r.Metrics.BufferUtilization, 1e-9)
 	assert.Equal(t, Latency{P50: 2, P99: 40}, r.Latency)
@@ -233,7 +233,7 @@ func TestJSON(t *testing.T) {
 	w := newWorld(Config{})
 	w.second(nil)
 	r := w.second(func(s *Sample) {
-		s.Points.Queued, s.Points.Offered, s.Points.Dropped, s.Dropped[0].Points = 420, 1000, 3, 3
+		s.Utilization, s.Points.Offered, s.Points.Dropped, s.Dropped[0].Points = 0.42, 1000, 3, 3
 		s.Packets = Packets{Sent: 999, Refused: 1}
 		s.Latency.P99 = 67
 	})

@@ -11,6 +11,8 @@ type Sample struct {
 	Dropped []Dropped // all reasons, in the same order each time
 	Packets Packets
 	Latency Latency // of what was sent since the sample before
+	// Utilization is how full the ring is, from 0 to 1.
+	Utilization float64
 
 	Circuit             string
 	Endpoint, Address   string
@@ -38,11 +40,4 @@ func (s *Sample) droppedFor(reason string) uint64 {
 		}
 	}
 	return 0
-}
-
-func (s *Sample) utilization() float64 {
-	if s.Points.Capacity == 0 {
-		return 0
-	}
-	return min(1, float64(s.Points.Queued)/float64(s.Points.Capacity))
 }

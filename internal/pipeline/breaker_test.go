@@ -16,9 +16,8 @@ import (
 
 // changes keeps what a breaker tells of its state, and when.
 type changes struct {
-	mu    sync.Mutex
-	begin time.Time
-	all   []string
+	mu  sync.Mutex
+	all []string
 }
 
 func (c *changes) add(from, to Circuit) {

@@ -23,11 +23,13 @@ type counters struct {
 	// inPump counts the points the pump has popped and neither sent nor dropped.
 	inPump atomic.Int64
 
-	packets, bytes, refused, closedPort, sessions atomic.Uint64
+	packets, bytes, batches, refused, closedPort, sessions atomic.Uint64
 
 	circuit    atomic.Uint32 // a Circuit
 	packetSize atomic.Int64  // the limit of the path, in bytes
 	lastSend   atomic.Int64  // Unix nanoseconds; 0: never
+	peak       atomic.Int64  // the most that ever waited in the lanes
+	overflow   atomic.Bool   // an instrument has used up its series
 
 	exemplarsCut, descriptionsCut, resolutionHalved atomic.Uint64
 }
@@ -55,6 +57,7 @@ type Stats struct {
 	Dropped                       [wire.DropReasons]uint64
 
 	Packets, Bytes uint64
+	Batches        uint64 // calls in which the kernel took packets with points
 	// Refused counts the times that the kernel did not take a packet, a full
 	// send buffer aside. ClosedPort is how many of them said that an earlier
 	// packet had met a closed port.
@@ -66,6 +69,15 @@ type Stats struct {
 	PacketSize int       // the limit of the path, in bytes
 	LastSend   time.Time // zero: never
 	Address    string    // what Resolve found; empty: nothing yet
+
+	// Waiting is how many points and measurements are in the lanes, Peak the
+	// most there ever were, Capacity the room in those lanes that are in use.
+	Waiting, Peak, Capacity int
+	// Use and DirectUse are how full the two lanes are, from 0 to 1.
+	Use, DirectUse float64
+	// Overflow says that an instrument of the direct path has had more
+	// attribute sets than it may have.
+	Overflow bool
 
 	ExemplarsCut, DescriptionsCut, ResolutionHalved uint64
 }
@@ -97,7 +109,10 @@ func (c *counters) settled() Stats {
 		Packets:          c.packets.Load(),
 		Bytes:            c.bytes.Load(),
 		Refused:          c.refused.Load(),
+		Batches:          c.batches.Load(),
 		ClosedPort:       c.closedPort.Load(),
+		Peak:             int(c.peak.Load()),
+		Overflow:         c.overflow.Load(),
 		Sessions:         c.sessions.Load(),
 		Circuit:          Circuit(c.circuit.Load()),
 		PacketSize:       int(c.packetSize.Load()),

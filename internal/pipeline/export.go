@@ -75,6 +75,7 @@ func (p *Pipeline) Export(ctx context.Context, rm *metricdata.ResourceMetrics) e
 func (x *export) begin() {
 	x.lane.open()
 	x.lane.ids.trim()
+	x.lane.mark()
 	x.check()
 }
 
@@ -192,6 +193,9 @@ func (x *export) offer(i, n int) {
 	if x.unchecked++; x.unchecked == offerRun {
 		x.unchecked = 0
 		x.check()
+		if !x.refused {
+			x.lane.mark()
+		}
 	}
 	if i%offerRun == 0 {
 		x.counters.offered.Add(uint64(min(offerRun, n-i)))

@@ -54,6 +54,7 @@ func (f *folder) lookup(i *Instrument, set attribute.Set) (*Series, wire.DropRea
 	}
 	if size >= cardinalityLimit-1 {
 		set = overflowSet
+		f.counters.overflow.Store(true)
 		s, known = i.series[set.Equivalent()]
 	}
 	if known {

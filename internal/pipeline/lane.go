@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 
@@ -37,13 +38,20 @@ type lane struct {
 
 	waker   *waker
 	closing chan struct{} // closed when the lane takes no more points
+
+	// marks are when points were handed over, in Unix nanoseconds: one for each
+	// markEvery, as often as they fit the ring, and then over again.
+	marks []atomic.Int64
 }
+
+const markEvery = 64
 
 func newLane(capacity int, w *waker) *lane {
 	l := &lane{
 		capacity: capacity, payloads: newPayloads(), ids: newIdentities(),
 		hold: make(chan struct{}, 1), room: make(chan struct{}, 1),
 		waker: w, closing: make(chan struct{}),
+		marks: make([]atomic.Int64, max(1, capacity/markEvery)),
 	}
 	l.hold <- struct{}{}
 	return l
@@ -96,6 +104,15 @@ func (l *lane) popBatch(to []point) int {
 	}
 	return 0
 }
+
+// mark notes, for the holder of the lane, when the next points are handed over.
+func (l *lane) mark() { l.markOf(l.pushed()).Store(time.Now().UnixNano()) }
+
+// handedAt is when the point with that number, from 0, was handed over, give or
+// take the time for markEvery points.
+func (l *lane) handedAt(n uint64) int64 { return l.markOf(n).Load() }
+
+func (l *lane) markOf(n uint64) *atomic.Int64 { return &l.marks[n/markEvery%uint64(len(l.marks))] }
 
 // acquire waits until the caller holds the lane, or ctx has ended, or the lane
 // is closing.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	"github.com/otelgram/otelgram/ringbuf"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 )
@@ -57,6 +58,7 @@ type link struct {
 	lastRedial  time.Time
 	batch       [][]byte
 	report      []byte
+	latencies   *ringbuf.Ring[Latency]
 }
 
 func newLink(c *Config, counters *counters, batch int) link {
@@ -66,6 +68,10 @@ func newLink(c *Config, counters *counters, batch int) link {
 		limit:      c.PacketSize,
 		nextReport: time.Now().Add(reportIdle),
 		batch:      make([][]byte, 0, batch),
+	}
+	var err error
+	if l.latencies, err = ringbuf.New[Latency](maxLatencies); err != nil {
+		panic(err) // it is a power of two
 	}
 	redial := l.redial
 	l.breaker = newBreaker(c.Breaker, counters, func(from, to Circuit) {
@@ -152,6 +158,7 @@ func (l *link) transmit(now time.Time, packets []packet) (done int) {
 			l.sent(&packets[done+i])
 		}
 		if took > 0 {
+			l.counters.batches.Add(1)
 			l.trouble = trouble{}
 			l.breaker.took(now)
 			l.counters.lastSend.Store(now.UnixNano())
@@ -261,6 +268,11 @@ func (l *link) sent(p *packet) {
 	l.counters.packets.Add(1)
 	l.counters.bytes.Add(uint64(len(p.bytes)))
 	l.counters.inPump.Add(-int64(p.points))
+	if p.recorded > 0 {
+		now := time.Now()
+		x := Latency{Buffer: time.Duration(p.openedAt.UnixNano() - p.recorded), Send: now.Sub(p.openedAt)}
+		l.latencies.TryPush(&x) // beyond what is taken out in time they are not needed
+	}
 }
 
 func (l *link) drop(p *packet, reason wire.DropReason) {

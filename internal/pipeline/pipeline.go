@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/otelgram/otelgram/drop"
+	"github.com/otelgram/otelgram/ringbuf"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -55,6 +56,7 @@ type Pipeline struct {
 	closing atomic.Bool
 	closed  chan struct{} // closed when Close is done
 
+	latencies  *ringbuf.Ring[Latency]
 	dialer     *dialer
 	cancelDial context.CancelFunc
 }
@@ -93,6 +95,7 @@ func New(ctx context.Context, c Config) (*Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.latencies = pump.link.latencies
 	go pump.loop(&p.inbox)
 	dialCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	p.cancelDial = cancel
@@ -209,8 +212,15 @@ func unsent(before, after Stats, cause error) error {
 func (p *Pipeline) Stats() Stats {
 	s := p.counters.snapshot(p.pushed)
 	s.Queued = uint64(p.lane.len()) + uint64(max(0, p.counters.inPump.Load()))
+	if l := p.lane.points.Load(); l != nil {
+		s.Waiting, s.Capacity = l.Len(), l.Cap()
+		s.Use = float64(l.Len()) / float64(l.Cap())
+	}
 	if l := p.events.Load(); l != nil {
-		s.Queued += uint64(l.ring.Len())
+		n := l.ring.Len()
+		s.Queued += uint64(n)
+		s.Waiting, s.Capacity = s.Waiting+n, s.Capacity+l.ring.Cap()
+		s.DirectUse = float64(n) / float64(l.ring.Cap())
 	}
 	if a := p.dialer.address.Load(); a != nil {
 		s.Address = *a

@@ -16,14 +16,18 @@ type pump struct {
 	packer   *wire.Packer
 	link     link
 
-	run  []point // popped, from next on still to be packed
-	next int
-	buf  []point // backs run
+	run    []point // popped, from next on still to be packed
+	next   int
+	buf    []point // backs run
+	handed int64   // when the first of run was handed over, in Unix nanoseconds
+	// recording is when what is packed at present was handed over.
+	recording int64
 
 	// A packet goes from spare to open to ready and back.
 	spare    [][]byte
 	open     bool
 	openedAt time.Time
+	recorded int64 // when the first point of the open packet was handed over, see packet
 	ready    []packet
 	finished uint64 // packets ever closed
 	settled  uint64 // packets ever sent or dropped
@@ -42,6 +46,11 @@ type pump struct {
 type packet struct {
 	bytes  []byte
 	points int
+	// When the first of its points was handed over, in Unix nanoseconds, and when
+	// the pump took it: on the direct path, where points are made of series,
+	// both are when they were.
+	recorded int64
+	openedAt time.Time
 }
 
 // maxBatchBytes bounds the memory of the packets that wait to be sent.
@@ -72,6 +81,7 @@ func (p *pump) loop(in *inbox) {
 	defer close(in.stopped)
 	defer p.timer.Stop()
 	for {
+		p.measure()
 		moved := p.fold()
 		moved = p.emit() || moved
 		moved = p.packRun() || moved
@@ -99,6 +109,13 @@ func (p *pump) loop(in *inbox) {
 	}
 }
 
+// measure notes how much waits.
+func (p *pump) measure() {
+	if n := int64(p.waiting()); n > p.counters.peak.Load() {
+		p.counters.peak.Store(n)
+	}
+}
+
 // room reports whether there is a buffer for one more packet than the open one,
 // so that one more point is sure to find a place.
 func (p *pump) room() bool { return len(p.ready)+1 < cap(p.ready) }
@@ -110,9 +127,11 @@ func (p *pump) packRun() bool {
 		n := p.lane.popBatch(p.buf)
 		p.counters.inPump.Add(int64(n))
 		p.run, p.next = p.buf[:n], 0
+		p.handed = p.lane.handedAt(p.lane.popped() - uint64(n))
 		p.lane.makeRoom()
 	}
 	start := p.next
+	p.recording = p.handed
 	for ; p.next < len(p.run) && p.room(); p.next++ {
 		p.packPoint(&p.run[p.next])
 	}
@@ -191,6 +210,7 @@ func (p *pump) packEvents() bool {
 	for n := p.runLength(); n > 0 && p.room() && f.pop(); n-- {
 		moved = true
 		e := &f.run[0]
+		p.recording = e.Time
 		s := f.resolve(e)
 		if s == nil {
 			continue
@@ -210,6 +230,7 @@ func (p *pump) emit() bool {
 	if f == nil || !f.at.active {
 		return false
 	}
+	p.recording = f.at.at
 	for p.room() {
 		s := f.next()
 		if s == nil {
@@ -259,7 +280,7 @@ func (p *pump) begin() {
 	p.packer.SetLimit(p.link.limit)
 	p.packer.Start(p.spare[last])
 	p.spare = p.spare[:last]
-	p.open, p.openedAt = true, time.Now()
+	p.open, p.openedAt, p.recorded = true, time.Now(), p.recording
 }
 
 // closeOld closes the open packet once it is too old to wait for more points.
@@ -278,7 +299,7 @@ func (p *pump) finish() {
 		p.spare = append(p.spare, b[:0])
 		return
 	}
-	p.ready = append(p.ready, packet{bytes: b, points: points})
+	p.ready = append(p.ready, packet{bytes: b, points: points, recorded: p.recorded, openedAt: p.openedAt})
 	p.finished++
 }
 

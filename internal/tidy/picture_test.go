@@ -16,12 +16,11 @@ var mayImport = map[string][]string{
 	"health":  {},
 
 	"internal/clock":      {},
-	"internal/latency":    {},
 	"internal/faultproxy": {"wire"},
 	"internal/faults":     {"exporter", "receiver", "internal/faultproxy"},
 	"internal/tidy":       {},
 
-	"internal/pipeline": {"wire", "ringbuf", "drop", "udp", "internal/clock", "internal/latency"},
+	"internal/pipeline": {"wire", "ringbuf", "drop", "udp", "internal/clock"},
 	"internal/direct":   {"internal/pipeline"},
 
 	// The exporter asks udp whether an endpoint is well formed and wire for its limits.

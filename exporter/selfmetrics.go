@@ -1,0 +1,182 @@
+package exporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/otelgram/otelgram/internal/pipeline"
+	"github.com/otelgram/otelgram/wire"
+)
+
+const (
+	// scopeName is the instrumentation scope of the exporter's own metrics.
+	scopeName = "github.com/otelgram/otelgram/exporter"
+	// componentType is what OpenTelemetry's semantic conventions call a component
+	// that they have no name for: the name of its type.
+	componentType = scopeName + ".Exporter"
+)
+
+// exporters numbers the exporters of the process.
+var exporters atomic.Int64
+
+// latencyBounds are in seconds: from a tenth of a millisecond to ten seconds.
+var latencyBounds = metric.WithExplicitBucketBoundaries(
+	.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10)
+
+// selfMetrics are the exporter's own instruments. What counts is read from the
+// counters when somebody collects; the three histograms are written once a second
+// by watch, and one by Export: nothing is ever written where points are recorded.
+type selfMetrics struct {
+	exporter     *Exporter
+	registration metric.Registration
+	stopping     sync.Once
+
+	buffer, send, e2e, duration metric.Float64Histogram
+	own                         []metric.RecordOption // for the first three
+	succeeded, failed           []metric.RecordOption // for the last
+
+	observed [gauges]observation
+	sets     reasonSets
+}
+
+// reasonSets are the attributes of what is counted by reason.
+type reasonSets struct {
+	plain, component  metric.ObserveOption
+	reason, errorType [wire.DropReasons]metric.ObserveOption
+}
+
+// observation is an instrument and what it reads.
+type observation struct {
+	instrument metric.Observable
+	observe    func(o metric.Observer, i metric.Observable, s *view)
+}
+
+// view is what a collection sees of the exporter.
+type view struct {
+	pipeline.Stats
+	status int64
+	sets   *reasonSets
+}
+
+// start makes the instruments and registers the callback. What a provider refuses
+// is reported to OpenTelemetry's error handler, and not observed.
+func (m *selfMetrics) start(e *Exporter) {
+	m.exporter = e
+	mp := e.config.meterProvider
+	if mp == nil {
+		mp = otel.GetMeterProvider()
+	}
+	m.makeSets(e.config.endpoint)
+	meter := mp.Meter(scopeName)
+	var errs []error
+	histogram := func(name, description string) metric.Float64Histogram {
+		h, err := meter.Float64Histogram(name, metric.WithUnit("s"), metric.WithDescription(description), latencyBounds)
+		errs = append(errs, err)
+		return h
+	}
+	m.buffer = histogram("stats.latency.buffer", "From handed over until taken out of the ring, by packet.")
+	m.send = histogram("stats.latency.send", "From taken out of the ring until the kernel has the packet.")
+	m.e2e = histogram("stats.latency.e2e", "From handed over until the kernel has the packet.")
+	m.duration = histogram("otel.sdk.exporter.operation.duration", "The duration of exporting a batch of telemetry records.")
+	observables := make([]metric.Observable, 0, gauges)
+	for i, d := range descriptions {
+		instrument, err := d.make(meter)
+		errs = append(errs, err)
+		m.observed[i] = observation{instrument, d.observe}
+		observables = append(observables, instrument)
+	}
+	var err error
+	m.registration, err = meter.RegisterCallback(m.collect, observables...)
+	if err = errors.Join(append(errs, err)...); err != nil {
+		otel.Handle(fmt.Errorf("otelgram: self-metrics: %w", err))
+	}
+}
+
+func (m *selfMetrics) makeSets(endpoint string) {
+	name := attribute.String("otel.component.name", componentType+"/"+strconv.FormatInt(exporters.Add(1)-1, 10))
+	component := []attribute.KeyValue{name, attribute.String("otel.component.type", componentType)}
+	if host, port, err := net.SplitHostPort(endpoint); err == nil {
+		component = append(component, attribute.String("server.address", host))
+		if n, err := strconv.Atoi(port); err == nil {
+			component = append(component, attribute.Int("server.port", n))
+		}
+	} else {
+		component = append(component, attribute.String("server.address", endpoint))
+	}
+	with := func(base []attribute.KeyValue, more ...attribute.KeyValue) metric.MeasurementOption {
+		return metric.WithAttributeSet(attribute.NewSet(append(append([]attribute.KeyValue(nil), base...), more...)...))
+	}
+	plain := []attribute.KeyValue{name}
+	m.own = []metric.RecordOption{with(plain)}
+	m.succeeded = []metric.RecordOption{with(component)}
+	m.failed = []metric.RecordOption{with(component, attribute.String("error.type", "rejected"))}
+	m.sets = reasonSets{plain: with(plain), component: with(component)}
+	for i := range m.sets.reason {
+		r := wire.DropReason(i)
+		m.sets.reason[i] = with(plain, attribute.String("reason", r.String()))
+		m.sets.errorType[i] = with(component, attribute.String("error.type", errorType(r)))
+	}
+}
+
+// errorType is what OpenTelemetry's own components say for the same, where they do.
+func errorType(r wire.DropReason) string {
+	switch r {
+	case wire.RingFull:
+		return "queue_full"
+	case wire.Shutdown:
+		return "already_shutdown"
+	}
+	return r.String()
+}
+
+// stop has the instruments read nothing any more.
+func (m *selfMetrics) stop() {
+	m.stopping.Do(func() {
+		if m.registration == nil {
+			return
+		}
+		if err := m.registration.Unregister(); err != nil {
+			otel.Handle(fmt.Errorf("otelgram: self-metrics: %w", err))
+		}
+	})
+}
+
+// collect is the callback. It never fails: an error would cost the SDK's whole
+// collection.
+func (m *selfMetrics) collect(_ context.Context, o metric.Observer) error {
+	v := view{Stats: m.exporter.pipeline.Stats(), status: int64(m.exporter.monitor.Report().Status), sets: &m.sets}
+	for i := range m.observed {
+		m.observed[i].observe(o, m.observed[i].instrument, &v)
+	}
+	return nil
+}
+
+// latencies records those of packets sent.
+func (m *selfMetrics) latencies(all []pipeline.Latency) {
+	ctx := context.Background()
+	for _, l := range all {
+		m.buffer.Record(ctx, l.Buffer.Seconds(), m.own...)
+		m.send.Record(ctx, l.Send.Seconds(), m.own...)
+		m.e2e.Record(ctx, (l.Buffer + l.Send).Seconds(), m.own...)
+	}
+}
+
+// exported records an Export. It runs on the goroutine of a reader, which waits
+// for the network at times.
+func (m *selfMetrics) exported(ctx context.Context, d time.Duration, err error) {
+	options := m.succeeded
+	if err != nil {
+		options = m.failed
+	}
+	m.duration.Record(ctx, d.Seconds(), options...)
+}
