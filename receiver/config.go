@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+
+	"go.opentelemetry.io/otel/metric"
 )
 
 // Option configures a Receiver.
@@ -23,6 +25,8 @@ type config struct {
 	workers    int
 	sources    []netip.Prefix // empty: all
 	logger     *slog.Logger
+	// meterProvider is nil for the global one.
+	meterProvider metric.MeterProvider
 }
 
 const (
@@ -85,6 +89,13 @@ func WithWorkers(n int) Option {
 // On a Unix socket it has no effect. The default, also for none, is all.
 func WithAllowedSources(networks ...netip.Prefix) Option {
 	return optionFunc(func(c config) config { c.sources = append([]netip.Prefix(nil), networks...); return c })
+}
+
+// WithMeterProvider sets where the receiver's own metrics go, the totals of
+// [Stats] under names that begin with stats.receiver. The default, also for nil,
+// is OpenTelemetry's global provider, also if that is set later.
+func WithMeterProvider(mp metric.MeterProvider) Option {
+	return optionFunc(func(c config) config { c.meterProvider = mp; return c })
 }
 
 // WithLogger sets where the receiver logs: one warning, where it listens beyond

@@ -27,6 +27,7 @@ type Receiver struct {
 	config   config
 	listener *udp.Listener
 	workers  []*worker
+	self     selfMetrics
 	reading  sync.WaitGroup
 	working  sync.WaitGroup
 	closing  sync.Once
@@ -70,6 +71,7 @@ func Listen(addr string, handle func(*metricdata.ResourceMetrics), opts ...Optio
 		r.working.Go(w.run)
 	}
 	r.reading.Go(r.read)
+	r.self.start(r)
 	return r, nil
 }
 
@@ -87,6 +89,7 @@ func (r *Receiver) Close() error {
 			close(w.queue)
 		}
 		r.working.Wait()
+		r.self.stop()
 	})
 	return r.closeErr
 }

@@ -110,21 +110,29 @@ type Rejected struct {
 
 // Stats returns the books as they stand.
 func (r *Receiver) Stats() Stats {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.totals()
+	s.Sessions = make([]Session, 0, len(r.table.sessions))
+	for _, session := range r.table.all() {
+		s.Sessions = append(s.Sessions, session.public())
+	}
+	return s
+}
+
+// totals returns the books without those of each session, with the lock held.
+func (r *Receiver) totals() Stats {
 	s := Stats{}
 	s.BufferAsked, s.BufferEffective = r.listener.ReceiveBuffer()
 	s.KernelDrops, _ = r.listener.Drops()
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	now := time.Now()
 	r.table.expire(now)
 	s.Books = r.table.retired
 	s.Forgotten = r.table.forgotten
-	s.Sessions = make([]Session, 0, len(r.table.sessions))
-	for _, session := range r.table.all() {
+	for _, e := range r.table.sessions {
+		session := e.Value.(*session)
 		session.turn(now)
-		one := session.public()
-		s.add(one.Books)
-		s.Sessions = append(s.Sessions, one)
+		s.add(session.books())
 	}
 	// Counted over all sessions: those that left the table may still have
 	// packets in a queue.

@@ -1,0 +1,274 @@
+package exporter_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric/noop"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/health"
+	"github.com/otelgram/otelgram/receiver"
+)
+
+// promised are the exporter's own metrics: name, kind and unit.
+var promised = map[string]string{
+	"stats.events.received":                        "counter {event}",
+	"stats.events.sent":                            "counter {event}",
+	"stats.events.dropped":                         "counter {event}",
+	"stats.batches.sent":                           "counter {batch}",
+	"stats.latency.buffer":                         "histogram s",
+	"stats.latency.send":                           "histogram s",
+	"stats.latency.e2e":                            "histogram s",
+	"stats.buffer.size":                            "gauge {event}",
+	"stats.buffer.utilization":                     "gauge 1",
+	"stats.buffer.peak":                            "gauge {event}",
+	"stats.udp.packets.sent":                       "counter {packet}",
+	"stats.udp.bytes.sent":                         "counter By",
+	"stats.udp.errors":                             "counter {error}",
+	"stats.udp.packet.limit":                       "gauge By",
+	"stats.health.status":                          "gauge ",
+	"stats.circuit.state":                          "gauge ",
+	"otel.sdk.exporter.metric_data_point.exported": "counter {data_point}",
+	"otel.sdk.exporter.metric_data_point.inflight": "updowncounter {data_point}",
+	"otel.sdk.exporter.operation.duration":         "histogram s",
+}
+
+// own is what was collected of an exporter's own metrics.
+type own struct {
+	kinds  map[string]string
+	values map[string]float64 // by name and, where there is one, reason or error type
+	sets   map[string]attribute.Set
+}
+
+func collectOwn(t *testing.T, reader sdkmetric.Reader) own {
+	t.Helper()
+	var rm metricdata.ResourceMetrics
+	require.NoError(t, reader.Collect(t.Context(), &rm))
+	o := own{kinds: map[string]string{}, values: map[string]float64{}, sets: map[string]attribute.Set{}}
+	for _, sm := range rm.ScopeMetrics {
+		for _, m := range sm.Metrics {
+			o.add(&m)
+		}
+	}
+	return o
+}
+
+func (o *own) add(m *metricdata.Metrics) {
+	kind := "gauge"
+	number := func(set attribute.Set, v float64) {
+		name := m.Name
+		for _, key := range []attribute.Key{"reason", "error.type"} {
+			if v, ok := set.Value(key); ok {
+				name += " " + v.AsString()
+			}
+		}
+		o.values[name], o.sets[name] = v, set
+	}
+	switch d := m.Data.(type) {
+	case metricdata.Sum[int64]:
+		kind = "counter"
+		if !d.IsMonotonic {
+			kind = "updowncounter"
+		}
+		for _, p := range d.DataPoints {
+			number(p.Attributes, float64(p.Value))
+		}
+	case metricdata.Gauge[int64]:
+		for _, p := range d.DataPoints {
+			number(p.Attributes, float64(p.Value))
+		}
+	case metricdata.Gauge[float64]:
+		for _, p := range d.DataPoints {
+			number(p.Attributes, p.Value)
+		}
+	case metricdata.Histogram[float64]:
+		kind = "histogram"
+		for _, p := range d.DataPoints {
+			number(p.Attributes, float64(p.Count))
+		}
+	}
+	o.kinds[m.Name] = kind + " " + m.Unit
+}
+
+// TestSelfMetrics: every instrument is there under its name, says what Stats says,
+// and is gone after Shutdown.
+func TestSelfMetrics(t *testing.T) {
+	reader := sdkmetric.NewManualReader()
+	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
+	c := connect(t, exporter.WithMeterProvider(provider), exporter.WithBufferSize(1024))
+	require.NoError(t, c.exp.Export(t.Context(), counters(10, 100)))
+	over, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	require.Error(t, c.exp.Export(over, counters(100, 1000)), "it does not fit")
+	require.NoError(t, c.exp.ForceFlush(t.Context()))
+	require.Eventually(t, func() bool { return collectOwn(t, reader).values["stats.latency.e2e"] > 0 }, 10*time.Second, 20*time.Millisecond)
+	o := collectOwn(t, reader)
+	assert.Equal(t, promised, o.kinds)
+	s := c.exp.Stats()
+	assert.Positive(t, s.Dropped.Deadline)
+	for name, want := range map[string]uint64{
+		"stats.events.received": s.Offered, "stats.events.sent": s.Sent, "stats.events.dropped deadline": s.Dropped.Deadline,
+		"stats.events.dropped ring_full": 0, "stats.batches.sent": s.Batches, "stats.buffer.size": 0, "stats.buffer.peak": uint64(s.Peak),
+		"stats.udp.packets.sent": s.Packets, "stats.udp.bytes.sent": s.Bytes, "stats.udp.errors": 0, "stats.udp.packet.limit": 1472,
+		"stats.circuit.state":                                   0,
+		"otel.sdk.exporter.metric_data_point.exported":          s.Sent,
+		"otel.sdk.exporter.metric_data_point.exported deadline": s.Dropped.Deadline,
+		"otel.sdk.exporter.metric_data_point.inflight":          0,
+		"otel.sdk.exporter.operation.duration":                  1, "otel.sdk.exporter.operation.duration rejected": 1,
+	} {
+		got, ok := o.values[name]
+		assert.True(t, ok, name)
+		assert.InDelta(t, want, got, 0, name)
+	}
+	assert.Positive(t, s.Batches)
+	assert.LessOrEqual(t, s.Batches, s.Packets)
+	assert.Positive(t, s.Peak)
+	assert.Contains(t, o.values, "stats.buffer.utilization")
+	assert.Equal(t, o.values["stats.latency.buffer"], o.values["stats.latency.send"])
+	reasons := 0
+	for name := range o.values {
+		if strings.HasPrefix(name, "stats.events.dropped ") {
+			reasons++
+		}
+	}
+	assert.Equal(t, 14, reasons, "all reasons, also at zero")
+	set := o.sets["otel.sdk.exporter.metric_data_point.exported"]
+	for key, want := range map[attribute.Key]string{
+		"otel.component.type": "github.com/otelgram/otelgram/exporter.Exporter", "server.address": "127.0.0.1",
+	} {
+		v, _ := set.Value(key)
+		assert.Equal(t, want, v.AsString())
+	}
+	name, _ := set.Value("otel.component.name")
+	assert.Regexp(t, `^github.com/otelgram/otelgram/exporter.Exporter/\d+$`, name.AsString())
+	assert.True(t, set.HasValue("server.port"))
+
+	_ = c.exp.Shutdown(t.Context())
+	after := collectOwn(t, reader)
+	assert.NotContains(t, after.kinds, "stats.events.received")
+	require.NoError(t, provider.Shutdown(t.Context()))
+}
+
+// TestSelfMetricsShipped: the exporter carries its own metrics, given to a global
+// provider that is set later, and does not talk more and more of itself.
+func TestSelfMetricsShipped(t *testing.T) {
+	var mu sync.Mutex
+	arrived := map[string]bool{}
+	r, err := receiver.Listen("127.0.0.1:0", func(rm *metricdata.ResourceMetrics) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, sm := range rm.ScopeMetrics {
+			for _, m := range sm.Metrics {
+				arrived[m.Name] = true
+			}
+		}
+	})
+	require.NoError(t, err)
+	exp, err := exporter.New(t.Context(), exporter.WithEndpoint(r.Addr().String()))
+	require.NoError(t, err)
+	mp := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(exp, sdkmetric.WithInterval(50*time.Millisecond))))
+	otel.SetMeterProvider(mp)
+	defer otel.SetMeterProvider(noop.NewMeterProvider())
+	require.Eventually(t, func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		for name := range promised {
+			if !arrived[name] {
+				return false
+			}
+		}
+		return true
+	}, 10*time.Second, 10*time.Millisecond)
+	before, since := exp.Stats(), time.Now()
+	<-time.After(2 * time.Second)
+	perSecond := float64(exp.Stats().Sent-before.Sent) / time.Since(since).Seconds()
+	assert.Less(t, perSecond, 20*50*1.5, "some forty series, twenty times a second, and no more")
+	require.NoError(t, mp.Shutdown(t.Context()))
+	books(t, exp, r)
+	require.NoError(t, r.Close())
+}
+
+// TestHealth goes from healthy to unhealthy when the receiver dies, and calls the
+// alert; the handler serves it.
+func TestHealth(t *testing.T) {
+	r, err := receiver.Listen("127.0.0.1:0", func(*metricdata.ResourceMetrics) {})
+	require.NoError(t, err)
+	alerts := make(chan health.Report, 8)
+	var log lockedBuffer
+	exp, err := exporter.New(t.Context(), exporter.WithEndpoint(r.Addr().String()), exporter.WithLogger(slog.New(slog.NewTextHandler(&log, nil))),
+		exporter.WithHealth(health.Config{AlertAfter: time.Second, Alert: func(r health.Report) { alerts <- r }}))
+	require.NoError(t, err)
+	server := httptest.NewServer(health.Handler(exp))
+	defer server.Close()
+	status := func() int {
+		answer, err := http.Get(server.URL)
+		require.NoError(t, err)
+		_, _ = io.Copy(io.Discard, answer.Body)
+		require.NoError(t, answer.Body.Close())
+		return answer.StatusCode
+	}
+	send := func() {
+		require.NoError(t, exp.Export(t.Context(), counters(1, 10)))
+		require.NoError(t, exp.ForceFlush(t.Context()))
+	}
+	send()
+	require.Eventually(t, func() bool { return exp.Health().Points.Sent == 10 }, 10*time.Second, 10*time.Millisecond)
+	h := exp.Health()
+	assert.Equal(t, health.Healthy, h.Status)
+	assert.Empty(t, h.Issues)
+	assert.Equal(t, r.Addr().String(), h.Endpoint)
+	assert.Equal(t, 1472, h.PacketSize)
+	assert.Equal(t, 200, status())
+
+	require.NoError(t, r.Close())
+	require.Eventually(t, func() bool {
+		send()
+		return exp.Health().Status == health.Unhealthy
+	}, 20*time.Second, 50*time.Millisecond)
+	assert.Equal(t, 503, status())
+	select {
+	case a := <-alerts:
+		assert.False(t, a.Healthy)
+	case <-time.After(20 * time.Second):
+		require.Fail(t, "no alert")
+	}
+	require.Eventually(t, func() bool { send(); return exp.Stats().Circuit == exporter.CircuitOpen }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return exp.Health().Circuit == "open" }, 10*time.Second, 10*time.Millisecond)
+	_ = exp.Shutdown(t.Context())
+	assert.Equal(t, 1, strings.Count(log.String(), "circuit breaker open"), log.String())
+	assert.Equal(t, 1, strings.Count(log.String(), "not healthy for long"), log.String())
+	http.DefaultClient.CloseIdleConnections()
+}
+
+// lockedBuffer is a log that is read while it is written.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
