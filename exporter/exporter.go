@@ -115,6 +115,7 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 // points were not sent, and why. Further calls wait for the first, or for their
 // ctx, and return nil.
 func (e *Exporter) Shutdown(ctx context.Context) error {
+	e.self.muted.Store(true)
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, shutdownTimeout)

@@ -40,6 +40,9 @@ type selfMetrics struct {
 	exporter     *Exporter
 	registration metric.Registration
 	stopping     sync.Once
+	// muted is set when the exporter is shut down: on its own direct path there
+	// is no room for measurements any more.
+	muted atomic.Bool
 
 	buffer, send, e2e, duration metric.Float64Histogram
 	own                         []metric.RecordOption // for the first three
@@ -163,6 +166,9 @@ func (m *selfMetrics) collect(_ context.Context, o metric.Observer) error {
 
 // latencies records those of packets sent.
 func (m *selfMetrics) latencies(all []pipeline.Latency) {
+	if m.muted.Load() {
+		return
+	}
 	ctx := context.Background()
 	for _, l := range all {
 		m.buffer.Record(ctx, l.Buffer.Seconds(), m.own...)
