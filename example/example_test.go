@@ -3,8 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/health"
 	"github.com/otelgram/otelgram/internal/faultproxy"
 	"github.com/otelgram/otelgram/receiver"
 )
@@ -36,7 +40,10 @@ func booksClose(t *testing.T, s settings) {
 	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 	defer cancel()
 	var out bytes.Buffer
-	require.NoError(t, run(ctx, s, &out))
+	s.http = "127.0.0.1:0"
+	w := &pageVisitor{t: t, out: &out}
+	require.NoError(t, run(ctx, s, w))
+	assert.Equal(t, "healthy", w.status, "the page was served while it ran")
 	m := lastLine.FindStringSubmatch(out.String())
 	require.NotNil(t, m, out.String())
 	assert.Equal(t, m[1], m[2])
@@ -51,6 +58,27 @@ func booksClose(t *testing.T, s settings) {
 	}
 }
 
+// pageVisitor asks for the health that the example says it serves, once.
+type pageVisitor struct {
+	t      *testing.T
+	out    *bytes.Buffer
+	status string
+}
+
+func (v *pageVisitor) Write(b []byte) (int, error) {
+	if v.status == "" && strings.HasPrefix(string(b), "\nafter") {
+		_, address, _ := strings.Cut(v.out.String(), "health of the telemetry: ")
+		address, _, _ = strings.Cut(address, "\n")
+		answer, err := http.Get(address)
+		require.NoError(v.t, err)
+		var r health.Report
+		require.NoError(v.t, json.NewDecoder(answer.Body).Decode(&r))
+		require.NoError(v.t, answer.Body.Close())
+		v.status = r.Status.String()
+	}
+	return v.out.Write(b)
+}
+
 func TestReceiverElsewhere(t *testing.T) {
 	arrived := make(chan struct{}, 1000)
 	r, err := receiver.Listen("127.0.0.1:0", func(*metricdata.ResourceMetrics) { arrived <- struct{}{} })
@@ -59,7 +87,7 @@ func TestReceiverElsewhere(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	var out bytes.Buffer
-	s := settings{interval: 100 * time.Millisecond, endpoint: r.Addr().String()}
+	s := settings{interval: 100 * time.Millisecond, http: "127.0.0.1:0", endpoint: r.Addr().String()}
 	require.NoError(t, run(ctx, s, &out))
 	<-arrived
 	assert.Regexp(t, `\nsent \d+ dropped 0\n$`, out.String())
@@ -72,7 +100,7 @@ func TestLoss(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 	defer cancel()
 	var out bytes.Buffer
-	require.NoError(t, run(ctx, settings{interval: 50 * time.Millisecond, loss: 30, seed: 1}, &out))
+	require.NoError(t, run(ctx, settings{interval: 50 * time.Millisecond, http: "127.0.0.1:0", loss: 30, seed: 1}, &out))
 	m := regexp.MustCompile(`\nnetwork .* lost (\d+) points in \d+ packets\n.*\nsent (\d+) received (\d+) lost (\d+) dropped 0\n$`).FindStringSubmatch(out.String())
 	require.NotNil(t, m, out.String())
 	assert.Equal(t, m[1], m[4])

@@ -16,9 +16,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"time"
@@ -29,6 +31,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 
 	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/health"
 	"github.com/otelgram/otelgram/internal/faultproxy"
 	"github.com/otelgram/otelgram/receiver"
 )
@@ -38,6 +41,7 @@ type settings struct {
 	duration time.Duration
 	interval time.Duration
 	endpoint string
+	http     string  // host:port of the service
 	loss     float64 // percent
 	seed     uint64
 }
@@ -48,6 +52,7 @@ func main() {
 	flag.DurationVar(&s.interval, "interval", time.Second, "how often to export and to print")
 	flag.BoolVar(&s.direct, "direct", false, "record on the direct path instead of through the SDK")
 	flag.StringVar(&s.endpoint, "endpoint", "", "host:port of a receiver elsewhere; empty: one in this process")
+	flag.StringVar(&s.http, "http", "localhost:0", "host:port of the service itself, with its /health page")
 	flag.Float64Var(&s.loss, "loss", 0, "percent of the packets to lose on the way to the receiver in this process")
 	flag.Uint64Var(&s.seed, "seed", 1, "what decides which packets are lost")
 	flag.Parse()
@@ -112,8 +117,15 @@ func run(ctx context.Context, s settings, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	listener, err := net.Listen("tcp", s.http)
+	if err != nil {
+		return errors.Join(err, shutdown(ctx))
+	}
+	fmt.Fprintf(out, "health of the telemetry: http://%s/health\n", listener.Addr())
 	served := make(chan error, 1)
-	go func() { served <- service.run(ctx) }()
+	go func() {
+		served <- service.run(ctx, listener, health.Handler(exp, health.WithTitle("otelgram example")))
+	}()
 	show(ctx, s, out, func() {
 		seen.print(out)
 		e.print(out)

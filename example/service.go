@@ -71,14 +71,11 @@ func observeRuntime(m metric.Meter) error {
 	return nil
 }
 
-// run serves on a free port of this host and puts load on itself until ctx
-// ends.
-func (s *service) run(ctx context.Context) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
+// run serves on l, the health of its telemetry beside everything else, and puts
+// load on itself until ctx ends.
+func (s *service) run(ctx context.Context, l net.Listener, telemetry http.Handler) error {
 	mux := http.NewServeMux()
+	mux.Handle("/health", telemetry)
 	mux.Handle("/users", s.instrument("/users", time.Millisecond, 0))
 	mux.Handle("/orders", s.instrument("/orders", 4*time.Millisecond, 20))
 	mux.Handle("/reports", s.instrument("/reports", 15*time.Millisecond, 5))
