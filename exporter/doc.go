@@ -39,6 +39,26 @@
 // same by name. Nothing on that path ever waits; when the ring fills up, a
 // [drop.Strategy] decides what is lost, and it is counted.
 //
+// # Its own metrics
+//
+// The exporter counts with OpenTelemetry instruments, on the provider that
+// [WithMeterProvider] names; the global one by default. They read the counters when
+// somebody collects, and nothing is written where points are recorded. Each has the
+// attribute otel.component.name, which tells the exporters of a process apart.
+//
+//	stats.events.received, .sent      counters; .dropped by reason
+//	stats.batches.sent                counter
+//	stats.latency.buffer, .send, .e2e histograms in seconds, one measurement a packet, at most 512 a second
+//	stats.buffer.size, .peak          gauges; .utilization from 0 to 1
+//	stats.udp.packets.sent            counter; .bytes.sent and .errors too; gauge .packet.limit in bytes
+//	stats.health.status               gauge: 0 unhealthy, 1 degraded, 2 healthy
+//	stats.circuit.state               gauge: 0 closed, 1 open, 2 half-open
+//	otel.sdk.exporter.metric_data_point.exported, .inflight, otel.sdk.exporter.operation.duration
+//
+// Latency counts from when a point is handed over to when the kernel has its packet;
+// on the direct path, where points are made of series, from when they are.
+// [Exporter.Health] sums it all up; package health serves it.
+//
 // # Configuration
 //
 // Options win over the environment, the environment over the defaults. A bad
