@@ -1,0 +1,109 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/stretchr/testify/require"
+	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
+	"go.opentelemetry.io/otel/metric"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/health"
+	"github.com/otelgram/otelgram/receiver"
+)
+
+// need skips a test on a machine without a program.
+func need(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			t.Skipf("needs %s", p)
+		}
+	}
+}
+
+// service is an exporter with a receiver, whose own metrics a Prometheus can
+// scrape at /metrics, and whose health is at /health.
+type service struct {
+	exp    *exporter.Exporter
+	recv   *receiver.Receiver
+	server *httptest.Server
+}
+
+func newService(t *testing.T, opts ...exporter.Option) *service {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	reader, err := otelprometheus.New(otelprometheus.WithRegisterer(registry))
+	require.NoError(t, err)
+	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
+	silent := slog.New(slog.DiscardHandler)
+	recv, err := receiver.Listen("127.0.0.1:0", func(*metricdata.ResourceMetrics) {}, receiver.WithMeterProvider(provider))
+	require.NoError(t, err)
+	exp, err := exporter.New(t.Context(), append([]exporter.Option{
+		exporter.WithEndpoint(recv.Addr().String()), exporter.WithMeterProvider(provider), exporter.WithLogger(silent),
+		exporter.WithFlushInterval(200 * time.Millisecond),
+	}, opts...)...)
+	require.NoError(t, err)
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.Handle("/health", health.Handler(exp, health.WithTitle("checkout service")))
+	s := &service{exp: exp, recv: recv, server: httptest.NewServer(mux)}
+	t.Cleanup(func() {
+		s.server.Close()
+		_ = exp.Shutdown(context.Background()) // some tests have killed its receiver
+		_ = recv.Close()                       // as above
+		require.NoError(t, provider.Shutdown(context.Background()))
+	})
+	return s
+}
+
+// work records until ctx ends: on both paths, so many measurements every ten
+// milliseconds.
+func (s *service) work(t *testing.T, ctx context.Context, measurements int) {
+	t.Helper()
+	mp := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(s.exp, sdkmetric.WithInterval(200*time.Millisecond))))
+	requests, err := mp.Meter("e2e").Int64Counter("requests")
+	require.NoError(t, err)
+	latency, err := s.exp.MeterProvider().Meter("e2e").Float64Histogram("latency", metric.WithUnit("s"))
+	require.NoError(t, err)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for tick := time.NewTicker(10 * time.Millisecond); ; <-tick.C {
+			for range measurements {
+				if ctx.Err() != nil {
+					return
+				}
+				requests.Add(ctx, 1)
+				latency.Record(ctx, 0.02)
+				s.exp.RecordMetric("jobs", 1, exporter.Tag{Key: "queue", Value: "mail"})
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		<-ended
+		_ = mp.Shutdown(context.Background()) // some tests have killed the receiver
+	})
+}
+
+// eventually waits for what errors until it does not.
+func eventually(t *testing.T, limit time.Duration, try func() error) {
+	t.Helper()
+	err := errors.New("not tried")
+	for end := time.Now().Add(limit); err != nil; <-time.After(100 * time.Millisecond) {
+		if err = try(); err != nil && time.Now().After(end) {
+			require.NoError(t, err)
+		}
+	}
+}
