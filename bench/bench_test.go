@@ -162,7 +162,9 @@ func BenchmarkBurst(b *testing.B) { benchmark(b, &burstExperiment, &slowReaderEx
 
 func BenchmarkAdd(b *testing.B) { benchmark(b, &addExperiment) }
 
-func BenchmarkRecordMetric(b *testing.B) { benchmark(b, &recordExperiment, &unrecordedExperiment) }
+func BenchmarkRecordMetric(b *testing.B) {
+	benchmark(b, &recordExperiment, &selfExperiment, &unrecordedExperiment)
+}
 
 func BenchmarkFolded(b *testing.B) { benchmark(b, &foldedHereExperiment, &foldedThereExperiment) }
 

@@ -76,7 +76,7 @@ var experiments = []experiment{
 	sameProcessExperiment, otherProcessExperiment,
 	burstExperiment, slowReaderExperiment,
 	refusedExperiment,
-	addExperiment, recordExperiment, unrecordedExperiment,
+	addExperiment, recordExperiment, selfExperiment, unrecordedExperiment,
 	foldedHereExperiment, foldedThereExperiment,
 	steadyExperiment, busyExperiment,
 	heapExperiment, flatExperiment, flatForeverExperiment,

@@ -49,6 +49,9 @@ var bites = []struct {
 	{"other imports", "unsafe", sample{
 		"ringbuf/a.go": imports("ringbuf", "unsafe"), "udp/a.go": imports("udp", "unsafe"),
 	}, []string{"ringbuf/a.go:4"}},
+	{"other imports", "self-metrics on the path of the data", sample{
+		"internal/pipeline/a.go": imports("pipeline", "go.opentelemetry.io/otel/metric", "go.opentelemetry.io/otel/sdk/metric"),
+	}, []string{"internal/pipeline/a.go:4"}},
 	{"other imports", "log", sample{
 		"udp/a.go": imports("udp", "log", "log/slog"), "udp/a_test.go": imports("udp", "log"), "example/a.go": imports("main", "log"),
 	}, []string{"udp/a.go:4"}},

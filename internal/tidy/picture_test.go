@@ -94,6 +94,11 @@ var restrictions = []restriction{
 		reason: "the ring is checked by the race detector, which unsafe would blind",
 	},
 	{
+		pkgs:   []string{"go.opentelemetry.io/otel/metric"},
+		in:     func(f *source) bool { return f.dir == "internal/pipeline" && !f.test },
+		reason: "the path of the data writes no instruments: self-metrics read the counters",
+	},
+	{
 		pkgs:   []string{"log"},
 		exact:  true, // log/slog is fine
 		in:     func(f *source) bool { return !f.test && f.dir != "example" },
