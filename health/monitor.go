@@ -17,7 +17,7 @@ type Thresholds struct {
 // Config is how a [Monitor] judges. The zero value of each field stands for its
 // default.
 type Config struct {
-	// Thresholds are by default 0.9, 0.01 and 0.05.
+	// Thresholds are 0.9, 0.01 and 0.05 by default, each by itself.
 	Thresholds Thresholds
 	// Window is over how long rates are taken, at most 100 samples; the default
 	// is 10 s.
@@ -44,9 +44,14 @@ func (c Config) withDefaults() Config {
 	set(&c.Window, 10*time.Second)
 	set(&c.Hold, 10*time.Second)
 	set(&c.AlertAfter, 5*time.Minute)
-	if c.Thresholds == (Thresholds{}) {
-		c.Thresholds = Thresholds{Utilization: 0.9, DropRate: 0.01, ErrorRate: 0.05}
+	rate := func(v *float64, to float64) {
+		if *v <= 0 {
+			*v = to
+		}
 	}
+	rate(&c.Thresholds.Utilization, 0.9)
+	rate(&c.Thresholds.DropRate, 0.01)
+	rate(&c.Thresholds.ErrorRate, 0.05)
 	return c
 }
 
@@ -72,7 +77,7 @@ func NewMonitor(c Config) *Monitor {
 }
 
 // Observe takes a sample, about one a second. One goroutine at a time may call
-// it; it keeps nothing of s but its strings.
+// it. It keeps s.Dropped, which must not be changed any more.
 func (m *Monitor) Observe(s Sample) {
 	m.mu.Lock()
 	m.add(s)
@@ -101,7 +106,6 @@ func (m *Monitor) add(s Sample) {
 	if len(m.samples) == 0 {
 		m.first, m.since = s.Time, s.Time
 	}
-	s.Dropped = slices.Clone(s.Dropped)
 	m.samples = append(m.samples, s)
 	begin := s.Time.Add(-m.config.Window)
 	for len(m.samples) > maxSamples || len(m.samples) > 2 && !m.samples[1].Time.After(begin) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -32,6 +33,7 @@ func newWorld(c Config) *world {
 // second lets change happen, and a second pass.
 func (w *world) second(change func(*Sample)) Report {
 	w.now.Time = w.now.Time.Add(time.Second)
+	w.now.Dropped = slices.Clone(w.now.Dropped)
 	if change != nil {
 		change(&w.now)
 	}
@@ -190,6 +192,15 @@ func TestWindow(t *testing.T) {
 		w.monitor.Observe(w.now)
 	}
 	assert.LessOrEqual(t, len(w.monitor.samples), maxSamples)
+}
+
+// TestThresholds are each set by itself.
+func TestThresholds(t *testing.T) {
+	w := newWorld(Config{Thresholds: Thresholds{DropRate: 0.5}})
+	w.seconds(3, fine)
+	assert.Equal(t, Healthy, w.seconds(20, drops(0, 500)).Status)
+	assert.Equal(t, Degraded, w.seconds(20, drops(0, 501)).Status)
+	assert.Equal(t, Unhealthy, w.second(refuses(100)).Status, "the others have their defaults")
 }
 
 // TestAlert is called once for each illness that lasts, and may panic.

@@ -270,7 +270,8 @@ func (l *link) sent(p *packet) {
 	l.counters.inPump.Add(-int64(p.points))
 	if p.recorded > 0 {
 		now := time.Now()
-		x := Latency{Buffer: time.Duration(p.openedAt.UnixNano() - p.recorded), Send: now.Sub(p.openedAt)}
+		// The wall clock, by which points are handed over, may jump.
+		x := Latency{Buffer: max(0, time.Duration(p.openedAt.UnixNano()-p.recorded)), Send: now.Sub(p.openedAt)}
 		l.latencies.TryPush(&x) // beyond what is taken out in time they are not needed
 	}
 }
