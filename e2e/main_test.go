@@ -20,6 +20,7 @@ import (
 
 	"github.com/otelgram/otelgram/exporter"
 	"github.com/otelgram/otelgram/health"
+	"github.com/otelgram/otelgram/internal/faultproxy"
 	"github.com/otelgram/otelgram/receiver"
 )
 
@@ -33,10 +34,11 @@ func need(t *testing.T, programs ...string) {
 	}
 }
 
-// service is an exporter with a receiver, whose own metrics a Prometheus can
-// scrape at /metrics, and whose health is at /health.
+// service is an exporter with a receiver behind a proxy that can fail, whose own
+// metrics a Prometheus can scrape at /metrics, and whose health is at /health.
 type service struct {
 	exp    *exporter.Exporter
+	proxy  *faultproxy.Proxy
 	recv   *receiver.Receiver
 	server *httptest.Server
 }
@@ -50,19 +52,23 @@ func newService(t *testing.T, opts ...exporter.Option) *service {
 	silent := slog.New(slog.DiscardHandler)
 	recv, err := receiver.Listen("127.0.0.1:0", func(*metricdata.ResourceMetrics) {}, receiver.WithMeterProvider(provider))
 	require.NoError(t, err)
+	proxy, err := faultproxy.Listen(recv.Addr().String(), 1, faultproxy.Faults{})
+	require.NoError(t, err)
 	exp, err := exporter.New(t.Context(), append([]exporter.Option{
-		exporter.WithEndpoint(recv.Addr().String()), exporter.WithMeterProvider(provider), exporter.WithLogger(silent),
+		exporter.WithEndpoint(proxy.Addr()), exporter.WithMeterProvider(provider), exporter.WithLogger(silent),
 		exporter.WithFlushInterval(200 * time.Millisecond),
+		exporter.WithCircuitBreaker(exporter.CircuitBreakerConfig{Enabled: true, Timeout: 2 * time.Second}),
 	}, opts...)...)
 	require.NoError(t, err)
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.Handle("/health", health.Handler(exp, health.WithTitle("checkout service")))
-	s := &service{exp: exp, recv: recv, server: httptest.NewServer(mux)}
+	s := &service{exp: exp, proxy: proxy, recv: recv, server: httptest.NewServer(mux)}
 	t.Cleanup(func() {
 		s.server.Close()
 		_ = exp.Shutdown(context.Background()) // some tests have killed its receiver
-		_ = recv.Close()                       // as above
+		proxy.Close()
+		require.NoError(t, recv.Close())
 		require.NoError(t, provider.Shutdown(context.Background()))
 	})
 	return s

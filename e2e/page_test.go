@@ -77,7 +77,7 @@ func (b *browser) text(t *testing.T, selector string) (s string) {
 func (b *browser) says(t *testing.T, selector, want string) {
 	t.Helper()
 	eventually(t, 40*time.Second, func() error {
-		if got := b.text(t, selector); !strings.Contains(got, want) {
+		if got := b.text(t, selector); !strings.Contains(got, want) || selector == "#word" && got != want {
 			return fmt.Errorf("%s says %q, not %q", selector, got, want)
 		}
 		return nil
@@ -100,8 +100,8 @@ func (b *browser) shoot(t *testing.T, name string, width, height int64, scheme s
 	assert.False(t, overflow, "%s: wider than the screen", name)
 }
 
-// TestPage: it loads, its plots move, it turns degraded and unhealthy and says so,
-// and it asks nobody but its own server.
+// TestPage: it loads, its plots move, it turns degraded, unhealthy and healthy
+// again, says so, and asks nobody but its own server.
 func TestPage(t *testing.T) {
 	need(t, "chromium")
 	s := newService(t, exporter.WithBufferSize(1024))
@@ -113,7 +113,7 @@ func TestPage(t *testing.T) {
 	b.says(t, "#word", "healthy")
 	b.says(t, "h1", "checkout service")
 	b.says(t, "#circuit", "closed")
-	b.says(t, "#endpoint", s.recv.Addr().String())
+	b.says(t, "#endpoint", s.proxy.Addr())
 	path := func() (d string) {
 		b.run(t, chromedp.Evaluate(`document.querySelector("#flow path")?.getAttribute("d") || ""`, &d))
 		return d
@@ -159,11 +159,14 @@ func TestPage(t *testing.T) {
 	b.shoot(t, "degraded", 1280, 900, "light")
 	stop()
 
-	require.NoError(t, s.recv.Close())
+	s.proxy.Down() // as if the receiver were killed
 	b.says(t, "#word", "unhealthy")
 	b.says(t, "#issues", "circuit breaker")
 	b.says(t, "#circuit", "open")
 	b.shoot(t, "unhealthy", 375, 800, "dark")
+	require.NoError(t, s.proxy.Up())
+	b.says(t, "#circuit", "closed")
+	b.says(t, "#word", "healthy")
 	cancel()
 	s.server.Close()
 	b.says(t, "#word", "no answer")

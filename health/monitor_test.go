@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -192,6 +193,29 @@ func TestWindow(t *testing.T) {
 		w.monitor.Observe(w.now)
 	}
 	assert.LessOrEqual(t, len(w.monitor.samples), maxSamples)
+}
+
+// TestFiveMinutes has the clock tick as it does for an exporter: bad from the first
+// second on, an alert after five minutes, healthy again when all is well.
+func TestFiveMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var alerted time.Duration
+		m := NewMonitor(Config{Alert: func(Report) { alerted = time.Since(began) }})
+		s := Sample{Circuit: "open"}
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for second := range 400 {
+			if second == 350 {
+				s.Circuit = "closed"
+			}
+			s.Time = <-tick.C
+			m.Observe(s)
+			assert.Equal(t, second >= 359, m.Report().Healthy, "after %d s", second)
+		}
+		assert.Equal(t, 5*time.Minute+time.Second, alerted)
+		assert.InDelta(t, 40, m.Report().InState, 1)
+	})
 }
 
 // TestThresholds are each set by itself.
