@@ -14,20 +14,21 @@ import (
 // bareReader reads a socket without package receiver.
 type bareReader struct {
 	address string
-	stats   func() (points, dropped uint64)
+	stats   func() (points, packets, dropped uint64)
 	end     func() error
 }
 
-func (b *bareReader) stop(t *testing.T, sent uint64) (received, dropped uint64) {
+// settle waits until all packets have arrived or are among those that the kernel
+// says it dropped, and returns how many points arrived.
+func (b *bareReader) settle(t *testing.T, sent uint64) (points uint64) {
 	t.Helper()
-	end := time.Now().Add(300 * time.Millisecond) // what comes comes at once
-	for received < sent && time.Now().Before(end) {
-		received, _ = b.stats()
-		<-time.After(time.Millisecond)
-	}
-	received, dropped = b.stats()
+	require.Eventually(t, func() bool {
+		_, packets, dropped := b.stats()
+		return packets+dropped == sent
+	}, patience, time.Millisecond)
+	points, _, _ = b.stats()
 	require.NoError(t, b.end())
-	return received, dropped
+	return points
 }
 
 // newBareReader reads a socket with a receive buffer of so many bytes, and is
@@ -36,7 +37,7 @@ func newBareReader(t *testing.T, buffer int, busy time.Duration) *bareReader {
 	t.Helper()
 	l, err := udp.Listen("127.0.0.1:0", udp.WithReceiveBuffer(buffer/2))
 	require.NoError(t, err)
-	var points atomic.Uint64
+	var points, packets atomic.Uint64
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -55,14 +56,15 @@ func newBareReader(t *testing.T, buffer int, busy time.Duration) *bareReader {
 				if h, cause := wire.CheckHeader(d.Data); cause == wire.Accepted {
 					points.Add(uint64(h.Points))
 				}
+				packets.Add(1)
 			}
 		}
 	}()
 	return &bareReader{
 		address: l.Addr().String(),
-		stats: func() (uint64, uint64) {
+		stats: func() (uint64, uint64, uint64) {
 			dropped, _ := l.Drops()
-			return points.Load(), dropped
+			return points.Load(), packets.Load(), dropped
 		},
 		end: func() error {
 			err := l.Close()
