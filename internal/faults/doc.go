@@ -1,6 +1,6 @@
 // Package faults holds tests that do to an exporter and a receiver what networks,
 // hosts and operators do, and ask each time for the same: that every point handed
-// over arrives or is counted in exactly one place, and that nothing waits. Some
+// over arrives or is counted in exactly one place, and that nothing waits. They
 // need Linux; those with network namespaces of their own need root, too.
 //
 //	go test ./internal/faults
