@@ -112,8 +112,9 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 // Shutdown takes no more points and sends what is queued at the usual pace,
 // until ctx ends or, if it has no deadline, for five seconds. It then tells the
 // receiver goodbye and releases socket and goroutines. Its error says how many
-// points were not sent, and why. Further calls wait for the first, or for their
-// ctx, and return nil.
+// points were not sent, by reason, and how often the other side refused packets
+// meanwhile: then nobody was there, and what was sent last is lost. Further calls
+// wait for the first, or for their ctx, and return nil.
 func (e *Exporter) Shutdown(ctx context.Context) error {
 	e.self.muted.Store(true)
 	if _, ok := ctx.Deadline(); !ok {
