@@ -130,6 +130,10 @@ func TestAggregations(t *testing.T) {
 			&pipeline.InstrumentConfig{Fold: pipeline.FoldExponential, MaxSize: 7, MaxScale: 3, NoMinMax: true}},
 		{"explicit", sdkmetric.InstrumentKindHistogram, sdkmetric.AggregationExplicitBucketHistogram{Boundaries: []float64{1}},
 			&pipeline.InstrumentConfig{Fold: pipeline.FoldExplicit, Bounds: []float64{1}}},
+		{"no sum of what may be negative", sdkmetric.InstrumentKindUpDownCounter, sdkmetric.AggregationExplicitBucketHistogram{Boundaries: []float64{1}},
+			&pipeline.InstrumentConfig{Fold: pipeline.FoldExplicit, Bounds: []float64{1}, NoSum: true}},
+		{"nor of a gauge", sdkmetric.InstrumentKindGauge, sdkmetric.AggregationBase2ExponentialHistogram{MaxSize: 7, MaxScale: 3},
+			&pipeline.InstrumentConfig{Fold: pipeline.FoldExponential, MaxSize: 7, MaxScale: 3, NoSum: true}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -251,8 +251,10 @@ func aggregate(c *pipeline.InstrumentConfig, d description, a sdkmetric.Aggregat
 		if d.advised {
 			c.Bounds = d.bounds
 		}
+		c.NoSum = !monotonic(d.kind)
 	case sdkmetric.AggregationBase2ExponentialHistogram:
 		c.Fold, c.MaxSize, c.MaxScale, c.NoMinMax = pipeline.FoldExponential, a.MaxSize, a.MaxScale, a.NoMinMax
+		c.NoSum = !monotonic(d.kind)
 	default:
 		c.Fold, c.Monotonic = pipeline.FoldSum, monotonic(d.kind)
 		if observable(d.kind) {

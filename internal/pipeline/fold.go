@@ -172,6 +172,9 @@ func asFloat(bits uint64, integer bool) float64 {
 func (s *Series) point(at int64, d *wire.Distribution) wire.Point {
 	i := s.instrument
 	p := wire.Point{Metric: i.metric, Attributes: &s.wire, StartTime: min(s.start, at), Time: at, Bits: s.bits}
+	if i.NoSum {
+		p.Bits = 0 // also the bits of 0.0
+	}
 	switch i.Fold {
 	case FoldAbsolute:
 		if i.Delta {

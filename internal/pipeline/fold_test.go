@@ -89,6 +89,37 @@ func TestPumpGathersEvents(t *testing.T) {
 	})
 }
 
+// TestNoSum leaves out the sum of a histogram, and only that.
+func TestNoSum(t *testing.T) {
+	for _, fold := range []Fold{FoldExplicit, FoldExponential} {
+		for _, integer := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				s := &fakeSender{}
+				p := start(t, directConfig(s))
+				d := p.Direct()
+				bits := func(v int64) uint64 {
+					if integer {
+						return uint64(v)
+					}
+					return math.Float64bits(float64(v))
+				}
+				for _, noSum := range []bool{false, true} {
+					i := d.Instrument(InstrumentConfig{
+						Name: fmt.Sprint("without sum ", noSum), Fold: fold, Integer: integer, NoSum: noSum,
+						Bounds: []float64{0}, MaxSize: 160, MaxScale: 20,
+					})
+					require.True(t, d.Record(&Event{Instrument: i, Bits: bits(7)}))
+					require.True(t, d.Record(&Event{Instrument: i, Bits: bits(-2)}))
+				}
+				require.NoError(t, d.Collect(t.Context()))
+				assert.Equal(t, []string{fmt.Sprint("without sum false: ", bits(5)), "without sum true: 0"}, decoded(t, s))
+				require.NoError(t, p.Close(t.Context()))
+				requireDirectBooks(t, p)
+			})
+		}
+	}
+}
+
 // TestCollectionIsPaced emits more series than there are packets for at once,
 // while events keep coming.
 func TestCollectionIsPaced(t *testing.T) {

@@ -39,6 +39,10 @@ type InstrumentConfig struct {
 	Bounds            []float64 // FoldExplicit
 	MaxSize, MaxScale int32     // FoldExponential
 	NoMinMax          bool
+	// NoSum leaves out a histogram's sum: that of measurements which may be
+	// negative is no counter (opentelemetry-specification, metrics/sdk.md,
+	// "Histogram Aggregations").
+	NoSum bool
 }
 
 // Instrument folds measurements into one state per attribute set. All but its
@@ -82,6 +86,7 @@ type instrumentKey struct {
 	metricKey
 	fold  Fold
 	stale bool
+	noSum bool
 }
 
 func newRegistry(p drop.Priorities, memory *budget) *registry {
@@ -99,7 +104,7 @@ func (r *registry) instrument(c InstrumentConfig, now int64) *Instrument {
 		kind: c.Fold.kind(), integer: c.Integer, monotonic: c.Monotonic, delta: c.Delta && c.Fold != FoldLast,
 	}
 	scope := r.ids.scope(r.ids.resource(c.Resource), &c.Scope)
-	full := instrumentKey{scope, key, c.Fold, c.Stale}
+	full := instrumentKey{scope, key, c.Fold, c.Stale, c.NoSum}
 	if i, ok := r.byKey[full]; ok {
 		return i
 	}
