@@ -179,6 +179,6 @@ func TestFault11SlowResolver(t *testing.T) {
 	})
 	export(t, exp, 100, 1)
 	s := shut(t, exp)
-	assert.Equal(t, s.Sent, closed(t, r, s.Sent).Points.Handed)
+	assert.Equal(t, s.Sent, closed(t, r, s.Sent, 0).Points.Handed)
 	require.NoError(t, r.Close())
 }
