@@ -125,7 +125,10 @@ func WithTemporalitySelector(s metric.TemporalitySelector) Option {
 }
 
 // WithAggregationSelector sets the aggregation of each kind of instrument. The
-// default, also for nil, is the SDK's.
+// default, also for nil, is the SDK's. On the direct path the selector is asked
+// once for each kind; an aggregation that does not fit the kind, or has
+// parameters that cannot be, is reported to OpenTelemetry's error handler and the
+// kind's default used.
 func WithAggregationSelector(s metric.AggregationSelector) Option {
 	return optionFunc(func(c config) config {
 		if s != nil {

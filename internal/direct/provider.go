@@ -43,7 +43,8 @@ type Config struct {
 // do nothing, and those handed out before record nothing.
 type Provider struct {
 	embedded.MeterProvider
-	config Config
+	config       Config
+	aggregations aggregations
 
 	mu     sync.Mutex
 	meters map[instrumentation.Scope]*meter
@@ -69,7 +70,7 @@ var _ metric.MeterProvider = (*Provider)(nil)
 // New returns a provider and starts its collector. Close ends it.
 func New(c Config) *Provider {
 	p := &Provider{
-		config: c, meters: map[instrumentation.Scope]*meter{},
+		config: c, aggregations: choose(c.Aggregation), meters: map[instrumentation.Scope]*meter{},
 		collects: make(chan collect), stopped: make(chan struct{}),
 	}
 	p.running, p.cancel = context.WithCancel(context.Background())
@@ -206,7 +207,7 @@ func (p *Provider) instrument(scope instrumentation.Scope, d description) (i *pi
 	if p.config.EveryEvent {
 		c.Delta = d.kind == sdkmetric.InstrumentKindCounter || d.kind == sdkmetric.InstrumentKindHistogram
 	}
-	if !aggregate(&c, d, p.config.Aggregation(d.kind)) {
+	if !p.aggregations.aggregate(&c, d) {
 		return nil, true
 	}
 	i = p.config.Direct.Instrument(c)
@@ -220,46 +221,4 @@ func observable(k sdkmetric.InstrumentKind) bool {
 		return true
 	}
 	return false
-}
-
-// monotonic reports whether a sum of a kind's measurements only grows; that of
-// a histogram does by the SDK's convention.
-func monotonic(k sdkmetric.InstrumentKind) bool {
-	switch k {
-	case sdkmetric.InstrumentKindCounter, sdkmetric.InstrumentKindObservableCounter, sdkmetric.InstrumentKindHistogram:
-		return true
-	}
-	return false
-}
-
-// aggregate sets how c folds, and returns false if its measurements are to be
-// dropped.
-func aggregate(c *pipeline.InstrumentConfig, d description, a sdkmetric.Aggregation) bool {
-	if a == nil {
-		a = sdkmetric.AggregationDefault{}
-	}
-	if _, ok := a.(sdkmetric.AggregationDefault); ok {
-		a = sdkmetric.DefaultAggregationSelector(d.kind)
-	}
-	switch a := a.(type) {
-	case sdkmetric.AggregationDrop:
-		return false
-	case sdkmetric.AggregationLastValue:
-		c.Fold = pipeline.FoldLast
-	case sdkmetric.AggregationExplicitBucketHistogram:
-		c.Fold, c.Bounds, c.NoMinMax = pipeline.FoldExplicit, a.Boundaries, a.NoMinMax
-		if d.advised {
-			c.Bounds = d.bounds
-		}
-		c.NoSum = !monotonic(d.kind)
-	case sdkmetric.AggregationBase2ExponentialHistogram:
-		c.Fold, c.MaxSize, c.MaxScale, c.NoMinMax = pipeline.FoldExponential, a.MaxSize, a.MaxScale, a.NoMinMax
-		c.NoSum = !monotonic(d.kind)
-	default:
-		c.Fold, c.Monotonic = pipeline.FoldSum, monotonic(d.kind)
-		if observable(d.kind) {
-			c.Fold = pipeline.FoldAbsolute
-		}
-	}
-	return true
 }

@@ -19,6 +19,9 @@ const Scope = "otelgram"
 type Recorder struct {
 	provider *Provider
 	interned *interned
+	// anyGauge says that a gauge may be NaN or infinite: it is not folded with
+	// others.
+	anyGauge bool
 
 	mu          sync.Mutex
 	instruments map[named]*pipeline.Instrument
@@ -31,15 +34,16 @@ type named struct {
 
 // NewRecorder returns a recorder on p.
 func NewRecorder(p *Provider) *Recorder {
-	return &Recorder{provider: p, interned: newInterned(), instruments: map[named]*pipeline.Instrument{}}
+	_, last := p.aggregations[sdkmetric.InstrumentKindGauge].(sdkmetric.AggregationLastValue)
+	return &Recorder{provider: p, interned: newInterned(), anyGauge: last, instruments: map[named]*pipeline.Instrument{}}
 }
 
 // Record records value for the instrument of the given kind and name, and
 // reports whether it was taken. What cannot be, an empty or overlong name, a
 // value that is no number, a negative one for a counter, is counted as invalid.
 func (r *Recorder) Record(kind sdkmetric.InstrumentKind, name string, value float64, tags []Tag) bool {
-	gauge := kind == sdkmetric.InstrumentKindGauge
-	if name == "" || len(name) > maxNameLen || value-value != 0 && !gauge ||
+	anything := r.anyGauge && kind == sdkmetric.InstrumentKindGauge
+	if name == "" || len(name) > maxNameLen || value-value != 0 && !anything ||
 		kind == sdkmetric.InstrumentKindCounter && value < 0 {
 		r.provider.config.Direct.RefuseInvalid()
 		return false

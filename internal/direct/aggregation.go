@@ -1,0 +1,117 @@
+package direct
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.opentelemetry.io/otel"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+
+	"github.com/otelgram/otelgram/internal/pipeline"
+)
+
+// kinds are the kinds of instruments.
+var kinds = [...]sdkmetric.InstrumentKind{
+	sdkmetric.InstrumentKindCounter, sdkmetric.InstrumentKindUpDownCounter, sdkmetric.InstrumentKindHistogram, sdkmetric.InstrumentKindGauge,
+	sdkmetric.InstrumentKindObservableCounter, sdkmetric.InstrumentKindObservableUpDownCounter, sdkmetric.InstrumentKindObservableGauge,
+}
+
+// The scales of exponential histograms, as in the SDK.
+const (
+	minScale = -10
+	maxScale = 20
+)
+
+// aggregations is how the measurements of each kind of instrument are folded.
+type aggregations map[sdkmetric.InstrumentKind]sdkmetric.Aggregation
+
+// choose asks s about each kind. An answer that cannot be is reported to
+// OpenTelemetry's error handler, and the kind's default taken: the SDK does so
+// with bad parameters, and loses the measurements where the aggregation does
+// not fit the kind.
+func choose(s sdkmetric.AggregationSelector) aggregations {
+	chosen := aggregations{}
+	for _, k := range kinds {
+		a := s(k)
+		if err := unfit(k, a); err != nil {
+			otel.Handle(fmt.Errorf("otelgram: aggregation of %v: %w: the default is used", k, err))
+			a = nil
+		}
+		switch own := a.(type) {
+		case nil, sdkmetric.AggregationDefault:
+			a = sdkmetric.DefaultAggregationSelector(k)
+		case sdkmetric.AggregationExplicitBucketHistogram:
+			own.Boundaries = slices.Clone(own.Boundaries)
+			a = own
+		}
+		chosen[k] = a
+	}
+	return chosen
+}
+
+// unfit says why a cannot be the aggregation of a kind.
+func unfit(k sdkmetric.InstrumentKind, a sdkmetric.Aggregation) error {
+	gauge := k == sdkmetric.InstrumentKindGauge || k == sdkmetric.InstrumentKindObservableGauge
+	switch a := a.(type) {
+	case nil, sdkmetric.AggregationDefault, sdkmetric.AggregationDrop:
+	case sdkmetric.AggregationSum:
+		if gauge {
+			return errors.New("values of a gauge do not add up")
+		}
+	case sdkmetric.AggregationLastValue:
+		if !gauge {
+			return errors.New("the last value is for gauges alone")
+		}
+	case sdkmetric.AggregationExplicitBucketHistogram:
+		if !ascending(a.Boundaries) {
+			return fmt.Errorf("boundaries %v are not in ascending order", a.Boundaries)
+		}
+	case sdkmetric.AggregationBase2ExponentialHistogram:
+		if a.MaxSize <= 0 {
+			return fmt.Errorf("maximum size %d is not positive", a.MaxSize)
+		}
+		if a.MaxScale < minScale || a.MaxScale > maxScale {
+			return fmt.Errorf("maximum scale %d is not between %d and %d", a.MaxScale, minScale, maxScale)
+		}
+	default:
+		return fmt.Errorf("unknown aggregation %T", a)
+	}
+	return nil
+}
+
+// aggregate sets how c folds, and returns false if its measurements are to be
+// dropped.
+func (chosen aggregations) aggregate(c *pipeline.InstrumentConfig, d description) bool {
+	switch a := chosen[d.kind].(type) {
+	case sdkmetric.AggregationDrop:
+		return false
+	case sdkmetric.AggregationLastValue:
+		c.Fold = pipeline.FoldLast
+	case sdkmetric.AggregationExplicitBucketHistogram:
+		c.Fold, c.Bounds, c.NoMinMax = pipeline.FoldExplicit, a.Boundaries, a.NoMinMax
+		if d.advised {
+			c.Bounds = d.bounds
+		}
+		c.NoSum = !monotonic(d.kind)
+	case sdkmetric.AggregationBase2ExponentialHistogram:
+		c.Fold, c.MaxSize, c.MaxScale, c.NoMinMax = pipeline.FoldExponential, a.MaxSize, a.MaxScale, a.NoMinMax
+		c.NoSum = !monotonic(d.kind)
+	default:
+		c.Fold, c.Monotonic = pipeline.FoldSum, monotonic(d.kind)
+		if observable(d.kind) {
+			c.Fold = pipeline.FoldAbsolute
+		}
+	}
+	return true
+}
+
+// monotonic reports whether a sum of a kind's measurements only grows; that of
+// a histogram does by the SDK's convention.
+func monotonic(k sdkmetric.InstrumentKind) bool {
+	switch k {
+	case sdkmetric.InstrumentKindCounter, sdkmetric.InstrumentKindObservableCounter, sdkmetric.InstrumentKindHistogram:
+		return true
+	}
+	return false
+}
