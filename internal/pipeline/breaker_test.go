@@ -18,12 +18,21 @@ import (
 type changes struct {
 	mu  sync.Mutex
 	all []string
+	at  []time.Time
 }
 
 func (c *changes) add(from, to Circuit) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.all = append(c.all, fmt.Sprintf("%v > %v", from, to))
+	c.at = append(c.at, time.Now())
+}
+
+// between returns the time from one change to another.
+func (c *changes) between(i, j int) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at[j].Sub(c.at[i])
 }
 
 func (c *changes) list() []string {
@@ -153,7 +162,8 @@ func TestBreakerOpensAndCloses(t *testing.T) {
 		}
 		_, after := n.last().packets(t)
 		assert.Equal(t, []string{"closed > open", "open > half-open", "half-open > open"}, seen.list())
-		assert.InDelta(t, 30.25, time.Since(opened).Seconds(), 6.1)
+		assert.InDelta(t, 30, seen.between(0, 1).Seconds(), 6.01, "half a minute, give or take a fifth")
+		assert.InDelta(t, 0.25, seen.between(1, 2).Seconds(), 0.01, "the time to answer")
 		assert.LessOrEqual(t, len(after)-len(before), 1, "one packet is the probe")
 		assert.Equal(t, sent, p.Stats().Sent)
 		<-time.After(2 * time.Second)
