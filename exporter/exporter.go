@@ -60,7 +60,7 @@ func New(ctx context.Context, opts ...Option) (*Exporter, error) {
 			Disabled: !c.breaker.Enabled, Failures: c.breaker.FailureThreshold, Timeout: c.breaker.Timeout,
 		},
 		OnCircuit: e.circuitChanged,
-		Resolve: func(ctx context.Context) (string, error) {
+		Resolve: func(ctx context.Context) ([]string, error) {
 			return udp.Resolve(ctx, c.endpoint)
 		},
 		Dial: func(ctx context.Context, address string) (pipeline.Sender, error) {

@@ -49,7 +49,7 @@ func TestTransports(t *testing.T) {
 			assert.Equal(t, uint64(20_000), s.Sent, "%+v", s)
 			resolved, err := udp.Resolve(t.Context(), endpoint)
 			require.NoError(t, err)
-			assert.Equal(t, resolved, s.Address)
+			assert.Contains(t, resolved, s.Address)
 			assert.WithinDuration(t, time.Now(), s.LastSend, time.Minute)
 			assert.Equal(t, uint64(1), s.Sessions)
 			require.NoError(t, exp.Shutdown(context.Background()))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -95,41 +96,48 @@ func addressError(address, reason string) error {
 }
 
 // Resolve returns what [Dial] connects to for address: the address itself if it
-// is a literal or a Unix socket, else the address found for the name, in a form
-// that Dial takes and that equals another only if it leads to the same place. Of
-// the addresses of a name it takes the first IPv4 one, because a listener on that
-// name does so too (see [net.ListenPacket]): localhost must meet localhost. It
-// waits for the resolver, until ctx ends.
-func Resolve(ctx context.Context, address string) (string, error) {
+// is a literal or a Unix socket, else all the addresses found for the name, each
+// in a form that Dial takes and that equals another only if it leads to the same
+// place. They are in the order in which to try them. IPv4 comes first, because
+// that is what a listener on that name takes (see [net.ListenPacket]), and UDP
+// cannot tell that nobody listens elsewhere: localhost must meet localhost. Within
+// a family the order is the resolver's, which may change from one call to the next:
+// a caller that is content with an address need not leave it while it is among
+// them. Resolve waits for the resolver, until ctx ends.
+func Resolve(ctx context.Context, address string) ([]string, error) {
 	if path, ok := unixPath(address); ok {
-		return address, checkUnixPath(path)
+		return []string{address}, checkUnixPath(path)
 	}
 	host, port, err := splitAddress(address)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
-		return netip.AddrPortFrom(ip.Unmap(), port).String(), nil
+		return inOrder([]netip.Addr{ip}, port), nil
 	}
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
-		return "", fmt.Errorf("udp: resolve %q: %w", address, err)
-	}
-	ip, ok := preferred(ips)
-	if !ok {
-		return "", fmt.Errorf("udp: resolve %q: the name has no addresses", address)
-	}
-	return netip.AddrPortFrom(ip, port).String(), nil
-}
-
-func preferred(ips []netip.Addr) (netip.Addr, bool) {
-	for _, ip := range ips {
-		if ip = ip.Unmap(); ip.Is4() {
-			return ip, true
-		}
+		return nil, fmt.Errorf("udp: resolve %q: %w", address, err)
 	}
 	if len(ips) == 0 {
-		return netip.Addr{}, false
+		return nil, fmt.Errorf("udp: resolve %q: the name has no addresses", address)
 	}
-	return ips[0], true
+	return inOrder(ips, port), nil
+}
+
+// inOrder returns the addresses as literals, IPv4 first, each once.
+func inOrder(ips []netip.Addr, port uint16) []string {
+	var four, six []string
+	for _, ip := range ips {
+		ip = ip.Unmap()
+		literal := netip.AddrPortFrom(ip, port).String()
+		switch {
+		case slices.Contains(four, literal) || slices.Contains(six, literal):
+		case ip.Is4():
+			four = append(four, literal)
+		default:
+			six = append(six, literal)
+		}
+	}
+	return append(four, six...)
 }

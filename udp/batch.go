@@ -22,10 +22,19 @@ type batchWriter interface {
 // sendAll writes packets in chunks until all are taken or one is refused. The
 // calls to w are bounded: each takes a packet, or is one of maxFruitless+1 in a
 // row, or is the last.
+//
+// The first packet goes alone. Where the other side is on this host, its refusal
+// is there when the next call begins, and is reported by that; within a call the
+// kernel would take the refusal for an error of the packet at hand, stop, and
+// tell nobody why.
 func sendAll(w batchWriter, packets [][]byte) (int, Outcome) {
 	sent, fruitless := 0, 0
 	for sent < len(packets) {
-		chunk := packets[sent:min(sent+maxBatch, len(packets))]
+		size := maxBatch
+		if sent == 0 {
+			size = 1
+		}
+		chunk := packets[sent:min(sent+size, len(packets))]
 		n, err := w.writeBatch(chunk)
 		n = min(max(n, 0), len(chunk))
 		sent += n
@@ -35,7 +44,8 @@ func sendAll(w batchWriter, packets [][]byte) (int, Outcome) {
 			fruitless++
 		}
 		// A short count hides the error of the packet after it: sendmmsg(2) says
-		// so under BUGS. Another call from there brings it to light.
+		// so under BUGS. Another call from there brings it to light, if it is
+		// about that packet.
 		if err == nil && fruitless > maxFruitless {
 			return sent, Failed
 		}

@@ -59,28 +59,30 @@ func TestSendAll(t *testing.T) {
 		calls   int
 	}{
 		{"nothing", 0, nil, 0, Sent, 0},
-		{"all at once", 5, []step{{5, nil}}, 5, Sent, 1},
-		{"in chunks", 150, []step{{64, nil}, {64, nil}, {22, nil}}, 150, Sent, 3},
-		{"short counts", 5, []step{{2, nil}, {1, nil}, {2, nil}}, 5, Sent, 3},
-		{"short count in a chunk", 70, []step{{60, nil}, {10, nil}}, 70, Sent, 2},
+		{"one", 1, []step{{1, nil}}, 1, Sent, 1},
+		{"all at once, but for the first", 5, []step{{1, nil}, {4, nil}}, 5, Sent, 2},
+		{"in chunks", 150, []step{{1, nil}, {64, nil}, {64, nil}, {21, nil}}, 150, Sent, 4},
+		{"short counts", 5, []step{{1, nil}, {1, nil}, {1, nil}, {2, nil}}, 5, Sent, 4},
+		{"short count in a chunk", 70, []step{{1, nil}, {59, nil}, {10, nil}}, 70, Sent, 3},
 		{"refused at first", 5, []step{{-1, wrapped(syscall.ECONNREFUSED)}}, 0, Refused, 1},
-		{"refused in the middle", 5, []step{{3, nil}, {-1, wrapped(syscall.EMSGSIZE)}}, 3, TooLarge, 2},
-		{"refused at the last", 5, []step{{4, nil}, {-1, wrapped(syscall.EAGAIN)}}, 4, WouldBlock, 2},
-		{"refused between chunks", 70, []step{{64, nil}, {-1, wrapped(syscall.ENOBUFS)}}, 64, NoBuffers, 2},
+		{"refused at the second", 5, []step{{1, nil}, {-1, wrapped(syscall.ECONNREFUSED)}}, 1, Refused, 2},
+		{"refused in the middle", 5, []step{{1, nil}, {2, nil}, {-1, wrapped(syscall.EMSGSIZE)}}, 3, TooLarge, 3},
+		{"refused at the last", 5, []step{{1, nil}, {3, nil}, {-1, wrapped(syscall.EAGAIN)}}, 4, WouldBlock, 3},
+		{"refused between chunks", 70, []step{{1, nil}, {64, nil}, {-1, wrapped(syscall.ENOBUFS)}}, 65, NoBuffers, 3},
 		{"error with 0", 5, []step{{0, wrapped(syscall.EPERM)}}, 0, Denied, 1},
-		{"error next to a count", 5, []step{{2, wrapped(syscall.EMSGSIZE)}}, 2, TooLarge, 1},
-		{"closed half way", 5, []step{{2, nil}, {0, net.ErrClosed}}, 2, Closed, 2},
+		{"error next to a count", 5, []step{{1, nil}, {2, wrapped(syscall.EMSGSIZE)}}, 3, TooLarge, 2},
+		{"closed half way", 5, []step{{1, nil}, {0, net.ErrClosed}}, 1, Closed, 2},
 		{"unknown error", 5, []step{{1, nil}, {-1, errors.New("?")}}, 1, Failed, 2},
-		{"0 for a while", 5, append(repeat(maxFruitless, step{}), step{5, nil}), 5, Sent, stuck},
-		{"-1 without error", 5, []step{{-1, nil}, {5, nil}}, 5, Sent, 2},
+		{"0 for a while", 5, append(repeat(maxFruitless, step{}), step{1, nil}, step{4, nil}), 5, Sent, stuck + 1},
+		{"-1 without error", 5, []step{{-1, nil}, {1, nil}, {4, nil}}, 5, Sent, 3},
 		{"0 for ever", 5, nil, 0, Failed, stuck},
-		{"0 for ever half way", 5, []step{{2, nil}}, 2, Failed, 1 + stuck},
-		{"interrupted once", 5, []step{interrupted, {5, nil}}, 5, Sent, 2},
-		{"interrupted next to a count", 5, []step{{2, errInterrupted}, {3, nil}}, 5, Sent, 2},
+		{"0 for ever half way", 5, []step{{1, nil}, {1, nil}}, 2, Failed, 2 + stuck},
+		{"interrupted once", 5, []step{interrupted, {1, nil}, {4, nil}}, 5, Sent, 3},
+		{"interrupted next to a count", 5, []step{{1, errInterrupted}, {1, errInterrupted}, {3, nil}}, 5, Sent, 3},
 		{"interrupted for ever", 5, repeat(100, interrupted), 0, Failed, stuck},
 		{"progress renews patience", 3, append(append(repeat(maxFruitless, interrupted), step{1, nil}),
 			append(repeat(maxFruitless, step{}), step{2, nil})...), 3, Sent, 2 * stuck},
-		{"more than offered", 5, []step{{9, nil}}, 5, Sent, 1},
+		{"more than offered", 5, []step{{9, nil}, {9, nil}}, 5, Sent, 2},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			packets := make([][]byte, tc.packets)
@@ -94,9 +96,13 @@ func TestSendAll(t *testing.T) {
 			assert.Len(t, w.offered, tc.calls)
 			at := 0
 			for i, offer := range w.offered {
-				assert.Equal(t, [2]int{at, min(tc.packets-at, maxBatch)}, offer, "call %d starts at the first packet not taken", i)
+				most := maxBatch
+				if at == 0 {
+					most = 1
+				}
+				assert.Equal(t, [2]int{at, min(tc.packets-at, most)}, offer, "call %d starts at the first packet not taken", i)
 				if i < len(tc.steps) {
-					at += max(tc.steps[i].n, 0)
+					at += min(max(tc.steps[i].n, 0), offer[1])
 				}
 			}
 		})
@@ -115,6 +121,8 @@ func TestClassify(t *testing.T) {
 		syscall.ENETUNREACH:  Unreachable,
 		syscall.ENETDOWN:     Unreachable,
 		syscall.EHOSTUNREACH: Unreachable,
+		syscall.EHOSTDOWN:    Unreachable,
+		syscall.EPROTO:       Failed,
 		syscall.EINVAL:       Failed,
 		syscall.EIO:          Failed,
 		syscall.EINTR:        Failed,

@@ -12,7 +12,8 @@
 // how much the kernel buffers for it and how much it had to drop.
 //
 // Both speak UDP, over IPv4 and IPv6, and Unix datagram sockets, where a full
-// queue shows as [WouldBlock] and nothing is ever lost on the way.
+// queue shows as [WouldBlock] ([NoBuffers] on macOS) and nothing is lost on the
+// way, but for what is queued when the receiver ends.
 //
 // # Platforms
 //
@@ -20,5 +21,5 @@
 // room in the send buffer, and the kernel reports the packets its own queues
 // drop. Elsewhere a batch is a loop over single calls with the same meaning,
 // except that Send may wait for the send buffer to drain, and that Drops and
-// the effective buffer size are not available.
+// the effective buffer size are not available. On Windows Pending knows nothing.
 package udp

@@ -31,7 +31,7 @@ func outcomeOf(err error) Outcome {
 		return TooLarge
 	case syscall.EPERM, syscall.EACCES:
 		return Denied
-	case syscall.ENETUNREACH, syscall.ENETDOWN, syscall.EHOSTUNREACH:
+	case syscall.ENETUNREACH, syscall.ENETDOWN, syscall.EHOSTUNREACH, syscall.EHOSTDOWN:
 		return Unreachable
 	}
 	return Failed

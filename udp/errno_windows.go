@@ -29,7 +29,7 @@ func outcomeOf(err error) Outcome {
 		return TooLarge
 	case windows.WSAEACCES:
 		return Denied
-	case windows.WSAENETUNREACH, windows.WSAENETDOWN, windows.WSAEHOSTUNREACH:
+	case windows.WSAENETUNREACH, windows.WSAENETDOWN, windows.WSAEHOSTUNREACH, windows.WSAEHOSTDOWN:
 		return Unreachable
 	}
 	return Failed

@@ -28,9 +28,10 @@ type Listener struct {
 	conn   socket
 	reader batchReader
 	asked  int
-	path   string // of a Unix socket
+	path   string      // of a Unix socket
+	file   os.FileInfo // the one made there, until it is removed
 
-	// mu guards drops, and makes Close take a last reading of it.
+	// mu guards drops and file, and makes Close take a last reading of it.
 	mu    sync.Mutex
 	drops dropCounter
 }
@@ -77,7 +78,8 @@ func listenUnix(path string, c config) (*Listener, error) {
 		return nil, fmt.Errorf("udp: listen on %q: %w", unixScheme+path, err)
 	}
 	growReceiveBuffer(conn, c.receiveBuffer)
-	return &Listener{conn: conn, reader: unixReader{conn}, asked: c.receiveBuffer, path: path}, nil
+	file, _ := os.Lstat(path) // without it the file stays
+	return &Listener{conn: conn, reader: unixReader{conn}, asked: c.receiveBuffer, path: path, file: file}, nil
 }
 
 // unixReader reads one datagram at a time.
@@ -146,9 +148,19 @@ func (l *Listener) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.drops.read(l.conn)
-	err := l.conn.Close()
-	if l.path != "" && err == nil {
-		_ = os.Remove(l.path) // somebody else may have, and that is as well
+	// While the socket is open nobody takes its file for one left behind, and the
+	// file of whoever has taken its place is another.
+	removeSame(l.path, l.file)
+	l.file = nil
+	return l.conn.Close()
+}
+
+// removeSame removes the file at path if it is the one given.
+func removeSame(path string, file os.FileInfo) {
+	if file == nil {
+		return
 	}
-	return err
+	if now, err := os.Lstat(path); err == nil && os.SameFile(now, file) {
+		_ = os.Remove(path) // Listen reports it if it is still there
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -121,6 +122,26 @@ func TestClosedPortRefusesAndRecovers(t *testing.T) {
 			require.Equal(t, 1, n)
 			assert.Equal(t, text, receive(t, l, 1, 64)[0].Data)
 		})
+	}
+}
+
+// TestClosedPortRefusesBatches: a refusal shows whatever the size of the batch.
+func TestClosedPortRefusesBatches(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("elsewhere the answer may take longer")
+	}
+	for _, size := range []int{1, 2, 32, 200} {
+		gone := listen(t, "127.0.0.1:0")
+		s := dial(t, gone.Addr().String())
+		require.NoError(t, gone.Close())
+		packets := slices.Repeat([][]byte{[]byte("anyone?")}, size)
+		refused := 0
+		for range 100 {
+			if _, outcome := s.Send(packets); outcome == udp.Refused {
+				refused++
+			}
+		}
+		assert.GreaterOrEqual(t, refused, 50, "batches of %d", size)
 	}
 }
 

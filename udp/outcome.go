@@ -35,11 +35,12 @@ const (
 	Denied
 	// Unreachable means that there is no way to the host at the moment: no
 	// route, no link or no answer from the next hop (ENETUNREACH, ENETDOWN,
-	// EHOSTUNREACH). It may concern an earlier packet, like Refused.
+	// EHOSTUNREACH, EHOSTDOWN). It may concern an earlier packet, like Refused.
 	Unreachable
 	// Closed means that the Sender is closed.
 	Closed
-	// Failed means any other error.
+	// Failed means any other error. It may concern an earlier packet, too: some
+	// reports of routers have no outcome of their own.
 	Failed
 )
 

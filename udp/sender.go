@@ -19,22 +19,35 @@ type Sender struct {
 
 // Dial connects a socket to address, which is a host and a port or the path of
 // a Unix socket as [ValidateAddress] describes. Only a host that is a name makes
-// it wait: for the resolver, until ctx ends; see [Resolve] for the address taken.
-// No packet is sent, so a nil error says nothing about the other side of a UDP
-// socket; a Unix socket has to be there. Errors name the address and wrap their
-// cause.
+// it wait: for the resolver, until ctx ends. Of the addresses of a name it takes
+// the first that can be connected, in the order of [Resolve]: one of a family that
+// this host does not have cannot. No packet is sent, so a nil error says nothing
+// about the other side of a UDP socket; a Unix socket has to be there. Errors name
+// the address and wrap their cause.
 func Dial(ctx context.Context, address string, opts ...Option) (*Sender, error) {
 	c, err := newConfig(opts)
 	if err != nil {
 		return nil, err
 	}
-	literal, err := Resolve(ctx, address)
+	literals, err := Resolve(ctx, address)
 	if err != nil {
 		return nil, err
 	}
-	if path, ok := unixPath(literal); ok {
+	if path, ok := unixPath(address); ok {
 		return dialUnix(path, c)
 	}
+	var failures []error
+	for _, literal := range literals {
+		s, err := dialUDP(address, literal, c)
+		if err == nil {
+			return s, nil
+		}
+		failures = append(failures, err)
+	}
+	return nil, errors.Join(failures...)
+}
+
+func dialUDP(address, literal string, c config) (*Sender, error) {
 	remote, err := netip.ParseAddrPort(literal)
 	if err != nil {
 		return nil, fmt.Errorf("udp: connect to %q: %w", address, err)
@@ -71,6 +84,11 @@ func dialUnix(path string, c config) (*Sender, error) {
 // packets[n] alone, and nothing behind it has been tried. To skip that packet,
 // call Send again with packets[n+1:].
 //
+// A report on an earlier packet, such as [Refused], is seen if it has arrived when
+// Send is called, or is the answer to packets[0] and comes at once, as on one
+// host. The kernel drops the report that arrives while packets behind it are being
+// taken: of a port that stays closed not every refusal is seen.
+//
 // On Linux Send never waits and, unless a packet is refused, allocates nothing.
 // The packets belong to the caller again when it returns.
 func (s *Sender) Send(packets [][]byte) (n int, outcome Outcome) {
@@ -91,7 +109,7 @@ func (s *Sender) PayloadLimit() int {
 // Pending takes the report on an earlier packet, such as [Refused], that the next
 // Send would meet, and returns [Sent] where there is none. It tells whether
 // the packets sent so far met a closed port, as far as the answer is here
-// already. Outside Linux it always returns Sent.
+// already. On Windows it always returns Sent.
 func (s *Sender) Pending() Outcome { return classify(pendingError(s.conn)) }
 
 // LocalAddr returns the address and port that packets come from: the zero value

@@ -10,8 +10,6 @@ func prepareToSend(conn socket, sendBuffer int, _ netip.Addr) {
 
 func payloadLimit(socket, netip.Addr) int { return 0 }
 
-func pendingError(socket) error { return nil }
-
 func growReceiveBuffer(conn socket, size int) {
 	_ = conn.SetReadBuffer(size)
 }

@@ -64,6 +64,6 @@ func removeStale(path string) {
 		return
 	}
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		_ = os.Remove(path) // Listen reports it if it is still there
+		removeSame(path, info)
 	}
 }

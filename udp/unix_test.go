@@ -4,6 +4,7 @@ package udp_test
 
 import (
 	"context"
+	"net"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -98,6 +99,22 @@ func TestUnixTakesOver(t *testing.T) {
 	kept, err := os.ReadFile(path)
 	require.NoError(t, err)
 	assert.Equal(t, "precious", string(kept))
+}
+
+// TestUnixSuccessor: closing a listener leaves the file of the one that has taken
+// its place alone.
+func TestUnixSuccessor(t *testing.T) {
+	address, path := unixAddress(t)
+	first := listen(t, address)
+	require.NoError(t, os.Remove(path))
+	second := listen(t, address)
+	require.NoError(t, first.Close())
+	sendAll(t, dial(t, address), []byte("to the second"))
+	assert.Equal(t, "to the second", string(receive(t, second, 1, 64)[0].Data))
+	require.NoError(t, second.Close())
+	require.ErrorIs(t, second.Close(), net.ErrClosed)
+	_, err := os.Stat(path)
+	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
 func TestUnixSendDoesNotAllocate(t *testing.T) {

@@ -42,7 +42,7 @@ func open(t *testing.T, interval time.Duration) *world {
 		Strategy: drop.Newest(), SeriesMemory: 1 << 30,
 		Breaker:   pipeline.BreakerConfig{Disabled: true, Timeout: time.Minute},
 		OnCircuit: func(_, _ pipeline.Circuit) {},
-		Resolve:   func(context.Context) (string, error) { return "nowhere", nil },
+		Resolve:   func(context.Context) ([]string, error) { return []string{"nowhere"}, nil },
 		Dial:      func(context.Context, string) (pipeline.Sender, error) { return nowhere{}, nil },
 	})
 	require.NoError(t, err)

@@ -38,12 +38,16 @@ const (
 	// A port that is closed never refuses two packets in a row, because the
 	// refusal of one is reported in place of the next. So refusals count by
 	// seconds: of the last refusalSlots seconds with traffic, this many.
-	refusalSlots   = 5
-	refusedSlots   = 3
-	slotLength     = time.Second
-	slotsKept      = 5 * time.Minute // for those who send seldom
-	probeWait      = 250 * time.Millisecond
-	breakerMinWait = time.Millisecond // past the timeout, for gobreaker wants it over
+	refusalSlots = 5
+	refusedSlots = 3
+	slotLength   = time.Second
+	slotsKept    = 5 * time.Minute // for those who send seldom
+	probeWait    = 250 * time.Millisecond
+	// gobreaker's own timeout is as short as can be, since when to probe is
+	// decided here: at retryAt, or as soon as there is another address. It wants
+	// some time to be over, all the same.
+	gobreakerTimeout = time.Nanosecond
+	gobreakerPause   = time.Millisecond
 )
 
 // slot is a second with traffic.
@@ -77,7 +81,7 @@ func newBreaker(c BreakerConfig, counters *counters, changed func(from, to Circu
 	// A process keeps its timeout, and differs from the others of a fleet.
 	b.config.Timeout = jitter(c.Timeout)
 	b.circuit = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
-		Timeout:     b.config.Timeout,
+		Timeout:     gobreakerTimeout,
 		ReadyToTrip: func(gobreaker.Counts) bool { return b.tripped() },
 		// It is called with gobreaker's lock held: nothing here may call back.
 		OnStateChange: func(_ string, from, to gobreaker.State) { b.change(circuitOf(from), circuitOf(to)) },
@@ -99,7 +103,7 @@ func (b *breaker) change(from, to Circuit) {
 	b.counters.circuit.Store(uint32(to))
 	switch to {
 	case CircuitOpen:
-		b.retryAt = time.Now().Add(b.config.Timeout + breakerMinWait)
+		b.retryAt = time.Now().Add(b.config.Timeout)
 	case CircuitClosed:
 		b.failures, b.slots = 0, [refusalSlots]slot{}
 	}
@@ -164,10 +168,18 @@ func (b *breaker) due(now time.Time) bool {
 	}
 	done, err := b.circuit.Allow()
 	if err != nil {
+		b.retryAt = now.Add(gobreakerPause)
 		return false
 	}
 	b.probing, b.probed = done, now
 	return true
+}
+
+// forgive forgets what was held against an address that packets do not go to any
+// more: an open circuit is probed at once.
+func (b *breaker) forgive(now time.Time) {
+	b.failures, b.slots = 0, [refusalSlots]slot{}
+	b.retryAt = now
 }
 
 // answered ends the probe: closed if the answer is nil, else open again.

@@ -2,7 +2,9 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -13,8 +15,10 @@ const (
 	minRedial = time.Second
 	maxRedial = 30 * time.Second
 	// resolveEvery is how often the name is looked up, so that a new address is
-	// followed within a minute.
+	// followed within a minute, and resolveOpen how often while the circuit is not
+	// closed.
 	resolveEvery = 45 * time.Second
+	resolveOpen  = 5 * time.Second
 	// redialEvery is after what time a socket is replaced whatever happens:
 	// connection trackers on the way keep sending the packets of one source
 	// port to where they first went, for as long as they flow.
@@ -23,18 +27,32 @@ const (
 	resolveTimeout = time.Minute
 )
 
-// dialer makes the sockets that the pump sends through, off the data path.
-type dialer struct {
-	config  *Config
-	redial  <-chan struct{} // asks for a new socket
-	senders chan<- Sender
-	address atomic.Pointer[string] // of the socket handed over last
-	tried   chan struct{}          // closed after the first attempt
-	ended   chan struct{}
+// dialled is a socket and where it sends to.
+type dialled struct {
+	sender  Sender
+	address string
 }
 
-func newDialer(c *Config, redial <-chan struct{}, senders chan<- Sender) *dialer {
-	return &dialer{config: c, redial: redial, senders: senders, tried: make(chan struct{}), ended: make(chan struct{})}
+// dialer makes the sockets that the pump sends through, off the data path.
+type dialer struct {
+	config   *Config
+	counters *counters
+	redial   <-chan struct{} // asks for a new socket
+	senders  chan<- dialled
+	address  atomic.Pointer[string] // of the socket handed over last
+	tried    chan struct{}          // closed after the first attempt
+	ended    chan struct{}
+
+	candidates []string      // what the name meant when it was last found
+	pause      time.Duration // after the next failure
+	patience   time.Time     // until when the name is not looked up, after failures
+}
+
+func newDialer(c *Config, counters *counters, redial <-chan struct{}, senders chan<- dialled) *dialer {
+	return &dialer{
+		config: c, counters: counters, redial: redial, senders: senders,
+		tried: make(chan struct{}), ended: make(chan struct{}), pause: minRedial,
+	}
 }
 
 // run dials until it succeeds, and again when it is asked to, when the address
@@ -42,61 +60,80 @@ func newDialer(c *Config, redial <-chan struct{}, senders chan<- Sender) *dialer
 // resolve yet is thus no failure; the pump counts points as unresolved meanwhile.
 func (d *dialer) run(ctx context.Context) {
 	defer close(d.ended)
-	wanted, pause := true, minRedial
+	wanted := true
 	var expires time.Time // of the socket
 	for first := true; ctx.Err() == nil; first = false {
-		made, ok := d.attempt(ctx, wanted || time.Now().After(expires))
+		found, made, err := d.attempt(ctx, wanted || time.Now().After(expires))
 		if first {
 			close(d.tried)
 		}
 		if made {
 			wanted, expires = false, time.Now().Add(jitter(redialEvery))
 		}
-		wait := jitter(resolveEvery)
-		if ok {
-			pause = minRedial
-		} else {
-			wait = jitter(pause)
-			pause = min(2*pause, maxRedial)
+		if err != nil {
+			d.patience = time.Now().Add(jitter(d.pause))
+			d.pause = min(2*d.pause, maxRedial)
+		} else if found {
+			d.pause = minRedial
 		}
-		wanted = d.rest(ctx, wait) || wanted
+		wanted = d.rest(ctx) || wanted
 	}
 }
 
-// attempt looks the endpoint up and, if a socket is wanted or the address has
-// changed, dials. It reports whether it made a socket, and whether all went well.
-func (d *dialer) attempt(ctx context.Context, wanted bool) (made, ok bool) {
-	before := d.address.Load()
-	limited, cancel := context.WithTimeout(ctx, resolveTimeout)
-	found, err := d.config.Resolve(limited)
-	cancel()
-	ok = err == nil
-	switch {
-	case !ok && before == nil:
-		return false, false
-	case !ok:
-		found = *before
+// attempt looks the endpoint up, unless that failed a moment ago, and dials if
+// there is need. What the name meant before serves where it is not found.
+func (d *dialer) attempt(ctx context.Context, wanted bool) (found, made bool, err error) {
+	if !time.Now().Before(d.patience) {
+		limited, cancel := context.WithTimeout(ctx, resolveTimeout)
+		defer cancel()
+		var addresses []string
+		if addresses, err = d.config.Resolve(limited); err == nil {
+			found, d.candidates = true, addresses
+		}
 	}
-	if !wanted && before != nil && *before == found {
-		return false, ok
-	}
-	s, err := d.config.Dial(ctx, found)
-	if err != nil {
-		return false, false
-	}
-	select {
-	case d.senders <- s:
-		d.address.Store(&found)
-		return true, ok
-	case <-ctx.Done():
-		_ = s.Close() // never used
-		return false, false
-	}
+	made, failure := d.dial(ctx, wanted)
+	return found, made, errors.Join(err, failure)
 }
 
-// rest waits, but not longer than until somebody asks for a socket, which it
-// reports.
-func (d *dialer) rest(ctx context.Context, wait time.Duration) (asked bool) {
+// dial makes a socket if one is wanted, or if the address in use is not among
+// those of the endpoint any more, and reports whether it did. The address in use
+// is kept if it can be, so that answers in another order change nothing.
+func (d *dialer) dial(ctx context.Context, wanted bool) (made bool, err error) {
+	try := d.candidates
+	if current := d.address.Load(); current != nil && slices.Contains(try, *current) {
+		if !wanted {
+			return false, nil
+		}
+		try = append([]string{*current}, try...)
+	}
+	for _, address := range try {
+		s, failure := d.config.Dial(ctx, address)
+		if failure != nil {
+			err = failure
+			continue // a host without IPv4 finds out here, too
+		}
+		select {
+		case d.senders <- dialled{s, address}:
+			d.address.Store(&address)
+			return true, nil
+		case <-ctx.Done():
+			_ = s.Close() // never used
+			return false, nil
+		}
+	}
+	return false, err
+}
+
+// rest waits until it is time to look again, but not longer than until somebody
+// asks for a socket, which it reports.
+func (d *dialer) rest(ctx context.Context) (asked bool) {
+	wait := jitter(resolveEvery)
+	if Circuit(d.counters.circuit.Load()) != CircuitClosed {
+		wait = jitter(resolveOpen)
+	}
+	if left := time.Until(d.patience); left > 0 {
+		wait = left
+	}
 	if !sleep(ctx, min(wait, minRedial)) {
 		return false
 	}

@@ -3,6 +3,8 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -64,31 +66,36 @@ func TestCloseWhileDialing(t *testing.T) {
 // network is a name and the sockets dialled to what it means.
 type network struct {
 	mu       sync.Mutex
-	address  string // none: the name does not resolve
+	address  string   // none: the name does not resolve
+	answers  []string // of the name server, in place of address
 	dialled  []string
 	sockets  []*fakeSender
 	lookUps  int
 	unusable bool // dialling fails
+	dead     map[string]bool
 }
 
 func (n *network) config() Config {
 	c := testConfig(nil)
-	c.Resolve = func(context.Context) (string, error) {
+	c.Resolve = func(context.Context) ([]string, error) {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		n.lookUps++
-		if n.address == "" {
-			return "", errors.New("no such host")
+		switch {
+		case n.answers != nil:
+			return slices.Clone(n.answers), nil
+		case n.address == "":
+			return nil, errors.New("no such host")
 		}
-		return n.address, nil
+		return []string{n.address}, nil
 	}
 	c.Dial = func(_ context.Context, address string) (Sender, error) {
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		if n.unusable {
+		if n.unusable || strings.HasPrefix(address, "unreachable") {
 			return nil, errors.New("network is unreachable")
 		}
-		s := &fakeSender{}
+		s := &fakeSender{dead: n.dead[address]}
 		n.dialled, n.sockets = append(n.dialled, address), append(n.sockets, s)
 		return s, nil
 	}

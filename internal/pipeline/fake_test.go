@@ -32,6 +32,9 @@ type fakeSender struct {
 	pending udp.Outcome
 	// limit is the payload limit: larger packets are too large. 0: none.
 	limit int
+	// dead is a port that nobody listens on: each packet is taken, and its refusal
+	// owed to the next call.
+	dead, owed bool
 }
 
 type takenPacket struct {
@@ -46,6 +49,11 @@ func (f *fakeSender) Send(packets [][]byte) (int, udp.Outcome) {
 		if f.limit > 0 && len(p) > f.limit {
 			return i, udp.TooLarge
 		}
+		if f.owed {
+			f.owed = false
+			return i, udp.Refused
+		}
+		f.owed = f.dead
 		if len(f.script) > 0 {
 			o := f.script[0]
 			f.script = f.script[1:]
@@ -62,7 +70,10 @@ func (f *fakeSender) Pending() udp.Outcome {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	o := f.pending
-	f.pending = udp.Sent
+	if f.owed {
+		o = udp.Refused
+	}
+	f.pending, f.owed = udp.Sent, false
 	return o
 }
 
@@ -115,7 +126,7 @@ func testConfig(s Sender) Config {
 		PacketsPerSecond: 10_000, Burst: 32,
 		Breaker:   BreakerConfig{Failures: 10, Timeout: 30 * time.Second},
 		OnCircuit: func(_, _ Circuit) {},
-		Resolve:   func(context.Context) (string, error) { return "there", nil },
+		Resolve:   func(context.Context) ([]string, error) { return []string{"there"}, nil },
 		Dial:      func(context.Context, string) (Sender, error) { return s, nil },
 	}
 }

@@ -74,7 +74,7 @@ func (p *pump) advance(f *flush) {
 		}
 		f.step, f.until = sending, p.finished
 	}
-	if f.step == sending && p.settled >= f.until {
+	if f.step == sending && p.settled >= f.until && len(p.link.pieces) == 0 {
 		f.step = flushed
 	}
 }

@@ -263,3 +263,30 @@ func TestCollectionDoesNotPause(t *testing.T) {
 		requireDirectBooks(t, p)
 	})
 }
+
+// TestUntimed: an instrument whose latency is not to be measured does not have it
+// measured, and does not hide that of others in its packet.
+func TestUntimed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := directConfig(&fakeSender{})
+		c.EveryEvent = true
+		p := start(t, c)
+		d := p.Direct()
+		timed := d.Instrument(counterConfig("timed"))
+		own := counterConfig("own")
+		own.Untimed = true
+		untimed := d.Instrument(own)
+		latencies := func(of ...*Instrument) int {
+			for _, i := range of {
+				require.True(t, d.Record(&Event{Instrument: i, Bits: 1}))
+			}
+			require.NoError(t, p.Flush(t.Context()))
+			return p.Latencies(make([]Latency, 8))
+		}
+		assert.Equal(t, 1, latencies(timed))
+		assert.Zero(t, latencies(untimed, untimed))
+		assert.Equal(t, 1, latencies(untimed, timed))
+		require.NoError(t, p.Close(t.Context()))
+		requireDirectBooks(t, p)
+	})
+}

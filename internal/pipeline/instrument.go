@@ -43,6 +43,8 @@ type InstrumentConfig struct {
 	// negative is no counter (opentelemetry-specification, metrics/sdk.md,
 	// "Histogram Aggregations").
 	NoSum bool
+	// Untimed says that the latency of its points is not to be measured.
+	Untimed bool
 }
 
 // Instrument folds measurements into one state per attribute set. All but its

@@ -46,12 +46,16 @@ type link struct {
 	redial   chan struct{} // asks the dialer for a new socket
 
 	sender   Sender // nil until there is an address
+	address  string // where it sends to
 	header   wire.Header
 	sequence uint64
 	points   uint64 // sent in the session
 	started  time.Time
 	limit    int // bytes of a packet on this path
 	trouble  trouble
+	// pieces are packets made of one that was too large for the path; they go
+	// before others.
+	pieces []packet
 
 	nextReport  time.Time
 	nextMeasure time.Time
@@ -84,12 +88,15 @@ func newLink(c *Config, counters *counters, batch int) link {
 	return l
 }
 
-// adopt begins a session on s and ends the one before.
-func (l *link) adopt(s Sender) {
+// adopt begins a session on a new socket and ends the one before.
+func (l *link) adopt(d dialled) {
 	l.close()
+	if moved := l.address != "" && l.address != d.address; moved {
+		l.breaker.forgive(time.Now())
+	}
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // never fails, see crypto/rand
-	l.sender = s
+	l.sender, l.address = d.sender, d.address
 	l.header = wire.Header{Session: binary.BigEndian.Uint64(id[:])}
 	l.sequence, l.points = 0, 0
 	l.trouble = trouble{}
@@ -113,24 +120,44 @@ func (l *link) close() {
 }
 
 // send sends of ready what the pace allows, and returns how many packets are
-// settled: taken by the kernel, or refused and counted.
-func (l *link) send(now time.Time, ready []packet) int {
+// settled: taken by the kernel, refused and counted, or made into pieces.
+func (l *link) send(now time.Time, ready []packet) (done int) {
 	l.tend(now)
-	if len(ready) == 0 {
-		return 0
-	}
-	n, done := 0, 0
-	if _, blocked := l.blocked(); !blocked && !now.Before(l.trouble.until) {
-		n = l.pacer.take(now, len(ready))
-		done = l.transmit(now, ready[:n])
-		l.pacer.giveBack(n - done)
+	if _, blocked := l.blocked(); !blocked {
+		pieces := l.pieces
+		l.pieces = nil // there may be pieces of pieces
+		n := l.paced(now, pieces)
+		if l.pieces = append(l.pieces, pieces[n:]...); len(l.pieces) == 0 {
+			done = l.paced(now, ready)
+		}
 	}
 	if reason, blocked := l.blocked(); blocked {
+		l.discard(reason)
 		for i := range ready[done:] {
 			l.drop(&ready[done+i], reason)
 		}
+		l.trouble = trouble{} // its packet is gone
 		return len(ready)
 	}
+	return done
+}
+
+// discard drops the pieces that wait.
+func (l *link) discard(reason wire.DropReason) {
+	for i := range l.pieces {
+		l.drop(&l.pieces[i], reason)
+	}
+	l.pieces = nil
+}
+
+// paced sends packets as far as the pace allows, and returns how many are settled.
+func (l *link) paced(now time.Time, packets []packet) (done int) {
+	if len(packets) == 0 || now.Before(l.trouble.until) {
+		return 0
+	}
+	n := l.pacer.take(now, len(packets))
+	done = l.transmit(now, packets[:n])
+	l.pacer.giveBack(n - done)
 	if n > 0 {
 		l.nextReport = earlier(l.nextReport, now.Add(reportActive))
 	}
@@ -149,10 +176,10 @@ func (l *link) blocked() (reason wire.DropReason, blocked bool) {
 }
 
 // transmit sends packets until something stops it, and returns how many are
-// settled. A packet the kernel refuses is tried again, kept for later or dropped;
-// those behind it are stamped anew.
+// settled. A packet the kernel refuses is tried again, kept for later, made into
+// pieces, which go first, or dropped; those behind it are stamped anew.
 func (l *link) transmit(now time.Time, packets []packet) (done int) {
-	for done < len(packets) && l.breaker.closed() && !now.Before(l.trouble.until) {
+	for done < len(packets) && len(l.pieces) == 0 && l.breaker.closed() && !now.Before(l.trouble.until) {
 		took, outcome := l.sender.Send(l.stamp(now, packets[done:]))
 		for i := range packets[done : done+took] {
 			l.sent(&packets[done+i])
@@ -217,14 +244,15 @@ func (l *link) probe(now time.Time) {
 func (l *link) hear(now time.Time) {
 	var err error
 	if o := l.sender.Pending(); o != udp.Sent {
-		l.note(now, o)
+		l.count(o)
+		l.blame(now, o)
 		err = errFailed
 	}
 	l.breaker.answered(err)
 }
 
 // deadline returns when the link has something to do by itself, given how many
-// packets are ready.
+// packets wait.
 func (l *link) deadline(now time.Time, ready int) time.Time {
 	until := now.Add(reportIdle)
 	if l.sender != nil {
@@ -304,20 +332,35 @@ func (l *link) sendReport(times int) int {
 	wire.Stamp(l.report, &h)
 	taken := 0
 	for range times {
-		n, outcome := l.sender.Send(append(l.batch[:0], l.report))
+		n, outcome := l.sendOne(l.report)
 		if outcome != udp.Sent {
-			l.note(now, outcome)
+			l.count(outcome)
+			if !h.Goodbye { // of a socket that is given up nothing is held against anybody
+				l.blame(now, outcome)
+			}
 		}
-		if outcome == udp.Refused { // that was about an earlier packet
-			n, _ = l.sender.Send(append(l.batch[:0], l.report))
+		if outcome == udp.WouldBlock && h.Goodbye {
+			time.Sleep(blockedPause) // it is the last chance to close the books
 		}
 		taken += n
 	}
 	if taken > 0 {
 		l.sequence++
-		l.breaker.took(now)
+		if !h.Goodbye {
+			l.breaker.took(now)
+		}
 	}
 	l.counters.packets.Add(uint64(taken))
 	l.counters.bytes.Add(uint64(taken * len(l.report)))
 	return taken
+}
+
+// sendOne sends one packet, and once more where the first outcome may be about an
+// earlier one. It returns whether the kernel took it, and the first outcome.
+func (l *link) sendOne(b []byte) (taken int, first udp.Outcome) {
+	n, first := l.sender.Send(append(l.batch[:0], b))
+	if mayBeEarlier(first) {
+		n, _ = l.sender.Send(append(l.batch[:0], b))
+	}
+	return n, first
 }

@@ -33,9 +33,10 @@ type Config struct {
 	// OnCircuit is told of each change of the breaker's state, by the pump: it
 	// must not wait for anything.
 	OnCircuit func(from, to Circuit)
-	// Resolve finds the address of the endpoint, and Dial makes a socket to it.
-	// They are called off the data path, again and again.
-	Resolve func(ctx context.Context) (string, error)
+	// Resolve finds the addresses of the endpoint, in the order in which to try
+	// them, and Dial makes a socket to one. They are called off the data path,
+	// again and again.
+	Resolve func(ctx context.Context) ([]string, error)
 	Dial    func(ctx context.Context, address string) (Sender, error)
 }
 
@@ -64,7 +65,7 @@ type Pipeline struct {
 // inbox is how others speak to the pump.
 type inbox struct {
 	flushes chan flush
-	senders chan Sender
+	senders chan dialled
 	folders chan *folder
 	stop    chan struct{} // closed when the pump should stop
 	stopped chan struct{} // closed when it has
@@ -84,7 +85,7 @@ func New(ctx context.Context, c Config) (*Pipeline, error) {
 		config:   c,
 		reported: map[metricKey]struct{}{},
 		inbox: inbox{
-			flushes: make(chan flush), senders: make(chan Sender), folders: make(chan *folder),
+			flushes: make(chan flush), senders: make(chan dialled), folders: make(chan *folder),
 			stop: make(chan struct{}), stopped: make(chan struct{}),
 		},
 		waker:  &waker{wake: make(chan struct{}, 1)},
@@ -99,7 +100,7 @@ func New(ctx context.Context, c Config) (*Pipeline, error) {
 	go pump.loop(&p.inbox)
 	dialCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	p.cancelDial = cancel
-	p.dialer = newDialer(&p.config, pump.link.redial, p.inbox.senders)
+	p.dialer = newDialer(&p.config, &p.counters, pump.link.redial, p.inbox.senders)
 	go p.dialer.run(dialCtx)
 	wait := time.NewTimer(firstDial)
 	defer wait.Stop()

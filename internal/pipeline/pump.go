@@ -20,14 +20,15 @@ type pump struct {
 	next   int
 	buf    []point // backs run
 	handed int64   // when the first of run was handed over, in Unix nanoseconds
-	// recording is when what is packed at present was handed over.
+	// recording is when what is packed at present was handed over; 0: that is of
+	// no interest.
 	recording int64
 
 	// A packet goes from spare to open to ready and back.
 	spare    [][]byte
 	open     bool
 	openedAt time.Time
-	recorded int64 // when the first point of the open packet was handed over, see packet
+	recorded int64 // when the first timed point of the open packet was handed over, see packet
 	ready    []packet
 	finished uint64 // packets ever closed
 	settled  uint64 // packets ever sent or dropped
@@ -46,9 +47,9 @@ type pump struct {
 type packet struct {
 	bytes  []byte
 	points int
-	// When the first of its points was handed over, in Unix nanoseconds, and when
-	// the pump took it: on the direct path, where points are made of series,
-	// both are when they were.
+	// When the first of its points was handed over, in Unix nanoseconds, 0 where
+	// that is not measured, and when the pump took it: on the direct path, where
+	// points are made of series, both are when they were.
 	recorded int64
 	openedAt time.Time
 }
@@ -169,6 +170,9 @@ func (p *pump) pack(w *wire.Point) {
 		p.begin()
 		result = p.packer.Append(w)
 	}
+	if p.recorded == 0 {
+		p.recorded = p.recording
+	}
 	if result != wire.Added && !p.reduce(w) {
 		p.lose(wire.Oversize)
 	}
@@ -211,6 +215,9 @@ func (p *pump) packEvents() bool {
 		moved = true
 		e := &f.run[0]
 		p.recording = e.Time
+		if e.instrument().Untimed {
+			p.recording = 0
+		}
 		s := f.resolve(e)
 		if s == nil {
 			continue
@@ -280,7 +287,7 @@ func (p *pump) begin() {
 	p.packer.SetLimit(p.link.limit)
 	p.packer.Start(p.spare[last])
 	p.spare = p.spare[:last]
-	p.open, p.openedAt, p.recorded = true, time.Now(), p.recording
+	p.open, p.openedAt, p.recorded = true, time.Now(), 0
 }
 
 // closeOld closes the open packet once it is too old to wait for more points.
@@ -327,6 +334,7 @@ func (p *pump) discardAll() {
 		p.counters.inPump.Add(-int64(p.ready[i].points))
 	}
 	p.ready = p.ready[:0]
+	p.link.discard(wire.Shutdown)
 	for {
 		n := p.lane.popBatch(p.buf)
 		if n == 0 {

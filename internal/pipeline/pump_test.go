@@ -94,7 +94,7 @@ func TestFlushWaitsForNothingLater(t *testing.T) {
 
 func TestReportsAndGoodbye(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &fakeSender{script: []udp.Outcome{udp.Failed}}
+		s := &fakeSender{script: repeat(udp.Failed, 2)}
 		p := start(t, testConfig(s))
 		begin := time.Now()
 		require.NoError(t, p.Export(t.Context(), sums(30)))
@@ -174,7 +174,7 @@ func TestNewSession(t *testing.T) {
 		p := start(t, testConfig(a))
 		require.NoError(t, p.Export(t.Context(), sums(10)))
 		require.NoError(t, p.Flush(t.Context()))
-		p.inbox.senders <- b
+		p.inbox.senders <- dialled{b, "there"}
 		require.NoError(t, p.Export(t.Context(), sums(20)))
 		require.NoError(t, p.Close(t.Context()))
 		assert.True(t, a.closed)

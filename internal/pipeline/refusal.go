@@ -15,7 +15,7 @@ const (
 	// A full queue below the socket loses packets, so that it is left alone for
 	// a while, longer each time.
 	minBackOff = time.Millisecond
-	maxBackOff = 10 * time.Millisecond
+	maxBackOff = 100 * time.Millisecond
 )
 
 // trouble is what the link remembers of refusals until the kernel takes a
@@ -29,8 +29,8 @@ type trouble struct {
 
 // refusal deals with a packet that the kernel did not take, and reports whether
 // it is settled. If not, it is to be sent again: at once, or later where
-// trouble.until says so. Each packet is tried twice at most, but for a full send
-// buffer, for which it waits.
+// trouble.until says so. Each packet is tried twice at most in a session, but for a
+// full send buffer, for which it waits.
 func (l *link) refusal(now time.Time, p *packet, o udp.Outcome) (settled bool) {
 	t := &l.trouble
 	if o == udp.WouldBlock {
@@ -44,7 +44,8 @@ func (l *link) refusal(now time.Time, p *packet, o udp.Outcome) (settled bool) {
 		t.until = now.Add(blockedPause)
 		return false
 	}
-	l.note(now, o)
+	l.count(o)
+	l.blame(now, o)
 	if t.tries++; t.tries == 1 && mayBeEarlier(o) {
 		return false
 	}
@@ -52,7 +53,7 @@ func (l *link) refusal(now time.Time, p *packet, o udp.Outcome) (settled bool) {
 	case udp.TooLarge:
 		l.measure(now)
 		if len(p.bytes) > l.limit {
-			l.repack(now, p)
+			l.repack(p)
 			return true
 		}
 	case udp.NoBuffers:
@@ -69,19 +70,25 @@ func (l *link) refusal(now time.Time, p *packet, o udp.Outcome) (settled bool) {
 // mayBeEarlier reports whether the outcome may concern an earlier packet, or
 // pass by itself: the packet was not sent, and is sent once more.
 func mayBeEarlier(o udp.Outcome) bool {
-	return o == udp.Refused || o == udp.Unreachable || o == udp.TooLarge || o == udp.Denied
+	return o == udp.Refused || o == udp.Unreachable || o == udp.TooLarge || o == udp.Denied || o == udp.Failed
 }
 
-// note counts what the kernel or, through it, the other side has refused.
-func (l *link) note(now time.Time, o udp.Outcome) {
+// count counts what the kernel or, through it, the other side has refused.
+func (l *link) count(o udp.Outcome) {
 	if o == udp.WouldBlock {
 		return
 	}
 	l.counters.refused.Add(1)
+	if o == udp.Refused {
+		l.counters.closedPort.Add(1)
+	}
+}
+
+// blame holds a refusal by the other side against the address and the socket.
+func (l *link) blame(now time.Time, o udp.Outcome) {
 	if o != udp.Refused {
 		return
 	}
-	l.counters.closedPort.Add(1)
 	l.breaker.refused(now)
 	// The address may have moved on, or a stale entry of a connection tracker
 	// may lead nowhere: another source port finds the way.
@@ -91,9 +98,8 @@ func (l *link) note(now time.Time, o udp.Outcome) {
 	}
 }
 
-// repack sends the points of a packet that is too large for the path in smaller
-// ones. What of these is refused is dropped.
-func (l *link) repack(now time.Time, p *packet) {
+// repack makes the points of a packet that is too large for the path into pieces.
+func (l *link) repack(p *packet) {
 	r, err := wire.Repack(p.bytes, l.limit)
 	if err != nil { // the packet is our own
 		l.drop(p, wire.SendError)
@@ -105,16 +111,6 @@ func (l *link) repack(now time.Time, p *packet) {
 		l.counters.reduce(reduction)
 	}
 	for i, b := range r.Packets {
-		smaller := packet{bytes: b, points: r.Points[i]}
-		n, outcome := l.sender.Send(l.stamp(now, []packet{smaller}))
-		switch {
-		case n == 1:
-			l.sent(&smaller)
-		case outcome == udp.WouldBlock:
-			l.drop(&smaller, wire.WouldBlock)
-		default:
-			l.note(now, outcome)
-			l.drop(&smaller, wire.SendError)
-		}
+		l.pieces = append(l.pieces, packet{bytes: b, points: r.Points[i], recorded: p.recorded, openedAt: p.openedAt})
 	}
 }

@@ -6,7 +6,7 @@ import "time"
 func (p *pump) sleep(in *inbox) {
 	now := time.Now()
 	until := p.deadline(now)
-	if !p.open && len(p.ready) == 0 && !p.gather.After(now) {
+	if !p.open && p.packets() == 0 && !p.gather.After(now) {
 		// Nothing here has a deadline, so callers have to wake the pump.
 		p.lane.waker.asleep.Store(true)
 		defer p.lane.waker.asleep.Store(false)
@@ -44,13 +44,16 @@ func (p *pump) waiting() int {
 	return n
 }
 
+// packets returns how many packets wait to be sent.
+func (p *pump) packets() int { return len(p.ready) + len(p.link.pieces) }
+
 // halfPushed is how long to wait for a caller that has claimed a slot of the
 // lane and not filled it yet.
 const halfPushed = 50 * time.Microsecond
 
 // deadline returns when the pump has to look again by itself.
 func (p *pump) deadline(now time.Time) time.Time {
-	until := p.link.deadline(now, len(p.ready))
+	until := p.link.deadline(now, p.packets())
 	if p.gather.After(now) {
 		until = earlier(until, p.gather)
 	}

@@ -1,0 +1,307 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelgram/otelgram/udp"
+	"github.com/otelgram/otelgram/wire"
+)
+
+// die has the sockets dialled so far, and those to come to the same address, meet
+// a closed port.
+func (n *network) die() {
+	n.set(func(n *network) {
+		n.dead = map[string]bool{n.address: true}
+		for i, s := range n.sockets {
+			if n.dialled[i] == n.address {
+				s.set(func(s *fakeSender) { s.dead = true })
+			}
+		}
+	})
+}
+
+// TestMovedAfterDeath: whenever the name moves after the receiver has died, points
+// arrive at the new address soon, whatever the circuit holds against the old one.
+func TestMovedAfterDeath(t *testing.T) {
+	for _, lag := range []time.Duration{0, 1, 2, 3, 5, 10, 20, 40, 100} {
+		t.Run(fmt.Sprint(lag), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := &network{address: "a"}
+				p := start(t, n.config())
+				died := time.Now()
+				n.die()
+				moved := time.Time{}
+				for {
+					if moved.IsZero() && time.Since(died) >= lag*time.Second {
+						moved = time.Now()
+						n.set(func(n *network) { n.address = "b" })
+					}
+					require.NoError(t, p.Export(t.Context(), sums(1)))
+					<-time.After(200 * time.Millisecond)
+					if a := n.addresses(); a[len(a)-1] == "b" {
+						if points, _ := n.last().packets(t); len(points) > 0 {
+							break
+						}
+					}
+					require.Less(t, time.Since(died), (lag+60)*time.Second)
+				}
+				assert.Less(t, time.Since(moved), 10*time.Second)
+				_ = p.Close(t.Context())
+				requireClosedBooks(t, p)
+			})
+		})
+	}
+}
+
+// TestGoodbyesAreNoEvidence: what the goodbyes of a socket that is given up meet is
+// not held against the next.
+func TestGoodbyesAreNoEvidence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := testConfig(nil)
+		l := newLink(&c, &counters{}, 2)
+		a := &fakeSender{}
+		l.adopt(dialled{a, "a"})
+		l.breaker.refused(time.Now())
+		a.script = repeat(udp.Refused, 6)
+		l.adopt(dialled{&fakeSender{}, "b"})
+		assert.Equal(t, [refusalSlots]slot{}, l.breaker.slots)
+		assert.Empty(t, l.redial)
+		assert.Equal(t, uint64(3), l.counters.closedPort.Load(), "counted all the same")
+		l.close()
+	})
+}
+
+// TestGoodbyeWaits a moment where the send buffer is full: it is the last chance.
+func TestGoodbyeWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &fakeSender{}
+		p := start(t, testConfig(s))
+		require.NoError(t, p.Export(t.Context(), sums(1)))
+		require.NoError(t, p.Flush(t.Context()))
+		s.set(func(s *fakeSender) { s.script = repeat(udp.WouldBlock, 2) })
+		begin := time.Now()
+		require.NoError(t, p.Close(t.Context()))
+		assert.Equal(t, 2*blockedPause, time.Since(begin))
+		_, goodbyes := s.packets(t)
+		require.Len(t, goodbyes, 1)
+		assert.True(t, header(t, goodbyes[0]).Goodbye)
+	})
+}
+
+// TestRotatingAnswers: the order of a name server's answers means nothing, and the
+// address in use is left only when it is not among them any more.
+func TestRotatingAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{answers: []string{"a", "b", "c"}}
+		p := start(t, n.config())
+		for range 3600 {
+			<-time.After(time.Second)
+			n.set(func(n *network) { n.answers = append(n.answers[1:], n.answers[0]) })
+		}
+		for _, address := range n.addresses() {
+			assert.Equal(t, "a", address)
+		}
+		assert.LessOrEqual(t, p.Stats().Sessions, uint64(6), "by age alone")
+		n.set(func(n *network) { n.answers = []string{"c", "b"} })
+		<-time.After(time.Minute)
+		assert.Equal(t, "c", p.Stats().Address)
+		require.NoError(t, p.Close(t.Context()))
+	})
+}
+
+// TestNextCandidate: an address that cannot be connected is no obstacle while there
+// is another, at the start and when the socket is replaced.
+func TestNextCandidate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{answers: []string{"unreachable", "b"}}
+		p := start(t, n.config())
+		require.NoError(t, p.Export(t.Context(), sums(10)))
+		require.NoError(t, p.Flush(t.Context()))
+		assert.Equal(t, uint64(10), p.Stats().Sent)
+		n.set(func(n *network) { n.lookUps = 0 })
+		<-time.After(time.Hour)
+		assert.Less(t, n.attempts(), 105, "it is no failure, either")
+		n.set(func(n *network) { n.answers = []string{"unreachable", "unreachable, too"} })
+		<-time.After(time.Minute)
+		assert.Equal(t, "b", p.Stats().Address, "better than none")
+		require.NoError(t, p.Close(t.Context()))
+	})
+}
+
+// TestDeadNameServer is not asked more often because a port is dead as well.
+func TestDeadNameServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{address: "a"}
+		c := n.config()
+		c.Breaker.Disabled = true
+		p := start(t, c)
+		n.die()
+		n.set(func(n *network) { n.address, n.lookUps = "", 0 })
+		for range 10 * 60 * 5 {
+			require.NoError(t, p.Export(t.Context(), sums(1)))
+			<-time.After(200 * time.Millisecond)
+		}
+		assert.Less(t, n.attempts(), 40)
+		assert.Greater(t, len(n.addresses()), 60, "other source ports are tried all the same")
+		_ = p.Close(t.Context())
+		requireClosedBooks(t, p)
+	})
+}
+
+// TestProbeIsTriedTwice: an outcome that may pass by itself does not cost another
+// timeout.
+func TestProbeIsTriedTwice(t *testing.T) {
+	for _, o := range []udp.Outcome{udp.Refused, udp.Unreachable, udp.Denied, udp.TooLarge, udp.Failed} {
+		t.Run(o.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, seen := &fakeSender{}, &changes{}
+				c := testConfig(s)
+				c.OnCircuit = seen.add
+				p := start(t, c)
+				s.set(func(s *fakeSender) { s.script = repeat(udp.Closed, 10) })
+				require.NoError(t, p.Export(t.Context(), sums(1000)))
+				require.NoError(t, p.Flush(t.Context()))
+				require.Equal(t, CircuitOpen, p.Stats().Circuit)
+				<-time.After(20 * time.Second)
+				s.set(func(s *fakeSender) { s.script = []udp.Outcome{o} })
+				<-time.After(17 * time.Second)
+				synctest.Wait()
+				assert.Equal(t, CircuitClosed, p.Stats().Circuit, "%v", seen.list())
+				_ = p.Close(t.Context())
+			})
+		})
+	}
+}
+
+// TestTroubleEndsWithItsPacket: what a packet met that was dropped when the circuit
+// opened is not held against the first one when it has closed.
+func TestTroubleEndsWithItsPacket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &fakeSender{}
+		c := testConfig(s)
+		dials := 0
+		dial := c.Dial
+		c.Dial = func(ctx context.Context, a string) (Sender, error) {
+			if dials++; dials > 1 {
+				return nil, errors.New("no more sockets")
+			}
+			return dial(ctx, a)
+		}
+		p := start(t, c)
+		for range 3 {
+			s.set(func(s *fakeSender) { s.script = []udp.Outcome{udp.Refused} })
+			require.NoError(t, p.Export(t.Context(), sums(1)))
+			require.NoError(t, p.Flush(t.Context()))
+			<-time.After(1100 * time.Millisecond)
+		}
+		require.Equal(t, CircuitOpen, p.Stats().Circuit)
+		<-time.After(37 * time.Second)
+		require.Equal(t, CircuitClosed, p.Stats().Circuit)
+		before := p.Stats().Sent
+		s.set(func(s *fakeSender) { s.script = []udp.Outcome{udp.Refused} })
+		require.NoError(t, p.Export(t.Context(), sums(5)))
+		require.NoError(t, p.Flush(t.Context()))
+		assert.Equal(t, before+5, p.Stats().Sent, "%+v", p.Stats())
+		_ = p.Close(t.Context())
+		requireClosedBooks(t, p)
+	})
+}
+
+// TestPieces of a packet too large are treated as other packets are: tried again,
+// waited for, paced, flushed.
+func TestPieces(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		script []udp.Outcome
+	}{
+		{"taken", nil},
+		{"an old report", []udp.Outcome{udp.Refused}},
+		{"a send buffer that is full", repeat(udp.WouldBlock, 20)},
+		{"a limit that is none", []udp.Outcome{udp.Sent, udp.TooLarge, udp.Sent}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &fakeSender{}
+				c := testConfig(s)
+				c.PacketSize = 8952
+				p := start(t, c)
+				s.set(func(s *fakeSender) { s.limit, s.script = 1252, tt.script })
+				require.NoError(t, p.Export(t.Context(), sums(1000)))
+				require.NoError(t, p.Flush(t.Context()))
+				requireClosedBooks(t, p)
+				assert.Equal(t, uint64(1000), p.Stats().Sent, "%+v", p.Stats())
+				packets, _ := s.packets(t)
+				assertSession(t, packets, 1000)
+				assertPaced(t, packets, c.Burst)
+				require.NoError(t, p.Close(t.Context()))
+			})
+		})
+	}
+	t.Run("of the last packet", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := &fakeSender{}
+			c := testConfig(s)
+			c.PacketSize = 8952
+			p := start(t, c)
+			s.set(func(s *fakeSender) { s.limit, s.script = 1252, append([]udp.Outcome{udp.Sent}, repeat(udp.WouldBlock, 20)...) })
+			require.NoError(t, p.Export(t.Context(), sums(150)))
+			begin := time.Now()
+			require.NoError(t, p.Flush(t.Context()))
+			assert.Equal(t, uint64(150), p.Stats().Sent, "%+v", p.Stats())
+			assert.Equal(t, 20*blockedPause, time.Since(begin))
+			require.NoError(t, p.Close(t.Context()))
+		})
+	})
+	t.Run("dropped where nothing is sent", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := &fakeSender{}
+			c := testConfig(s)
+			c.PacketSize = 8952
+			p := start(t, c)
+			s.set(func(s *fakeSender) {
+				s.limit, s.script = 1252, append(repeat(udp.Sent, 2), repeat(udp.Closed, 10)...)
+			})
+			require.NoError(t, p.Export(t.Context(), sums(1000)))
+			require.NoError(t, p.Flush(t.Context()))
+			requireClosedBooks(t, p)
+			assert.Positive(t, p.Stats().Dropped[wire.BreakerOpen])
+			_ = p.Close(t.Context())
+		})
+	})
+	t.Run("left at the end", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := &fakeSender{}
+			c := testConfig(s)
+			c.PacketSize, c.PacketsPerSecond, c.Burst = 8952, 1, 1
+			p := start(t, c)
+			s.set(func(s *fakeSender) { s.limit = 1252 })
+			require.NoError(t, p.Export(t.Context(), sums(200)))
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			defer cancel()
+			require.Error(t, p.Close(ctx))
+			requireClosedBooks(t, p)
+			assert.Positive(t, p.Stats().Dropped[wire.Shutdown])
+		})
+	})
+}
+
+// assertPaced asserts that no more than a burst leaves in any millisecond, but for
+// what that millisecond brings.
+func assertPaced(t *testing.T, packets []takenPacket, burst int) {
+	t.Helper()
+	for i, last := range packets {
+		first := i
+		for first > 0 && last.at.Sub(packets[first-1].at) < time.Millisecond {
+			first--
+		}
+		assert.LessOrEqual(t, i-first+1, burst+10)
+	}
+}

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package udp
+
+func pendingError(socket) error { return nil }

@@ -1,0 +1,21 @@
+//go:build unix && !linux
+
+package udp
+
+import "syscall"
+
+// pendingError takes the error that the socket would answer to the next call.
+func pendingError(conn socket) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	pending := 0
+	_ = raw.Control(func(fd uintptr) {
+		pending, _ = syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_ERROR)
+	})
+	if pending == 0 {
+		return nil
+	}
+	return syscall.Errno(pending)
+}
