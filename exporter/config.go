@@ -122,6 +122,9 @@ func (c *config) validate() error {
 	if err := c.breaker.validate(); err != nil {
 		return err
 	}
+	if err := c.health.Validate(); err != nil {
+		return fmt.Errorf("otelgram: WithHealth: %w", err)
+	}
 	if c.flushInterval < 0 {
 		return fmt.Errorf("otelgram: WithFlushInterval(%v): must not be negative", c.flushInterval)
 	}

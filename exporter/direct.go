@@ -95,7 +95,7 @@ func (e *Exporter) openDirect() *entrance {
 	provider := direct.New(direct.Config{
 		Direct: e.pipeline.Direct(), Resource: c.resource, EveryEvent: c.flushInterval == 0,
 		Interval: interval, First: interval - rand.N(interval),
-		Temporality: c.temporality, Aggregation: c.aggregation,
+		Temporality: c.temporality, Aggregation: c.aggregation, Own: scopeName,
 	})
 	d := &entrance{provider: provider, recorder: direct.NewRecorder(provider)}
 	if p.closing != nil {

@@ -56,7 +56,9 @@
 //	otel.sdk.exporter.metric_data_point.exported, .inflight, otel.sdk.exporter.operation.duration
 //
 // Latency counts from when a point is handed over to when the kernel has its packet;
-// on the direct path, where points are made of series, from when they are.
+// on the direct path, where points are made of series, from when they are. A full
+// send buffer, which is waited for, is no error of stats.udp.errors. After
+// Shutdown nothing is observed any more; the SDK goes on to report the histograms.
 // [Exporter.Health] sums it all up; package health serves it.
 //
 // # Configuration

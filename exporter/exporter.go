@@ -130,7 +130,7 @@ func (e *Exporter) Shutdown(ctx context.Context) error {
 	case <-e.watched:
 	case <-ctx.Done(): // the logger or the alert holds it up
 	}
-	e.self.stop()
+	e.self.stop(ctx)
 	return err
 }
 

@@ -82,8 +82,9 @@ func WithCircuitBreaker(b CircuitBreakerConfig) Option {
 	return optionFunc(func(c config) config { c.breaker = b; return c })
 }
 
-// WithLogger sets where the exporter logs, one line for each change of the
-// circuit breaker's state, at level Warn when it opens. The default, also for
+// WithLogger sets where the exporter logs: one line for each change of the
+// circuit breaker's state, at level Warn when it opens, and one when it has not
+// been healthy for long (see [WithHealth]). The default, also for
 // nil, is slog.Default(); slog.New(slog.DiscardHandler) silences it. Nothing on
 // the path of the data logs.
 func WithLogger(l *slog.Logger) Option {
@@ -106,7 +107,8 @@ func WithMeterProvider(mp metricapi.MeterProvider) Option {
 // WithHealth sets by what [Exporter.Health] judges, and what is called when the
 // exporter has not been healthy for five minutes; that is logged, too. The
 // function is called by the goroutine that watches the exporter, so that nothing
-// is watched until it returns. The default is the zero [health.Config].
+// is watched until it returns. The default is the zero [health.Config]; what
+// [health.Config.Validate] does not allow is an error of New.
 func WithHealth(h health.Config) Option {
 	return optionFunc(func(c config) config { c.health = h; return c })
 }

@@ -9,6 +9,8 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelgram/otelgram/health"
 )
 
 func TestNewRefusesBadOptions(t *testing.T) {
@@ -37,6 +39,7 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		{"negative pace", WithPacing(-1, 1), []string{"WithPacing(-1, 1)", "packets per second"}},
 		{"no burst", WithPacing(1000, 0), []string{"WithPacing(1000, 0)", "burst"}},
 		{"negative threshold", WithCircuitBreaker(CircuitBreakerConfig{FailureThreshold: -1}), []string{"WithCircuitBreaker", "FailureThreshold -1", "negative"}},
+		{"a threshold in percent", WithHealth(health.Config{Thresholds: health.Thresholds{DropRate: 5}}), []string{"WithHealth", "Thresholds.DropRate 5", "0 to 1"}},
 		{"negative timeout", WithCircuitBreaker(CircuitBreakerConfig{Timeout: -1}), []string{"WithCircuitBreaker", "Timeout -1ns", "10ms to 24h"}},
 		{"relative path", WithEndpoint("unixgram://here"), []string{`WithEndpoint("unixgram://here")`, "not absolute", "unixgram:///path"}},
 		{"unknown encoding", WithEncoding(Encoding(9)), []string{"WithEncoding(9)", "Compact"}},

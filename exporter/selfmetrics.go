@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"net"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
 
 	"github.com/otelgram/otelgram/internal/pipeline"
 	"github.com/otelgram/otelgram/wire"
@@ -39,14 +39,14 @@ var latencyBounds = metric.WithExplicitBucketBoundaries(
 type selfMetrics struct {
 	exporter     *Exporter
 	registration metric.Registration
-	stopping     sync.Once
 	// muted is set when the exporter is shut down: on its own direct path there
-	// is no room for measurements any more.
-	muted atomic.Bool
+	// is no room for measurements any more. gone is set when it has been.
+	muted, gone atomic.Bool
 
 	buffer, send, e2e, duration metric.Float64Histogram
 	own                         []metric.RecordOption // for the first three
-	succeeded, failed           []metric.RecordOption // for the last
+	// For the last: by what came of an Export.
+	succeeded, rejected, timeout, canceled []metric.RecordOption
 
 	observed [gauges]observation
 	sets     reasonSets
@@ -84,7 +84,10 @@ func (m *selfMetrics) start(e *Exporter) {
 	var errs []error
 	histogram := func(name, description string) metric.Float64Histogram {
 		h, err := meter.Float64Histogram(name, metric.WithUnit("s"), metric.WithDescription(description), latencyBounds)
-		errs = append(errs, err)
+		if err != nil {
+			errs = append(errs, err)
+			return noop.Float64Histogram{}
+		}
 		return h
 	}
 	m.buffer = histogram("stats.latency.buffer", "From handed over until taken out of the ring, by packet.")
@@ -94,7 +97,10 @@ func (m *selfMetrics) start(e *Exporter) {
 	observables := make([]metric.Observable, 0, gauges)
 	for i, d := range descriptions {
 		instrument, err := d.make(meter)
-		errs = append(errs, err)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
 		m.observed[i] = observation{instrument, d.observe}
 		observables = append(observables, instrument)
 	}
@@ -122,7 +128,10 @@ func (m *selfMetrics) makeSets(endpoint string) {
 	plain := []attribute.KeyValue{name}
 	m.own = []metric.RecordOption{with(plain)}
 	m.succeeded = []metric.RecordOption{with(component)}
-	m.failed = []metric.RecordOption{with(component, attribute.String("error.type", "rejected"))}
+	failed := func(cause string) []metric.RecordOption {
+		return []metric.RecordOption{with(component, attribute.String("error.type", cause))}
+	}
+	m.rejected, m.timeout, m.canceled = failed("rejected"), failed("timeout"), failed("canceled")
 	m.sets = reasonSets{plain: with(plain), component: with(component)}
 	for i := range m.sets.reason {
 		r := wire.DropReason(i)
@@ -142,24 +151,37 @@ func errorType(r wire.DropReason) string {
 	return r.String()
 }
 
-// stop has the instruments read nothing any more.
-func (m *selfMetrics) stop() {
-	m.stopping.Do(func() {
-		if m.registration == nil {
-			return
-		}
+// stop has the instruments read nothing any more. The SDK unregisters when the
+// callbacks under way have returned, and other people's may not return for long:
+// it is waited for until ctx ends.
+func (m *selfMetrics) stop(ctx context.Context) {
+	if m.gone.Swap(true) || m.registration == nil {
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
 		if err := m.registration.Unregister(); err != nil {
 			otel.Handle(fmt.Errorf("otelgram: self-metrics: %w", err))
 		}
-	})
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 }
 
 // collect is the callback. It never fails: an error would cost the SDK's whole
 // collection.
 func (m *selfMetrics) collect(_ context.Context, o metric.Observer) error {
+	if m.gone.Load() {
+		return nil
+	}
 	v := view{Stats: m.exporter.pipeline.Stats(), status: int64(m.exporter.monitor.Report().Status), sets: &m.sets}
 	for i := range m.observed {
-		m.observed[i].observe(o, m.observed[i].instrument, &v)
+		if m.observed[i].instrument != nil {
+			m.observed[i].observe(o, m.observed[i].instrument, &v)
+		}
 	}
 	return nil
 }
@@ -177,12 +199,23 @@ func (m *selfMetrics) latencies(all []pipeline.Latency) {
 	}
 }
 
-// exported records an Export. It runs on the goroutine of a reader, which waits
+// exported records an Export, but none after Shutdown. It runs on the goroutine of a reader, which waits
 // for the network at times.
 func (m *selfMetrics) exported(ctx context.Context, d time.Duration, err error) {
-	options := m.succeeded
-	if err != nil {
-		options = m.failed
+	if m.muted.Load() {
+		return
 	}
-	m.duration.Record(ctx, d.Seconds(), options...)
+	m.duration.Record(ctx, d.Seconds(), m.outcome(err)...)
+}
+
+func (m *selfMetrics) outcome(err error) []metric.RecordOption {
+	switch {
+	case err == nil:
+		return m.succeeded
+	case errors.Is(err, context.DeadlineExceeded):
+		return m.timeout
+	case errors.Is(err, context.Canceled):
+		return m.canceled
+	}
+	return m.rejected
 }

@@ -1,12 +1,8 @@
 package exporter_test
 
 import (
-	"bytes"
 	"context"
-	"io"
-	"log/slog"
-	"net/http"
-	"net/http/httptest"
+	"errors"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,12 +13,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelgram/otelgram/exporter"
-	"github.com/otelgram/otelgram/health"
 	"github.com/otelgram/otelgram/receiver"
 )
 
@@ -134,7 +130,7 @@ func TestSelfMetrics(t *testing.T) {
 		"otel.sdk.exporter.metric_data_point.exported":          s.Sent,
 		"otel.sdk.exporter.metric_data_point.exported deadline": s.Dropped.Deadline,
 		"otel.sdk.exporter.metric_data_point.inflight":          0,
-		"otel.sdk.exporter.operation.duration":                  1, "otel.sdk.exporter.operation.duration rejected": 1,
+		"otel.sdk.exporter.operation.duration":                  1, "otel.sdk.exporter.operation.duration timeout": 1,
 	} {
 		got, ok := o.values[name]
 		assert.True(t, ok, name)
@@ -214,72 +210,107 @@ func TestSelfMetricsShipped(t *testing.T) {
 	require.NoError(t, r.Close())
 }
 
-// TestHealth goes from healthy to unhealthy when the receiver dies, and calls the
-// alert; the handler serves it.
-func TestHealth(t *testing.T) {
-	r, err := receiver.Listen("127.0.0.1:0", func(*metricdata.ResourceMetrics) {})
-	require.NoError(t, err)
-	alerts := make(chan health.Report, 8)
-	var log lockedBuffer
-	exp, err := exporter.New(t.Context(), exporter.WithEndpoint(r.Addr().String()), exporter.WithLogger(slog.New(slog.NewTextHandler(&log, nil))),
-		exporter.WithHealth(health.Config{AlertAfter: time.Second, Alert: func(r health.Report) { alerts <- r }}))
-	require.NoError(t, err)
-	server := httptest.NewServer(health.Handler(exp))
-	defer server.Close()
-	status := func() int {
-		answer, err := http.Get(server.URL)
-		require.NoError(t, err)
-		_, _ = io.Copy(io.Discard, answer.Body)
-		require.NoError(t, answer.Body.Close())
-		return answer.StatusCode
+// TestOutcomes: what came of an Export is told by its error's type, until Shutdown.
+func TestOutcomes(t *testing.T) {
+	reader := sdkmetric.NewManualReader()
+	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
+	c := connect(t, exporter.WithMeterProvider(provider), exporter.WithBufferSize(1024))
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, c.exp.Export(over, counters(100, 1000)), context.Canceled)
+	late, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, c.exp.Export(late, counters(100, 1000)), context.DeadlineExceeded)
+	rm := counters(1, 1)
+	rm.ScopeMetrics[0].Metrics[0].Data = nil
+	require.Error(t, c.exp.Export(t.Context(), rm))
+	require.NoError(t, c.exp.Export(t.Context(), counters(1, 1)))
+	_ = c.exp.Shutdown(t.Context())
+	require.Error(t, c.exp.Export(t.Context(), counters(1, 1)))
+	const name = "otel.sdk.exporter.operation.duration"
+	o := collectOwn(t, reader)
+	for _, outcome := range []string{"", " canceled", " timeout", " rejected"} {
+		assert.InDelta(t, 1, o.values[name+outcome], 0, outcome)
 	}
-	send := func() {
-		require.NoError(t, exp.Export(t.Context(), counters(1, 10)))
-		require.NoError(t, exp.ForceFlush(t.Context()))
-	}
-	send()
-	require.Eventually(t, func() bool { return exp.Health().Points.Sent == 10 }, 10*time.Second, 10*time.Millisecond)
-	h := exp.Health()
-	assert.Equal(t, health.Healthy, h.Status)
-	assert.Empty(t, h.Issues)
-	assert.Equal(t, r.Addr().String(), h.Endpoint)
-	assert.Equal(t, 1472, h.PacketSize)
-	assert.Equal(t, 200, status())
+	assert.NotContains(t, o.values, name+" already_shutdown")
+	require.NoError(t, provider.Shutdown(t.Context()))
+}
 
+// TestShutdownWhileACallbackHangs: somebody else's callback, on the provider of the
+// self-metrics, holds up the SDK and not Shutdown.
+func TestShutdownWhileACallbackHangs(t *testing.T) {
+	reader := sdkmetric.NewManualReader()
+	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
+	hangs, release, collected := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	_, err := provider.Meter("other").Int64ObservableGauge("g", metric.WithInt64Callback(func(context.Context, metric.Int64Observer) error {
+		close(hangs)
+		<-release
+		return nil
+	}))
+	require.NoError(t, err)
+	r, err := receiver.Listen("127.0.0.1:0", func(*metricdata.ResourceMetrics) {}, receiver.WithMeterProvider(provider))
+	require.NoError(t, err)
+	exp, err := exporter.New(t.Context(), exporter.WithEndpoint(r.Addr().String()), exporter.WithMeterProvider(provider))
+	require.NoError(t, err)
+	go func() {
+		defer close(collected)
+		_ = reader.Collect(context.Background(), &metricdata.ResourceMetrics{})
+	}()
+	<-hangs
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	require.NoError(t, exp.Shutdown(ctx), "it is released only after that")
 	require.NoError(t, r.Close())
-	require.Eventually(t, func() bool {
-		send()
-		return exp.Health().Status == health.Unhealthy
-	}, 20*time.Second, 50*time.Millisecond)
-	assert.Equal(t, 503, status())
-	select {
-	case a := <-alerts:
-		assert.False(t, a.Healthy)
-	case <-time.After(20 * time.Second):
-		require.Fail(t, "no alert")
-	}
-	require.Eventually(t, func() bool { send(); return exp.Stats().Circuit == exporter.CircuitOpen }, 20*time.Second, 50*time.Millisecond)
-	require.Eventually(t, func() bool { return exp.Health().Circuit == "open" }, 10*time.Second, 10*time.Millisecond)
-	_ = exp.Shutdown(t.Context())
-	assert.Equal(t, 1, strings.Count(log.String(), "circuit breaker open"), log.String())
-	assert.Equal(t, 1, strings.Count(log.String(), "not healthy for long"), log.String())
-	http.DefaultClient.CloseIdleConnections()
+	close(release)
+	<-collected
+	require.NoError(t, provider.Shutdown(t.Context()))
 }
 
-// lockedBuffer is a log that is read while it is written.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+// refusing is a provider whose instruments cannot be had.
+type refusing struct {
+	noop.MeterProvider
+	callback metric.Callback
 }
 
-func (l *lockedBuffer) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
+func (r *refusing) Meter(string, ...metric.MeterOption) metric.Meter {
+	return &refusingMeter{provider: r}
 }
 
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+type refusingMeter struct {
+	noop.Meter
+	provider *refusing
+}
+
+var errRefused = errors.New("no such instrument here")
+
+func (*refusingMeter) Float64Histogram(string, ...metric.Float64HistogramOption) (metric.Float64Histogram, error) {
+	return nil, errRefused
+}
+
+func (*refusingMeter) Int64ObservableGauge(string, ...metric.Int64ObservableGaugeOption) (metric.Int64ObservableGauge, error) {
+	return nil, errRefused
+}
+
+func (m *refusingMeter) RegisterCallback(f metric.Callback, _ ...metric.Observable) (metric.Registration, error) {
+	m.provider.callback = f
+	return noop.Registration{}, nil
+}
+
+// TestRefusedInstruments are reported, and do without.
+func TestRefusedInstruments(t *testing.T) {
+	reported := make(chan error, 16)
+	before := otel.GetErrorHandler()
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { reported <- err }))
+	defer otel.SetErrorHandler(before)
+	p := &refusing{}
+	c := connect(t, exporter.WithMeterProvider(p))
+	require.ErrorIs(t, <-reported, errRefused)
+	require.NoError(t, c.exp.Export(t.Context(), counters(1, 1)))
+	require.NoError(t, c.exp.ForceFlush(t.Context()))
+	require.NoError(t, p.callback(t.Context(), noop.Observer{}))
+	own, err := receiver.Listen("127.0.0.1:0", func(*metricdata.ResourceMetrics) {}, receiver.WithMeterProvider(p))
+	require.NoError(t, err)
+	require.ErrorIs(t, <-reported, errRefused)
+	require.NoError(t, p.callback(t.Context(), noop.Observer{}))
+	require.NoError(t, own.Close())
 }

@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -34,7 +35,7 @@ func (e *Exporter) watch() {
 		case c := <-e.changes:
 			e.log(c)
 		case <-e.pipeline.Closed():
-			e.observe(time.Now())
+			e.observeLast(time.Now())
 			return
 		}
 	}
@@ -44,6 +45,17 @@ func (e *Exporter) observe(now time.Time) {
 	latencies := e.latencies[:e.pipeline.Latencies(e.latencies[:])]
 	e.self.latencies(latencies)
 	e.monitor.Observe(e.sample(now, latencies))
+}
+
+// observeLast logs what is left to log, and has the report say that this is the
+// end.
+func (e *Exporter) observeLast(now time.Time) {
+	for len(e.changes) > 0 { // nobody else takes them
+		e.log(<-e.changes)
+	}
+	s := e.sample(now, nil)
+	s.Closed = true
+	e.monitor.Observe(s)
 }
 
 // sample is what the monitor is to know.
@@ -61,14 +73,25 @@ func (e *Exporter) sample(now time.Time, latencies []pipeline.Latency) health.Sa
 		// second after second is a bottleneck.
 		Utilization: max(s.DirectUse, min(s.Use, e.lastUse)),
 		Circuit:     s.Circuit.String(), Endpoint: e.config.endpoint, Address: s.Address, PacketSize: s.PacketSize,
-		LastSend: s.LastSend, CardinalityOverflow: s.Overflow,
+		LastSend: s.LastSend, CardinalityOverflow: s.Overflow, Budgeted: e.config.maxMemory > 0,
 	}
 	e.lastUse = s.Use
 	for i, n := range s.Dropped {
 		sample.Points.Dropped += n
-		sample.Dropped = append(sample.Dropped, health.Dropped{Reason: wire.DropReason(i).String(), Points: n})
+		r := wire.DropReason(i)
+		sample.Dropped = append(sample.Dropped, health.Dropped{Reason: r.String(), Points: n, Leaving: leaving(r)})
 	}
 	return sample
+}
+
+// leaving reports whether points are dropped for r on their way out, behind the
+// fold.
+func leaving(r wire.DropReason) bool {
+	switch r {
+	case wire.Oversize, wire.Encode, wire.Unresolved, wire.BreakerOpen, wire.WouldBlock, wire.SendError:
+		return true
+	}
+	return false
 }
 
 // quantiles sorts latencies.
@@ -78,9 +101,9 @@ func quantiles(latencies []pipeline.Latency) health.Latency {
 		return health.Latency{}
 	}
 	total := func(l pipeline.Latency) time.Duration { return l.Buffer + l.Send }
-	slices.SortFunc(latencies, func(a, b pipeline.Latency) int { return int(total(a) - total(b)) })
-	at := func(percent int) float64 {
-		return float64(total(latencies[(n-1)*percent/100])) / float64(time.Millisecond)
+	slices.SortFunc(latencies, func(a, b pipeline.Latency) int { return cmp.Compare(total(a), total(b)) })
+	at := func(percent int) float64 { // the least that so many percent do not exceed
+		return float64(total(latencies[(n*percent+99)/100-1])) / float64(time.Millisecond)
 	}
 	return health.Latency{P50: at(50), P99: at(99)}
 }

@@ -34,5 +34,5 @@ func Example() {
 	fmt.Println(report.Issues[0])
 	// Output:
 	// 200 degraded true
-	// 2 % of the points were dropped in the last 10s (more than 1 %), most as ring_full
+	// 2 % of the points were dropped in the last 2s (more than 1 %), most as ring_full
 }

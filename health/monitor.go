@@ -1,6 +1,7 @@
 package health
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -19,8 +20,7 @@ type Thresholds struct {
 type Config struct {
 	// Thresholds are 0.9, 0.01 and 0.05 by default, each by itself.
 	Thresholds Thresholds
-	// Window is over how long rates are taken, at most 100 samples; the default
-	// is 10 s.
+	// Window is over how long rates are taken, at most 100 s; the default is 10 s.
 	Window time.Duration
 	// Hold is how long everything has to be better before the status is; it gets
 	// worse at once. The default is 10 s.
@@ -33,7 +33,36 @@ type Config struct {
 	Alert func(Report)
 }
 
-const maxSamples = 100
+const (
+	// maxWindow and maxSamples bound the memory of a Monitor.
+	maxWindow  = 100 * time.Second
+	maxSamples = 200
+)
+
+// Validate returns an error that names the field that cannot be. [NewMonitor]
+// takes what it does not allow for the default, and too long a window for the
+// longest.
+func (c Config) Validate() error {
+	for _, t := range []struct {
+		name  string
+		value float64
+	}{
+		{"Utilization", c.Thresholds.Utilization}, {"DropRate", c.Thresholds.DropRate}, {"ErrorRate", c.Thresholds.ErrorRate},
+	} {
+		if !(t.value >= 0 && t.value <= 1) { // NaN is not
+			return fmt.Errorf("Thresholds.%s %v: must be from 0 to 1", t.name, t.value)
+		}
+	}
+	switch {
+	case c.Window < 0 || c.Window > maxWindow:
+		return fmt.Errorf("Window %v: must be from 0 to %v", c.Window, maxWindow)
+	case c.Hold < 0:
+		return errors.New("Hold must not be negative")
+	case c.AlertAfter < 0:
+		return errors.New("AlertAfter must not be negative")
+	}
+	return nil
+}
 
 func (c Config) withDefaults() Config {
 	set := func(d *time.Duration, to time.Duration) {
@@ -42,10 +71,11 @@ func (c Config) withDefaults() Config {
 		}
 	}
 	set(&c.Window, 10*time.Second)
+	c.Window = min(c.Window, maxWindow)
 	set(&c.Hold, 10*time.Second)
 	set(&c.AlertAfter, 5*time.Minute)
 	rate := func(v *float64, to float64) {
-		if *v <= 0 {
+		if !(*v > 0 && *v <= 1) {
 			*v = to
 		}
 	}
@@ -67,6 +97,7 @@ type Monitor struct {
 	status  Status
 	since   time.Time // when the status last changed
 	worse   time.Time // when a sample was last as bad as the status
+	held    Status    // the worst since then
 	ill     time.Time // since when it has not been healthy; zero: it is
 	alerted bool
 }
@@ -113,18 +144,22 @@ func (m *Monitor) add(s Sample) {
 	}
 }
 
-// judge moves the status: to worse at once, to better after the hold.
+// judge moves the status: to worse at once; to better after the hold, but to
+// nothing better than the worst sample in it.
 func (m *Monitor) judge(now time.Time) {
 	found, _ := m.findings()
 	if found <= m.status {
-		m.worse = now
+		m.worse, m.held = now, Healthy
+	} else {
+		m.held = min(m.held, found)
 	}
 	if found == m.status || found > m.status && now.Sub(m.worse) < m.config.Hold {
 		return
 	}
-	m.status, m.since, m.worse = found, now, now
+	m.status = min(found, m.held)
+	m.since, m.worse, m.held = now, now, Healthy
 	switch {
-	case found == Healthy:
+	case m.status == Healthy:
 		m.ill, m.alerted = time.Time{}, false
 	case m.ill.IsZero():
 		m.ill = now
@@ -139,81 +174,6 @@ func (m *Monitor) alertDue(now time.Time) bool {
 	return true
 }
 
-// findings judges the window by itself, and says what is wrong with it.
-func (m *Monitor) findings() (Status, []string) {
-	if len(m.samples) == 0 {
-		return Healthy, nil
-	}
-	status, t, x := Healthy, m.config.Thresholds, m.metrics()
-	var issues []string
-	found := func(s Status, format string, args ...any) {
-		status = min(status, s)
-		issues = append(issues, fmt.Sprintf(format, args...))
-	}
-	last := &m.samples[len(m.samples)-1]
-	if last.Circuit != circuitClosed {
-		found(Unhealthy, "the circuit breaker is %s: nothing is sent to %s; is a receiver listening there?", last.Circuit, last.Endpoint)
-	}
-	if x.ErrorRate > t.ErrorRate {
-		found(Unhealthy, "%s of the packets were refused in the last %v (more than %s): see the network and the receiver at %s",
-			percent(x.ErrorRate), m.config.Window, percent(t.ErrorRate), last.Endpoint)
-	}
-	if m.memoryReached() {
-		found(Unhealthy, "points are dropped because the memory budget is reached: raise WithMaxMemory or use fewer attribute sets")
-	}
-	if x.DropRate > t.DropRate {
-		found(Degraded, "%s of the points were dropped in the last %v (more than %s), most as %s",
-			percent(x.DropRate), m.config.Window, percent(t.DropRate), m.mainReason())
-	}
-	if x.BufferUtilization > t.Utilization {
-		found(Degraded, "the ring was %s full in the last %v (more than %s): raise WithBufferSize or WithPacing, or record less",
-			percent(x.BufferUtilization), m.config.Window, percent(t.Utilization))
-	}
-	return status, issues
-}
-
-func percent(v float64) string { return fmt.Sprintf("%.3g %%", 100*v) }
-
-// metrics are those of the window.
-func (m *Monitor) metrics() (x Metrics) {
-	first, last := &m.samples[0], &m.samples[len(m.samples)-1]
-	x.DropRate = rate(last.Points.Dropped-first.Points.Dropped, last.Points.Offered-first.Points.Offered)
-	refused := last.Packets.Refused - first.Packets.Refused
-	x.ErrorRate = rate(refused, last.Packets.Sent-first.Packets.Sent+refused)
-	for i := range m.samples {
-		if i > 0 || len(m.samples) == 1 {
-			x.BufferUtilization = max(x.BufferUtilization, m.samples[i].Utilization)
-			x.P99Latency = max(x.P99Latency, m.samples[i].Latency.P99)
-		}
-	}
-	return x
-}
-
-// rate is part of whole. What is dropped may have been offered before the window.
-func rate(part, whole uint64) float64 {
-	if part == 0 {
-		return 0
-	}
-	return min(1, float64(part)/float64(max(1, whole)))
-}
-
-func (m *Monitor) memoryReached() bool {
-	first, last := &m.samples[0], &m.samples[len(m.samples)-1]
-	return last.droppedFor(reasonMemory) > first.droppedFor(reasonMemory)
-}
-
-// mainReason is the reason for which most points were dropped in the window.
-func (m *Monitor) mainReason() string {
-	first, last := &m.samples[0], &m.samples[len(m.samples)-1]
-	most, reason := uint64(0), "unknown"
-	for _, d := range last.Dropped {
-		if n := d.Points - first.droppedFor(d.Reason); n > most {
-			most, reason = n, d.Reason
-		}
-	}
-	return reason
-}
-
 func (m *Monitor) report() Report {
 	r := Report{Healthy: m.status != Unhealthy, Status: m.status, Issues: []string{}, Dropped: map[string]uint64{}, Delivery: Unconfirmed, Circuit: circuitClosed}
 	if len(m.samples) == 0 {
@@ -222,13 +182,13 @@ func (m *Monitor) report() Report {
 	found, issues := m.findings()
 	r.Issues = append(r.Issues, issues...)
 	if found > m.status {
-		r.Issues = append(r.Issues, fmt.Sprintf("recovering: all has been %s for less than %v", found, m.config.Hold))
+		r.Issues = append(r.Issues, fmt.Sprintf("recovering: it has been %s for less than %v", m.held, m.config.Hold))
 	}
 	last := &m.samples[len(m.samples)-1]
 	r.Metrics = m.metrics()
-	r.Since, r.InState = m.since, last.Time.Sub(m.since).Seconds()
+	r.Time, r.Since, r.InState = last.Time, m.since, last.Time.Sub(m.since).Seconds()
 	r.Uptime = last.Time.Sub(m.first).Seconds()
-	r.Points, r.Packets, r.Latency = last.Points, last.Packets, Latency{P50: last.Latency.P50, P99: r.Metrics.P99Latency}
+	r.Points, r.Packets, r.Latency = last.Points, last.Packets, Latency{P50: m.lastMedian(), P99: r.Metrics.P99Latency}
 	for _, d := range last.Dropped {
 		if d.Points > 0 {
 			r.Dropped[d.Reason] = d.Points

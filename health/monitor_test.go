@@ -26,8 +26,8 @@ type world struct {
 
 func newWorld(c Config) *world {
 	return &world{monitor: NewMonitor(c), now: Sample{
-		Time: start, Circuit: "closed", Points: Points{Capacity: 1000}, Endpoint: "there:4319",
-		Dropped: []Dropped{{"ring_full", 0}, {"memory", 0}},
+		Time: start, Circuit: "closed", Points: Points{Capacity: 1000}, Endpoint: "there:4319", Address: "192.0.2.1:4319", Budgeted: true,
+		Dropped: []Dropped{{Reason: "ring_full"}, {Reason: "memory"}, {Reason: "unresolved", Leaving: true}},
 	}}
 }
 
@@ -139,7 +139,7 @@ func TestWorseAtOnce(t *testing.T) {
 	r = w.seconds(8, drops(0, 500))
 	assert.Equal(t, Unhealthy, r.Status)
 	assert.Equal(t, since, r.Since)
-	assert.Contains(t, r.Issues, "recovering: all has been degraded for less than 10s")
+	assert.Contains(t, r.Issues, "recovering: it has been degraded for less than 10s")
 	r = w.seconds(3, drops(0, 500))
 	assert.Equal(t, Degraded, r.Status)
 }
@@ -202,7 +202,7 @@ func TestFiveMinutes(t *testing.T) {
 		began := time.Now()
 		var alerted time.Duration
 		m := NewMonitor(Config{Alert: func(Report) { alerted = time.Since(began) }})
-		s := Sample{Circuit: "open"}
+		s := Sample{Circuit: "open", Address: "192.0.2.1:4319"}
 		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
 		for second := range 400 {

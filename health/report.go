@@ -55,6 +55,10 @@ type Report struct {
 	// Issues says in sentences what is wrong and what to do. It is never nil.
 	Issues []string `json:"issues"`
 
+	// Time is when the exporter last looked at itself: all of the report is as of
+	// then. It does so once a second; where Time stays behind, a logger or an alert
+	// holds it up, or it was shut down.
+	Time time.Time `json:"time"`
 	// Since is when the status last changed, InState how long ago, in seconds.
 	Since   time.Time `json:"status_since"`
 	InState float64   `json:"status_seconds"`
@@ -79,7 +83,7 @@ type Report struct {
 	Delivery string `json:"delivery"`
 	// CardinalityOverflow says that some instrument of the direct path has more
 	// attribute sets than its limit; MemoryBudgetReached that points are dropped
-	// for memory.
+	// because the memory budget is used up.
 	CardinalityOverflow bool `json:"cardinality_overflow"`
 	MemoryBudgetReached bool `json:"memory_budget_reached"`
 }
@@ -87,7 +91,10 @@ type Report struct {
 // Metrics are what the status is judged by.
 type Metrics struct {
 	BufferUtilization float64 `json:"buffer_utilization"` // 0 to 1, the worst in the window
-	DropRate          float64 `json:"drop_rate"`          // points dropped, of those offered
+	// DropRate is the larger of two: points dropped, of those offered; and points
+	// dropped on the way out, of those that were on it, which tells when the few
+	// points that many measurements were folded into are lost.
+	DropRate          float64 `json:"drop_rate"`
 	ErrorRate         float64 `json:"error_rate"`         // packets refused, of those tried
 	P99Latency        float64 `json:"p99_latency_ms"`     // handed over to kernel, in milliseconds
 }
@@ -110,7 +117,8 @@ type Packets struct {
 }
 
 // Latency is from when a point is handed over to when the kernel takes its
-// packet, in milliseconds.
+// packet, in milliseconds: P50 in the last second in which something was sent, P99
+// in the worst one, both of the window.
 type Latency struct {
 	P50 float64 `json:"p50_ms"`
 	P99 float64 `json:"p99_ms"`

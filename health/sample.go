@@ -19,12 +19,18 @@ type Sample struct {
 	PacketSize          int
 	LastSend            time.Time // zero: never
 	CardinalityOverflow bool
+	// Budgeted says that there is a memory budget, Closed that the exporter was
+	// shut down.
+	Budgeted, Closed bool
 }
 
 // Dropped is how many points were dropped for a reason.
 type Dropped struct {
 	Reason string
 	Points uint64
+	// Leaving says that it is a reason to drop points on their way out, behind the
+	// fold.
+	Leaving bool
 }
 
 // The reason and the state of the circuit that the status depends on.
@@ -32,6 +38,16 @@ const (
 	reasonMemory  = "memory"
 	circuitClosed = "closed"
 )
+
+// leaving is how many points were dropped on their way out.
+func (s *Sample) leaving() (n uint64) {
+	for _, d := range s.Dropped {
+		if d.Leaving {
+			n += d.Points
+		}
+	}
+	return n
+}
 
 func (s *Sample) droppedFor(reason string) uint64 {
 	for _, d := range s.Dropped {

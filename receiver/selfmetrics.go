@@ -4,14 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 )
 
-// scopeName is the instrumentation scope of the receiver's own metrics.
-const scopeName = "github.com/otelgram/otelgram/receiver"
+const (
+	// scopeName is the instrumentation scope of the receiver's own metrics.
+	scopeName = "github.com/otelgram/otelgram/receiver"
+	// stopTimeout is how long Close waits for other people's callbacks.
+	stopTimeout = time.Second
+)
 
 // selfMetrics are the receiver's own instruments, which read the books when
 // somebody collects.
@@ -21,6 +28,7 @@ type selfMetrics struct {
 	instruments  [len(descriptions)]metric.Int64Observable
 	local        metric.ObserveOption
 	causes       map[string]metric.ObserveOption
+	gone         atomic.Bool // set when the receiver is closed
 }
 
 // description is an instrument that reads the books.
@@ -67,11 +75,11 @@ func (m *selfMetrics) start(r *Receiver) {
 		mp = otel.GetMeterProvider()
 	}
 	// Several receivers of a process differ by their address.
-	local := attribute.String("network.local.address", r.Addr().String())
-	m.local = metric.WithAttributeSet(attribute.NewSet(local))
+	local := localAddress(r.Addr())
+	m.local = metric.WithAttributeSet(attribute.NewSet(local...))
 	m.causes = map[string]metric.ObserveOption{}
 	for cause := range (&Rejected{}).byName() {
-		m.causes[cause] = metric.WithAttributeSet(attribute.NewSet(local, attribute.String("cause", cause)))
+		m.causes[cause] = metric.WithAttributeSet(attribute.NewSet(append(local, attribute.String("cause", cause))...))
 	}
 	meter := mp.Meter(scopeName)
 	var errs []error
@@ -83,7 +91,11 @@ func (m *selfMetrics) start(r *Receiver) {
 		} else {
 			m.instruments[i], err = meter.Int64ObservableCounter(d.name, metric.WithUnit(d.unit), metric.WithDescription(d.text))
 		}
-		errs = append(errs, err)
+		if err != nil {
+			errs = append(errs, err)
+			m.instruments[i] = nil
+			continue
+		}
 		observables = append(observables, m.instruments[i])
 	}
 	var err error
@@ -93,21 +105,48 @@ func (m *selfMetrics) start(r *Receiver) {
 	}
 }
 
-// stop has the instruments read nothing any more.
+// localAddress tells receivers apart as OpenTelemetry's semantic conventions have
+// it: address and port, or the path of a Unix socket.
+func localAddress(a net.Addr) []attribute.KeyValue {
+	if u, ok := a.(*net.UDPAddr); ok {
+		return []attribute.KeyValue{
+			attribute.String("network.local.address", u.AddrPort().Addr().Unmap().String()),
+			attribute.Int("network.local.port", u.Port),
+		}
+	}
+	return []attribute.KeyValue{attribute.String("network.local.address", a.String())}
+}
+
+// stop has the instruments read nothing any more. The SDK unregisters when the
+// callbacks under way have returned, and other people's may not return for long.
 func (m *selfMetrics) stop() {
-	if m.registration == nil {
+	if m.gone.Swap(true) || m.registration == nil {
 		return
 	}
-	if err := m.registration.Unregister(); err != nil {
-		otel.Handle(fmt.Errorf("otelgram: self-metrics: %w", err))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := m.registration.Unregister(); err != nil {
+			otel.Handle(fmt.Errorf("otelgram: self-metrics: %w", err))
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(stopTimeout):
 	}
 }
 
 // collect is the callback. It never fails: an error would cost the SDK's whole
 // collection.
 func (m *selfMetrics) collect(_ context.Context, o metric.Observer) error {
+	if m.gone.Load() {
+		return nil
+	}
 	v := m.receiver.view()
 	for i, d := range descriptions {
+		if m.instruments[i] == nil {
+			continue
+		}
 		if d.read != nil {
 			o.ObserveInt64(m.instruments[i], d.read(&v), m.local)
 			continue

@@ -188,3 +188,15 @@ func TestMeters(t *testing.T) {
 	assert.Equal(t, noop.Meter{}, w.Meter("m"))
 	assert.Implements(t, (*embedded.MeterProvider)(nil), w.Provider)
 }
+
+// TestOwnScope: the exporter's own metrics are not timed, those of others are.
+func TestOwnScope(t *testing.T) {
+	w := open(t, time.Hour)
+	defer w.close(t)
+	w.config.Own = "own"
+	for scope, untimed := range map[string]bool{"own": true, "other": false} {
+		n, err := w.Meter(scope).Int64Counter("n")
+		require.NoError(t, err)
+		assert.Equal(t, untimed, n.(*int64Counter).instrument.Untimed, scope)
+	}
+}

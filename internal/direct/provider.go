@@ -37,6 +37,9 @@ type Config struct {
 	EveryEvent  bool // each event is a point: sums and histograms are deltas
 	Temporality sdkmetric.TemporalitySelector
 	Aggregation sdkmetric.AggregationSelector
+	// Own is the name of the scope of the exporter's own metrics. The latency of
+	// what is in it is not measured: that would be a measurement again.
+	Own string
 }
 
 // Provider is a metric.MeterProvider. After Close it hands out instruments that
@@ -203,6 +206,7 @@ func (p *Provider) instrument(scope instrumentation.Scope, d description) (i *pi
 		Integer: d.integer,
 		Delta:   p.config.Temporality(d.kind) == metricdata.DeltaTemporality,
 		Stale:   observable(d.kind),
+		Untimed: scope.Name == p.config.Own,
 	}
 	if p.config.EveryEvent {
 		c.Delta = d.kind == sdkmetric.InstrumentKindCounter || d.kind == sdkmetric.InstrumentKindHistogram

@@ -1,0 +1,146 @@
+package exporter_test
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/health"
+	"github.com/otelgram/otelgram/receiver"
+)
+
+// TestHealth goes from healthy to unhealthy when the receiver dies, and calls the
+// alert; the handler serves it.
+func TestHealth(t *testing.T) {
+	r, err := receiver.Listen("127.0.0.1:0", func(*metricdata.ResourceMetrics) {})
+	require.NoError(t, err)
+	alerts := make(chan health.Report, 8)
+	var log lockedBuffer
+	exp, err := exporter.New(t.Context(), exporter.WithEndpoint(r.Addr().String()), exporter.WithLogger(slog.New(slog.NewTextHandler(&log, nil))),
+		exporter.WithHealth(health.Config{AlertAfter: time.Second, Alert: func(r health.Report) { alerts <- r }}))
+	require.NoError(t, err)
+	server := httptest.NewServer(health.Handler(exp))
+	defer server.Close()
+	status := func() int {
+		answer, err := http.Get(server.URL)
+		require.NoError(t, err)
+		_, _ = io.Copy(io.Discard, answer.Body)
+		require.NoError(t, answer.Body.Close())
+		return answer.StatusCode
+	}
+	send := func() {
+		require.NoError(t, exp.Export(t.Context(), counters(1, 10)))
+		require.NoError(t, exp.ForceFlush(t.Context()))
+	}
+	send()
+	require.Eventually(t, func() bool { return exp.Health().Points.Sent == 10 }, 10*time.Second, 10*time.Millisecond)
+	h := exp.Health()
+	assert.Equal(t, health.Healthy, h.Status)
+	assert.Empty(t, h.Issues)
+	assert.Equal(t, r.Addr().String(), h.Endpoint)
+	assert.Equal(t, 1472, h.PacketSize)
+	assert.Equal(t, 200, status())
+
+	require.NoError(t, r.Close())
+	require.Eventually(t, func() bool {
+		send()
+		return exp.Health().Status == health.Unhealthy
+	}, 20*time.Second, 50*time.Millisecond)
+	assert.Equal(t, 503, status())
+	select {
+	case a := <-alerts:
+		assert.False(t, a.Healthy)
+	case <-time.After(20 * time.Second):
+		require.Fail(t, "no alert")
+	}
+	require.Eventually(t, func() bool { send(); return exp.Stats().Circuit == exporter.CircuitOpen }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return exp.Health().Circuit == "open" }, 10*time.Second, 10*time.Millisecond)
+	_ = exp.Shutdown(t.Context())
+	assert.Equal(t, 1, strings.Count(log.String(), "circuit breaker open"), log.String())
+	assert.Equal(t, 1, strings.Count(log.String(), "not healthy for long"), log.String())
+	http.DefaultClient.CloseIdleConnections()
+}
+
+// lockedBuffer is a log that is read while it is written.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// TestHealthWithoutAddress: points that nobody can be sent to are no health, on
+// either path, however many measurements were folded into them.
+func TestHealthWithoutAddress(t *testing.T) {
+	exp, err := exporter.New(t.Context(), exporter.WithEndpoint("nowhere.invalid:4319"), exporter.WithLogger(slog.New(slog.DiscardHandler)))
+	require.NoError(t, err)
+	for i := range 2000 {
+		exp.RecordMetric("n", 1, exporter.Tag{Key: "series", Value: string(rune('a' + i%25))})
+	}
+	require.NoError(t, exp.ForceFlush(t.Context()))
+	require.Eventually(t, func() bool { return exp.Health().Status == health.Unhealthy }, 10*time.Second, 10*time.Millisecond)
+	h := exp.Health()
+	assert.Contains(t, h.Issues[0], "none of the 25 points on their way out")
+	assert.Contains(t, h.Issues[0], "dropped as unresolved")
+	assert.InDelta(t, 1, h.Metrics.DropRate, 0)
+	assert.Empty(t, h.Address)
+	_ = exp.Shutdown(t.Context())
+}
+
+// TestHealthAfterShutdown does not say that all is well.
+func TestHealthAfterShutdown(t *testing.T) {
+	c := connect(t, exporter.WithMaxMemory(64<<20))
+	require.NoError(t, c.exp.Shutdown(t.Context()))
+	h := c.exp.Health()
+	assert.Equal(t, health.Unhealthy, h.Status)
+	assert.Equal(t, []string{"the exporter was shut down: nothing is recorded or sent any more"}, h.Issues)
+}
+
+// TestHealthOfMemory tells a budget that is used up from limits that are met.
+func TestHealthOfMemory(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		budget []exporter.Option
+		want   health.Status
+	}{
+		{"a budget", []exporter.Option{exporter.WithPreset(exporter.ResourceConstrained)}, health.Unhealthy},
+		{"none", nil, health.Degraded},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := connect(t, tt.budget...)
+			m := c.exp.MeterProvider()
+			for i := 0; c.exp.Stats().Dropped.Memory < 10; i++ {
+				n, err := m.Meter("m").Int64Counter("n" + strconv.Itoa(i))
+				require.NoError(t, err)
+				n.Add(t.Context(), 1)
+				if i%1000 == 0 {
+					require.NoError(t, c.exp.ForceFlush(t.Context()))
+				}
+			}
+			require.Eventually(t, func() bool { return c.exp.Health().Status == tt.want }, 10*time.Second, 10*time.Millisecond, "%v", c.exp.Health())
+			assert.Equal(t, tt.want == health.Unhealthy, c.exp.Health().MemoryBudgetReached)
+		})
+	}
+}

@@ -1,0 +1,155 @@
+package health
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// folds is a second of the direct path: many measurements become few points, of
+// which so many are dropped on their way out.
+func folds(points, lost uint64) func(*Sample) {
+	return func(s *Sample) {
+		s.Points.Offered += 20_000 + points
+		s.Points.Folded += 20_000
+		s.Points.Sent += points - lost
+		s.Points.Dropped += lost
+		s.Dropped[2].Points += lost
+		s.Packets.Sent++
+	}
+}
+
+// TestFoldedPointsLost: the few points that many measurements become are not lost
+// among them.
+func TestFoldedPointsLost(t *testing.T) {
+	w := newWorld(Config{})
+	assert.Equal(t, Healthy, w.seconds(20, folds(30, 0)).Status)
+	r := w.second(folds(30, 15))
+	assert.Equal(t, Degraded, r.Status)
+	assert.Contains(t, r.Issues[0], "most as unresolved")
+	r = w.seconds(11, folds(30, 30))
+	assert.Equal(t, Unhealthy, r.Status)
+	assert.InDelta(t, 1, r.Metrics.DropRate, 1e-9)
+	assert.Contains(t, r.Issues[0], "none of the 300 points on their way out in the last 10s were sent, most dropped as unresolved")
+}
+
+// TestNoAddress is no trouble at the start, but later, also when nobody sends.
+func TestNoAddress(t *testing.T) {
+	w := newWorld(Config{})
+	w.now.Address = ""
+	for range 10 {
+		assert.Equal(t, Healthy, w.second(nil).Status)
+	}
+	r := w.second(nil)
+	assert.Equal(t, Unhealthy, r.Status)
+	assert.Equal(t, []string{"nothing is sent: there:4319 does not resolve, or there is no route to it"}, r.Issues)
+	r = w.seconds(12, func(s *Sample) { s.Address = "192.0.2.1:4319" })
+	assert.Equal(t, Healthy, r.Status)
+}
+
+// TestFewEvents: a rate over next to nothing counts only if it is seen again.
+func TestFewEvents(t *testing.T) {
+	refused := func(s *Sample) { s.Packets.Sent++; s.Packets.Refused++ }
+	invalid := func(s *Sample) { s.Points.Offered++; s.Points.Dropped++; s.Dropped[0].Points++ }
+	lost := func(s *Sample) { s.Points.Offered++; s.Points.Dropped++; s.Dropped[2].Points++ }
+	for name, tt := range map[string]struct {
+		event func(*Sample)
+		want  Status
+	}{
+		"one packet refused":        {refused, Unhealthy},
+		"one measurement invalid":   {invalid, Degraded},
+		"one point lost on its way": {lost, Unhealthy},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(Config{})
+			w.seconds(20, nil)
+			assert.Equal(t, Healthy, w.second(tt.event).Status)
+			assert.Equal(t, Healthy, w.seconds(3, nil).Status)
+			assert.Equal(t, tt.want, w.second(tt.event).Status)
+		})
+	}
+	t.Run("many at once", func(t *testing.T) {
+		w := newWorld(Config{})
+		w.seconds(20, nil)
+		assert.Equal(t, Degraded, w.second(func(s *Sample) { s.Points.Offered += 20; s.Points.Sent += 19; invalid(s) }).Status)
+	})
+}
+
+// TestMemoryWithoutBudget is another matter, and the advice another.
+func TestMemoryWithoutBudget(t *testing.T) {
+	w := newWorld(Config{})
+	w.now.Budgeted = false
+	w.seconds(20, fine)
+	r := w.seconds(2, drops(1, 1))
+	assert.Equal(t, Degraded, r.Status)
+	assert.False(t, r.MemoryBudgetReached)
+	assert.Equal(t, []string{"points are dropped because there are too many meters, instruments or names: make them once, and put what varies into attributes"}, r.Issues)
+}
+
+// TestShutDown is the end, at once.
+func TestShutDown(t *testing.T) {
+	w := newWorld(Config{})
+	w.seconds(20, fine)
+	r := w.second(func(s *Sample) { s.Closed, s.Circuit = true, "open" })
+	assert.Equal(t, Unhealthy, r.Status)
+	assert.Equal(t, []string{"the exporter was shut down: nothing is recorded or sent any more"}, r.Issues)
+	assert.Equal(t, w.now.Time, r.Time)
+}
+
+// TestOneGoodSecond at the end of a hold does not make healthy what was degraded
+// in it, nor start the alert's clock anew.
+func TestOneGoodSecond(t *testing.T) {
+	var alerts int
+	w := newWorld(Config{Window: time.Second, Hold: 10 * time.Second, AlertAfter: time.Minute, Alert: func(Report) { alerts++ }})
+	w.seconds(3, fine)
+	for range 20 {
+		w.second(circuit("open"))
+		w.second(circuit("closed"))
+		w.seconds(9, drops(0, 500))
+		assert.NotEqual(t, Healthy, w.second(fine).Status)
+	}
+	assert.Equal(t, 1, alerts)
+	assert.Equal(t, Healthy, w.seconds(21, fine).Status)
+}
+
+// TestMedian is that of the last second in which something was sent.
+func TestMedian(t *testing.T) {
+	w := newWorld(Config{})
+	w.seconds(3, nil)
+	w.second(func(s *Sample) { s.Latency = Latency{P50: 3, P99: 40} })
+	r := w.second(func(s *Sample) { s.Latency = Latency{} })
+	assert.Equal(t, Latency{P50: 3, P99: 40}, r.Latency)
+	assert.Zero(t, w.seconds(10, nil).Latency)
+}
+
+// TestValidate names the field, and NewMonitor makes do.
+func TestValidate(t *testing.T) {
+	for _, tt := range []struct {
+		c    Config
+		says string
+	}{
+		{Config{}, ""},
+		{Config{Thresholds: Thresholds{Utilization: 1, DropRate: 1, ErrorRate: 1}, Window: 100 * time.Second, Hold: time.Hour, AlertAfter: time.Hour}, ""},
+		{Config{Thresholds: Thresholds{DropRate: 5}}, "Thresholds.DropRate 5: must be from 0 to 1"},
+		{Config{Thresholds: Thresholds{ErrorRate: -1}}, "Thresholds.ErrorRate -1"},
+		{Config{Thresholds: Thresholds{Utilization: math.NaN()}}, "Thresholds.Utilization NaN"},
+		{Config{Window: 10 * time.Minute}, "Window 10m0s: must be from 0 to 1m40s"},
+		{Config{Window: -1}, "Window -1ns"},
+		{Config{Hold: -1}, "Hold must not be negative"},
+		{Config{AlertAfter: -1}, "AlertAfter must not be negative"},
+	} {
+		err := tt.c.Validate()
+		if tt.says == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorContains(t, err, tt.says)
+		c := NewMonitor(tt.c).config
+		require.NoError(t, c.Validate())
+		assert.Positive(t, c.Thresholds.DropRate)
+		assert.Positive(t, c.Hold)
+	}
+}
