@@ -103,6 +103,19 @@ func (s *service) work(t *testing.T, ctx context.Context, measurements int) {
 	})
 }
 
+// overload records more at once than a ring of a thousand holds, again and again
+// until ctx ends.
+func (s *service) overload(ctx context.Context) {
+	go func() {
+		for ctx.Err() == nil {
+			for range 200_000 {
+				s.exp.RecordMetric("overload", 1)
+			}
+			<-time.After(10 * time.Millisecond)
+		}
+	}()
+}
+
 // eventually waits for what errors until it does not.
 func eventually(t *testing.T, limit time.Duration, try func() error) {
 	t.Helper()

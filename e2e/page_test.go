@@ -100,6 +100,19 @@ func (b *browser) shoot(t *testing.T, name string, width, height int64, scheme s
 	assert.False(t, overflow, "%s: wider than the screen", name)
 }
 
+// wasClean: no error was on the console, and nobody was asked but the page's own
+// server.
+func (b *browser) wasClean(t *testing.T, server string) {
+	t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	assert.Empty(t, b.errors)
+	assert.NotEmpty(t, b.requests)
+	for address := range b.requests {
+		assert.True(t, strings.HasPrefix(address, server) || strings.HasPrefix(address, "data:"), address)
+	}
+}
+
 // TestPage: it loads, its plots move, it turns degraded, unhealthy and healthy
 // again, says so, and asks nobody but its own server.
 func TestPage(t *testing.T) {
@@ -114,6 +127,7 @@ func TestPage(t *testing.T) {
 	b.says(t, "h1", "checkout service")
 	b.says(t, "#circuit", "closed")
 	b.says(t, "#endpoint", s.proxy.Addr())
+	b.says(t, "#folded", "/s") // of the direct path
 	path := func() (d string) {
 		b.run(t, chromedp.Evaluate(`document.querySelector("#flow path")?.getAttribute("d") || ""`, &d))
 		return d
@@ -145,14 +159,7 @@ func TestPage(t *testing.T) {
 	})
 
 	overload, stop := context.WithCancel(ctx)
-	go func() {
-		for overload.Err() == nil {
-			for range 200_000 {
-				s.exp.RecordMetric("overload", 1)
-			}
-			<-time.After(10 * time.Millisecond)
-		}
-	}()
+	s.overload(overload)
 	b.says(t, "#word", "degraded")
 	b.says(t, "#issues", "ring_full")
 	b.says(t, "#drops", "ring_full")
@@ -171,10 +178,5 @@ func TestPage(t *testing.T) {
 	s.server.Close()
 	b.says(t, "#word", "no answer")
 
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	assert.Empty(t, b.errors)
-	for address := range b.requests {
-		assert.True(t, strings.HasPrefix(address, s.server.URL) || strings.HasPrefix(address, "data:"), address)
-	}
+	b.wasClean(t, s.server.URL)
 }

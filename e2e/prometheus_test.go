@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,26 +24,51 @@ import (
 	"github.com/otelgram/otelgram/exporter"
 )
 
-// names are the promised instruments as Prometheus knows them.
+// names are the promised instruments as Prometheus knows them, the histograms in
+// histograms.
 var names = []string{
-	"stats_events_received_total", "stats_events_sent_total", "stats_events_dropped_total", "stats_batches_sent_total",
-	"stats_latency_buffer_seconds_count", "stats_latency_send_seconds_count", "stats_latency_e2e_seconds_count",
+	"stats_events_received_total", "stats_events_sent_total", "stats_events_folded_total", "stats_events_dropped_total", "stats_batches_sent_total",
 	"stats_buffer_size", "stats_buffer_utilization_ratio", "stats_buffer_peak",
 	"stats_udp_packets_sent_total", "stats_udp_bytes_sent_total", "stats_udp_errors_total", "stats_udp_packet_limit_bytes",
 	"stats_health_status", "stats_circuit_state",
 	"otel_sdk_exporter_metric_data_point_exported_total", "otel_sdk_exporter_metric_data_point_inflight",
-	"otel_sdk_exporter_operation_duration_seconds_count",
 	"stats_receiver_packets_total", "stats_receiver_points_total", "stats_receiver_handed_total", "stats_receiver_lost",
 	"stats_receiver_duplicate_total", "stats_receiver_late_total", "stats_receiver_overrun_total", "stats_receiver_rejected_total",
 	"stats_receiver_kernel_drops_total", "stats_receiver_sessions",
 }
 
-// startPrometheus scrapes target every second, with the alert rules loaded.
-func startPrometheus(t *testing.T, target string) (address string) {
+var histograms = []string{
+	"stats_latency_buffer_seconds", "stats_latency_send_seconds", "stats_latency_e2e_seconds",
+	"otel_sdk_exporter_operation_duration_seconds",
+}
+
+// series returns the names of all series there are.
+func series() []string {
+	all := slices.Clone(names)
+	for _, h := range histograms {
+		all = append(all, h+"_bucket", h+"_sum", h+"_count")
+	}
+	return all
+}
+
+var alerts = filepath.Join("..", "docs", "alerts.yml")
+
+// impatient returns a copy of the alert rules with a second in place of five
+// minutes.
+func impatient(t *testing.T) (file string) {
+	t.Helper()
+	rules, err := os.ReadFile(alerts)
+	require.NoError(t, err)
+	require.Contains(t, string(rules), "for: 5m")
+	file = filepath.Join(t.TempDir(), "alerts.yml")
+	require.NoError(t, os.WriteFile(file, []byte(strings.ReplaceAll(string(rules), "for: 5m", "for: 1s")), 0o600))
+	return file
+}
+
+// startPrometheus scrapes target every second, with the alert rules of a file.
+func startPrometheus(t *testing.T, target, rules string) (address string) {
 	t.Helper()
 	dir := t.TempDir()
-	rules, err := filepath.Abs(filepath.Join("..", "docs", "alerts.yml"))
-	require.NoError(t, err)
 	config := fmt.Sprintf("global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [%q]\nscrape_configs: [{job_name: e2e, static_configs: [{targets: [%q]}]}]\n",
 		rules, target)
 	file := filepath.Join(dir, "prometheus.yml")
@@ -70,34 +97,107 @@ func get(address, path string, into any) error {
 	return json.NewDecoder(answer.Body).Decode(into)
 }
 
+// sample is one series of an answer.
+type sample struct {
+	Metric map[string]string
+	Value  [2]any
+}
+
+// ask returns what PromQL answers; no series is an error.
+func ask(address, query string) ([]sample, error) {
+	var answer struct {
+		Error string
+		Data  struct{ Result []sample }
+	}
+	err := get(address, "query?query="+url.QueryEscape(query), &answer)
+	if err == nil && len(answer.Data.Result) == 0 {
+		err = fmt.Errorf("%s: no series %s", query, answer.Error)
+	}
+	return answer.Data.Result, err
+}
+
 // value returns what PromQL answers, the sum over all series.
 func value(address, query string) (v float64, err error) {
-	var answer struct {
-		Data struct {
-			Result []struct{ Value [2]any }
-		}
+	result, err := ask(address, "sum("+query+")")
+	if err == nil {
+		_, err = fmt.Sscan(result[0].Value[1].(string), &v)
 	}
-	if err := get(address, "query?query="+url.QueryEscape("sum("+query+")"), &answer); err != nil {
-		return 0, err
-	}
-	if len(answer.Data.Result) == 0 {
-		return 0, fmt.Errorf("%s: no series", query)
-	}
-	_, err = fmt.Sscan(answer.Data.Result[0].Value[1].(string), &v)
 	return v, err
 }
 
-// TestPrometheus: a real Prometheus answers for every instrument, and an alert fires
-// under overload.
+// rule is an alert rule as Prometheus has understood it.
+type rule struct {
+	Name        string
+	Query       string
+	Annotations map[string]string
+	Alerts      []struct{ State string }
+}
+
+func alertRules(address string) ([]rule, error) {
+	var answer struct {
+		Data struct{ Groups []struct{ Rules []rule } }
+	}
+	if err := get(address, "rules?type=alert", &answer); err != nil {
+		return nil, err
+	}
+	if len(answer.Data.Groups) != 1 {
+		return nil, fmt.Errorf("%d groups of rules", len(answer.Data.Groups))
+	}
+	return answer.Data.Groups[0].Rules, nil
+}
+
+var (
+	selector = regexp.MustCompile(`\b((?:stats|otel_sdk)_[a-z0-9_]+)(?:\{reason=~"([a-z_|]+)"\})?`)
+	grouping = regexp.MustCompile(`\bby \(([a-z_, ]+)\)`)
+	label    = regexp.MustCompile(`\$labels\.(\w+)`)
+)
+
+// ruleSpeaksOfWhatIs: each metric of a rule has the labels that the rule groups by,
+// each reason is one, and what the rule says to people are labels it has.
+func ruleSpeaksOfWhatIs(t *testing.T, address string, r rule) {
+	t.Helper()
+	by := map[string]bool{}
+	for _, g := range grouping.FindAllStringSubmatch(r.Query, -1) {
+		for _, l := range strings.Split(g[1], ", ") {
+			by[l] = true
+		}
+	}
+	labels := slices.Sorted(maps.Keys(by))
+	require.NotEmpty(t, labels, r.Name)
+	metrics := selector.FindAllStringSubmatch(r.Query, -1)
+	require.NotEmpty(t, metrics, r.Name)
+	for _, m := range metrics {
+		result, err := ask(address, fmt.Sprintf("count by (%s) (%s)", strings.Join(labels, ", "), m[1]))
+		require.NoError(t, err, r.Name)
+		for _, s := range result {
+			assert.Equal(t, labels, slices.Sorted(maps.Keys(s.Metric)), "%s: the labels of %s", r.Name, m[1])
+		}
+		if m[2] == "" {
+			continue
+		}
+		for _, reason := range strings.Split(m[2], "|") {
+			_, err := ask(address, fmt.Sprintf("%s{reason=%q}", m[1], reason))
+			assert.NoError(t, err, r.Name)
+		}
+	}
+	for _, text := range r.Annotations {
+		for _, l := range label.FindAllStringSubmatch(text, -1) {
+			assert.Contains(t, labels, l[1], "%s: %s", r.Name, text)
+		}
+	}
+}
+
+// TestPrometheus: a real Prometheus answers for every instrument, the alert rules
+// find the labels that they speak of, and alerts fire under overload.
 func TestPrometheus(t *testing.T) {
 	need(t, "prometheus")
 	s := newService(t, exporter.WithBufferSize(1024))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	s.work(t, ctx, 5)
-	address := startPrometheus(t, s.server.Listener.Addr().String())
-	for _, name := range names {
-		eventually(t, 30*time.Second, func() error { _, err := value(address, name); return err })
+	address := startPrometheus(t, s.server.Listener.Addr().String(), impatient(t))
+	for _, name := range series() {
+		eventually(t, 30*time.Second, func() error { _, err := ask(address, name); return err })
 	}
 	eventually(t, 30*time.Second, func() error {
 		sent, err := value(address, "rate(stats_events_sent_total[10s])")
@@ -109,34 +209,27 @@ func TestPrometheus(t *testing.T) {
 	status, err := value(address, "stats_health_status")
 	require.NoError(t, err)
 	assert.InDelta(t, 2, status, 0)
+	rules, err := alertRules(address)
+	require.NoError(t, err)
+	assert.Len(t, rules, 8)
+	for _, r := range rules {
+		ruleSpeaksOfWhatIs(t, address, r)
+		assert.Empty(t, r.Alerts, "%s: all is well", r.Name)
+	}
 
-	// Overload: more measurements than a ring of a thousand holds, at once.
-	go func() {
-		for ctx.Err() == nil {
-			for range 200_000 {
-				s.exp.RecordMetric("overload", 1)
-			}
-			<-time.After(10 * time.Millisecond)
-		}
-	}()
+	s.overload(ctx)
 	eventually(t, 60*time.Second, func() error {
-		var answer struct {
-			Data struct {
-				Alerts []struct {
-					State  string
-					Labels map[string]string
-				}
+		rules, err := alertRules(address)
+		firing := map[string]bool{}
+		for _, r := range rules {
+			for _, a := range r.Alerts {
+				firing[r.Name] = firing[r.Name] || a.State == "firing"
 			}
 		}
-		if err := get(address, "alerts", &answer); err != nil {
-			return err
+		if !firing["OtelgramDropping"] || !firing["OtelgramDegraded"] {
+			err = errors.Join(err, fmt.Errorf("firing: %v", firing))
 		}
-		for _, a := range answer.Data.Alerts {
-			if a.State == "firing" && a.Labels["alertname"] == "OtelgramDropping" && a.Labels["reason"] == "ring_full" {
-				return nil
-			}
-		}
-		return fmt.Errorf("not firing: %+v", answer.Data.Alerts)
+		return err
 	})
 	eventually(t, 30*time.Second, func() error {
 		if status, err := value(address, "stats_health_status"); err != nil || status != 1 {
@@ -147,16 +240,18 @@ func TestPrometheus(t *testing.T) {
 	cancel()
 }
 
-// TestAlertRules: promtool accepts them, and they speak of metrics that there are.
+// TestAlertRules: promtool accepts them, they speak of metrics that there are, and
+// they fire when they should and not otherwise.
 func TestAlertRules(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "docs", "alerts.yml"))
+	text, err := os.ReadFile(alerts)
 	require.NoError(t, err)
-	known := strings.Join(names, " ")
-	for _, name := range regexp.MustCompile(`\b(stats|otel_sdk)_[a-z0-9_]+`).FindAllString(string(text), -1) {
-		assert.Contains(t, known, strings.TrimSuffix(name, "_bucket"), name)
+	for _, m := range selector.FindAllStringSubmatch(string(text), -1) {
+		assert.Contains(t, series(), m[1])
 	}
 	need(t, "promtool")
-	out, err := exec.Command("promtool", "check", "rules", filepath.Join("..", "docs", "alerts.yml")).CombinedOutput()
+	out, err := exec.Command("promtool", "check", "rules", alerts).CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	assert.Contains(t, string(out), "SUCCESS: 7 rules found")
+	assert.Contains(t, string(out), "SUCCESS: 8 rules found")
+	out, err = exec.Command("promtool", "test", "rules", filepath.Join("testdata", "alerts.yml")).CombinedOutput()
+	require.NoError(t, err, "%s", out)
 }

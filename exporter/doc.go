@@ -46,7 +46,7 @@
 // somebody collects, and nothing is written where points are recorded. Each has the
 // attribute otel.component.name, which tells the exporters of a process apart.
 //
-//	stats.events.received, .sent      counters; .dropped by reason
+//	stats.events.received, .sent      counters; .folded too; .dropped by reason
 //	stats.batches.sent                counter
 //	stats.latency.buffer, .send, .e2e histograms in seconds, one measurement a packet, at most 512 a second
 //	stats.buffer.size, .peak          gauges; .utilization from 0 to 1

@@ -5,7 +5,7 @@ import (
 )
 
 // gauges is how many instruments read the counters.
-const gauges = 15
+const gauges = 16
 
 // description is an instrument that reads the counters.
 type description struct {
@@ -17,6 +17,8 @@ type description struct {
 var descriptions = [gauges]description{
 	counter("stats.events.received", "{event}", "Points and measurements handed over.",
 		func(v *view) int64 { return int64(v.Offered) }),
+	counter("stats.events.folded", "{event}", "Measurements of the direct path that became part of a series.",
+		func(v *view) int64 { return int64(v.Folded) }),
 	counter("stats.events.sent", "{event}", "Points that the kernel took.",
 		func(v *view) int64 { return int64(v.Sent) }),
 	{

@@ -25,6 +25,7 @@ import (
 // promised are the exporter's own metrics: name, kind and unit.
 var promised = map[string]string{
 	"stats.events.received":                        "counter {event}",
+	"stats.events.folded":                          "counter {event}",
 	"stats.events.sent":                            "counter {event}",
 	"stats.events.dropped":                         "counter {event}",
 	"stats.batches.sent":                           "counter {batch}",
@@ -123,7 +124,7 @@ func TestSelfMetrics(t *testing.T) {
 	assert.Equal(t, promised, o.kinds)
 	assert.Positive(t, s.Dropped.Deadline)
 	for name, want := range map[string]uint64{
-		"stats.events.received": s.Offered, "stats.events.sent": s.Sent, "stats.events.dropped deadline": s.Dropped.Deadline,
+		"stats.events.received": s.Offered, "stats.events.sent": s.Sent, "stats.events.folded": 0, "stats.events.dropped deadline": s.Dropped.Deadline,
 		"stats.events.dropped ring_full": 0, "stats.batches.sent": s.Batches, "stats.buffer.size": 0, "stats.buffer.peak": uint64(s.Peak),
 		"stats.udp.packets.sent": s.Packets, "stats.udp.bytes.sent": s.Bytes, "stats.udp.errors": 0, "stats.udp.packet.limit": 1472,
 		"stats.circuit.state":                                   0,

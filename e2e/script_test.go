@@ -1,0 +1,234 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelgram/otelgram/health"
+)
+
+// script is the health of an exporter that a test makes up, behind the real handler.
+// Its clock is an hour behind the browser's.
+type script struct {
+	server *httptest.Server
+	report atomic.Pointer[func(now time.Time) health.Report]
+	// instead answers programs, if it is set.
+	instead atomic.Pointer[http.HandlerFunc]
+}
+
+// play serves a script and opens its page, which must need nothing else.
+func play(t *testing.T, report func(now time.Time) health.Report) (*script, *browser) {
+	t.Helper()
+	need(t, "chromium")
+	s := &script{}
+	s.report.Store(&report)
+	handler := health.Handler(s)
+	s.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if instead := s.instead.Load(); instead != nil && !strings.Contains(r.Header.Get("Accept"), "html") {
+			(*instead)(w, r)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	}))
+	t.Cleanup(s.server.Close)
+	b := newBrowser(t)
+	t.Cleanup(func() { b.wasClean(t, s.server.URL) })
+	b.run(t, chromedp.Navigate(s.server.URL))
+	return s, b
+}
+
+// Health implements [health.Source].
+func (s *script) Health() health.Report { return (*s.report.Load())(time.Now().Add(-time.Hour)) }
+
+func (s *script) is(report func(now time.Time) health.Report) { s.report.Store(&report) }
+
+func (s *script) answers(instead http.HandlerFunc) { s.instead.Store(&instead) }
+
+// steady is an exporter that was made so many seconds ago and looks at itself once a
+// second: each time ten points more have come in, 8 sent and 2 dropped, and so many
+// measurements that were folded.
+func steady(ago, folded uint64) func(now time.Time) health.Report {
+	began := time.Now().Add(-time.Hour - time.Duration(ago)*time.Second)
+	return func(now time.Time) health.Report {
+		up := now.Sub(began).Truncate(time.Second)
+		n := uint64(up / time.Second)
+		looked := began.Add(up)
+		sent := looked.Add(-3 * time.Second)
+		return health.Report{
+			Healthy: true, Status: health.Healthy, Issues: []string{}, Time: looked, Since: began, InState: up.Seconds(), Uptime: up.Seconds(),
+			Metrics: health.Metrics{BufferUtilization: 0.25, P99Latency: 0.5},
+			Points:  health.Points{Offered: (folded + 10) * n, Folded: folded * n, Sent: 8 * n, Dropped: 2 * n, Capacity: 1024},
+			Dropped: map[string]uint64{"oversize": 2 * n}, Circuit: "closed", Endpoint: "there:4319", LastSend: &sent, Delivery: health.Unconfirmed,
+		}
+	}
+}
+
+// eval returns what an expression says in the page.
+func eval[T any](t *testing.T, b *browser, expression string) (v T) {
+	t.Helper()
+	b.run(t, chromedp.Evaluate(expression, &v))
+	return v
+}
+
+// until waits for an expression to be true.
+func (b *browser) until(t *testing.T, limit time.Duration, expression string) {
+	t.Helper()
+	eventually(t, limit, func() error {
+		if !eval[bool](t, b, expression) {
+			return fmt.Errorf("not so: %s, in %s", expression, eval[string](t, b, "JSON.stringify(history)"))
+		}
+		return nil
+	})
+}
+
+const (
+	// plotted are the points of the history, cuts is how many marks separate them.
+	plotted = `history.filter(p => p.ring != null)`
+	cuts    = `history.filter(p => p.ring == null).length`
+	// strokes is of how many pieces the line of the ring's use is.
+	strokes = `(document.querySelector("#use path")?.getAttribute("d").split("M").length ?? 1) - 1`
+)
+
+// TestPageNoAnswer: a server that hangs, or talks of something else, is one that does
+// not answer, and breaks the lines once.
+func TestPageNoAnswer(t *testing.T) {
+	s, b := play(t, steady(100, 100))
+	b.says(t, "#word", "healthy")
+	b.until(t, 10*time.Second, plotted+".length > 2")
+	s.answers(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	hung := time.Now()
+	b.says(t, "#word", "no answer")
+	assert.Less(t, time.Since(hung), 10*time.Second)
+	assert.Contains(t, b.text(t, "#since"), "since")
+	assert.Equal(t, []string{"–", "–", "–"}, []string{b.text(t, "#in"), b.text(t, "#ring"), b.text(t, "#circuit")})
+	s.answers(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("not JSON")) })
+	b.until(t, 20*time.Second, `Date.now() / 1000 - heard > 9`)
+	s.instead.Store(nil)
+	b.says(t, "#word", "healthy")
+	b.until(t, 10*time.Second, strokes+" == 2")
+	assert.Equal(t, 1, eval[int](t, b, cuts))
+}
+
+// TestPageTime: the exporter's clock is what counts. Rates are exact, whenever the
+// page asks; a restart is none; and where the clock stands still, nothing is well.
+func TestPageTime(t *testing.T) {
+	s, b := play(t, steady(100, 100))
+	const rates = plotted + `.filter(p => p.in != null)`
+	b.until(t, 20*time.Second, rates+".length > 5")
+	const exact = rates + `.every(p => Math.abs(p.in - 110) < .1 && Math.abs(p.folded - 100) < .1 && Math.abs(p.out - 8) < .1 && Math.abs(p.lost - 2) < .1)`
+	assert.True(t, eval[bool](t, b, exact), eval[string](t, b, "JSON.stringify(history)"))
+	b.says(t, "#last", "3 s ago")
+
+	// A page that asks more often than the exporter looks.
+	points := eval[int](t, b, plotted+".length")
+	began := time.Now()
+	for time.Since(began) < 3*time.Second {
+		b.run(t, chromedp.Evaluate(`fetch(location.href, {headers: {Accept: "application/json"}}).then(a => a.json()).then(r => { const now = Date.now() / 1000; take(r, now); show(r, now); })`, nil))
+		<-time.After(100 * time.Millisecond)
+	}
+	assert.LessOrEqual(t, eval[int](t, b, plotted+".length"), points+5)
+	assert.True(t, eval[bool](t, b, exact), eval[string](t, b, "JSON.stringify(history)"))
+	assert.Equal(t, 0, eval[int](t, b, cuts))
+
+	for i, ago := range []uint64{20, 500} { // started again; another process, which has been running for longer
+		before := eval[int](t, b, rates+".length")
+		s.is(steady(ago, 100))
+		b.until(t, 10*time.Second, fmt.Sprintf("%s == %d && %s == %d", cuts, i+1, strokes, i+2))
+		b.until(t, 10*time.Second, fmt.Sprintf("%s.length > %d", rates, before+2))
+		assert.True(t, eval[bool](t, b, exact), eval[string](t, b, "JSON.stringify(history)"))
+	}
+
+	stuck := steady(100, 100)(time.Now().Add(-time.Hour))
+	s.is(func(time.Time) health.Report { return stuck })
+	b.says(t, "#issues", "the exporter has not looked at itself since")
+	b.says(t, "#word", "unknown")
+	assert.Contains(t, b.text(t, "#since"), "as of")
+	assert.Equal(t, "–", b.text(t, "#in"))
+	points = eval[int](t, b, plotted+".length")
+	<-time.After(2500 * time.Millisecond)
+	assert.Equal(t, points, eval[int](t, b, plotted+".length"))
+
+	shut := stuck
+	shut.Status, shut.Healthy, shut.Issues = health.Unhealthy, false, []string{"the exporter was shut down"}
+	s.is(func(time.Time) health.Report { return shut })
+	b.says(t, "#word", "unhealthy")
+	assert.Contains(t, b.text(t, "#issues"), "shut down")
+	s.is(func(time.Time) health.Report { return health.NewMonitor(health.Config{}).Report() })
+	b.says(t, "#issues", "the exporter has not looked at itself yet")
+	b.says(t, "#word", "unknown")
+	s.is(steady(100, 100))
+	b.says(t, "#word", "healthy")
+	assert.Empty(t, b.text(t, "#issues"))
+}
+
+// TestPageInBackground: a browser asks seldom for pages that nobody sees. Their lines
+// go on.
+func TestPageInBackground(t *testing.T) {
+	s, b := play(t, steady(100, 100))
+	b.until(t, 10*time.Second, plotted+".length > 2")
+	for minute := range 3 {
+		later := time.Duration(minute+1) * time.Minute
+		report := *s.report.Load()
+		s.is(func(now time.Time) health.Report { return report(now.Add(time.Minute)) })
+		b.run(t, chromedp.Evaluate(fmt.Sprintf(`Date.now = () => new Date().getTime() + %d`, later.Milliseconds()), nil))
+		b.until(t, 10*time.Second, fmt.Sprintf("history.at(-1).t - history[0].t > %v && history.at(-1).in != null", later.Seconds()))
+	}
+	assert.Equal(t, 1, eval[int](t, b, strokes))
+	assert.Equal(t, 0, eval[int](t, b, cuts))
+	b.says(t, "#in", "110")
+}
+
+// TestPageHistory: it outlives a reload, with a break where the page was away.
+// Whatever else is found in its place is left alone.
+func TestPageHistory(t *testing.T) {
+	_, b := play(t, steady(100, 100))
+	b.until(t, 10*time.Second, plotted+".length > 3")
+	kept := eval[float64](t, b, "history[0].t")
+	b.run(t, chromedp.Reload())
+	b.until(t, 10*time.Second, strokes+" == 2")
+	assert.InDelta(t, kept, eval[float64](t, b, "history[0].t"), 0)
+	assert.Equal(t, 1, eval[int](t, b, cuts))
+
+	const good = `{t: Date.now() / 1000 - 20, in: 1, folded: 1, out: 1, lost: 0, ring: 5, p99: 1}`
+	for stored, left := range map[string]int{
+		`"not JSON"`:                         0,
+		`JSON.stringify({length: 3})`:        0,
+		`"null"`:                             0,
+		`"7"`:                                0,
+		`JSON.stringify([null, 7, "x", []])`: 0,
+		`JSON.stringify([{t: Date.now() / 1000 - 20, in: 1, out: 1, lost: 0, ring: 5, p99: 1}, ` + good + `])`:         1, // another version's
+		`JSON.stringify([` + good + `, {...` + good + `, ring: "5"}, {...` + good + `, t: Date.now() / 1000 + 1000}])`: 1,
+	} {
+		// The page would write over it before it is left.
+		b.run(t, chromedp.Evaluate(`sessionStorage.setItem(key, `+stored+`); Storage.prototype.setItem = () => {}`, nil), chromedp.Reload())
+		b.until(t, 10*time.Second, `history.at(-1)?.in != null`)
+		b.says(t, "#word", "healthy")
+		assert.Equal(t, left, eval[int](t, b, `history.filter(p => p.ring == 5).length`), stored)
+		assert.Equal(t, left, eval[int](t, b, cuts), stored)
+	}
+}
+
+// TestPageFolded: what is folded is shown apart, once there is any.
+func TestPageFolded(t *testing.T) {
+	s, b := play(t, steady(100, 0))
+	b.says(t, "#in", "10")
+	const shown = `[...document.querySelectorAll(".folding")].map(e => e.checkVisibility()).join() + (document.querySelector("#flow path.folded") ? " plotted" : "")`
+	assert.Equal(t, "false,false,false", eval[string](t, b, shown))
+	assert.Equal(t, "word", eval[string](t, b, `[...document.querySelectorAll("[aria-live], [role=status]")].map(e => e.id).join()`), "read aloud")
+	s.is(steady(100, 100))
+	b.says(t, "#folded", "100")
+	assert.Equal(t, "true,true,true plotted", eval[string](t, b, shown))
+	b.says(t, "#in", "110")
+	b.says(t, "#out", "8")
+	b.says(t, "#lost", "2")
+	require.Equal(t, "100", b.text(t, "[data-read=folded]"))
+}
