@@ -94,9 +94,9 @@ type Metrics struct {
 	// DropRate is the larger of two: points dropped, of those offered; and points
 	// dropped on the way out, of those that were on it, which tells when the few
 	// points that many measurements were folded into are lost.
-	DropRate          float64 `json:"drop_rate"`
-	ErrorRate         float64 `json:"error_rate"`         // packets refused, of those tried
-	P99Latency        float64 `json:"p99_latency_ms"`     // handed over to kernel, in milliseconds
+	DropRate   float64 `json:"drop_rate"`
+	ErrorRate  float64 `json:"error_rate"`     // packets refused, of those tried
+	P99Latency float64 `json:"p99_latency_ms"` // handed over to kernel, in milliseconds
 }
 
 // Points are numbers of points.
