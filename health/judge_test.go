@@ -138,8 +138,8 @@ func TestValidate(t *testing.T) {
 		{Config{Thresholds: Thresholds{Utilization: math.NaN()}}, "Thresholds.Utilization NaN"},
 		{Config{Window: 10 * time.Minute}, "Window 10m0s: must be from 0 to 1m40s"},
 		{Config{Window: -1}, "Window -1ns"},
-		{Config{Hold: -1}, "Hold must not be negative"},
-		{Config{AlertAfter: -1}, "AlertAfter must not be negative"},
+		{Config{Hold: -1}, "Hold -1ns: must not be negative"},
+		{Config{AlertAfter: -1}, "AlertAfter -1ns: must not be negative"},
 	} {
 		err := tt.c.Validate()
 		if tt.says == "" {

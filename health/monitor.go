@@ -1,7 +1,6 @@
 package health
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -50,16 +49,16 @@ func (c Config) Validate() error {
 		{"Utilization", c.Thresholds.Utilization}, {"DropRate", c.Thresholds.DropRate}, {"ErrorRate", c.Thresholds.ErrorRate},
 	} {
 		if !(t.value >= 0 && t.value <= 1) { // NaN is not
-			return fmt.Errorf("Thresholds.%s %v: must be from 0 to 1", t.name, t.value)
+			return fmt.Errorf("health: Thresholds.%s %v: must be from 0 to 1", t.name, t.value)
 		}
 	}
 	switch {
 	case c.Window < 0 || c.Window > maxWindow:
-		return fmt.Errorf("Window %v: must be from 0 to %v", c.Window, maxWindow)
+		return fmt.Errorf("health: Window %v: must be from 0 to %v", c.Window, maxWindow)
 	case c.Hold < 0:
-		return errors.New("Hold must not be negative")
+		return fmt.Errorf("health: Hold %v: must not be negative", c.Hold)
 	case c.AlertAfter < 0:
-		return errors.New("AlertAfter must not be negative")
+		return fmt.Errorf("health: AlertAfter %v: must not be negative", c.AlertAfter)
 	}
 	return nil
 }
