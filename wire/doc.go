@@ -24,22 +24,27 @@
 //   - V, F: one byte, the version in its high half (1), the format of the body
 //     in its low half: 2 is Compact, 3 is a sender report.
 //   - sequence: 0, 1, 2, ... within a session, for packets of both formats. A
-//     packet that the sender's kernel refused has used no number. Bytes 0 to 7
-//     read as one number grow, too, from packet to packet of one format.
+//     packet that the sender's kernel refused has used no number.
 //   - time: Unix nanoseconds (int64) at which the packet was sent.
-//   - session: a random number, one for each socket the sender dials.
-//   - flags: 0x02 goodbye, the session's last packet, sent three times under
-//     one sequence number. 0x10, 0x20, 0x40 and 0x80 are critical: a decoder
-//     rejects a packet that sets one it does not know. It ignores the others.
+//   - session: a random number (uint64), one for each socket the sender dials.
+//     It identifies the session, whatever address packets come from.
+//   - flags: 0x02 goodbye, set on the session's last packet, which is a sender
+//     report and is sent three times, byte for byte the same. 0x10, 0x20, 0x40
+//     and 0x80 are critical: a decoder rejects a packet that sets one it does
+//     not know, which at present are all of them. It ignores the others.
 //   - key: 0. Other values are reserved for encryption and rejected.
 //   - pts: points in this packet (uint16). 0 in a report.
-//   - before: points the session sent before this packet, modulo 2^32.
-//   - CRC32C: Castagnoli, of all bytes before it.
+//   - before: points the session sent before this packet, modulo 2^32 (uint32).
+//   - CRC32C: Castagnoli, of all bytes before it; that of "123456789" is
+//     0xe3069283.
 //
-// The highest sequence number seen, plus one, minus the number of different
-// packets seen, is how many packets are missing; the largest before + pts,
-// minus the points seen, is how many points are. Reordering and duplicates
-// disturb neither.
+// Within a session, the highest sequence number seen, plus one, minus the number
+// of different packets seen, is how many packets are missing; the largest
+// before + pts, minus the points of those packets, is how many points are.
+// Reordering and duplicates, which have a sequence number that was seen already,
+// disturb neither. A receiver that joins a session late counts from the first
+// packet that it saw, and takes before for what is nearest, modulo 2^32, to what
+// it knows.
 //
 // # Numbers and strings
 //
@@ -61,15 +66,15 @@
 //
 // Conversions and the division round to the nearest double, ties to even. An
 // encoder uses 1, 3 and 4 only where they give all bits of its number back, and
-// 2 for NaN. Encodings above 4 are rejected. tnum is one byte, the encoding, and
-// the num.
+// 2 for NaN: the bits of a NaN in encoding 3 are not specified. Encodings above 4
+// are rejected. tnum is one byte, the encoding, and the num.
 //
 // # Dictionaries
 //
 // A packet decodes alone. What repeats inside it is written once, where it
-// is first used, and then referred to: a reference is a uvarint, n for the
-// n-th entry of its dictionary, 0 when the definition follows, which becomes
-// the next entry. There are six dictionaries. Those of strings, attribute
+// is first used, and then referred to: a reference (ref, and the 0 in its
+// place) is a uvarint, n for the n-th entry of its dictionary, counted from 1, 0
+// when the definition follows, which becomes the next entry. There are six dictionaries. Those of strings, attribute
 // sets and bounds begin with one entry: the empty string, set and list, so
 // that reference 1 means "none". Each dictionary counts for itself.
 //
@@ -102,7 +107,7 @@
 //	 1 bool           1 byte, 0 or 1
 //	 2 int64          svarint
 //	 3 float64        8 bytes
-//	 4 string         text (not in a set, where it is the odd form)
+//	 4 string         text (rejected in a set, where it is the odd form)
 //	 5 bool slice     uvarint(count) count * bool
 //	 6 int64 slice    uvarint(count) count * int64
 //	 7 float64 slice  uvarint(count) count * float64
@@ -111,9 +116,9 @@
 //	10 slice          uvarint(count) count * (type:byte payload)
 //	11 map            uvarint(count) count * (key:text type:byte payload)
 //
-// Slices and maps nest to a depth of 16, where a slice of plain values has
-// depth 1. Keys may repeat in a map. In a set an encoder repeats none, which a
-// decoder need not check.
+// Slices and maps nest to a depth of 16: each value of types 5 to 8, 10 and 11
+// adds one, empty ones, too. Keys may repeat in a map and in the attributes of an
+// exemplar. In a set an encoder repeats none, which a decoder need not check.
 //
 // # Compact bodies
 //
@@ -127,29 +132,39 @@
 // bit 7 set are rejected. The tag of a point:
 //
 //	bits 0-2   the encoding of num
-//	bit  3     time follows: svarint, the difference to the point before (first: to 0);
-//	           if not set, the time is that of the point before
+//	bit  3     time follows: svarint, the difference to the time of the point before
+//	           (first point: to 0); if not set, the time is that of the point before
+//	           (first point: 0)
 //	bits 4-5   0 start time as last given (none given: 0); 1 start follows: svarint,
-//	           the difference to the start time last given (first: to 0);
-//	           2 no start time, which gives none; 3 rejected
+//	           the difference to the start time last given (none given: to 0);
+//	           2 the start time is not set, and what was last given stays what it
+//	           was; 3 rejected
 //	bit  6     extras follow
 //
-// Times are Unix nanoseconds; -2^63 means not set. num is the value of a
-// gauge or sum, the sum of the other kinds. The distribution depends on the
-// kind of the metric; gauge and sum have none:
+// The point before is that in the packet, whatever its metric. Times are Unix
+// nanoseconds (int64). -2^63 means not set, for any of them; differences are taken
+// to and from that number like any other. num is the value of a gauge or sum, the
+// sum of the other kinds; 0 also says that there is no sum. The distribution
+// depends on the kind of the metric; gauge and sum have none:
 //
 //	histogram    = uvarint(count) extrema bounds counts
 //	exponential  = uvarint(count) extrema svarint(scale) uvarint(zero count)
 //	               zero threshold:tnum side side         positive, then negative
-//	side         = svarint(offset) counts                scale and offset fit 32 bits
+//	side         = svarint(offset) counts                scale and offset: int32, else rejected
 //	summary      = uvarint(count) uvarint(n) n * (quantile:tnum value:tnum)
-//	extrema      = byte [min:tnum] [max:tnum]            bit 0: min, bit 1: max follows
+//	extrema      = byte [min:tnum] [max:tnum]            bit 0: min, bit 1: max follows; others rejected
 //	counts       = uvarint(n) n * uvarint
-//	extras       = (uvarint(id) text)* 0                 ids from 1
+//	extras       = (uvarint(id) text)* uvarint(0)        ids from 1
+//
+// The fields mean what those of the same name mean in OTLP: bounds are inclusive
+// upper bounds, the i-th count of a side (from 0) is of the bucket with index
+// offset + i at base 2^(2^-scale), quantiles are from 0 to 1. By convention a
+// histogram has one count more than bounds and its bounds rise; a decoder does
+// not check that, nor that counts add up.
 //
 // Quantiles, their values and zero thresholds are doubles whatever the metric
 // is. Extra 1 holds exemplars, to the end of its text, and comes at most once;
-// a decoder skips extras with other ids.
+// a decoder skips extras with other ids, which may repeat.
 //
 //	exemplar     = svarint(time - time of the point) value:tnum trace:text span:text
 //	               uvarint(count) count * (key:text type:byte payload)
@@ -163,11 +178,11 @@
 // to the checksum, in any order. Missing fields are 0, unknown ones ignored; if
 // one comes twice, the last counts.
 //
-//	1  start of the session, Unix nanoseconds
+//	1  start of the session, Unix nanoseconds (int64, as its two's complement)
 //	2  packets sent in the session before this one, reports included
 //	3  points sent in the session
 //	4  largest packet the sender makes, in bytes
-//	16 + r  points dropped for reason r since the sender started
+//	16 + r  points dropped for reason r since the sender started, in all its sessions
 //
 // The reasons: 0 ring_full, 1 evicted, 2 priority, 3 sampled, 4 invalid, 5
 // deadline, 6 oversize, 7 encode, 8 unresolved, 9 breaker_open, 10
@@ -181,10 +196,11 @@
 // A packet is accepted whole or not at all. Rejected are: fewer than 36 bytes;
 // another version or format; an unknown critical flag or key; a wrong
 // checksum; a length, count or reference that points outside the packet or
-// the dictionary; deeper nesting; a type, kind, flag, form, encoding or other
-// value that is not defined here; a number of points other than pts, or any in a report; and a
-// packet that unfolds to more than 512 times its length, from header to
-// checksum, counted thus:
+// the dictionary; deeper nesting; a type, kind, flag of a metric, form, encoding,
+// tag, bool or bit of extrema that is not defined here (flags of the header that are
+// not critical, extensions, extras and fields of reports are skipped); a number of
+// points other than pts, or any in a report; and a packet that unfolds to more than
+// 512 times the length of the datagram, counted thus:
 //
 //	point                       64 + its set + 8 * its number of bounds
 //	exemplars of a point        64 * their number + 8 * the length of extra 1's text
@@ -194,7 +210,8 @@
 //	attribute of a string       32 + the length of the key + the length of the string
 //	attribute of another type   32 + the length of the key + 8 * the length of the payload
 //
-// (References make small packets unfold to large data; without that bound one
+// The payload is what stands in the table above, without the type. Extensions and
+// extras that are skipped count nothing. (References make small packets unfold to large data; without that bound one
 // datagram could fill a receiver's memory.) Encoders close a packet before it
 // exceeds the bound.
 //
@@ -208,6 +225,6 @@
 // # Compatibility
 //
 // Within version 1 only these may be added: extensions, extras, fields of
-// reports, flags that are not critical, causes and reasons. Everything else is
+// reports, flags that are not critical, and reasons. Everything else is
 // another version. The bytes under testdata/golden pin the format.
 package wire
