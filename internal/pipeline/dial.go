@@ -44,6 +44,7 @@ type dialer struct {
 	ended    chan struct{}
 
 	candidates []string      // what the name meant when it was last found
+	refused    []string      // addresses that were given up for others
 	pause      time.Duration // after the next failure
 	patience   time.Time     // until when the name is not looked up, after failures
 }
@@ -76,7 +77,21 @@ func (d *dialer) run(ctx context.Context) {
 		} else if found {
 			d.pause = minRedial
 		}
-		wanted = d.rest(ctx) || wanted
+		asked := d.rest(ctx)
+		d.blame(asked)
+		wanted = asked || wanted
+	}
+}
+
+// blame notes whether the address in use is to be given up: a new socket is
+// asked for when packets are refused or none can be sent. While the circuit is
+// closed a rest without such a request makes good whatever was before.
+func (d *dialer) blame(asked bool) {
+	switch current := d.address.Load(); {
+	case !asked && Circuit(d.counters.circuit.Load()) == CircuitClosed:
+		d.refused = nil
+	case asked && current != nil && !slices.Contains(d.refused, *current):
+		d.refused = append(d.refused, *current)
 	}
 }
 
@@ -96,17 +111,12 @@ func (d *dialer) attempt(ctx context.Context, wanted bool) (found, made bool, er
 }
 
 // dial makes a socket if one is wanted, or if the address in use is not among
-// those of the endpoint any more, and reports whether it did. The address in use
-// is kept if it can be, so that answers in another order change nothing.
+// those of the endpoint any more, and reports whether it did.
 func (d *dialer) dial(ctx context.Context, wanted bool) (made bool, err error) {
-	try := d.candidates
-	if current := d.address.Load(); current != nil && slices.Contains(try, *current) {
-		if !wanted {
-			return false, nil
-		}
-		try = append([]string{*current}, try...)
+	if current := d.address.Load(); current != nil && !wanted && slices.Contains(d.candidates, *current) {
+		return false, nil
 	}
-	for _, address := range try {
+	for _, address := range d.order() {
 		s, failure := d.config.Dial(ctx, address)
 		if failure != nil {
 			err = failure
@@ -122,6 +132,33 @@ func (d *dialer) dial(ctx context.Context, wanted bool) (made bool, err error) {
 		}
 	}
 	return false, err
+}
+
+// order is in which order to try the candidates. The address in use stays the
+// first, so that answers in another order change nothing, until it is given up:
+// then those come first that were not. When all have been, it begins anew.
+func (d *dialer) order() []string {
+	current := d.address.Load()
+	if current == nil || !slices.Contains(d.candidates, *current) {
+		return d.candidates
+	}
+	var others, refused []string
+	for _, address := range d.candidates {
+		switch {
+		case address == *current:
+		case slices.Contains(d.refused, address):
+			refused = append(refused, address)
+		default:
+			others = append(others, address)
+		}
+	}
+	if slices.Contains(d.refused, *current) {
+		if len(others) > 0 {
+			return slices.Concat(others, []string{*current}, refused)
+		}
+		d.refused = nil
+	}
+	return slices.Concat([]string{*current}, others, refused)
 }
 
 // rest waits until it is time to look again, but not longer than until somebody

@@ -117,6 +117,47 @@ func TestRotatingAnswers(t *testing.T) {
 	})
 }
 
+// TestOtherCandidate: of several addresses, one that refuses is left for another,
+// as soon as it refuses; where all refuse, the circuit opens and no more is
+// dialled, probed or logged than for one address, but for one change of address.
+func TestOtherCandidate(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		answers, dead []string
+		delivered     string
+		dials, opened int // at most, in an hour
+	}{
+		{"the second is alive", []string{"a", "b"}, []string{"a"}, "b", 8, 0},
+		{"the last is alive", []string{"a", "b", "c"}, []string{"a", "b"}, "c", 9, 1},
+		{"none is", []string{"a", "b"}, []string{"a", "b"}, "", 300, 300},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := &network{answers: tt.answers, dead: map[string]bool{}}
+				for _, a := range tt.dead {
+					n.dead[a] = true
+				}
+				seen := &changes{}
+				c := n.config()
+				c.OnCircuit = seen.add
+				p := start(t, c)
+				for range 3600 {
+					require.NoError(t, p.Export(t.Context(), sums(10)))
+					<-time.After(time.Second)
+				}
+				assert.LessOrEqual(t, len(n.addresses()), tt.dials)
+				assert.LessOrEqual(t, len(seen.list()), 4*tt.opened)
+				if s := p.Stats(); tt.delivered != "" {
+					assert.Equal(t, tt.delivered, s.Address)
+					assert.GreaterOrEqual(t, s.Sent, s.Offered-10, "%+v", s)
+				}
+				_ = p.Close(t.Context())
+				requireClosedBooks(t, p)
+			})
+		})
+	}
+}
+
 // TestNextCandidate: an address that cannot be connected is no obstacle while there
 // is another, at the start and when the socket is replaced.
 func TestNextCandidate(t *testing.T) {
