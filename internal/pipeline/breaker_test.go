@@ -181,8 +181,8 @@ func TestBreakerOpensAndCloses(t *testing.T) {
 	})
 }
 
-// TestBreakerLocalErrors: ten in a row open it at once, whatever they are; the
-// probe that fails itself leaves it open.
+// TestBreakerLocalErrors: ten in a row open it, whatever they are, but not within
+// a moment; the probe that fails itself leaves it open.
 func TestBreakerLocalErrors(t *testing.T) {
 	for _, o := range []udp.Outcome{udp.Unreachable, udp.Denied, udp.NoBuffers, udp.Failed, udp.Closed} {
 		t.Run(o.String(), func(t *testing.T) {
@@ -192,8 +192,10 @@ func TestBreakerLocalErrors(t *testing.T) {
 				c := testConfig(s)
 				c.OnCircuit = seen.add
 				p := start(t, c)
+				begin := time.Now()
 				require.NoError(t, p.Export(t.Context(), sums(10_000)))
 				require.NoError(t, p.Flush(t.Context()))
+				assert.Equal(t, 327*time.Millisecond, time.Since(begin))
 				st := p.Stats()
 				assert.Equal(t, CircuitOpen, st.Circuit)
 				assert.Zero(t, st.Sent)

@@ -12,8 +12,9 @@ const (
 	// may be slower than the pace, and takes one packet after the other.
 	blockedPause = time.Millisecond
 	blockedMost  = 100 * time.Millisecond
-	// A full queue below the socket loses packets, so that it is left alone for
-	// a while, longer each time.
+	// After a local error the socket is left alone for a while, longer each time:
+	// a full queue below it loses packets, and ten errors in a row, which open the
+	// circuit, shall be more than one bad moment.
 	minBackOff = time.Millisecond
 	maxBackOff = 100 * time.Millisecond
 )
@@ -50,17 +51,16 @@ func (l *link) refusal(now time.Time, p *packet, o udp.Outcome) (settled bool) {
 		return false
 	}
 	switch o {
+	case udp.Refused:
 	case udp.TooLarge:
 		l.measure(now)
 		if len(p.bytes) > l.limit {
 			l.repack(p)
 			return true
 		}
-	case udp.NoBuffers:
+	default:
 		t.backOff = min(max(2*t.backOff, minBackOff), maxBackOff)
 		t.until = now.Add(t.backOff)
-	}
-	if o != udp.Refused && o != udp.TooLarge {
 		l.breaker.failed()
 	}
 	l.drop(p, wire.SendError)

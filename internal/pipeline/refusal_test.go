@@ -37,15 +37,15 @@ func TestRefusals(t *testing.T) {
 		{"the third, by a full queue", []udp.Outcome{udp.Sent, udp.Sent, udp.NoBuffers}, 1, wire.SendError, time.Millisecond},
 		{"a full queue again and again", repeat(udp.NoBuffers, 9), 9, wire.SendError, 327 * time.Millisecond},
 		{"denied once", []udp.Outcome{udp.Denied}, 0, 0, 0},
-		{"denied, then unreachable", []udp.Outcome{udp.Sent, udp.Denied, udp.Unreachable}, 1, wire.SendError, 0},
+		{"denied, then unreachable", []udp.Outcome{udp.Sent, udp.Denied, udp.Unreachable}, 1, wire.SendError, time.Millisecond},
 		{"another error, once", []udp.Outcome{udp.Failed}, 0, 0, 0},
-		{"another error, twice", []udp.Outcome{udp.Failed, udp.Failed}, 1, wire.SendError, 0},
-		{"a socket that is closed", []udp.Outcome{udp.Closed, udp.Closed}, 2, wire.SendError, 0},
+		{"another error, twice", []udp.Outcome{udp.Failed, udp.Failed}, 1, wire.SendError, time.Millisecond},
+		{"a socket that is closed", []udp.Outcome{udp.Closed, udp.Closed}, 2, wire.SendError, 3 * time.Millisecond},
 		{"too large for the path, once", []udp.Outcome{udp.Sent, udp.TooLarge}, 0, 0, 0},
 		{"too large for no reason", []udp.Outcome{udp.Sent, udp.TooLarge, udp.TooLarge}, 1, wire.SendError, 0},
 		{"a full send buffer for a while", append([]udp.Outcome{udp.Sent}, repeat(udp.WouldBlock, 99)...), 0, 0, 99 * time.Millisecond},
 		{"a full send buffer for long", append([]udp.Outcome{udp.Sent}, repeat(udp.WouldBlock, 101)...), 1, wire.WouldBlock, 100 * time.Millisecond},
-		{"a mix", []udp.Outcome{udp.Refused, udp.Unreachable, udp.Sent, udp.WouldBlock, udp.Denied, udp.Sent}, 1, wire.SendError, time.Millisecond},
+		{"a mix", []udp.Outcome{udp.Refused, udp.Unreachable, udp.Sent, udp.WouldBlock, udp.Denied, udp.Sent}, 1, wire.SendError, 2 * time.Millisecond},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
