@@ -10,11 +10,18 @@ import (
 )
 
 const (
-	// maxCachedBytes bounds the keys of what a builder remembers, and with them
-	// what is remembered; past it all is forgotten and learned again.
-	maxCachedBytes = 4 << 20
-	// maxKey is the largest key worth remembering, in bytes.
-	maxKey = 4 << 10
+	// maxCachedBytes bounds what a builder remembers, in bytes of memory; past it
+	// all is forgotten and learned again.
+	maxCachedBytes = 8 << 20
+	// maxRemembered is the largest set worth remembering, in bytes of memory.
+	maxRemembered = 16 << 10
+)
+
+const (
+	// What an attribute takes in memory beside its text, and at most for each byte
+	// of a payload: an element of a map has two bytes in a packet and 64 here.
+	attributeCost = 72
+	elementCost   = 48
 )
 
 // builder makes metricdata of packets. What packets have in common, attribute
@@ -22,8 +29,12 @@ const (
 type builder struct {
 	known     map[string]attribute.Set
 	resources map[string]*resource.Resource
-	cached    int // bytes of the keys of both
+	cached    int // bytes of memory of both
 	key       []byte
+	// arrays are what all builders of the process share, see there; crowded is
+	// set where a packet would need more of them.
+	arrays  *arrays
+	crowded bool
 
 	sets    []attribute.Set // of the packet, by index
 	series  []series        // of the packet, by the index of the metric
@@ -40,12 +51,20 @@ type place struct {
 }
 
 func newBuilder() builder {
-	return builder{known: map[string]attribute.Set{}, resources: map[string]*resource.Resource{}}
+	return builder{known: map[string]attribute.Set{}, resources: map[string]*resource.Resource{}, arrays: &processArrays}
 }
 
 // build returns the points of the packet that d was reset to, grouped by
-// resource, scope and metric.
-func (b *builder) build(d *wire.Decoder) []*metricdata.ResourceMetrics {
+// resource, scope and metric. It returns false for a packet whose data cannot be
+// made in bounded memory.
+func (b *builder) build(d *wire.Decoder) (data []*metricdata.ResourceMetrics, ok bool) {
+	b.crowded = false
+	defer func() {
+		// What the packet unfolded to is the handler's now.
+		clear(b.sets)
+		clear(b.series)
+		b.bounds, b.boundAt = nil, nil
+	}()
 	b.sets = b.sets[:0]
 	for i := range d.AttributeSets() {
 		b.sets = append(b.sets, b.set(&d.AttributeSets()[i]))
@@ -54,12 +73,12 @@ func (b *builder) build(d *wire.Decoder) []*metricdata.ResourceMetrics {
 	for i := range d.Metrics() {
 		b.series = append(b.series, newSeries(&d.Metrics()[i]))
 	}
-	b.boundAt = nil
 	for d.Next() {
 		p := d.Point()
 		b.series[p.Metric.Index].add(b, p)
 	}
-	return b.group(d.Metrics())
+	data = b.group(d.Metrics())
+	return data, !b.crowded
 }
 
 // group puts the metrics of a packet under their scopes and resources.
@@ -86,7 +105,6 @@ func (b *builder) group(metrics []wire.MetricView) []*metricdata.ResourceMetrics
 			Data: b.series[i].data(),
 		})
 	}
-	clear(b.series)
 	return out
 }
 
@@ -116,7 +134,7 @@ func (b *builder) resource(v *wire.ResourceView) *resource.Resource {
 	}
 	set := b.sets[v.Attributes.Index]
 	r := resource.NewWithAttributes(string(v.SchemaURL), set.ToSlice()...)
-	if b.remember() {
+	if b.remember(cost(v.Attributes)) {
 		b.resources[string(b.key)] = r
 	}
 	return r
@@ -132,28 +150,49 @@ func (b *builder) set(v *wire.AttributesView) attribute.Set {
 		return s
 	}
 	kvs := make([]attribute.KeyValue, 0, len(v.All))
+	if !b.allows(attributesArray, len(v.All)) {
+		return *attribute.EmptySet()
+	}
 	for _, kv := range v.All {
-		kvs = append(kvs, attribute.KeyValue{Key: attribute.Key(kv.Key), Value: value(kv.Value)})
+		kvs = append(kvs, attribute.KeyValue{Key: attribute.Key(kv.Key), Value: b.value(kv.Value)})
 	}
 	s := attribute.NewSet(kvs...)
-	if b.remember() {
+	if b.remember(cost(v)) {
 		b.known[string(b.key)] = s
 	}
 	return s
 }
 
-// remember reports whether what b.key stands for is worth remembering, and
-// makes room for it. References let a small packet unfold to large sets, so
-// that a bound on their number would bound nothing.
-func (b *builder) remember() bool {
-	if len(b.key) > maxKey {
-		b.key = nil
+// cost is about what a set takes in memory, its key included, in bytes. A small
+// packet unfolds to large sets, so that neither their number nor the length of
+// their keys says anything.
+func cost(v *wire.AttributesView) int {
+	n := 0
+	for _, kv := range v.All {
+		n += attributeCost + 2*len(kv.Key)
+		switch payload := len(kv.Value.Payload()); kv.Value.Type {
+		case wire.StringValue, wire.BytesValue:
+			n += 2 * payload
+		default:
+			n += (1 + elementCost) * payload
+		}
+	}
+	return n
+}
+
+// remember reports whether what b.key stands for, which takes so many bytes, is
+// worth remembering, and makes room for it.
+func (b *builder) remember(cost int) bool {
+	if cost > maxRemembered || b.crowded {
+		if cap(b.key) > maxRemembered {
+			b.key = nil
+		}
 		return false
 	}
-	if b.cached += len(b.key); b.cached > maxCachedBytes {
+	if b.cached += cost; b.cached > maxCachedBytes {
 		clear(b.known)
 		clear(b.resources)
-		b.cached = len(b.key)
+		b.cached = cost
 	}
 	return true
 }
@@ -169,7 +208,10 @@ func appendKey(key []byte, v *wire.AttributesView) []byte {
 }
 
 // value returns a packet's attribute value as OpenTelemetry's.
-func value(v wire.Value) attribute.Value {
+func (b *builder) value(v wire.Value) attribute.Value {
+	if e := v.Elements(); !b.allows(arrayOf(v.Type), e.Len()) {
+		return attribute.Value{}
+	}
 	switch v.Type {
 	case wire.BoolValue:
 		return attribute.BoolValue(v.Bool())
@@ -190,9 +232,9 @@ func value(v wire.Value) attribute.Value {
 	case wire.StringSliceValue:
 		return attribute.StringSliceValue(elements(v, func(e wire.Value) string { return string(e.Text()) }))
 	case wire.SliceValue:
-		return attribute.SliceValue(elements(v, value)...)
+		return attribute.SliceValue(elements(v, b.value)...)
 	case wire.MapValue:
-		return attribute.MapValue(keyValues(v.Elements())...)
+		return attribute.MapValue(b.keyValues(v.Elements())...)
 	}
 	return attribute.Value{}
 }
@@ -206,13 +248,13 @@ func elements[T any](v wire.Value, of func(wire.Value) T) []T {
 	return out
 }
 
-func keyValues(e wire.Elements) []attribute.KeyValue {
+func (b *builder) keyValues(e wire.Elements) []attribute.KeyValue {
 	if e.Len() == 0 {
 		return nil
 	}
 	out := make([]attribute.KeyValue, 0, e.Len())
 	for e.Next() {
-		out = append(out, attribute.KeyValue{Key: attribute.Key(e.Key), Value: value(e.Value)})
+		out = append(out, attribute.KeyValue{Key: attribute.Key(e.Key), Value: b.value(e.Value)})
 	}
 	return out
 }

@@ -2,11 +2,13 @@ package receiver
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelgram/otelgram/wire"
 )
@@ -15,61 +17,152 @@ import (
 // the same value.
 func packetWith(t *testing.T, schema, value string, attributes int) []byte {
 	t.Helper()
-	p, err := wire.NewPacker(wire.MaxPacketSize)
-	require.NoError(t, err)
-	p.Start(nil)
 	set := &wire.AttributeSet{}
 	text := wire.NewSymbol(value)
 	for i := range attributes {
 		set.AddString(wire.NewSymbol(fmt.Sprint("k", i)), text)
 	}
-	m := &wire.Metric{
-		Scope: &wire.Scope{Resource: &wire.Resource{SchemaURL: wire.NewSymbol(schema), Attributes: set}},
-		Name:  wire.NewSymbol("m"), Kind: wire.Gauge,
+	return packetOfSet(t, &wire.Resource{SchemaURL: wire.NewSymbol(schema), Attributes: set}, set)
+}
+
+// packetOf makes a packet of one point with one attribute.
+func packetOf(t *testing.T, kind wire.ValueType, key string, payload []byte) []byte {
+	t.Helper()
+	set := &wire.AttributeSet{}
+	set.AddValue(wire.NewSymbol(key), kind, payload)
+	return packetOfSet(t, &wire.Resource{}, set)
+}
+
+// packetOfSet makes a packet with a point for each set.
+func packetOfSet(t *testing.T, r *wire.Resource, sets ...*wire.AttributeSet) []byte {
+	t.Helper()
+	p, err := wire.NewPacker(min(1000+2*sets[0].EncodedLen(), wire.MaxPacketSize))
+	require.NoError(t, err)
+	p.Start(nil)
+	m := &wire.Metric{Scope: &wire.Scope{Resource: r}, Name: wire.NewSymbol("m"), Kind: wire.Gauge}
+	for _, set := range sets {
+		require.Equal(t, wire.Added, p.Append(&wire.Point{Metric: m, Attributes: set}))
 	}
-	require.Equal(t, wire.Added, p.Append(&wire.Point{Metric: m, Attributes: set}))
 	packet := p.Finish()
-	wire.Stamp(packet, &wire.Header{Format: wire.Compact, Points: 1})
+	wire.Stamp(packet, &wire.Header{Format: wire.Compact, Points: uint16(len(sets))})
 	return packet
 }
 
-// TestBuilderRemembersLittle: whatever packets unfold to, what is kept of them
-// is bounded.
-func TestBuilderRemembersLittle(t *testing.T) {
-	b := newBuilder()
+// build builds the one resource of a packet.
+func build(t *testing.T, b *builder, packet []byte) *metricdata.ResourceMetrics {
+	t.Helper()
 	var d wire.Decoder
-	for i := range 50 {
-		require.NoError(t, d.Reset(packetWith(t, "", strings.Repeat(fmt.Sprint(i%10), 10_000), 200)))
-		require.Len(t, b.build(&d), 1)
+	require.NoError(t, d.Reset(packet))
+	data, ok := b.build(&d)
+	require.True(t, ok)
+	require.Len(t, data, 1)
+	return data[0]
+}
+
+// heap is what is live, in bytes.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC() // what the first finds is swept
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// TestBuilderRemembersLittle: whatever packets unfold to, what is kept of them
+// is bounded, by the heap's own account.
+func TestBuilderRemembersLittle(t *testing.T) {
+	tests := []struct {
+		name       string
+		packets    int
+		remembered bool
+		packet     func(i int) []byte
+	}{
+		{"small sets", 15_000, true, func(i int) []byte {
+			return packetWith(t, "", fmt.Sprint(strings.Repeat("x", 300), i), 1)
+		}},
+		{"large sets", 50, false, func(i int) []byte {
+			return packetWith(t, "", strings.Repeat(fmt.Sprint(i%10), 10_000), 200)
+		}},
+		{"lists of nothing", 1000, false, func(i int) []byte {
+			return packetOf(t, wire.SliceValue, fmt.Sprint("k", i), append(wire.AppendCount(nil, 1000), make([]byte, 1000)...))
+		}},
+		{"small lists of nothing", 3000, true, func(i int) []byte {
+			return packetOf(t, wire.SliceValue, fmt.Sprint("k", i), append(wire.AppendCount(nil, 100), make([]byte, 100)...))
+		}},
 	}
-	assert.Empty(t, b.known)
-	assert.Empty(t, b.resources)
-	assert.LessOrEqual(t, cap(b.key), 2*maxKey)
-	for i := range 20_000 {
-		require.NoError(t, d.Reset(packetWith(t, "", fmt.Sprint(strings.Repeat("x", 300), i), 1)))
-		require.Len(t, b.build(&d), 1)
-		require.LessOrEqual(t, b.cached, maxCachedBytes)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBuilder()
+			before := heap()
+			for i := range tt.packets {
+				build(t, &b, tt.packet(i))
+				require.LessOrEqual(t, b.cached, maxCachedBytes)
+			}
+			assert.Equal(t, tt.remembered, len(b.known) > 0)
+			assert.LessOrEqual(t, heap()-before, int64(maxCachedBytes+maxCachedBytes/2))
+			assert.LessOrEqual(t, cap(b.key), 2*maxRemembered)
+			runtime.KeepAlive(b)
+		})
 	}
-	size := 0
-	for k := range b.known {
-		size += len(k)
+}
+
+// TestBuilderHoldsNoPacket: what a large packet unfolded to is the handler's alone.
+func TestBuilderHoldsNoPacket(t *testing.T) {
+	b := newBuilder()
+	small := packetWith(t, "", "v", 1)
+	build(t, &b, small)
+	before := heap()
+	text, sets := wire.NewSymbol(strings.Repeat("x", 20_000)), make([]*wire.AttributeSet, 8)
+	for i := range sets {
+		sets[i] = &wire.AttributeSet{}
+		for j := range 50 {
+			sets[i].AddString(wire.NewSymbol(fmt.Sprint("k", i, j)), text)
+		}
 	}
-	for k := range b.resources {
-		size += len(k)
+	build(t, &b, packetOfSet(t, &wire.Resource{}, sets...))
+	build(t, &b, small)
+	assert.Less(t, heap()-before, int64(1<<20))
+	runtime.KeepAlive(b)
+}
+
+// TestLongArrays: the types of arrays that a process is made to have are bounded;
+// past that, packets which would need more are not taken, and others are.
+func TestLongArrays(t *testing.T) {
+	list := func(kind wire.ValueType, n int) []byte {
+		return packetOf(t, kind, "k", append(wire.AppendCount(nil, n), make([]byte, n)...))
 	}
-	assert.LessOrEqual(t, size, maxCachedBytes)
-	assert.Positive(t, size)
+	b := newBuilder()
+	b.arrays = &arrays{}
+	var d wire.Decoder
+	takes := func(packet []byte) bool {
+		require.NoError(t, d.Reset(packet))
+		_, ok := b.build(&d)
+		return ok
+	}
+	for i := range maxLongArrays {
+		require.True(t, takes(list(wire.BoolSliceValue, shortArray+1+i)))
+	}
+	for range 2 {
+		assert.False(t, takes(list(wire.BoolSliceValue, shortArray+1+maxLongArrays)))
+		assert.False(t, takes(list(wire.SliceValue, shortArray+1)), "another type")
+		assert.True(t, takes(list(wire.BoolSliceValue, shortArray+1)), "known")
+		assert.True(t, takes(list(wire.SliceValue, shortArray)), "short")
+		assert.False(t, takes(packetWith(t, "", "v", shortArray+1)), "a large set is an array, too")
+	}
+	require.NoError(t, d.Reset(list(wire.BoolSliceValue, shortArray+1)))
+	data, ok := b.build(&d)
+	require.True(t, ok)
+	v, _ := data[0].ScopeMetrics[0].Metrics[0].Data.(metricdata.Gauge[float64]).DataPoints[0].Attributes.Value("k")
+	assert.Len(t, v.AsBoolSlice(), shortArray+1, "whole")
 }
 
 // TestResourcesAreToldApart, also where a schema URL looks like the beginning of
 // the attributes.
 func TestResourcesAreToldApart(t *testing.T) {
 	b := newBuilder()
-	var d wire.Decoder
 	for _, schema := range []string{"", "S", "S\x00", "S\x00\x02k0\x04\x01v", "\x00"} {
 		for _, attributes := range []int{0, 1, 2} {
-			require.NoError(t, d.Reset(packetWith(t, schema, "v", attributes)))
-			rm := b.build(&d)[0]
+			rm := build(t, &b, packetWith(t, schema, "v", attributes))
 			assert.Equal(t, schema, rm.Resource.SchemaURL())
 			assert.Equal(t, attributes, rm.Resource.Len())
 		}

@@ -20,34 +20,34 @@ type optionFunc func(config) config
 func (f optionFunc) apply(c config) config { return f(c) }
 
 type config struct {
-	readBuffer int
-	queue      int
-	workers    int
-	sources    []netip.Prefix // empty: all
-	logger     *slog.Logger
+	receiveBuffer int
+	queue         int
+	workers       int
+	sources       []netip.Prefix // empty: all
+	logger        *slog.Logger
 	// meterProvider is nil for the global one.
 	meterProvider metric.MeterProvider
 }
 
 const (
-	defaultReadBuffer = 4 << 20
-	defaultQueue      = 4096
-	maxWorkers        = 64
+	defaultReceiveBuffer = 4 << 20
+	defaultQueue         = 4096
+	maxWorkers           = 64
 )
 
 func newConfig(opts []Option) (config, error) {
 	c := config{
-		readBuffer: defaultReadBuffer,
-		queue:      defaultQueue,
-		workers:    min(runtime.GOMAXPROCS(0), maxWorkers),
-		logger:     slog.Default(),
+		receiveBuffer: defaultReceiveBuffer,
+		queue:         defaultQueue,
+		workers:       min(runtime.GOMAXPROCS(0), maxWorkers),
+		logger:        slog.Default(),
 	}
 	for _, o := range opts {
 		c = o.apply(c)
 	}
 	switch {
-	case c.readBuffer < 1 || c.readBuffer > 1<<30:
-		return c, fmt.Errorf("otelgram: WithReadBuffer(%d): must be from 1 to %d bytes", c.readBuffer, 1<<30)
+	case c.receiveBuffer < 1 || c.receiveBuffer > 1<<30:
+		return c, fmt.Errorf("otelgram: WithReceiveBuffer(%d): must be from 1 to %d bytes", c.receiveBuffer, 1<<30)
 	case c.queue < 1 || c.queue > 1<<20:
 		return c, fmt.Errorf("otelgram: WithQueueSize(%d): must be from 1 to %d packets", c.queue, 1<<20)
 	case c.workers < 1 || c.workers > maxWorkers:
@@ -61,28 +61,28 @@ func newConfig(opts []Option) (config, error) {
 	return c, nil
 }
 
-// WithReadBuffer sets the size of the socket's receive buffer, in bytes, as
+// WithReceiveBuffer sets the size of the socket's receive buffer, in bytes, as
 // asked of the kernel; [Stats] says what it granted. It is what rides out a
 // burst. The default is 4 MiB.
-func WithReadBuffer(bytes int) Option {
-	return optionFunc(func(c config) config { c.readBuffer = bytes; return c })
+func WithReceiveBuffer(bytes int) Option {
+	return optionFunc(func(c config) config { c.receiveBuffer = bytes; return c })
 }
 
 // WithQueueSize sets how many packets may wait for each of the goroutines that
-// decode them and call the handler: of usual size, fewer of more than 2 KiB. The
-// default is 4096.
+// decode them and call the handler, see [WithWorkers]. Packets larger than 2 KiB
+// count for more than one. The default is 4096.
 func WithQueueSize(packets int) Option {
 	return optionFunc(func(c config) config { c.queue = packets; return c })
 }
 
 // WithWorkers sets how many goroutines decode packets and call the handler,
 // from 1 to 64. A session is always served by the same one. The default is
-// GOMAXPROCS.
+// GOMAXPROCS, at most 64.
 func WithWorkers(n int) Option {
 	return optionFunc(func(c config) config { c.workers = n; return c })
 }
 
-// WithAllowedSources has only packets from these networks taken; those of others
+// WithAllowedSources accepts packets from these networks only; those from others
 // are counted as rejected before anything in them is looked at. A source address
 // can be forged, so this keeps out mistakes and strangers, not attackers on the
 // same network. IPv4 networks also hold for IPv4 senders on dual-stack sockets.
@@ -110,7 +110,7 @@ func WithLogger(l *slog.Logger) Option {
 	})
 }
 
-// warn says it loudly if everybody may send.
+// warn logs a warning if everybody may send.
 func (c *config) warn(addr net.Addr) {
 	u, ok := addr.(*net.UDPAddr)
 	if !ok || u.IP.IsLoopback() || len(c.sources) > 0 {

@@ -59,7 +59,7 @@ func Listen(addr string, handle func(*metricdata.ResourceMetrics), opts ...Optio
 	if handle == nil {
 		return nil, errors.New("otelgram: Listen: handle is nil: want a function")
 	}
-	l, err := udp.Listen(addr, udp.WithReceiveBuffer(c.readBuffer))
+	l, err := udp.Listen(addr, udp.WithReceiveBuffer(c.receiveBuffer))
 	if err != nil {
 		return nil, fmt.Errorf("otelgram: Listen(%q): want host:port, the host may be empty, the port 0, or unixgram:///path: %w", addr, err)
 	}
@@ -135,7 +135,7 @@ func (r *Receiver) take(d *udp.Datagram, now time.Time) {
 		return
 	}
 	if h.Format == wire.SenderReport {
-		r.report(s, d.Data)
+		r.report(s, &h, d.Data)
 		return
 	}
 	w := r.workers[h.Session%uint64(len(r.workers))]
@@ -146,15 +146,18 @@ func (r *Receiver) take(d *udp.Datagram, now time.Time) {
 }
 
 // report enters what the sender says about itself. A report has no points of
-// its own; its header says how many were sent.
-func (r *Receiver) report(s *session, packet []byte) {
+// its own; its header says how many were sent. One that was overtaken has nothing
+// to say any more.
+func (r *Receiver) report(s *session, h *wire.Header, packet []byte) {
 	report, err := wire.ParseReport(packet)
 	if err != nil {
-		r.causes[wire.Malformed].Add(1)
-		r.reject(s, 0)
+		r.causes[causeOf(err)].Add(1)
+		r.reject(s, int(h.Points))
 		return
 	}
-	s.dropped = report.Dropped
+	if h.Sequence+1 == s.newest.packets {
+		s.dropped = report.Dropped
+	}
 	r.hand(s, 0)
 }
 

@@ -3,6 +3,7 @@ package receiver
 import (
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -57,6 +58,13 @@ func listen(t *testing.T, handle func(*metricdata.ResourceMetrics), opts ...Opti
 	return r
 }
 
+// gate returns a channel to wait for in handlers, and what opens it. A test defers
+// that, too: a receiver closes once its handlers have returned.
+func gate() (release <-chan struct{}, open func()) {
+	c := make(chan struct{})
+	return c, sync.OnceFunc(func() { close(c) })
+}
+
 func eventually(t *testing.T, r *Receiver, is func(Stats) bool) Stats {
 	t.Helper()
 	var s Stats
@@ -84,8 +92,8 @@ func TestListenRefuses(t *testing.T) {
 		{"no port", "localhost", nop, nil, `Listen("localhost")`},
 		{"bad port", "localhost:99999", nop, nil, `Listen("localhost:99999")`},
 		{"no handler", "localhost:0", nil, nil, "handle is nil"},
-		{"negative buffer", "localhost:0", nop, []Option{WithReadBuffer(-1)}, "WithReadBuffer(-1)"},
-		{"no buffer", "localhost:0", nop, []Option{WithReadBuffer(0)}, "WithReadBuffer(0)"},
+		{"negative buffer", "localhost:0", nop, []Option{WithReceiveBuffer(-1)}, "WithReceiveBuffer(-1)"},
+		{"no buffer", "localhost:0", nop, []Option{WithReceiveBuffer(0)}, "WithReceiveBuffer(0)"},
 		{"no queue", "localhost:0", nop, []Option{WithQueueSize(0)}, "WithQueueSize(0)"},
 		{"huge queue", "localhost:0", nop, []Option{WithQueueSize(1 << 30)}, "from 1 to 1048576"},
 		{"no workers", "localhost:0", nop, []Option{WithWorkers(0)}, "WithWorkers(0)"},
@@ -122,12 +130,10 @@ func TestRejectedByCause(t *testing.T) {
 	wire.Stamp(withPoints, &wire.Header{Format: wire.SenderReport, Session: 5, Sequence: 4, Points: 7, PointsBefore: 12})
 
 	send(nil, []byte("statsd:1|c"), damaged, version, flag, good, good, miscounted, badReport, report, report, report, withPoints)
-	s := eventually(t, r, func(s Stats) bool {
-		return s.Packets.Handed+s.Packets.Rejected == 4 && s.Rejected.Malformed == 3
-	})
+	s := eventually(t, r, func(s Stats) bool { return s.Packets.Handed+s.Packets.Rejected == 5 })
 	assert.Equal(t, Rejected{TooShort: 2, BadChecksum: 1, UnknownVersion: 1, UnknownFlag: 1, Malformed: 3}, s.Rejected)
-	assert.Equal(t, Counts{Sent: 4, Received: 4, Handed: 2, Rejected: 2, Duplicate: 1}, s.Packets)
-	assert.Equal(t, Counts{Sent: 12, Received: 12, Handed: 3, Rejected: 9, Duplicate: 3}, s.Points)
+	assert.Equal(t, Counts{Sent: 5, Received: 5, Handed: 2, Rejected: 3, Duplicate: 1}, s.Packets)
+	assert.Equal(t, Counts{Sent: 19, Received: 19, Handed: 3, Rejected: 16, Duplicate: 3}, s.Points)
 	require.Len(t, s.Sessions, 1)
 	one := s.Sessions[0]
 	assert.Equal(t, uint64(5), one.ID)
@@ -139,14 +145,16 @@ func TestRejectedByCause(t *testing.T) {
 	assert.False(t, one.FirstSeen.IsZero() || one.LastSeen.Before(one.FirstSeen))
 	assert.Equal(t, 1, <-handed)
 	assert.Positive(t, s.BufferEffective)
-	assert.Equal(t, defaultReadBuffer, s.BufferAsked)
+	assert.Equal(t, defaultReceiveBuffer, s.BufferAsked)
 }
 
 // TestSlowHandler: what the queue cannot hold counts as overrun, and the socket
 // is read all the same.
 func TestSlowHandler(t *testing.T) {
 	const packets, queue = 100, 4
-	entered, release := make(chan struct{}, packets), make(chan struct{})
+	entered := make(chan struct{}, packets)
+	release, open := gate()
+	defer open()
 	r := listen(t, func(*metricdata.ResourceMetrics) {
 		entered <- struct{}{}
 		<-release
@@ -159,10 +167,68 @@ func TestSlowHandler(t *testing.T) {
 	}
 	s := eventually(t, r, func(s Stats) bool { return s.Packets.Received == packets })
 	assert.Equal(t, uint64(packets-queue-1), s.Packets.Overrun)
-	close(release)
+	open()
 	s = eventually(t, r, func(s Stats) bool { return s.Packets.Handed == queue+1 })
 	assert.Equal(t, Counts{Sent: 2 * packets, Received: 2 * packets, Handed: 2 * (queue + 1), Overrun: 2 * (packets - queue - 1)}, s.Points)
 	assert.Equal(t, s.Books, s.Sessions[0].Books)
+}
+
+// TestQueueIsBoundedInBytes: large packets count for as many as they take.
+func TestQueueIsBoundedInBytes(t *testing.T) {
+	const packets, queue = 40, 64
+	entered := make(chan struct{}, packets)
+	release, open := gate()
+	defer open()
+	r := listen(t, func(*metricdata.ResourceMetrics) {
+		entered <- struct{}{}
+		<-release
+	}, WithQueueSize(queue), WithWorkers(1))
+	send := dial(t, r)
+	large := func(i int) []byte {
+		packet := packetWith(t, "", strings.Repeat("x", 60_000), 1)
+		wire.Stamp(packet, &wire.Header{Format: wire.Compact, Session: 1, Sequence: uint64(i), Points: 1, PointsBefore: uint32(i)})
+		return packet
+	}
+	send(large(0))
+	<-entered
+	for i := range packets - 1 {
+		send(large(i + 1))
+		eventually(t, r, func(s Stats) bool { return s.Packets.Received == uint64(i+2) })
+	}
+	held := uint64(packets) - r.Stats().Packets.Overrun
+	assert.LessOrEqual(t, held, uint64(queue*packetBudget/60_000+2))
+	assert.Greater(t, held, uint64(1))
+}
+
+// TestExpiresUnasked: a receiver whose books nobody reads forgets all the same.
+func TestExpiresUnasked(t *testing.T) {
+	r := listen(t, func(*metricdata.ResourceMetrics) {})
+	send := dial(t, r)
+	send(gauges(t, wire.Header{Session: 1}, 1))
+	eventually(t, r, func(s Stats) bool { return s.Packets.Handed == 1 })
+	r.mu.Lock()
+	r.table.sessions[1].Value.(*session).lastSeen = time.Now().Add(-sessionIdle)
+	r.mu.Unlock()
+	send(gauges(t, wire.Header{Session: 2}, 1))
+	require.Eventually(t, func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.table.sessions[2] != nil && r.table.sessions[1] == nil
+	}, 10*time.Second, time.Millisecond)
+}
+
+// TestOvertakenReport: the last word counts, in whatever order the words come.
+func TestOvertakenReport(t *testing.T) {
+	r := listen(t, func(*metricdata.ResourceMetrics) {})
+	report := func(sequence, deadline uint64, goodbye bool) []byte {
+		b := wire.AppendReport(nil, &wire.Report{Dropped: [wire.DropReasons]uint64{wire.Deadline: deadline}})
+		wire.Stamp(b, &wire.Header{Format: wire.SenderReport, Session: 1, Sequence: sequence, Goodbye: goodbye})
+		return b
+	}
+	dial(t, r)(report(0, 1, false), report(2, 50, true), report(1, 10, false))
+	s := eventually(t, r, func(s Stats) bool { return s.Packets.Handed == 3 }).Sessions[0]
+	assert.True(t, s.Closed)
+	assert.Equal(t, map[string]uint64{"deadline": 50}, s.Dropped)
 }
 
 // TestOneSessionOneGoroutine asserts what the handler is promised.
@@ -170,6 +236,9 @@ func TestOneSessionOneGoroutine(t *testing.T) {
 	const sessions, packets = 8, 50
 	var inside [sessions]sync.Mutex
 	counts := make([]int64, sessions)
+	entered := make(chan struct{})
+	release, open := gate()
+	defer open()
 	r := listen(t, func(rm *metricdata.ResourceMetrics) {
 		p := rm.ScopeMetrics[0].Metrics[0].Data.(metricdata.Gauge[int64]).DataPoints
 		s := len(p) - 1 // a session's packets have as many points as its number, plus one
@@ -177,8 +246,11 @@ func TestOneSessionOneGoroutine(t *testing.T) {
 			t.Error("two at once in one session")
 			return
 		}
-		counts[s]++
-		inside[s].Unlock()
+		defer inside[s].Unlock()
+		if counts[s]++; s == 0 && counts[s] == 1 {
+			close(entered)
+			<-release
+		}
 	}, WithWorkers(4))
 	send := dial(t, r)
 	for i := range packets {
@@ -187,6 +259,12 @@ func TestOneSessionOneGoroutine(t *testing.T) {
 			send(gauges(t, wire.Header{Session: uint64(s), Sequence: uint64(i), PointsBefore: uint32(i * n)}, n))
 		}
 	}
+	// While a handler of the first session does not return, the other workers have
+	// time enough to take what is not theirs.
+	<-entered
+	others := uint64(sessions * packets * 3 / 4)
+	eventually(t, r, func(s Stats) bool { return s.Packets.Received == sessions*packets && s.Packets.Handed == others })
+	open()
 	st := eventually(t, r, func(s Stats) bool { return s.Packets.Handed == sessions*packets })
 	assert.Len(t, st.Sessions, sessions)
 	require.NoError(t, r.Close())

@@ -54,7 +54,7 @@ func (s *numbers[N]) add(b *builder, p *wire.PointView) {
 		Attributes: b.sets[p.Attributes.Index],
 		StartTime:  unixTime(p.StartTime), Time: unixTime(p.Time),
 		Value:     fromBits[N](p.Bits),
-		Exemplars: exemplars[N](p),
+		Exemplars: exemplars[N](b, p),
 	})
 }
 
@@ -78,7 +78,7 @@ func (s *histograms[N]) add(b *builder, p *wire.PointView) {
 		Count: d.Count, Sum: fromBits[N](p.Bits),
 		Min: extrema[N](d.Min), Max: extrema[N](d.Max),
 		Bounds: b.sharedBounds(d.Bounds), BucketCounts: copied(d.BucketCounts),
-		Exemplars: exemplars[N](p),
+		Exemplars: exemplars[N](b, p),
 	})
 }
 
@@ -101,7 +101,7 @@ func (s *exponentials[N]) add(b *builder, p *wire.PointView) {
 		Scale: d.Scale, ZeroCount: d.ZeroCount, ZeroThreshold: d.ZeroThreshold,
 		PositiveBucket: metricdata.ExponentialBucket{Offset: d.Positive.Offset, Counts: copied(d.Positive.Counts)},
 		NegativeBucket: metricdata.ExponentialBucket{Offset: d.Negative.Offset, Counts: copied(d.Negative.Counts)},
-		Exemplars:      exemplars[N](p),
+		Exemplars:      exemplars[N](b, p),
 	})
 }
 
@@ -139,12 +139,12 @@ func (b *builder) sharedBounds(list []float64) []float64 {
 	return b.bounds
 }
 
-func exemplars[N int64 | float64](p *wire.PointView) []metricdata.Exemplar[N] {
+func exemplars[N int64 | float64](b *builder, p *wire.PointView) []metricdata.Exemplar[N] {
 	var out []metricdata.Exemplar[N]
 	for e := p.Exemplars(); e.Next(); {
 		v := &e.Exemplar
 		out = append(out, metricdata.Exemplar[N]{
-			FilteredAttributes: keyValues(v.Attributes()),
+			FilteredAttributes: b.keyValues(v.Attributes()),
 			Time:               unixTime(v.Time), Value: fromBits[N](v.Bits),
 			SpanID: copied(v.SpanID), TraceID: copied(v.TraceID),
 		})

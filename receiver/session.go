@@ -54,17 +54,12 @@ func (t *tally) add(o tally) {
 }
 
 // newSession begins the books at 0: what came before the first packet seen is
-// missing. Where that is more than the window could hold, the receiver joined
-// in mid-session.
+// missing.
 func newSession(h *wire.Header, source netip.AddrPort, now time.Time) *session {
-	s := &session{id: h.Session, source: source, started: now, turned: now}
-	if h.Sequence >= windowSize {
-		s.join(h)
-	}
-	return s
+	return &session{id: h.Session, source: source, started: now, turned: now}
 }
 
-// join begins the books with the packet at hand.
+// join begins the books with the packet at hand, in mid-session.
 func (s *session) join(h *wire.Header) {
 	s.joined = true
 	s.begin(mark{h.Sequence, uint64(h.PointsBefore)})

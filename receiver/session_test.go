@@ -39,7 +39,8 @@ func points(hs []wire.Header) (sum uint64) {
 
 // feed shows the packets to a new session, a millisecond apart.
 func feed(hs []wire.Header) *session {
-	s := newSession(&hs[0], source, begin)
+	table := newTable()
+	s := table.session(&hs[0], source, begin)
 	for i := range hs {
 		s.see(&hs[i], source, begin.Add(time.Duration(i)*time.Millisecond))
 	}
@@ -106,18 +107,18 @@ func TestLossIsPublishedLate(t *testing.T) {
 			s.see(&hs[i], source, begin)
 		}
 	}
-	s.turn(begin.Add(lateAfter - 1))
+	s.turn(begin.Add(999 * time.Millisecond))
 	assert.Zero(t, s.books().Packets.Lost)
-	s.see(&hs[4], source, begin.Add(lateAfter-1))
+	s.see(&hs[4], source, begin.Add(999*time.Millisecond))
 	b := closeBooks(s)
 	assert.Zero(t, b.Packets.Lost)
 	assert.Zero(t, b.Points.Lost)
 
 	s = newSession(&hs[0], source, begin)
 	s.see(&hs[9], source, begin)
-	s.turn(begin.Add(2 * lateAfter))
+	s.turn(begin.Add(2 * time.Second))
 	assert.Equal(t, uint64(9), s.books().Packets.Lost)
-	s.see(&hs[4], source, begin.Add(3*lateAfter))
+	s.see(&hs[4], source, begin.Add(3*time.Second))
 	assert.Equal(t, uint64(8), s.books().Packets.Lost, "lost, and found")
 }
 
@@ -211,6 +212,24 @@ func TestSessionsReturn(t *testing.T) {
 	}
 }
 
+// TestLongSessionReturns: that it is beyond the window when it is heard of again
+// does not make it one that was joined.
+func TestLongSessionReturns(t *testing.T) {
+	table := newTable()
+	hs := stream(windowSize-10, 0, 100)
+	for _, i := range []int{0, 50} {
+		at := begin.Add(time.Duration(i) * sessionIdle)
+		table.expire(at)
+		s := table.session(&hs[i], source, at)
+		s.see(&hs[i], source, at)
+		assert.False(t, s.joined)
+	}
+	table.expire(begin.Add(100 * sessionIdle))
+	assert.Equal(t, Counts{Sent: windowSize + 41, Received: 2, Lost: windowSize + 39}, table.retired.Packets)
+	s := table.session(&wire.Header{Session: 2, Sequence: windowSize}, source, begin)
+	assert.True(t, s.joined)
+}
+
 // TestLossBetweenVisits: what is missing when a session returns is lost.
 func TestLossBetweenVisits(t *testing.T) {
 	table := newTable()
@@ -292,7 +311,8 @@ func TestClockJumps(t *testing.T) {
 func TestNumbersNearTheEnd(t *testing.T) {
 	const last = 1<<56 - 1
 	first := wire.Header{Session: 1, Sequence: last - 9, PointsBefore: 1<<32 - 5}
-	s := newSession(&first, source, begin)
+	table := newTable()
+	s := table.session(&first, source, begin)
 	for i := range uint64(10) {
 		if i == 4 {
 			continue // lost

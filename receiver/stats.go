@@ -31,7 +31,7 @@ type Stats struct {
 }
 
 // Books are the books of one session or of all, in packets (reports included)
-// and in points. Once nothing moves and a second has passed,
+// and in points. Once nothing moves and two seconds have passed,
 //
 //	Sent = Received + Lost        Received = Handed + Rejected + Overrun
 type Books struct{ Packets, Points Counts }
@@ -40,13 +40,13 @@ type Books struct{ Packets, Points Counts }
 type Counts struct {
 	Sent     uint64 // by the sender's own account
 	Received uint64 // arrived for the first time and in time
-	Lost     uint64 // missing for a second or more
+	Lost     uint64 // missing for a second, or up to two, and more
 	Handed   uint64 // given to the handler
 	Rejected uint64 // arrived whole, but could not be decoded
 	Overrun  uint64 // had no place in the queue
 
 	Duplicate uint64 // arrived again; in no other term
-	Late      uint64 // arrived too late to tell whether again; counted as lost
+	Late      uint64 // arrived too late to tell whether again; in no other term but, perhaps, Lost
 }
 
 func (c *Counts) add(o Counts) {
@@ -88,16 +88,16 @@ type Session struct {
 // socket: those lost, less those that the kernel dropped at the socket. What the
 // senders dropped themselves is in neither, see [Session]. Where packets without
 // a session are among the kernel's drops, it is the lower bound.
-func (s *Stats) NetworkLost() uint64 {
+func (s Stats) NetworkLost() uint64 {
 	if s.KernelDrops > s.Packets.Lost {
 		return 0
 	}
 	return s.Packets.Lost - s.KernelDrops
 }
 
-// Rejected counts packets that were not taken, by cause. Only Malformed and
-// OverBudget belong to a session and its books; of the others nobody knows where
-// they came from.
+// Rejected counts packets that were not taken, by cause. Malformed and OverBudget
+// packets belong to a session and are in its books; of the others nobody knows
+// where they came from.
 type Rejected struct {
 	ForeignSource  uint64 // from a network that is not allowed
 	TooShort       uint64 // cannot hold a header
@@ -105,7 +105,7 @@ type Rejected struct {
 	UnknownFlag    uint64 // a critical flag or a key that is unknown
 	BadChecksum    uint64 // damaged, or no otelgram
 	Malformed      uint64 // right checksum, wrong content
-	OverBudget     uint64 // unfolds to more than allowed
+	OverBudget     uint64 // unfolds to more than allowed, or to too many kinds of long lists
 }
 
 // Stats returns the books as they stand.

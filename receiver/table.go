@@ -51,8 +51,8 @@ func (t *table) session(h *wire.Header, source netip.AddrPort, now time.Time) *s
 	s := newSession(h, source, now)
 	if m, ok := t.left(h.Session); ok {
 		s.resume(m)
-	} else if t.unsure && h.Sequence > 0 {
-		s.join(h)
+	} else if h.Sequence >= windowSize || t.unsure && h.Sequence > 0 {
+		s.join(h) // it was under way: nobody here knows what came before
 	}
 	t.sessions[h.Session] = t.fresh.PushFront(s)
 	return s

@@ -65,21 +65,29 @@ func (w *worker) run() {
 
 func (w *worker) serve(j *job) {
 	if err := w.decoder.Reset(*j.packet); err != nil {
-		w.reject(j, err)
+		w.reject(j, causeOf(err))
 		return
 	}
-	for _, rm := range w.builder.build(&w.decoder) {
+	data, ok := w.builder.build(&w.decoder)
+	if !ok {
+		w.reject(j, wire.OverBudget)
+		return
+	}
+	for _, rm := range data {
 		w.handle(rm)
 	}
 	w.receiver.hand(j.session, j.points)
 }
 
-func (w *worker) reject(j *job, err error) {
-	cause := wire.Malformed
-	var e *wire.Error
-	if errors.As(err, &e) {
-		cause = e.Cause
-	}
+func (w *worker) reject(j *job, cause wire.Cause) {
 	w.receiver.causes[cause].Add(1)
 	w.receiver.reject(j.session, j.points)
+}
+
+func causeOf(err error) wire.Cause {
+	var e *wire.Error
+	if errors.As(err, &e) {
+		return e.Cause
+	}
+	return wire.Malformed
 }

@@ -96,9 +96,6 @@ func parseHeader(packet []byte) (h Header, cause Cause, offset int) {
 	if crc32.Checksum(packet[:end], castagnoli) != binary.BigEndian.Uint32(packet[end:]) {
 		return h, BadChecksum, end
 	}
-	if format == SenderReport && (packet[26]|packet[27]) != 0 {
-		return h, Malformed, 26
-	}
 	return Header{
 		Format:       format,
 		Sequence:     binary.BigEndian.Uint64(packet) & maxSequence,

@@ -58,6 +58,7 @@ type Metric struct {
 	boundsPlace place
 }
 
+// flags leaves out what a metric of its kind does not have.
 func (m *Metric) flags() byte {
 	f := byte(m.Kind)
 	if m.Integer {
@@ -69,7 +70,7 @@ func (m *Metric) flags() byte {
 	if m.Delta {
 		f |= flagDelta
 	}
-	return f
+	return f & flagsOf(m.Kind)
 }
 
 // metric writes a reference to m, and its definition where the packet does not
@@ -179,19 +180,24 @@ func (d *Decoder) nextMetricView() *MetricView {
 // validFlags reports whether flags name a kind and nothing that the kind does
 // not have.
 func validFlags(flags byte) bool {
-	allowed := byte(flagKind)
-	switch Kind(flags & flagKind) {
+	allowed := flagsOf(Kind(flags & flagKind))
+	return allowed != 0 && flags&^allowed == 0
+}
+
+// flagsOf returns the flags that a metric of kind k may have, 0 for a kind that
+// there is not.
+func flagsOf(k Kind) byte {
+	switch k {
 	case Gauge:
-		allowed |= flagInteger
+		return flagKind | flagInteger
 	case Sum:
-		allowed |= flagInteger | flagMonotonic | flagDelta
+		return flagKind | flagInteger | flagMonotonic | flagDelta
 	case Histogram, ExponentialHistogram:
-		allowed |= flagInteger | flagDelta
+		return flagKind | flagInteger | flagDelta
 	case Summary:
-	default:
-		return false
+		return flagKind
 	}
-	return flags&^allowed == 0
+	return 0
 }
 
 func (d *Decoder) scope() *ScopeView {

@@ -55,6 +55,9 @@ func ParseReport(packet []byte) (Report, error) {
 	if cause != Accepted {
 		return r, &Error{Cause: cause, Field: "header", Offset: offset}
 	}
+	if h.Points != 0 {
+		return r, &Error{Cause: Malformed, Field: "points of a report", Offset: 26}
+	}
 	var in reader
 	in.reset(packet[:len(packet)-TrailerSize], HeaderSize)
 	for in.left() > 0 {
