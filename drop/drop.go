@@ -33,13 +33,16 @@ type Action uint8
 const (
 	// Accept pushes the event.
 	Accept Action = iota
-	// Evict makes room by throwing away the oldest event, then pushes.
+	// Evict makes room by throwing away the oldest event, which counts as evicted,
+	// then pushes.
 	Evict
-	// Full loses the event because there is no room.
+	// Full loses the event because there is no room; it counts as ring_full.
 	Full
-	// Outranked loses the event because the room left is for higher priorities.
+	// Outranked loses the event because the room left is for higher priorities; it
+	// counts as priority.
 	Outranked
-	// Thinned loses the event because others like it stand for it.
+	// Thinned loses the event because others like it stand for it, by their Weight;
+	// it counts as sampled.
 	Thinned
 )
 

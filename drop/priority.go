@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// Priority is how much an event matters.
-type Priority uint8
+// Priority is how much an event matters: the higher, the more.
+type Priority int8
 
 // The priorities. The zero value is Normal.
 const (
-	Normal Priority = iota
-	Low
-	High
+	Low    Priority = iota - 1 // lost first
+	Normal                     // the default
+	High                       // lost last
 )
 
 // Shares of the queue, in hundredths, from which on ByPriority refuses.

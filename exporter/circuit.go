@@ -7,7 +7,8 @@ import (
 	"github.com/otelgram/otelgram/internal/pipeline"
 )
 
-// CircuitBreakerConfig is when the circuit breaker opens, and for how long. While
+// CircuitBreakerConfig is when the circuit breaker opens, and for how long. Its
+// zero value turns the breaker off. While
 // it is open points are dropped and counted as breaker_open, and a new socket is
 // dialled, to whatever the endpoint's name means by then. After the timeout a
 // sender report goes out as a probe; if a quarter of a second later nobody has
@@ -19,10 +20,11 @@ import (
 // refuses two packets in a row, because the refusal of one is reported in place
 // of the next.
 type CircuitBreakerConfig struct {
-	// Enabled turns the breaker on.
+	// Enabled turns the breaker on. Without it the other fields must be zero.
 	Enabled bool
 	// FailureThreshold is how many local errors in a row open the circuit, such
-	// as no route or a local firewall. The default, for 0, is 10.
+	// as no route or a local firewall. After each the exporter pauses, so that ten
+	// of them take a third of a second. The default, for 0, is 10.
 	FailureThreshold int
 	// Timeout is how long the circuit stays open before it is probed, give or
 	// take a fifth, by process. The default, for 0, is 30 s.
@@ -46,24 +48,31 @@ func (b CircuitBreakerConfig) withDefaults() CircuitBreakerConfig {
 }
 
 func (b CircuitBreakerConfig) validate() error {
+	if !b.Enabled && b != (CircuitBreakerConfig{}) {
+		return fmt.Errorf("otelgram: WithCircuitBreaker: %+v: must be zero, or Enabled true", b)
+	}
 	if b.FailureThreshold < 0 {
 		return fmt.Errorf("otelgram: WithCircuitBreaker: FailureThreshold %d: must not be negative", b.FailureThreshold)
 	}
-	if b.Timeout < minBreakerTimeout || b.Timeout > 24*time.Hour {
+	if b.Timeout != 0 && (b.Timeout < minBreakerTimeout || b.Timeout > 24*time.Hour) {
 		return fmt.Errorf("otelgram: WithCircuitBreaker: Timeout %v: must be from %v to 24h", b.Timeout, minBreakerTimeout)
 	}
 	return nil
 }
 
-// CircuitState is a state of the circuit breaker.
-type CircuitState = pipeline.Circuit
+// CircuitState is a state of the circuit breaker. Its numbers are those of the
+// gauge stats.circuit.state.
+type CircuitState uint8
 
 // The states of the circuit breaker.
 const (
-	CircuitClosed   = pipeline.CircuitClosed   // packets are sent
-	CircuitOpen     = pipeline.CircuitOpen     // points are dropped
-	CircuitHalfOpen = pipeline.CircuitHalfOpen // points are dropped while a probe waits for its answer
+	CircuitClosed   = CircuitState(pipeline.CircuitClosed)   // packets are sent
+	CircuitOpen     = CircuitState(pipeline.CircuitOpen)     // points are dropped
+	CircuitHalfOpen = CircuitState(pipeline.CircuitHalfOpen) // points are dropped while a probe waits for its answer
 )
+
+// String returns the state in lower case: "closed", "open" or "half-open".
+func (s CircuitState) String() string { return pipeline.Circuit(s).String() }
 
 // circuitChange is a change of the breaker's state.
 type circuitChange struct{ from, to CircuitState }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"go.opentelemetry.io/otel"
 	metricapi "go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -33,6 +34,7 @@ type config struct {
 	flushInterval    time.Duration
 	strategy         drop.Strategy
 	priorities       drop.Priorities
+	badPriority      error // of the last WithPriority with one that there is not
 	resource         *resource.Resource
 	maxMemory        int64 // bytes; 0: no limit
 	noInterning      bool
@@ -59,8 +61,8 @@ const (
 
 // newConfig applies defaults, environment and options in this order, a preset
 // before everything else that its source says, and validates the result.
-func newConfig(opts []Option) (config, error) {
-	c := config{
+func newConfig(opts []Option) (c config, err error) {
+	c = config{
 		endpoint:         defaultEndpoint,
 		encoding:         Compact,
 		bufferSize:       defaultBufferSize,
@@ -84,12 +86,19 @@ func newConfig(opts []Option) (config, error) {
 	if asked.presetAsked && (asked.preset < HighThroughput || asked.preset > ResourceConstrained) {
 		return c, fmt.Errorf("otelgram: WithPreset(%d): unknown preset: want %s", asked.preset, presetsAllowed)
 	}
-	c = asked.preset.apply(c)
+	c.preset = asked.preset
+	c = c.preset.apply(c)
 	for _, o := range opts {
 		c = o.apply(c)
 	}
+	if err = c.validate(); err != nil {
+		return c, err
+	}
+	if c.maxMemory, err = asked.budget(&c); err != nil {
+		return c, err
+	}
 	c.breaker = c.breaker.withDefaults()
-	return c, c.validate()
+	return c, nil
 }
 
 // validate names the first option with a value that is not allowed.
@@ -125,14 +134,34 @@ func (c *config) validate() error {
 	if err := c.health.Validate(); err != nil {
 		return fmt.Errorf("otelgram: WithHealth: %w", err)
 	}
+	if c.badPriority != nil {
+		return c.badPriority
+	}
 	if c.flushInterval < 0 {
 		return fmt.Errorf("otelgram: WithFlushInterval(%v): must not be negative", c.flushInterval)
 	}
-	if need := c.fixedMemory() + minSeriesMemory; c.maxMemory != 0 && c.maxMemory < need {
-		return fmt.Errorf("otelgram: WithMaxMemory(%d): a ring of %d points and packets of %d bytes need %d bytes at least",
-			c.maxMemory, c.bufferSize, c.packetSize, need)
-	}
 	return nil
+}
+
+// budget returns the memory budget of c, if it is enough for what c asks for; a is
+// what the options alone say. A preset of the environment must not keep a service
+// from starting: its budget gives way.
+func (a *config) budget(c *config) (int64, error) {
+	need := c.fixedMemory() + minSeriesMemory
+	if c.maxMemory == 0 || c.maxMemory >= need {
+		return c.maxMemory, nil
+	}
+	source := fmt.Sprintf("WithMaxMemory(%d)", c.maxMemory)
+	if a.maxMemory == 0 {
+		source = fmt.Sprintf("preset %s, %d bytes of memory", c.preset, c.maxMemory)
+	}
+	err := fmt.Errorf("otelgram: %s: a ring of %d points and packets of %d bytes need %d bytes at least",
+		source, c.bufferSize, c.packetSize, need)
+	if a.maxMemory != 0 || a.presetAsked {
+		return 0, err
+	}
+	otel.Handle(fmt.Errorf("%w: the budget is ignored", err))
+	return 0, nil
 }
 
 const (
@@ -145,7 +174,7 @@ const (
 )
 
 // fixedMemory is what is taken before the first series is, in bytes.
-func (c *config) fixedMemory() int64 { return int64(2*slotMemory*c.bufferSize) + cacheMemory }
+func (c *config) fixedMemory() int64 { return 2*slotMemory*int64(c.bufferSize) + cacheMemory }
 
 // seriesMemory is what is left for series, in bytes.
 func (c *config) seriesMemory() int64 {

@@ -7,7 +7,7 @@
 //	if err != nil { ... }
 //	mp := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(exp)))
 //	otel.SetMeterProvider(mp)
-//	defer mp.Shutdown(ctx)
+//	defer mp.Shutdown(context.WithoutCancel(ctx)) // ctx may have ended by then: the last points would be dropped
 //
 // # What it promises
 //
@@ -67,7 +67,7 @@
 // option is an error of New. A bad environment variable goes to OpenTelemetry's
 // error handler ([go.opentelemetry.io/otel.Handle]), and the default stays.
 //
-//	OTEL_EXPORTER_OTELGRAM_ENDPOINT                host:port, default localhost:4319
+//	OTEL_EXPORTER_OTELGRAM_ENDPOINT                host:port or unixgram:///path, default localhost:4319
 //	OTEL_EXPORTER_OTELGRAM_ENCODING                compact
 //	OTEL_EXPORTER_OTELGRAM_MAX_PACKET_SIZE         bytes, default 1472
 //	OTEL_EXPORTER_OTELGRAM_TEMPORALITY_PREFERENCE  cumulative (default), delta or lowmemory

@@ -32,12 +32,12 @@ type Exporter struct {
 
 var _ metric.Exporter = (*Exporter)(nil)
 
-// New starts an exporter: one socket and three goroutines, of which one sends,
-// one dials and one watches; the direct path adds two when it is first used.
-// [Exporter.Shutdown] ends them. An option with
-// a value that is not allowed is an error which names both. A name that does
-// not resolve is no error, see [WithEndpoint]; New waits for it a quarter of a
-// second, or until ctx ends.
+// New starts an exporter: one socket and a few goroutines, which send, dial and
+// watch; the direct path adds two when it is first used. [Exporter.Shutdown] ends
+// them. An option with a value that is not allowed is an error which names both. A
+// name that does not resolve is no error, see [WithEndpoint]; New waits for it a
+// quarter of a second, or until ctx ends. Otherwise ctx is of no importance: the
+// exporter runs on when it ends.
 func New(ctx context.Context, opts ...Option) (*Exporter, error) {
 	c, err := newConfig(opts)
 	if err != nil {
@@ -88,11 +88,11 @@ func (e *Exporter) Aggregation(k metric.InstrumentKind) metric.Aggregation {
 
 // Export hands the points of rm over. It copies what it needs and waits for
 // room in the ring, until ctx ends; the points without room by then count as
-// deadline. ctx bounds the waiting alone: what has room is handed over even
-// under a context that was over before, whose error is returned. The error is the context's, [metric.ErrExporterShutdown], or names
-// data that has no wire form, once for each metric: those points count as
-// encode. Points lost later are not an error of Export; [Exporter.Stats] counts
-// them. nil means handed over, not delivered.
+// deadline. ctx bounds the waiting alone: what has room is handed over even if ctx
+// has ended already, and its error is returned. The error is that of ctx,
+// [metric.ErrExporterShutdown], or names data that has no wire form, once for each
+// metric: those points count as encode. Points lost later are not an error of
+// Export; [Exporter.Stats] counts them. nil means handed over, not delivered.
 func (e *Exporter) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
 	begin := time.Now()
 	err := e.pipeline.Export(ctx, rm)
@@ -113,8 +113,9 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 // until ctx ends or, if it has no deadline, for five seconds. It then tells the
 // receiver goodbye and releases socket and goroutines. Its error says how many
 // points were not sent, by reason, and how often the other side refused packets
-// meanwhile: then nobody was there, and what was sent last is lost. Further calls
-// wait for the first, or for their ctx, and return nil.
+// meanwhile: then nobody was there, and what was sent last is lost. If ctx has ended
+// already, what is queued is dropped. Later calls wait for the first and return
+// nil, or the error of their ctx if that ends before.
 func (e *Exporter) Shutdown(ctx context.Context) error {
 	e.self.muted.Store(true)
 	if _, ok := ctx.Deadline(); !ok {

@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -51,8 +52,8 @@ func WithBatchSize(points int) Option {
 	return optionFunc(func(c config) config { c.batchSize = points; return c })
 }
 
-// WithMaxBatchAge sets after what time a packet leaves that is not full. The
-// default is 100 ms.
+// WithMaxBatchAge sets how long a packet that is not full may wait for more
+// points. The default is 100 ms.
 func WithMaxBatchAge(d time.Duration) Option {
 	return optionFunc(func(c config) config { c.maxBatchAge = d; return c })
 }
@@ -84,9 +85,9 @@ func WithCircuitBreaker(b CircuitBreakerConfig) Option {
 
 // WithLogger sets where the exporter logs: one line for each change of the
 // circuit breaker's state, at level Warn when it opens, and one when it has not
-// been healthy for long (see [WithHealth]). The default, also for
-// nil, is slog.Default(); slog.New(slog.DiscardHandler) silences it. Nothing on
-// the path of the data logs.
+// been healthy for long (see [WithHealth]). Nothing on the path of the data logs.
+// The default, also for nil, is slog.Default(); slog.New(slog.DiscardHandler)
+// silences it.
 func WithLogger(l *slog.Logger) Option {
 	return optionFunc(func(c config) config {
 		if l != nil {
@@ -128,9 +129,9 @@ func WithTemporalitySelector(s metric.TemporalitySelector) Option {
 
 // WithAggregationSelector sets the aggregation of each kind of instrument. The
 // default, also for nil, is the SDK's. On the direct path the selector is asked
-// once for each kind; an aggregation that does not fit the kind, or has
-// parameters that cannot be, is reported to OpenTelemetry's error handler and the
-// kind's default used.
+// once for each kind; an aggregation that does not fit the kind, or has invalid
+// parameters, is reported to OpenTelemetry's error handler and the kind's default
+// used.
 func WithAggregationSelector(s metric.AggregationSelector) Option {
 	return optionFunc(func(c config) config {
 		if s != nil {
@@ -148,15 +149,18 @@ func WithEncoding(e Encoding) Option {
 
 // WithFlushInterval sets how often the direct path runs callbacks and sends a
 // point of every series; the first time comes at random within the first
-// interval, so that a fleet does not send in step. Zero sends every measurement as a point of its own:
-// counters and histograms as deltas, up-down counters as running totals,
-// gauges as they are. The default is OTEL_METRIC_EXPORT_INTERVAL, else 10 s.
+// interval, so that a fleet does not send in step. Zero sends every measurement as
+// a point of its own: counters and histograms as deltas, up-down counters as
+// running totals, gauges as they are. The default is OTEL_METRIC_EXPORT_INTERVAL,
+// else 10 s.
 func WithFlushInterval(d time.Duration) Option {
 	return optionFunc(func(c config) config { c.flushInterval = d; return c })
 }
 
-// WithDropStrategy sets what the direct path loses under pressure. The default,
-// also for nil, is [drop.Newest].
+// WithDropStrategy sets what the direct path loses under pressure. The total of an
+// up-down counter stays off by what is lost of it, or left out by sampling: where
+// that matters use an observable one, or give it a high priority under
+// [drop.ByPriority]. The default, also for nil, is [drop.Newest].
 func WithDropStrategy(s drop.Strategy) Option {
 	return optionFunc(func(c config) config {
 		if s != nil {
@@ -172,6 +176,9 @@ func WithDropStrategy(s drop.Strategy) Option {
 // default is drop.Normal.
 func WithPriority(pattern string, p drop.Priority) Option {
 	return optionFunc(func(c config) config {
+		if p < drop.Low || p > drop.High {
+			c.badPriority = fmt.Errorf("otelgram: WithPriority(%q, %d): unknown priority: want drop.Low, drop.Normal or drop.High", pattern, p)
+		}
 		c.priorities = c.priorities.With(pattern, p)
 		return c
 	})

@@ -38,9 +38,12 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		{"large packet", WithMaxPacketSize(65508), []string{"WithMaxPacketSize(65508)", "from 512 to 65507"}},
 		{"negative pace", WithPacing(-1, 1), []string{"WithPacing(-1, 1)", "packets per second"}},
 		{"no burst", WithPacing(1000, 0), []string{"WithPacing(1000, 0)", "burst"}},
-		{"negative threshold", WithCircuitBreaker(CircuitBreakerConfig{FailureThreshold: -1}), []string{"WithCircuitBreaker", "FailureThreshold -1", "negative"}},
+		{"negative threshold", WithCircuitBreaker(CircuitBreakerConfig{Enabled: true, FailureThreshold: -1}), []string{"WithCircuitBreaker", "FailureThreshold -1", "negative"}},
+		{"a breaker that is not enabled", WithCircuitBreaker(CircuitBreakerConfig{Timeout: time.Minute}), []string{"WithCircuitBreaker", "Timeout:1m0s", "Enabled"}},
+		{"unknown priority", WithPriority("a.*", 9), []string{`WithPriority("a.*", 9)`, "drop.Low"}},
+		{"negative flush interval", WithFlushInterval(-1), []string{"WithFlushInterval(-1ns)", "negative"}},
 		{"a threshold in percent", WithHealth(health.Config{Thresholds: health.Thresholds{DropRate: 5}}), []string{"WithHealth", "Thresholds.DropRate 5", "0 to 1"}},
-		{"negative timeout", WithCircuitBreaker(CircuitBreakerConfig{Timeout: -1}), []string{"WithCircuitBreaker", "Timeout -1ns", "10ms to 24h"}},
+		{"negative timeout", WithCircuitBreaker(CircuitBreakerConfig{Enabled: true, Timeout: -1}), []string{"WithCircuitBreaker", "Timeout -1ns", "10ms to 24h"}},
 		{"relative path", WithEndpoint("unixgram://here"), []string{`WithEndpoint("unixgram://here")`, "not absolute", "unixgram:///path"}},
 		{"unknown encoding", WithEncoding(Encoding(9)), []string{"WithEncoding(9)", "Compact"}},
 		{"no encoding", WithEncoding(0), []string{"WithEncoding(0)", "Compact"}},
@@ -103,14 +106,42 @@ func TestOptionsWin(t *testing.T) {
 	assert.Equal(t, metricdata.CumulativeTemporality, c.temporality(metric.InstrumentKindCounter))
 }
 
+// reports collects what OpenTelemetry's error handler is told.
+func reports(t *testing.T) *[]string {
+	var reported []string
+	handler := otel.GetErrorHandler()
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { reported = append(reported, err.Error()) }))
+	t.Cleanup(func() { otel.SetErrorHandler(handler) })
+	return &reported
+}
+
+// TestBudgetOfAPreset: the error names where a budget comes from that is too small
+// for a ring; one that the environment asks for gives way.
+func TestBudgetOfAPreset(t *testing.T) {
+	reported := reports(t)
+	_, err := newConfig([]Option{WithPreset(ResourceConstrained), WithBufferSize(16384)})
+	require.ErrorContains(t, err, "preset resource_constrained, 2097152 bytes of memory: a ring of 16384 points and packets of 1472 bytes need")
+	_, err = newConfig([]Option{WithPreset(ResourceConstrained), WithBufferSize(16384), WithMaxMemory(1 << 20)})
+	require.ErrorContains(t, err, "WithMaxMemory(1048576): a ring of 16384 points and packets of 1472 bytes need")
+	c, err := newConfig([]Option{WithPreset(ResourceConstrained), WithBufferSize(16384), WithMaxMemory(8 << 20)})
+	require.NoError(t, err)
+	assert.Equal(t, int64(8<<20), c.maxMemory)
+	require.Empty(t, *reported)
+	t.Setenv("OTEL_EXPORTER_OTELGRAM_PRESET", "resource_constrained")
+	c, err = newConfig([]Option{WithBufferSize(16384)})
+	require.NoError(t, err)
+	assert.Zero(t, c.maxMemory)
+	require.Len(t, *reported, 1)
+	assert.Contains(t, (*reported)[0], "preset resource_constrained")
+	_, err = newConfig([]Option{WithBufferSize(16384), WithMaxMemory(1 << 20)})
+	require.ErrorContains(t, err, "WithMaxMemory(1048576)")
+}
+
 func TestBadEnvironmentIsReportedAndIgnored(t *testing.T) {
 	bad := map[string]string{
 		"ENDPOINT": "nowhere", "ENCODING": "xml", "MAX_PACKET_SIZE": "12", "TEMPORALITY_PREFERENCE": "sideways", "PRESET": "fast",
 	}
-	var reported []string
-	handler := otel.GetErrorHandler()
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { reported = append(reported, err.Error()) }))
-	defer otel.SetErrorHandler(handler)
+	reported := reports(t)
 	defaults, err := newConfig(nil)
 	require.NoError(t, err)
 	for name, value := range bad {
@@ -122,8 +153,8 @@ func TestBadEnvironmentIsReportedAndIgnored(t *testing.T) {
 	assert.Equal(t, defaults.packetSize, c.packetSize)
 	assert.Equal(t, defaults.bufferSize, c.bufferSize)
 	assert.Equal(t, metricdata.CumulativeTemporality, c.temporality(metric.InstrumentKindCounter))
-	require.Len(t, reported, len(bad))
-	for _, line := range reported {
+	require.Len(t, *reported, len(bad))
+	for _, line := range *reported {
 		assert.Contains(t, line, "OTEL_EXPORTER_OTELGRAM_")
 		assert.Contains(t, line, "is ignored")
 	}

@@ -7,8 +7,8 @@ import (
 )
 
 // Stats are the exporter's books, counted in points where nothing else is
-// said. Every number but Queued, PacketSize and Waiting only
-// grows.
+// said. Counters only grow; Queued, Circuit, PacketSize, Address and Waiting are
+// as of the moment.
 type Stats struct {
 	// Offered is what was handed over: points to Export, measurements to the
 	// direct path, and the points that the direct path made of those (at a
@@ -93,7 +93,7 @@ func (e *Exporter) Stats() Stats {
 		Dropped: droppedBy(s.Dropped),
 		Waiting: s.Waiting, Peak: s.Peak, Capacity: s.Capacity, CardinalityOverflow: s.Overflow,
 		Packets: s.Packets, Bytes: s.Bytes, Batches: s.Batches, Refused: s.Refused, ClosedPort: s.ClosedPort,
-		Sessions: s.Sessions, Circuit: s.Circuit, PacketSize: s.PacketSize, Address: s.Address, LastSend: s.LastSend,
+		Sessions: s.Sessions, Circuit: CircuitState(s.Circuit), PacketSize: s.PacketSize, Address: s.Address, LastSend: s.LastSend,
 		ExemplarsCut: s.ExemplarsCut, DescriptionsCut: s.DescriptionsCut, ResolutionHalved: s.ResolutionHalved,
 	}
 }

@@ -132,9 +132,9 @@ func (e *Exporter) log(c circuitChange) {
 }
 
 // circuitChanged is called by the pump, and never waits.
-func (e *Exporter) circuitChanged(from, to CircuitState) {
+func (e *Exporter) circuitChanged(from, to pipeline.Circuit) {
 	select {
-	case e.changes <- circuitChange{from, to}:
+	case e.changes <- circuitChange{CircuitState(from), CircuitState(to)}:
 	default:
 	}
 }
