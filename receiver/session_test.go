@@ -307,6 +307,20 @@ func TestClockJumps(t *testing.T) {
 	assert.Equal(t, Counts{Sent: 6, Received: 6}, books.Packets)
 }
 
+// TestSendersClockJumps: what a packet says about the time is never believed, so that
+// what is out of order by a millisecond here is not taken for an hour late.
+func TestSendersClockJumps(t *testing.T) {
+	hs := stream(0, 0, 100)
+	s := newSession(&hs[0], source, begin)
+	order := rand.New(rand.NewPCG(18, 18)).Perm(len(hs))
+	for n, i := range order {
+		hs[i].Time = begin.Add(time.Duration(i%3-1) * time.Hour).UnixNano()
+		s.see(&hs[i], source, begin.Add(time.Duration(n)*time.Millisecond))
+		require.Zero(t, s.books().Packets.Lost)
+	}
+	assert.Equal(t, Counts{Sent: 100, Received: 100}, closeBooks(s).Packets)
+}
+
 // TestNumbersNearTheEnd: a session near the end of its 56 bits has exact books.
 func TestNumbersNearTheEnd(t *testing.T) {
 	const last = 1<<56 - 1

@@ -14,10 +14,12 @@ type Faults struct {
 	// Lose is how many of every Of datagrams are lost, the first ones: a
 	// pattern, for tests that count.
 	Lose, Of int
-	// SpareReports keeps sender reports and goodbyes from being lost.
+	// SpareReports keeps sender reports and goodbyes from all faults but a black hole
+	// and an MTU. They come by the clock: without them, the same seed does the same to
+	// the same points.
 	SpareReports bool
 	// Reorder holds back every other datagram, on average, until up to so many
-	// later ones have passed, or none comes for a while.
+	// later ones have passed, or none comes for MaxHold.
 	Reorder int
 	// Duplicate sends every so manieth datagram twice.
 	Duplicate int
@@ -39,8 +41,9 @@ type Faults struct {
 // MaxWait is how long the queue is that a Rate makes.
 const MaxWait = 200 * time.Millisecond
 
-// flush is after what time a datagram held back goes on if no later ones come.
-const flush = 50 * time.Millisecond
+// MaxHold is after what time a datagram that was held back goes on if not enough
+// later ones come.
+const MaxHold = 500 * time.Millisecond
 
 // fault is why a datagram was lost.
 type fault uint8
@@ -53,6 +56,7 @@ const (
 	bySize
 	byHole
 	byClose
+	bySend
 )
 
 // fate is what is to become of one datagram.
@@ -64,30 +68,38 @@ type fate struct {
 	damaged   bool
 }
 
-// dice decides on fates, one datagram after the other: by its seed and what was
-// before, never by the clock, except for the rate.
+// dice decides on fates, one datagram after the other: by its seed and how many
+// were before, never by the clock, except for the rate. Each fault has a stream of
+// random numbers of its own, of which each datagram takes as many, so that one
+// fault does not shift another.
 type dice struct {
-	random *rand.Rand
-	seen   int
-	busy   time.Time // until when the line is
+	loss, jitter, reorder, harm *rand.Rand
+	seen                        int
+	busy                        time.Time // until when the line is
+}
+
+func newDice(seed uint64) dice {
+	stream := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, n)) }
+	return dice{loss: stream(0), jitter: stream(1), reorder: stream(2), harm: stream(3)}
 }
 
 func (d *dice) decide(f *Faults, size int, report bool, now time.Time) (x fate) {
-	n := d.seen
-	d.seen++
-	chance := d.random.Float64() // always drawn, so that one fault does not shift another
-	switch spared := report && f.SpareReports; {
+	switch {
 	case f.BlackHole:
-		x.lost = byHole
+		return fate{lost: byHole}
 	case f.MTU > 0 && size > f.MTU:
-		x.lost = bySize
-	case chance < f.Loss && !spared:
-		x.lost = byChance
-	case f.Of > 0 && n%f.Of < f.Lose && !spared:
-		x.lost = byPattern
+		return fate{lost: bySize}
+	case report && f.SpareReports:
+		return fate{}
 	}
-	if x.lost != none {
-		return x
+	n, chance, late := d.seen, d.loss.Float64(), d.jitter.Float64()
+	held, behind := d.reorder.IntN(2) == 0, d.reorder.IntN(max(1, f.Reorder))
+	d.seen++
+	switch {
+	case chance < f.Loss:
+		return fate{lost: byChance}
+	case f.Of > 0 && n%f.Of < f.Lose:
+		return fate{lost: byPattern}
 	}
 	if f.Rate > 0 {
 		if d.busy.Before(now) {
@@ -98,12 +110,9 @@ func (d *dice) decide(f *Faults, size int, report bool, now time.Time) (x fate) 
 		}
 		d.busy = d.busy.Add(time.Duration(size) * time.Second / time.Duration(f.Rate))
 	}
-	x.wait += f.Delay
-	if f.Jitter > 0 {
-		x.wait += time.Duration(d.random.Int64N(int64(f.Jitter)))
-	}
-	if f.Reorder > 0 && d.random.IntN(2) == 0 {
-		x.after = 1 + d.random.IntN(f.Reorder)
+	x.wait += f.Delay + time.Duration(late*float64(f.Jitter))
+	if f.Reorder > 0 && held {
+		x.after = 1 + behind
 	}
 	x.duplicate = f.Duplicate > 0 && n%f.Duplicate == f.Duplicate-1
 	x.damaged = f.Damage > 0 && n%f.Damage == f.Damage-1
@@ -120,7 +129,7 @@ func (d *dice) damage(b []byte, repair bool) {
 	if end <= first {
 		return
 	}
-	b[first+d.random.IntN(end-first)] ^= byte(1 + d.random.IntN(255))
+	b[first+d.harm.IntN(end-first)] ^= byte(1 + d.harm.IntN(255))
 	if repair && cause == wire.Accepted {
 		wire.Stamp(b, &h)
 	}

@@ -1,15 +1,15 @@
 package faultproxy
 
 import (
+	"bytes"
 	"container/heap"
-	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync"
 	"time"
 
+	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -30,7 +30,7 @@ type Books struct {
 	Held      Count // on their way
 	Lost      Count // of these:
 
-	LostByChance, LostByPattern, LostByRate, LostBySize, LostByHole, LostByClose Count
+	LostByChance, LostByPattern, LostByRate, LostBySize, LostByHole, LostByClose, LostBySend Count
 
 	Duplicated, Damaged Count // are among those forwarded
 }
@@ -39,11 +39,11 @@ type Books struct {
 // each source, so that the target tells them apart. All methods are safe for
 // concurrent use.
 type Proxy struct {
-	addr    *net.UDPAddr
+	addr    string
 	reading sync.WaitGroup
 
 	mu      sync.Mutex
-	in      *net.UDPConn // nil while it is down
+	in      *udp.Listener // nil while it is down
 	target  netip.AddrPort
 	faults  Faults
 	dice    dice
@@ -53,6 +53,7 @@ type Proxy struct {
 	held    []*datagram
 	order   uint64
 	closed  bool
+	dropped uint64 // by the kernel, at sockets that are closed
 	changed chan struct{}
 }
 
@@ -67,6 +68,9 @@ type datagram struct {
 	gone   bool
 }
 
+// maxOuts bounds the sockets towards the target.
+const maxOuts = 64
+
 // Listen starts a proxy on a free port of 127.0.0.1 that forwards to target. The
 // same seed does the same to the same datagrams.
 func Listen(target string, seed uint64, f Faults) (*Proxy, error) {
@@ -74,29 +78,20 @@ func Listen(target string, seed uint64, f Faults) (*Proxy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("faultproxy: target %q: %w", target, err)
 	}
-	in, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		return nil, fmt.Errorf("faultproxy: %w", err)
-	}
 	p := &Proxy{
-		addr: in.LocalAddr().(*net.UDPAddr), target: to, faults: f,
-		dice: dice{random: rand.New(rand.NewPCG(seed, seed))},
+		addr: "127.0.0.1:0", target: to, faults: f, dice: newDice(seed),
 		outs: map[netip.AddrPort]*net.UDPConn{}, changed: make(chan struct{}, 1),
 	}
-	p.open(in)
+	if err := p.Up(); err != nil {
+		return nil, err
+	}
+	p.addr = p.in.Addr().String()
 	p.reading.Go(p.schedule)
 	return p, nil
 }
 
-// open begins to read in.
-func (p *Proxy) open(in *net.UDPConn) {
-	_ = in.SetReadBuffer(4 << 20) // as much as there is
-	p.in = in
-	p.reading.Go(func() { p.read(in) })
-}
-
 // Addr returns the address to send to, as host:port.
-func (p *Proxy) Addr() string { return p.addr.String() }
+func (p *Proxy) Addr() string { return p.addr }
 
 // Set changes the faults for the datagrams to come.
 func (p *Proxy) Set(f Faults) {
@@ -136,10 +131,31 @@ func (p *Proxy) closeOuts() {
 func (p *Proxy) Down() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.down()
+}
+
+func (p *Proxy) down() {
 	if p.in != nil {
+		p.dropped += drops(p.in)
 		_ = p.in.Close()
 		p.in = nil
 	}
+}
+
+func drops(l *udp.Listener) uint64 {
+	n, _ := l.Drops()
+	return n
+}
+
+// KernelDrops returns how many datagrams the kernel dropped before the proxy had
+// read them: they are in none of its books.
+func (p *Proxy) KernelDrops() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.in == nil {
+		return p.dropped
+	}
+	return p.dropped + drops(p.in)
 }
 
 // Up opens the port again.
@@ -149,11 +165,12 @@ func (p *Proxy) Up() error {
 	if p.in != nil || p.closed {
 		return nil
 	}
-	in, err := net.ListenUDP("udp", p.addr)
+	in, err := udp.Listen(p.addr, udp.WithReceiveBuffer(4<<20))
 	if err != nil {
 		return fmt.Errorf("faultproxy: %w", err)
 	}
-	p.open(in)
+	p.in = in
+	p.reading.Go(func() { p.read(in) })
 	return nil
 }
 
@@ -166,8 +183,8 @@ func (p *Proxy) Books() Books {
 
 // Close ends the proxy. What it still holds is lost.
 func (p *Proxy) Close() {
-	p.Down()
 	p.mu.Lock()
+	p.down()
 	p.closed = true
 	p.mu.Unlock()
 	p.wake()
@@ -192,15 +209,19 @@ func (p *Proxy) wake() {
 	}
 }
 
-func (p *Proxy) read(in *net.UDPConn) {
-	buffer := make([]byte, 1<<16)
+func (p *Proxy) read(in *udp.Listener) {
+	batch := make([]udp.Datagram, 16)
+	for i := range batch {
+		batch[i].Data = make([]byte, 0, 1<<16)
+	}
 	for {
-		n, source, err := in.ReadFromUDPAddrPort(buffer)
-		if errors.Is(err, net.ErrClosed) {
-			return
+		n, err := in.ReadBatch(batch)
+		if err != nil {
+			return // it was closed
 		}
-		if err == nil {
-			p.take(append([]byte(nil), buffer[:n]...), source, time.Now())
+		now := time.Now()
+		for _, d := range batch[:n] {
+			p.take(bytes.Clone(d.Data), d.Source, now)
 		}
 	}
 }
@@ -225,7 +246,7 @@ func (p *Proxy) take(b []byte, source netip.AddrPort, now time.Time) {
 	p.held = nil
 	d.due = now.Add(d.fate.wait)
 	if d.fate.after > 0 {
-		d.due = d.due.Add(flush)
+		d.due = d.due.Add(MaxHold)
 		p.held = append(p.held, d)
 	}
 	p.enqueue(d, now)
@@ -255,6 +276,7 @@ func (p *Proxy) lose(f fault, points int) {
 	by := map[fault]*Count{
 		byChance: &p.books.LostByChance, byPattern: &p.books.LostByPattern, byRate: &p.books.LostByRate,
 		bySize: &p.books.LostBySize, byHole: &p.books.LostByHole, byClose: &p.books.LostByClose,
+		bySend: &p.books.LostBySend,
 	}
 	by[f].add(points)
 }
@@ -263,29 +285,35 @@ func (p *Proxy) forward(d *datagram) {
 	d.gone = true
 	p.books.Held.Packets--
 	p.books.Held.Points -= uint64(d.points)
+	if !p.send(d) {
+		p.lose(bySend, d.points)
+		return
+	}
 	p.books.Forwarded.add(d.points)
-	p.send(d)
-	if d.fate.duplicate {
+	if d.fate.duplicate && p.send(d) {
 		p.books.Duplicated.add(d.points)
-		p.send(d)
 	}
 	if d.fate.damaged {
 		p.books.Damaged.add(d.points)
 	}
 }
 
-// send writes to the target. The socket is not connected, so that a target that
-// is gone is not noticed.
-func (p *Proxy) send(d *datagram) {
+// send writes to the target, and reports whether the kernel took it. The socket is
+// not connected, so that a target that is gone is not noticed.
+func (p *Proxy) send(d *datagram) bool {
 	c, ok := p.outs[d.source]
 	if !ok {
+		if len(p.outs) >= maxOuts { // of sources that have come and gone
+			p.closeOuts()
+		}
 		var err error
 		if c, err = net.ListenUDP("udp", nil); err != nil {
-			return
+			return false
 		}
 		p.outs[d.source] = c
 	}
-	_, _ = c.WriteToUDPAddrPort(d.bytes, p.target) // lost on the way, if it fails
+	_, err := c.WriteToUDPAddrPort(d.bytes, p.target)
+	return err == nil
 }
 
 // schedule forwards what was queued when it is due.

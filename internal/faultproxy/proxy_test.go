@@ -2,7 +2,6 @@ package faultproxy
 
 import (
 	"encoding/binary"
-	"math/rand/v2"
 	"net"
 	"slices"
 	"testing"
@@ -29,7 +28,7 @@ func sequence(b []byte) uint64 { return binary.BigEndian.Uint64(b) & (1<<56 - 1)
 // ends is a proxy with a socket on both sides.
 type ends struct {
 	proxy *Proxy
-	from  *net.UDPConn
+	from  net.Conn
 	to    *net.UDPConn
 }
 
@@ -40,7 +39,7 @@ func open(t *testing.T, f Faults) *ends {
 	require.NoError(t, to.SetReadBuffer(1<<20))
 	p, err := Listen(to.LocalAddr().String(), 1, f)
 	require.NoError(t, err)
-	from, err := net.DialUDP("udp", nil, p.addr)
+	from, err := net.Dial("udp", p.Addr())
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		p.Close()
@@ -91,7 +90,7 @@ func TestFaults(t *testing.T) {
 	}{
 		{"none", Faults{}, func(b Books) (uint64, uint64) { return b.Forwarded.Packets, n }, true},
 		{"one of five", Faults{Lose: 1, Of: 5}, func(b Books) (uint64, uint64) { return b.LostByPattern.Packets, n / 5 }, true},
-		{"half by chance", Faults{Loss: 0.5}, func(b Books) (uint64, uint64) { return b.LostByChance.Packets, 95 }, true},
+		{"half by chance", Faults{Loss: 0.5}, func(b Books) (uint64, uint64) { return b.LostByChance.Packets, 111 }, true},
 		{"spared", Faults{Loss: 1, Lose: 1, Of: 1, SpareReports: true}, func(b Books) (uint64, uint64) { return b.Forwarded.Packets, n }, true},
 		{"too large", Faults{MTU: 41}, func(b Books) (uint64, uint64) { return b.LostBySize.Packets, n - 127 }, true},
 		{"black hole", Faults{BlackHole: true}, func(b Books) (uint64, uint64) { return b.LostByHole.Packets, n }, true},
@@ -125,7 +124,7 @@ func TestFaults(t *testing.T) {
 
 // TestRate makes a queue, and loses what does not fit it.
 func TestRate(t *testing.T) {
-	d := dice{random: rand.New(rand.NewPCG(1, 1))}
+	d := newDice(1)
 	now := time.Now()
 	f := Faults{Rate: 1_000_000}
 	for i := range 300 {
@@ -139,17 +138,36 @@ func TestRate(t *testing.T) {
 	assert.Equal(t, fate{}, d.decide(&f, 1000, false, now.Add(time.Second)), "the queue has emptied")
 }
 
-// TestSeed: the same seed decides the same, another does not.
+// TestSeed: the same seed decides the same, another does not; no fault shifts
+// another, and no report that is spared shifts the rest.
 func TestSeed(t *testing.T) {
-	decide := func(seed uint64) (all []fate) {
-		d := dice{random: rand.New(rand.NewPCG(seed, seed))}
-		for range 200 {
-			all = append(all, d.decide(&Faults{Loss: 0.3, Reorder: 9, Jitter: time.Second}, 100, false, time.Time{}))
+	decide := func(seed uint64, f Faults, reports int) (all []fate) {
+		d := newDice(seed)
+		for i := range 200 {
+			if reports > 0 && i%reports == 0 {
+				require.Equal(t, fate{}, d.decide(&f, 100, true, time.Time{}))
+			}
+			all = append(all, d.decide(&f, 100, false, time.Time{}))
 		}
 		return all
 	}
-	assert.Equal(t, decide(7), decide(7))
-	assert.NotEqual(t, decide(7), decide(8))
+	f := Faults{Loss: 0.3, Reorder: 9, Jitter: time.Second, SpareReports: true}
+	assert.Equal(t, decide(7, f, 0), decide(7, f, 0))
+	assert.Equal(t, decide(7, f, 0), decide(7, f, 3))
+	assert.NotEqual(t, decide(7, f, 0), decide(8, f, 0))
+	for _, one := range []Faults{{Loss: 0.3}, {Reorder: 9}, {Jitter: time.Second}} {
+		for i, x := range decide(7, one, 0) {
+			switch all := decide(7, f, 0)[i]; {
+			case one.Loss > 0:
+				require.Equal(t, all.lost, x.lost)
+			case all.lost != none:
+			case one.Reorder > 0:
+				require.Equal(t, all.after, x.after)
+			case one.Jitter > 0:
+				require.Equal(t, all.wait, x.wait)
+			}
+		}
+	}
 }
 
 // TestDamage: left as it is the checksum tells, repaired it does not.
@@ -181,6 +199,7 @@ func TestDownAndUp(t *testing.T) {
 	require.NoError(t, e.proxy.Up())
 	require.NoError(t, e.proxy.Up(), "it is up")
 	_, _ = e.from.Write(report(0)) // may still meet a refusal
+	require.NoError(t, e.to.SetReadDeadline(time.Now().Add(5*time.Second)))
 	source := func() string {
 		_, err := e.from.Write(report(1))
 		require.NoError(t, err)
@@ -204,6 +223,7 @@ func TestDownAndUp(t *testing.T) {
 	require.NoError(t, e.proxy.SetTarget(other.LocalAddr().String()))
 	_, err = e.from.Write(report(2))
 	require.NoError(t, err)
+	require.NoError(t, other.SetReadDeadline(time.Now().Add(5*time.Second)))
 	n, _, err := other.ReadFromUDP(make([]byte, 2048))
 	require.NoError(t, err)
 	assert.Positive(t, n)

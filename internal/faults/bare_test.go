@@ -17,6 +17,9 @@ import (
 type bareReader struct {
 	address string
 	stats   func() (points, packets, dropped uint64)
+	// stalled is the longest that it took over a packet beyond what it was told to:
+	// it was ready to run, and did not.
+	stalled func() time.Duration
 	end     func() error
 }
 
@@ -40,6 +43,7 @@ func newBareReader(t *testing.T, buffer int, busy time.Duration) *bareReader {
 	l, err := udp.Listen("127.0.0.1:0", udp.WithReceiveBuffer(buffer/2))
 	require.NoError(t, err)
 	var points, packets atomic.Uint64
+	var stalled atomic.Int64
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -53,8 +57,10 @@ func newBareReader(t *testing.T, buffer int, busy time.Duration) *bareReader {
 				return
 			}
 			for _, d := range batch[:n] {
-				for begin := time.Now(); time.Since(begin) < busy; {
+				begin := time.Now()
+				for time.Since(begin) < busy {
 				}
+				stalled.Store(max(stalled.Load(), int64(time.Since(begin)-busy)))
 				if h, cause := wire.CheckHeader(d.Data); cause == wire.Accepted {
 					points.Add(uint64(h.Points))
 				}
@@ -68,6 +74,7 @@ func newBareReader(t *testing.T, buffer int, busy time.Duration) *bareReader {
 			dropped, _ := l.Drops()
 			return points.Load(), packets.Load(), dropped
 		},
+		stalled: func() time.Duration { return time.Duration(stalled.Load()) },
 		end: func() error {
 			err := l.Close()
 			<-ended

@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,6 +24,18 @@ import (
 var roles = map[string]func(argument string) error{
 	"receiver": runReceiver,
 	"exporter": runExporter,
+	"router":   runRouter,
+}
+
+// runRouter is there for its network namespace, in which it turns forwarding on by
+// writing to the file given.
+func runRouter(forwarding string) error {
+	if err := os.WriteFile(forwarding, []byte("1"), 0); err != nil {
+		return err
+	}
+	fmt.Println("up")
+	_, err := io.Copy(io.Discard, os.Stdin)
+	return err
 }
 
 // runReceiver listens on the address given, prints the one it got, and answers
@@ -118,8 +129,8 @@ func limitFiles(n uint64) error {
 type child struct {
 	cmd   *exec.Cmd
 	in    io.WriteCloser
-	out   *bufio.Reader
-	first string // its first line
+	lines chan string // what it says; closed at its end
+	first string      // of them
 }
 
 // spawn starts a role, with more variables in its environment, in new
@@ -148,21 +159,42 @@ func trySpawn(role, argument string, flags uintptr, environment ...string) (*chi
 	if err != nil {
 		return nil, err
 	}
-	c.out = bufio.NewReader(out)
 	if err := c.cmd.Start(); err != nil {
 		return nil, err
 	}
-	if c.first, err = c.out.ReadString('\n'); err != nil {
+	c.lines = make(chan string)
+	go func() {
+		defer close(c.lines)
+		for in := bufio.NewScanner(out); in.Scan(); {
+			c.lines <- in.Text()
+		}
+	}()
+	if c.first, err = c.line(); err != nil {
 		c.kill()
-		return nil, errors.Join(fmt.Errorf("%s %s", role, argument), err)
+		return nil, fmt.Errorf("%s %s: %w", role, argument, err)
 	}
-	c.first = strings.TrimSpace(c.first)
 	return c, nil
+}
+
+// line returns the next line it says. One that hangs prints its goroutines and ends.
+func (c *child) line() (string, error) {
+	select {
+	case text, ok := <-c.lines:
+		if !ok {
+			return "", io.ErrUnexpectedEOF
+		}
+		return text, nil
+	case <-time.After(patience):
+		_ = c.cmd.Process.Signal(syscall.SIGQUIT) // the answer says it all
+		return "", os.ErrDeadlineExceeded
+	}
 }
 
 // kill ends it as the kernel would: it cannot clean up.
 func (c *child) kill() {
 	_ = c.cmd.Process.Kill() // it may have ended
+	for range c.lines {
+	}
 	_ = c.cmd.Wait()
 }
 
@@ -176,9 +208,9 @@ func ask[T any](t *testing.T, c *child, line string) (answer T) {
 	t.Helper()
 	_, err := fmt.Fprintln(c.in, line)
 	require.NoError(t, err)
-	text, err := c.out.ReadBytes('\n')
+	text, err := c.line()
 	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(text, &answer))
+	require.NoError(t, json.Unmarshal([]byte(text), &answer))
 	return answer
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -26,13 +27,13 @@ const patience = 20 * time.Second
 
 var silent = slog.New(slog.DiscardHandler)
 
-// points makes one counter with so many series.
+// points makes one counter with so many series, whose values a witness can check.
 func points(n int) *metricdata.ResourceMetrics {
 	at := time.Now()
 	sum := metricdata.Sum[int64]{Temporality: metricdata.CumulativeTemporality, IsMonotonic: true}
 	for i := range n {
 		sum.DataPoints = append(sum.DataPoints, metricdata.DataPoint[int64]{
-			Attributes: attribute.NewSet(attribute.Int("series", i)), StartTime: at.Add(-time.Minute), Time: at, Value: int64(i),
+			Attributes: attribute.NewSet(attribute.Int("series", i)), StartTime: at.Add(-time.Minute), Time: at, Value: at.UnixNano() + int64(i),
 		})
 	}
 	return &metricdata.ResourceMetrics{
@@ -44,18 +45,19 @@ func points(n int) *metricdata.ResourceMetrics {
 	}
 }
 
-func nop(*metricdata.ResourceMetrics) {}
-
-// line is an exporter, a proxy and a receiver, one after the other.
+// line is an exporter, a proxy and a receiver, one after the other, and who sees
+// what the receiver hands over.
 type line struct {
 	exp   *exporter.Exporter
 	proxy *faultproxy.Proxy
 	recv  *receiver.Receiver
+	seen  *witness
 }
 
 func newLine(t *testing.T, f faultproxy.Faults, opts ...exporter.Option) *line {
 	t.Helper()
-	r, err := receiver.Listen("127.0.0.1:0", nop)
+	seen := newWitness()
+	r, err := receiver.Listen("127.0.0.1:0", seen.handle)
 	require.NoError(t, err)
 	p, err := faultproxy.Listen(r.Addr().String(), 1, f)
 	require.NoError(t, err)
@@ -68,17 +70,18 @@ func newLine(t *testing.T, f faultproxy.Faults, opts ...exporter.Option) *line {
 		p.Close()
 		assert.NoError(t, r.Close())
 	})
-	return &line{exp: exp, proxy: p, recv: r}
+	return &line{exp: exp, proxy: p, recv: r, seen: seen}
 }
 
 // export hands over so many points, so many times, and waits until they left.
 func export(t *testing.T, exp *exporter.Exporter, n, times int) {
 	t.Helper()
-	rm := points(n)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	for range times {
-		require.NoError(t, exp.Export(t.Context(), rm))
+		require.NoError(t, exp.Export(ctx, points(n)))
 	}
-	require.NoError(t, exp.ForceFlush(t.Context()))
+	require.NoError(t, exp.ForceFlush(ctx))
 }
 
 // shut ends the exporter, and returns its books, which close.
@@ -100,7 +103,9 @@ func (l *line) settle(t *testing.T, lost func(faultproxy.Books) uint64) (exporte
 	require.Eventually(t, func() bool { return l.proxy.Books().Held.Packets == 0 }, patience, time.Millisecond)
 	b := l.proxy.Books()
 	r := closed(t, l.recv, s.Sent, lost(b))
+	require.Zero(t, l.proxy.KernelDrops(), "this machine is too busy for the proxy to read what it is sent")
 	require.Equal(t, lost(b), r.Points.Lost, "receiver %+v\nproxy %+v", r, b)
+	l.seen.agrees(t, r.Points.Handed)
 	return s, r, b
 }
 
@@ -134,20 +139,23 @@ func none(faultproxy.Books) uint64 { return 0 }
 // runs.
 func callerNeverWaits(t *testing.T, exp *exporter.Exporter, do func()) {
 	t.Helper()
+	const least = 10_000
 	done := make(chan struct{})
-	worst := make(chan time.Duration)
+	took := make(chan []time.Duration)
 	go func() {
-		most := time.Duration(0)
+		var calls []time.Duration
 		for i := 0; ; i++ {
 			select {
 			case <-done:
-				worst <- most
-				return
+				if i >= least {
+					took <- calls
+					return
+				}
 			default:
 			}
 			begin := time.Now()
 			exp.RecordMetric("caller", 1, exporter.Tag{Key: "k", Value: fmt.Sprint(i % 10)})
-			most = max(most, time.Since(begin))
+			calls = append(calls, time.Since(begin))
 			if i%1000 == 0 {
 				<-time.After(time.Millisecond)
 			}
@@ -155,7 +163,11 @@ func callerNeverWaits(t *testing.T, exp *exporter.Exporter, do func()) {
 	}()
 	do()
 	close(done)
-	// A scheduler may hold up a goroutine for long; a wait for the network or
-	// for a lock of the pump would last for as long as the fault does.
-	assert.Less(t, <-worst, time.Second)
+	calls := <-took
+	slices.Sort(calls)
+	// A scheduler may hold up a goroutine for long, once; a wait for the network or
+	// for a lock of the pump would last for as long as the fault does, or come again
+	// and again.
+	assert.Less(t, calls[len(calls)-1], 300*time.Millisecond)
+	assert.Less(t, calls[len(calls)*999/1000], 10*time.Millisecond)
 }

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/dns/dnsmessage"
@@ -22,7 +21,7 @@ type nameServer struct {
 
 	mu      sync.Mutex
 	address string // none: there is no such name
-	pause   time.Duration
+	held    chan struct{}
 }
 
 func newNameServer(t *testing.T) *nameServer {
@@ -38,6 +37,7 @@ func newNameServer(t *testing.T) *nameServer {
 	go s.serve()
 	t.Cleanup(func() {
 		net.DefaultResolver = before
+		s.release()
 		_ = conn.Close()
 		<-s.done
 	})
@@ -50,10 +50,20 @@ func (s *nameServer) answer(address string) {
 	s.address = address
 }
 
-func (s *nameServer) delay(d time.Duration) {
+// hold keeps the answers to come back until release.
+func (s *nameServer) hold() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pause = d
+	s.held = make(chan struct{})
+}
+
+func (s *nameServer) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held != nil {
+		close(s.held)
+		s.held = nil
+	}
 }
 
 func (s *nameServer) serve() {
@@ -65,9 +75,11 @@ func (s *nameServer) serve() {
 			return
 		}
 		s.mu.Lock()
-		address, pause := s.address, s.pause
+		address, held := s.address, s.held
 		s.mu.Unlock()
-		<-time.After(pause)
+		if held != nil {
+			<-held
+		}
 		if reply, err := replyTo(buffer[:n], address); err == nil {
 			_, _ = s.conn.WriteToUDPAddrPort(reply, from) // the resolver asks again
 		}

@@ -1,7 +1,9 @@
 package faults
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -25,22 +27,33 @@ type wired struct {
 
 const receiverAddress = "10.77.0.2:4319"
 
-func newWired(t *testing.T, o exporterOptions, tools ...string) *wired {
+// needNamespaces skips a test where there are none to be had. With OTELGRAM_TOOLS
+// set to "required" that is a failure: nothing is left out unnoticed.
+func needNamespaces(t *testing.T, tools ...string) {
 	t.Helper()
+	skip := t.Skipf
+	if os.Getenv("OTELGRAM_TOOLS") == "required" {
+		skip = t.Fatalf
+	}
 	if os.Geteuid() != 0 {
-		t.Skip("network namespaces take root")
+		skip("network namespaces take root")
 	}
 	for _, tool := range append(tools, "ip", "nsenter") {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("needs %s", tool)
+			skip("needs %s", tool)
 		}
 	}
-	w := &wired{}
-	var err error
-	if w.recv, err = trySpawn("receiver", ":4319", syscall.CLONE_NEWNET); err != nil {
-		t.Skipf("network namespaces: %v", err)
+	probe := exec.Command("true")
+	probe.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+	if err := probe.Run(); err != nil {
+		skip("network namespaces: %v", err)
 	}
-	t.Cleanup(w.recv.kill)
+}
+
+func newWired(t *testing.T, o exporterOptions, tools ...string) *wired {
+	t.Helper()
+	needNamespaces(t, tools...)
+	w := &wired{recv: spawn(t, "receiver", ":4319", syscall.CLONE_NEWNET)}
 	o.Endpoint = receiverAddress
 	// Without a route it cannot dial yet; it does once there is one.
 	w.exp = spawn(t, "exporter", argument(t, o), syscall.CLONE_NEWNET)
@@ -57,7 +70,9 @@ func run(t *testing.T, format string, args ...any) {
 	t.Helper()
 	command := fmt.Sprintf(format, args...)
 	words := strings.Fields(command)
-	out, err := exec.Command(words[0], words[1:]...).CombinedOutput()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, words[0], words[1:]...).CombinedOutput()
 	require.NoError(t, err, "%s: %s", command, out)
 }
 
@@ -84,20 +99,32 @@ func nothingLost(r receiver.Stats) bool { return r.Points.Lost == 0 }
 
 var steady = exporterOptions{Points: 50, Pause: 10 * time.Millisecond, Timeout: time.Second}
 
-// TestFault06SlowLink sends more than a megabit a second takes: the queue of the
-// link fills, what finds no place is counted, and nobody waits for it; the link
-// is as good as before a second after the rush.
+// TestFault06SlowLink sends much more than a link takes. Where its queue is short it
+// is the queue that fills, where it is long the send buffer of the socket: what finds
+// no place is counted, and the link is as good as before soon after the rush.
 func TestFault06SlowLink(t *testing.T) {
-	w := newWired(t, steady, "tc")
-	w.atSender(t, "tc qdisc add dev s root tbf rate 200kbit burst 3000 limit 6000")
-	s := until(t, w.exp, patience, func(s exporter.Stats) bool { return s.Dropped.SendError+s.Dropped.WouldBlock+s.Dropped.BreakerOpen > 0 })
-	assert.Positive(t, s.Refused+s.Dropped.WouldBlock)
-	w.atSender(t, "tc qdisc del dev s root")
-	until(t, w.exp, patience, circuit(exporter.CircuitClosed))
-	dropped := ask[exporter.Stats](t, w.exp, "")
-	until(t, w.exp, 5*time.Second, func(s exporter.Stats) bool { return s.Sent > dropped.Sent+500 })
-	s, r := w.settle(t, func(r receiver.Stats) bool { return r.Points.Sent > 0 })
-	assert.Equal(t, s.Sent, r.Points.Handed+r.Points.Lost, "what the queue held when it was removed is lost, and known to be")
+	for _, tt := range []struct {
+		name  string
+		limit int // of the queue, in bytes
+		met   func(exporter.Stats) bool
+	}{
+		{"short queue", 6000, func(s exporter.Stats) bool { return s.Dropped.SendError > 0 }},
+		{"long queue", 100 << 20, func(s exporter.Stats) bool { return s.Dropped.WouldBlock > 0 }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := steady
+			o.Points = 2000
+			w := newWired(t, o, "tc")
+			w.atSender(t, fmt.Sprintf("tc qdisc add dev s root tbf rate 200kbit burst 3000 limit %d", tt.limit))
+			until(t, w.exp, patience, tt.met)
+			w.atSender(t, "tc qdisc del dev s root")
+			until(t, w.exp, patience, circuit(exporter.CircuitClosed))
+			dropped := ask[exporter.Stats](t, w.exp, "")
+			until(t, w.exp, 5*time.Second, func(s exporter.Stats) bool { return s.Sent > dropped.Sent+20_000 })
+			s, r := w.settle(t, func(r receiver.Stats) bool { return r.Points.Sent > 0 })
+			assert.Equal(t, s.Sent, r.Points.Handed+r.Points.Lost, "what the queue held when it was removed is lost, and known to be")
+		})
+	}
 }
 
 // TestFault07Firewall drops packets on the way: nobody tells the exporter, and
@@ -148,9 +175,15 @@ func TestFault12LinkDown(t *testing.T) {
 			until(t, w.exp, patience, circuit(exporter.CircuitClosed))
 			sent := ask[exporter.Stats](t, w.exp, "").Sent
 			until(t, w.exp, patience, func(s exporter.Stats) bool { return s.Sent > sent+500 })
-			s, r := w.settle(t, func(receiver.Stats) bool { return true })
-			assert.LessOrEqual(t, r.Points.Handed, s.Sent)
-			assert.Zero(t, r.Sessions[0].Points.Lost, "the session since then is complete")
+			s, r := w.settle(t, func(r receiver.Stats) bool { return r.Sessions[0].Points.Handed > 500 })
+			assert.Positive(t, s.Dropped.SendError, "local errors have opened the circuit")
+			assert.Positive(t, s.Refused)
+			assert.Zero(t, s.ClosedPort)
+			last := r.Sessions[0]
+			assert.Equal(t, last.Points.Sent, last.Points.Handed, "the session since then is complete")
+			// The goodbye of the one before met the same fault as its last packets.
+			assert.LessOrEqual(t, r.Points.Handed+r.Points.Lost, s.Sent)
+			assert.Equal(t, s.Dropped.BreakerOpen, last.Dropped["breaker_open"])
 		})
 	}
 }
@@ -167,14 +200,17 @@ func TestFault13AbsentNeighbour(t *testing.T) {
 	before := ask[exporter.Stats](t, w.exp, "")
 	s := until(t, w.exp, patience, func(s exporter.Stats) bool { return s.Sent > before.Sent+25_000 })
 	assert.Equal(t, exporter.CircuitClosed, s.Circuit)
+	arrived := ask[receiver.Stats](t, w.recv, "").Points.Received
 	w.atReceiver(t, "ip addr add 10.77.0.2/24 dev r")
+	// The kernel goes on asking for the neighbour once a second.
+	agreed(t, w.recv, func(r receiver.Stats) bool { return r.Points.Received > arrived })
 	s, r := w.settle(t, func(r receiver.Stats) bool { return r.Points.Lost > 0 })
+	assert.Zero(t, s.Dropped.BreakerOpen, "the circuit has never opened")
 	assert.Equal(t, s.Sent, r.Points.Handed+r.Points.Lost)
 }
 
-// TestFault14PathNarrows in the middle of a session: no point is lost, and the
-// packets are smaller from then on. With a router that tells, the first packets
-// that were too large for it are lost on the network, and known to be.
+// TestFault14PathNarrows in the middle of a session, at the sender's own link: no
+// point is lost, and the packets are smaller from then on.
 func TestFault14PathNarrows(t *testing.T) {
 	w := newWired(t, steady)
 	require.Equal(t, 1472, ask[exporter.Stats](t, w.exp, "").PacketSize)
@@ -188,13 +224,68 @@ func TestFault14PathNarrows(t *testing.T) {
 	assert.Zero(t, s.Dropped.Total()-s.Dropped.Unresolved, "%+v", s)
 }
 
-// TestFault14RouterTells has the route learn its limit, as from a router's
-// message.
-func TestFault14RouterTells(t *testing.T) {
+// TestFault14RouteNarrows has the route have a limit of its own.
+func TestFault14RouteNarrows(t *testing.T) {
 	w := newWired(t, steady)
 	w.atSender(t, "ip route add 10.77.0.2/32 dev s mtu lock 1000")
 	until(t, w.exp, patience, func(s exporter.Stats) bool { return s.PacketSize == 1000-28 })
 	s, r := w.settle(t, nothingLost)
 	assert.Equal(t, s.Sent, r.Points.Handed)
 	assert.Zero(t, s.Dropped.Total()-s.Dropped.Unresolved, "%+v", s)
+}
+
+// TestFault14RouterTells has a router on the way whose second link is narrower: what
+// is too large for it is lost on the network, and known to be, until its message has
+// come; packets are smaller from then on, and all arrive.
+func TestFault14RouterTells(t *testing.T) {
+	for _, tt := range []struct {
+		name, sender, near, far, receiver, prefix, forwarding string
+		limit                                                 int
+	}{
+		{"IPv4", "10.77.0.1", "10.77.0.254", "10.78.0.254", "10.78.0.2", "24", "/proc/sys/net/ipv4/ip_forward", 1280 - 28},
+		{"IPv6", "fd77::1", "fd77::fe", "fd78::fe", "fd78::2", "64", "/proc/sys/net/ipv6/conf/all/forwarding", 1280 - 48},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			needNamespaces(t)
+			router := spawn(t, "router", tt.forwarding, syscall.CLONE_NEWNET)
+			w := &wired{recv: spawn(t, "receiver", ":4319", syscall.CLONE_NEWNET)}
+			o := steady
+			o.Endpoint = net.JoinHostPort(tt.receiver, "4319")
+			o.Points = 500
+			w.exp = spawn(t, "exporter", argument(t, o), syscall.CLONE_NEWNET)
+			at := func(c *child, format string, args ...any) {
+				t.Helper()
+				run(t, "nsenter -t %d -n "+format, append([]any{c.cmd.Process.Pid}, args...)...)
+			}
+			run(t, "ip link add s netns %d type veth peer name a netns %d", w.exp.cmd.Process.Pid, router.cmd.Process.Pid)
+			run(t, "ip link add r netns %d type veth peer name b netns %d", w.recv.cmd.Process.Pid, router.cmd.Process.Pid)
+			for _, end := range []struct {
+				at           *child
+				dev, address string
+			}{{w.exp, "s", tt.sender}, {router, "a", tt.near}, {router, "b", tt.far}, {w.recv, "r", tt.receiver}} {
+				nodad := ""
+				if tt.prefix == "64" {
+					nodad = "nodad" // addresses are there at once
+				}
+				at(end.at, "ip addr add %s/%s dev %s %s", end.address, tt.prefix, end.dev, nodad)
+				at(end.at, "ip link set dev %s up", end.dev)
+			}
+			at(router, "ip link set dev b mtu 1280")
+			at(w.recv, "ip route add default via %s", tt.far)
+			at(w.exp, "ip route add default via %s", tt.near)
+			until(t, w.exp, patience, func(s exporter.Stats) bool { return s.PacketSize == tt.limit })
+			// The hosts have to find each other, too.
+			agreed(t, w.recv, func(r receiver.Stats) bool { return r.Points.Received > 1000 })
+			<-time.After(2 * time.Second) // for what was lost by then to count as lost
+			before := agreed(t, w.recv, func(receiver.Stats) bool { return true })
+			assert.Positive(t, before.Points.Lost, "what was too large")
+			sent := ask[exporter.Stats](t, w.exp, "").Sent
+			until(t, w.exp, patience, func(s exporter.Stats) bool { return s.Sent > sent+5000 })
+			s, r := w.settle(t, func(r receiver.Stats) bool { return r.Points.Lost > 0 })
+			assert.Equal(t, before.Points.Lost, r.Points.Lost, "and nothing since then")
+			assert.Equal(t, s.Sent, r.Points.Handed+r.Points.Lost)
+			assert.Equal(t, r.Packets.Lost, r.NetworkLost())
+			assert.Zero(t, s.Dropped.Total()-s.Dropped.Unresolved, "%+v", s)
+		})
+	}
 }

@@ -4,6 +4,9 @@ package faults
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,14 +36,21 @@ func TestFault01Loss(t *testing.T) {
 	}
 }
 
-// TestFault02Reorder: nothing is lost and nothing is taken for a duplicate.
+// TestFault02Reorder: nothing is lost and nothing is taken for a duplicate, nor is
+// anything said to be lost while it is on its way.
 func TestFault02Reorder(t *testing.T) {
 	for _, window := range []int{1, 10, 100, 1000} {
 		t.Run(fmt.Sprint(window), func(t *testing.T) {
-			l := newLine(t, faultproxy.Faults{Reorder: window})
-			export(t, l.exp, 2000, 10)
-			_, r, _ := l.settle(t, none)
-			assert.Zero(t, r.Points.Duplicate+r.Points.Late)
+			l := newLine(t, faultproxy.Faults{Reorder: window, Duplicate: 9})
+			most := uint64(0)
+			for range 10 {
+				export(t, l.exp, 4000, 5) // 40 packets each: some thousands in all
+				most = max(most, l.recv.Stats().Points.Lost)
+			}
+			_, r, b := l.settle(t, none)
+			assert.Zero(t, most, "what the proxy holds back is there within a second")
+			assert.Equal(t, b.Duplicated.Points, r.Points.Duplicate)
+			assert.Zero(t, r.Points.Late)
 		})
 	}
 }
@@ -72,6 +82,7 @@ func TestFault04Damage(t *testing.T) {
 	})
 	t.Run("checksum repaired", func(t *testing.T) {
 		l := newLine(t, faultproxy.Faults{Damage: 2, Repair: true})
+		l.seen.forged = true
 		export(t, l.exp, 2000, 10)
 		s, r, b := l.settle(t, none)
 		assert.GreaterOrEqual(t, r.Points.Handed, s.Sent-b.Damaged.Points, "the others are unharmed")
@@ -80,10 +91,11 @@ func TestFault04Damage(t *testing.T) {
 	})
 }
 
-// TestFault05Delay: what is a second late counts as lost until it comes.
+// TestFault05Delay: what is more than a second late counts as lost until it comes.
 func TestFault05Delay(t *testing.T) {
-	l := newLine(t, faultproxy.Faults{Jitter: 2500 * time.Millisecond})
-	export(t, l.exp, 500, 10)
+	l := newLine(t, faultproxy.Faults{Delay: 100 * time.Millisecond, Jitter: 3 * time.Second})
+	export(t, l.exp, 500, 20)
+	require.Eventually(t, func() bool { return l.recv.Stats().Points.Lost > 0 }, patience, time.Millisecond)
 	_, r, _ := l.settle(t, none)
 	assert.Zero(t, r.Points.Late)
 	assert.Zero(t, r.Points.Duplicate)
@@ -93,28 +105,63 @@ func TestFault05Delay(t *testing.T) {
 // the queue; the socket is read all the same.
 func TestFault19SlowReceiver(t *testing.T) {
 	release := make(chan struct{})
+	open := sync.OnceFunc(func() { close(release) })
 	r, err := receiver.Listen("127.0.0.1:0", func(*metricdata.ResourceMetrics) { <-release }, receiver.WithQueueSize(4), receiver.WithWorkers(1))
 	require.NoError(t, err)
+	t.Cleanup(func() { open(); _ = r.Close() })
 	exp, err := exporter.New(t.Context(), exporter.WithEndpoint(r.Addr().String()), exporter.WithLogger(silent))
 	require.NoError(t, err)
 	callerNeverWaits(t, exp, func() { export(t, exp, 2000, 5) })
 	require.Eventually(t, func() bool { return r.Stats().Points.Overrun > 0 }, patience, time.Millisecond)
-	close(release)
+	open()
 	s := shut(t, exp)
 	books := closed(t, r, s.Sent, 0)
 	assert.Equal(t, s.Sent, books.Points.Handed+books.Points.Overrun)
-	require.NoError(t, r.Close())
+}
+
+// TestFault19KernelDrops: what the kernel drops at the receiver's own socket is
+// lost, and known to be lost there and not on the network.
+func TestFault19KernelDrops(t *testing.T) {
+	r, err := receiver.Listen("127.0.0.1:0", nop, receiver.WithReceiveBuffer(4096))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = r.Close() })
+	c, err := net.Dial("udp", r.Addr().String())
+	require.NoError(t, err)
+	defer func() { _ = c.Close() }()
+	sent := uint64(0)
+	send := func(b []byte) {
+		_, err := c.Write(b)
+		require.NoError(t, err)
+	}
+	for r.Stats().KernelDrops == 0 {
+		require.Less(t, sent, uint64(1_000_000))
+		for range 1000 {
+			send(packet(t, 1, sent))
+			sent++
+		}
+	}
+	settled := func(s receiver.Stats) bool { return s.Packets.Received+s.KernelDrops == sent }
+	require.Eventually(t, func() bool { return settled(r.Stats()) }, patience, time.Millisecond)
+	send(packet(t, 1, sent)) // closes the books, in an empty buffer
+	sent++
+	require.Eventually(t, func() bool { s := r.Stats(); return settled(s) && s.Packets.Lost == s.KernelDrops }, patience, time.Millisecond)
+	s := r.Stats()
+	assert.Equal(t, sent, s.Packets.Sent)
+	assert.Zero(t, s.NetworkLost())
 }
 
 // TestFault35Rebinding: a NAT that gives the exporter another port leaves it its
 // session.
 func TestFault35Rebinding(t *testing.T) {
 	l := newLine(t, faultproxy.Faults{})
-	for range 5 {
+	sources := map[netip.AddrPort]bool{}
+	for i := range 5 {
 		export(t, l.exp, 500, 1)
-		require.Eventually(t, func() bool { b := l.proxy.Books(); return b.Received == b.Forwarded }, patience, time.Millisecond)
+		require.Eventually(t, func() bool { return l.recv.Stats().Points.Received == uint64(500*(i+1)) }, patience, time.Millisecond)
+		sources[l.recv.Stats().Sessions[0].Source] = true
 		l.proxy.Rebind()
 	}
+	assert.Len(t, sources, 5)
 	s, r, _ := l.settle(t, none)
 	require.Len(t, r.Sessions, 1)
 	assert.Equal(t, s.Sent, r.Sessions[0].Points.Handed)

@@ -20,7 +20,7 @@ import (
 	"github.com/otelgram/otelgram/receiver"
 )
 
-var soakFor = flag.Duration("soak", 6*time.Second, "how long TestSoak runs")
+var soakFor = flag.Duration("soak", 10*time.Second, "how long TestSoak runs")
 
 // soakRate is how many points are sent in a second.
 const soakRate = 200_000
@@ -52,14 +52,17 @@ func takeVitals(t *testing.T) (v vitals) {
 	return v
 }
 
-// TestSoak sends at a steady rate while the network loses and reorders and the
-// receiver is restarted, in turn; memory, goroutines and descriptors stay what
-// they are, and the books close.
+// TestSoak sends at a steady rate while the network loses, reorders and duplicates,
+// the receiver is restarted and the port is closed, in turn; memory, goroutines and
+// descriptors stay what they are, and the books close to the point: whatever the
+// proxy let through was handed over once.
 func TestSoak(t *testing.T) {
-	r, err := receiver.Listen("127.0.0.1:0", nop)
+	seen := &counter{}
+	r, err := receiver.Listen("127.0.0.1:0", seen.handle)
 	require.NoError(t, err)
 	p, err := faultproxy.Listen(r.Addr().String(), 34, faultproxy.Faults{})
 	require.NoError(t, err)
+	t.Cleanup(p.Close)
 	exp, err := exporter.New(t.Context(), exporter.WithEndpoint(p.Addr()), exporter.WithLogger(silent),
 		exporter.WithCircuitBreaker(exporter.CircuitBreakerConfig{Enabled: true, Timeout: time.Second}))
 	require.NoError(t, err)
@@ -73,30 +76,31 @@ func TestSoak(t *testing.T) {
 			_ = exp.Export(ctx, rm) // what it loses is in the books
 		}
 	}()
-	s := &soak{exp: exp, recv: r, proxy: p, address: r.Addr().String()}
+	s := &soak{exp: exp, recv: r, proxy: p, seen: seen, address: r.Addr().String()}
+	defer func() { _ = s.recv.Close() }()
 	s.run(t, ctx)
 	<-ended
 	p.Set(faultproxy.Faults{})
 	books := shut(t, exp)
-	require.Eventually(t, func() bool { b := p.Books(); return b.Held.Packets == 0 && b.Received.Points == books.Sent }, patience, time.Millisecond,
-		"what the kernel took reaches the proxy")
-	require.NoError(t, s.recv.Close())
-	s.count(s.recv.Stats())
-	p.Close()
-	t.Logf("exporter %+v\nproxy %+v\nhanded %d", books, p.Books(), s.handed)
+	s.rest(t)
+	b := p.Books()
+	t.Logf("exporter %+v\nproxy %+v\nhanded %d", books, b, seen.count())
 	assert.Greater(t, books.Offered, uint64(soakRate/2*soakFor.Seconds()))
-	assert.Equal(t, p.Books().Received.Points, p.Books().Forwarded.Points+p.Books().Lost.Points)
-	// What the proxy let through was handed over, or met a receiver that was not there.
-	assert.GreaterOrEqual(t, p.Books().Forwarded.Points, s.handed)
-	assert.Greater(t, s.handed, books.Sent/4)
+	assert.Equal(t, b.Received.Points, b.Forwarded.Points+b.Lost.Points)
+	assert.LessOrEqual(t, b.Received.Points, books.Sent, "the rest went to a closed port")
+	assert.Equal(t, b.Forwarded.Points, seen.count())
+	assert.Greater(t, seen.count(), uint64(soakRate/10*soakFor.Seconds()))
+	assert.Positive(t, books.ClosedPort)
+	assert.Greater(t, books.Sessions, uint64(1))
+	assert.Positive(t, books.Dropped.BreakerOpen)
 }
 
 type soak struct {
 	exp     *exporter.Exporter
 	recv    *receiver.Receiver
 	proxy   *faultproxy.Proxy
+	seen    *counter
 	address string
-	handed  uint64
 }
 
 // run cycles through the faults until ctx ends. The first quarter of the time is
@@ -104,46 +108,78 @@ type soak struct {
 func (s *soak) run(t *testing.T, ctx context.Context) {
 	t.Helper()
 	begin := time.Now()
-	var first vitals
+	var taken []vitals // each time at the same place of the cycle
 	for i := 0; ctx.Err() == nil; i++ {
-		switch i % 4 {
-		case 0:
+		switch i % 10 {
+		case 0, 4:
 			s.proxy.Set(faultproxy.Faults{Loss: 0.05})
-		case 1:
+		case 1, 5:
 			s.proxy.Set(faultproxy.Faults{Reorder: 50})
-		case 2:
+		case 2, 6:
 			s.proxy.Set(faultproxy.Faults{Duplicate: 20})
-		case 3:
-			s.proxy.Set(faultproxy.Faults{})
+		case 3, 7:
 			s.restart(t)
+			if time.Since(begin) > *soakFor/4 {
+				taken = append(taken, takeVitals(t))
+			}
+		case 8:
+			s.proxy.Down()
+			pause(ctx, 2500*time.Millisecond) // three refused seconds open the circuit
+			require.NoError(t, s.proxy.Up())
 		}
-		if first == (vitals{}) && time.Since(begin) > *soakFor/4 {
-			first = takeVitals(t)
-		}
-		select {
-		case <-time.After(*soakFor / 40):
-		case <-ctx.Done():
-		}
+		pause(ctx, *soakFor/80)
 		b := s.exp.Stats()
 		require.LessOrEqual(t, b.Sent+b.Dropped.Total(), b.Offered)
 	}
-	last := takeVitals(t)
-	t.Logf("%+v, %+v", first, last)
+	t.Logf("%+v", taken)
+	require.NotEmpty(t, taken)
+	first, last := taken[0], taken[len(taken)-1]
 	assert.LessOrEqual(t, last.goroutines, first.goroutines+4)
 	assert.LessOrEqual(t, last.descriptors, first.descriptors+4)
-	assert.LessOrEqual(t, last.resident, first.resident+first.resident/4+16<<20)
+	assert.LessOrEqual(t, growth(taken), 0.1*float64(first.resident)+8<<20, "bytes, by the slope over the whole time")
+}
+
+// growth is by how much the resident memory has grown from the first to the last,
+// by the straight line that fits all best.
+func growth(taken []vitals) float64 {
+	n := float64(len(taken))
+	var x, y, xx, xy float64
+	for i, v := range taken {
+		x, y = x+float64(i), y+float64(v.resident)
+		xx, xy = xx+float64(i*i), xy+float64(i)*float64(v.resident)
+	}
+	if n < 2 {
+		return 0
+	}
+	return (n*xy - x*y) / (n*xx - x*x) * (n - 1)
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
+
+// rest lets nothing through until all that was let through has been handed over.
+func (s *soak) rest(t *testing.T) {
+	t.Helper()
+	s.proxy.Set(faultproxy.Faults{BlackHole: true})
+	require.Eventually(t, func() bool {
+		b := s.proxy.Books()
+		return b.Held.Packets == 0 && b.Forwarded.Points == s.seen.count()
+	}, patience, time.Millisecond, "%+v", s.recv)
 }
 
 // restart ends the receiver and starts another at its address.
 func (s *soak) restart(t *testing.T) {
 	t.Helper()
+	s.rest(t)
 	require.NoError(t, s.recv.Close())
 	stats := s.recv.Stats()
-	require.Equal(t, stats.Points.Received, stats.Points.Handed+stats.Points.Rejected+stats.Points.Overrun)
-	s.count(stats)
-	r, err := receiver.Listen(s.address, nop)
+	require.Equal(t, stats.Points.Received, stats.Points.Handed)
+	r, err := receiver.Listen(s.address, s.seen.handle)
 	require.NoError(t, err)
 	s.recv = r
+	s.proxy.Set(faultproxy.Faults{})
 }
-
-func (s *soak) count(stats receiver.Stats) { s.handed += stats.Points.Handed }

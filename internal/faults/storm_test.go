@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -84,40 +85,53 @@ func TestFault25ShutdownInAStorm(t *testing.T) {
 // TestBurst sends one export of a large service into a socket with the receive
 // buffer that Linux gives by default, whose reader takes ten microseconds for a
 // packet: paced it loses nothing, or what the kernel counts; not paced it loses
-// much. Where the machine is busy with something else, and the reader with it, it
-// tries again.
+// much.
 func TestBurst(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector slows the reader down")
 	}
 	t.Run("paced", func(t *testing.T) {
-		const runs, attempts = 20, 4
-		complete := 0
-		for attempt := 0; attempt < attempts && complete < runs-1; attempt++ {
-			complete = 0
-			for range runs {
-				if lost, took := burst(t); lost == 0 && took < time.Second {
-					complete++
-				}
+		// The buffer holds 92 packets, a burst is 32, and ten more come in a
+		// millisecond: the pace is for readers that stall no longer than this. A run
+		// in which the machine had the reader wait for longer says nothing.
+		const runs, stall, most = 20, 5 * time.Millisecond, 60
+		complete, counted := 0, 0
+		for n := 0; counted < runs && n < most; n++ {
+			b := burst(t)
+			if b.lost > 0 && b.stalled > stall {
+				t.Logf("not counted: %+v", b)
+				continue
 			}
-			t.Logf("%d of %d complete", complete, runs)
+			counted++
+			if b.lost == 0 && b.took < time.Second {
+				complete++
+			}
+		}
+		t.Logf("%d of %d complete", complete, counted)
+		if counted < runs {
+			t.Skip("this machine is too busy to read a socket")
 		}
 		assert.GreaterOrEqual(t, complete, runs-1)
 	})
 	t.Run("not paced", func(t *testing.T) {
-		most := uint64(0)
-		for range 5 {
-			lost, _ := burst(t, exporter.WithPacing(0, 0))
-			most = max(most, 100*lost/40_000)
+		// On a machine that is busy it is the sender, at times, that is kept waiting.
+		var lost []uint64
+		for range 10 {
+			lost = append(lost, 100*burst(t, exporter.WithPacing(0, 0)).lost/40_000)
 		}
-		t.Logf("up to %d %% lost", most)
-		assert.Greater(t, most, uint64(10))
+		t.Logf("%d %% lost", lost)
+		assert.Greater(t, slices.Max(lost), uint64(10))
 	})
 }
 
-// burst sends 40,000 points, and returns how many got lost, all of them by the
-// kernel's own count, and how long it took.
-func burst(t *testing.T, opts ...exporter.Option) (lost uint64, took time.Duration) {
+// bursted is what became of 40,000 points.
+type bursted struct {
+	lost    uint64        // all of them by the kernel's own count
+	took    time.Duration // until the last had left
+	stalled time.Duration // the longest that the machine kept the reader waiting
+}
+
+func burst(t *testing.T, opts ...exporter.Option) (b bursted) {
 	t.Helper()
 	const buffer, perPacket = 212_992, 10 * time.Microsecond
 	r := newBareReader(t, buffer, perPacket)
@@ -132,14 +146,17 @@ func burst(t *testing.T, opts ...exporter.Option) (lost uint64, took time.Durati
 	begin := time.Now()
 	require.NoError(t, exp.Export(t.Context(), rm))
 	require.NoError(t, exp.ForceFlush(t.Context()))
-	took = time.Since(begin)
+	b.took = time.Since(begin)
 	s := shut(t, exp)
 	require.Equal(t, uint64(40_000), s.Sent)
-	return s.Sent - r.settle(t, s.Packets), took
+	b.lost = s.Sent - r.settle(t, s.Packets)
+	b.stalled = r.stalled()
+	return b
 }
 
 // TestShutdownWithoutReceiver: with nobody there and a full ring it takes no
-// time, and says what was not sent, why, and that nobody was there.
+// time, and says what was not sent, why, and that nobody was there; once the circuit
+// is open nothing is sent, and it says that.
 func TestShutdownWithoutReceiver(t *testing.T) {
 	dead, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -148,6 +165,24 @@ func TestShutdownWithoutReceiver(t *testing.T) {
 		t.Skip("the race detector keeps the ring from filling up")
 	}
 	values := []string{"a", "b", "c", "d"}
+	t.Run("open circuit", func(t *testing.T) {
+		exp, err := exporter.New(t.Context(), exporter.WithEndpoint(dead.LocalAddr().String()), exporter.WithLogger(silent))
+		require.NoError(t, err)
+		for end := time.Now().Add(patience); exp.Stats().Circuit != exporter.CircuitOpen; <-time.After(50 * time.Millisecond) {
+			require.True(t, time.Now().Before(end))
+			export(t, exp, 10, 1)
+		}
+		require.NoError(t, exp.Export(t.Context(), points(5000)))
+		before := exp.Stats().Dropped.BreakerOpen
+		begin := time.Now()
+		err = exp.Shutdown(t.Context())
+		assert.Less(t, time.Since(begin), 250*time.Millisecond)
+		if n := exp.Stats().Dropped.BreakerOpen - before; n > 0 { // else the pump was faster
+			require.ErrorContains(t, err, fmt.Sprintf("%d points not sent (breaker_open %d)", n, n))
+		}
+		s := shut(t, exp)
+		assert.GreaterOrEqual(t, s.Dropped.BreakerOpen, uint64(5000))
+	})
 	for _, over := range []bool{false, true} {
 		exp, err := exporter.New(t.Context(), exporter.WithEndpoint(dead.LocalAddr().String()), exporter.WithLogger(silent), exporter.WithFlushInterval(0))
 		require.NoError(t, err)

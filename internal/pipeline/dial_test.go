@@ -158,6 +158,38 @@ func TestNewAddressIsFollowed(t *testing.T) {
 	})
 }
 
+// TestSlowResolver: while a look-up hangs the address in use serves.
+func TestSlowResolver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{address: "a"}
+		c := n.config()
+		hang := atomic.Bool{}
+		resolve, asked := c.Resolve, atomic.Int64{}
+		c.Resolve = func(ctx context.Context) ([]string, error) {
+			if hang.Load() {
+				asked.Add(1)
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return resolve(ctx)
+		}
+		p := start(t, c)
+		hang.Store(true)
+		for range 300 {
+			require.NoError(t, p.Export(t.Context(), sums(10)))
+			require.NoError(t, p.Flush(t.Context()))
+			<-time.After(time.Second)
+		}
+		assert.Positive(t, asked.Load())
+		s := p.Stats()
+		assert.Equal(t, s.Offered, s.Sent)
+		assert.Equal(t, []string{"a"}, n.addresses())
+		begin := time.Now()
+		require.NoError(t, p.Close(t.Context()))
+		assert.Zero(t, time.Since(begin))
+	})
+}
+
 // TestSocketsAgeOut: a quarter of an hour gives a new source port.
 func TestSocketsAgeOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -16,7 +16,7 @@ var mayImport = map[string][]string{
 	"health":  {},
 
 	"internal/clock":      {},
-	"internal/faultproxy": {"wire"},
+	"internal/faultproxy": {"wire", "udp"},
 	"internal/faults":     {"exporter", "receiver", "internal/faultproxy"},
 	"internal/tidy":       {},
 
