@@ -125,7 +125,7 @@ func TestAggregations(t *testing.T) {
 		{"a sum of a histogram", sdkmetric.InstrumentKindHistogram, sdkmetric.AggregationSum{}, &pipeline.InstrumentConfig{Fold: pipeline.FoldSum, Monotonic: true}},
 		{"an up-down sum", sdkmetric.InstrumentKindUpDownCounter, sdkmetric.AggregationSum{}, &pipeline.InstrumentConfig{Fold: pipeline.FoldSum}},
 		{"an observed sum", sdkmetric.InstrumentKindObservableCounter, sdkmetric.AggregationSum{},
-			&pipeline.InstrumentConfig{Fold: pipeline.FoldAbsolute, Monotonic: true, Stale: true}},
+			&pipeline.InstrumentConfig{Fold: pipeline.FoldAbsolute, Monotonic: true, OnlyObserved: true}},
 		{"exponential", sdkmetric.InstrumentKindHistogram, sdkmetric.AggregationBase2ExponentialHistogram{MaxSize: 7, MaxScale: 3, NoMinMax: true},
 			&pipeline.InstrumentConfig{Fold: pipeline.FoldExponential, MaxSize: 7, MaxScale: 3, NoMinMax: true}},
 		{"explicit", sdkmetric.InstrumentKindHistogram, sdkmetric.AggregationExplicitBucketHistogram{Boundaries: []float64{1}},

@@ -203,10 +203,10 @@ func (p *Provider) instrument(scope instrumentation.Scope, d description) (i *pi
 	c := pipeline.InstrumentConfig{
 		Resource: p.config.Resource, Scope: scope,
 		Name: d.name, Unit: d.unit, Description: d.text,
-		Integer: d.integer,
-		Delta:   p.config.Temporality(d.kind) == metricdata.DeltaTemporality,
-		Stale:   observable(d.kind),
-		Untimed: scope.Name == p.config.Own,
+		Integer:      d.integer,
+		Delta:        p.config.Temporality(d.kind) == metricdata.DeltaTemporality,
+		OnlyObserved: observable(d.kind),
+		Untimed:      scope.Name == p.config.Own,
 	}
 	if p.config.EveryEvent {
 		c.Delta = d.kind == sdkmetric.InstrumentKindCounter || d.kind == sdkmetric.InstrumentKindHistogram

@@ -60,12 +60,12 @@ func (p *pump) advance(f *flush) {
 			f.step = collecting
 		}
 	}
-	if f.step == collecting && !p.folder.at.active {
+	if f.step == collecting && !p.folder.emission.active {
 		p.folder.begin(time.Now())
 		f.step = emitting
 		return // the points follow in the next rounds
 	}
-	if f.step == emitting && !p.folder.at.active {
+	if f.step == emitting && !p.folder.emission.active {
 		f.step = packing
 	}
 	if f.step == packing {

@@ -153,7 +153,7 @@ func (p *pump) packPoint(pt *point) {
 	if ok {
 		p.pack(&w)
 	} else {
-		p.lose(wire.Encode)
+		p.counters.lose(wire.Encode, 1)
 	}
 	p.release(pt)
 }
@@ -174,7 +174,7 @@ func (p *pump) pack(w *wire.Point) {
 		p.recorded = p.recording
 	}
 	if result != wire.Added && !p.reduce(w) {
-		p.lose(wire.Oversize)
+		p.counters.lose(wire.Oversize, 1)
 	}
 }
 
@@ -234,10 +234,10 @@ func (p *pump) packEvents() bool {
 // emit emits points of the collection under way, as far as there is room.
 func (p *pump) emit() bool {
 	f := p.folder
-	if f == nil || !f.at.active {
+	if f == nil || !f.emission.active {
 		return false
 	}
-	p.recording = f.at.at
+	p.recording = f.emission.time
 	for p.room() {
 		s := f.next()
 		if s == nil {
@@ -245,9 +245,9 @@ func (p *pump) emit() bool {
 		}
 		p.counters.offered.Add(1)
 		p.counters.inPump.Add(1)
-		w := s.point(f.at.at, &f.scratch)
+		w := s.point(f.emission.time, &f.scratch)
 		p.pack(&w)
-		s.settle(f.at.at)
+		s.settle(f.emission.time)
 		f.advance()
 	}
 	return false
@@ -261,12 +261,6 @@ func (p *pump) reduce(w *wire.Point) bool {
 	}
 	p.counters.reduce(r)
 	return true
-}
-
-// lose drops one point that the pump holds.
-func (p *pump) lose(reason wire.DropReason) {
-	p.counters.drop(reason, 1)
-	p.counters.inPump.Add(-1)
 }
 
 // release gives back what pt holds.
@@ -323,15 +317,14 @@ func (p *pump) transmit(now time.Time) {
 // discardAll drops everything the pump and the lane still hold.
 func (p *pump) discardAll() {
 	for ; p.next < len(p.run); p.next++ {
-		p.lose(wire.Shutdown)
+		p.counters.lose(wire.Shutdown, 1)
 		p.release(&p.run[p.next])
 	}
 	if p.open {
 		p.finish()
 	}
 	for i := range p.ready {
-		p.counters.drop(wire.Shutdown, p.ready[i].points)
-		p.counters.inPump.Add(-int64(p.ready[i].points))
+		p.counters.lose(wire.Shutdown, p.ready[i].points)
 	}
 	p.ready = p.ready[:0]
 	p.link.discard(wire.Shutdown)
@@ -342,7 +335,7 @@ func (p *pump) discardAll() {
 		}
 		p.counters.inPump.Add(int64(n))
 		for i := range p.buf[:n] {
-			p.lose(wire.Shutdown)
+			p.counters.lose(wire.Shutdown, 1)
 			p.release(&p.buf[i])
 		}
 	}

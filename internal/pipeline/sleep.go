@@ -11,7 +11,7 @@ func (p *pump) sleep(in *inbox) {
 		p.lane.waker.asleep.Store(true)
 		defer p.lane.waker.asleep.Store(false)
 	}
-	if p.room() && (p.next < len(p.run) || p.folder != nil && p.folder.at.active) {
+	if p.room() && (p.next < len(p.run) || p.folder != nil && p.folder.emission.active) {
 		return // there was no room for the rest of a run or collection, and there is now
 	}
 	if p.waiting() > 0 && p.room() {

@@ -1,0 +1,91 @@
+package pipeline
+
+import (
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+// drain folds one run of events and reports whether there were any.
+func (f *folder) drain(limit int) bool {
+	n := f.lane.ring.TryPopBatch(f.run[:limit])
+	f.counters.inPump.Add(int64(n))
+	f.lane.pressed.Store(f.lane.ring.Len() >= f.lane.half)
+	folded := 0
+	for i := range f.run[:n] {
+		if s := f.resolve(&f.run[i]); s != nil {
+			s.fold(f.run[i].Bits, f.run[i].weight())
+			folded++
+		}
+	}
+	f.counters.folded.Add(uint64(folded))
+	f.counters.inPump.Add(-int64(folded))
+	return n > 0
+}
+
+// resolve returns the series of an event, nil if the event was dropped.
+func (f *folder) resolve(e *Event) *Series {
+	b := e.Bound
+	if b != nil && b.series != nil && !b.series.gone {
+		return b.series
+	}
+	i, set := e.Instrument, e.Attributes
+	if b != nil {
+		i, set = b.instrument, *b.attributes()
+	}
+	s, reason := f.lookup(i, set)
+	if s == nil {
+		f.counters.lose(reason, 1)
+		return nil
+	}
+	if b != nil {
+		b.resolved(s)
+	}
+	return s
+}
+
+// attributes returns what b is bound to.
+func (b *Bound) attributes() *attribute.Set {
+	if b.set == nil {
+		return b.series.set // of the series that was forgotten
+	}
+	return b.set
+}
+
+// resolved notes the series of b. The attributes are not needed any more, unless
+// the series is that of others, too.
+func (b *Bound) resolved(s *Series) {
+	if s.key == b.attributes().Equivalent() {
+		b.set = nil
+	}
+	b.series = s
+}
+
+// pop takes one event out of the lane.
+func (f *folder) pop() bool {
+	if !f.lane.ring.TryPop(&f.run[0]) {
+		return false
+	}
+	f.counters.inPump.Add(1)
+	f.lane.pressed.Store(f.lane.ring.Len() >= f.lane.half)
+	return true
+}
+
+// discardWait bounds how long discard waits for callers in the middle of a push.
+// They have nothing left to wait for, and need only be scheduled.
+const discardWait = time.Second
+
+// discard drops the events that are left when the pump stops, in a ring that is
+// closed.
+func (f *folder) discard() {
+	ring := f.lane.ring
+	for end := time.Now().Add(discardWait); ring.Popped() != ring.Pushed() && time.Now().Before(end); {
+		if !f.pop() {
+			time.Sleep(halfPushed)
+			continue
+		}
+		f.counters.lose(wire.Shutdown, 1)
+	}
+}
