@@ -30,8 +30,8 @@ func (e *Event) weight() uint64 { return uint64(max(1, e.Weight)) }
 // neither to look them up nor to compare them.
 type Bound struct {
 	instrument *Instrument
-	// set is the pump's after the first measurement, as is series: once series
-	// is known, set is not kept.
+	// Both are the pump's after the first measurement. series is what was made of
+	// set, and is never that of the overflow; once it is known, set is not kept.
 	set    *attribute.Set
 	series *Series
 }

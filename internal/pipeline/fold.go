@@ -41,7 +41,7 @@ type folder struct {
 // series where there are too many, and nil and the reason where it cannot.
 func (f *folder) lookup(i *Instrument, set attribute.Set) (*Series, wire.DropReason) {
 	s, known := i.series[set.Equivalent()] // as in the SDK, the hash is the set
-	if known && (s.touched || f.every || !i.onlyMeasured()) {
+	if known && f.counts(s) {
 		return s, 0
 	}
 	size := i.size()
@@ -80,6 +80,12 @@ func (f *folder) lookup(i *Instrument, set attribute.Set) (*Series, wire.DropRea
 	i.series[s.key] = s
 	i.list = append(i.list, s)
 	return s, 0
+}
+
+// counts reports whether s counts towards the limit already: if not, a measurement
+// may meet the overflow.
+func (f *folder) counts(s *Series) bool {
+	return s.touched || f.every || !s.instrument.onlyMeasured()
 }
 
 // textLen is the length of a set's keys and strings.

@@ -28,11 +28,11 @@ func (f *folder) drain(limit int) bool {
 // resolve returns the series of an event, nil if the event was dropped.
 func (f *folder) resolve(e *Event) *Series {
 	b := e.Bound
-	if b != nil && b.series != nil && !b.series.gone {
-		return b.series
-	}
 	i, set := e.Instrument, e.Attributes
 	if b != nil {
+		if b.series != nil && !b.series.gone && f.counts(b.series) {
+			return b.series
+		}
 		i, set = b.instrument, *b.attributes()
 	}
 	s, reason := f.lookup(i, set)
@@ -49,18 +49,17 @@ func (f *folder) resolve(e *Event) *Series {
 // attributes returns what b is bound to.
 func (b *Bound) attributes() *attribute.Set {
 	if b.set == nil {
-		return b.series.set // of the series that was forgotten
+		return b.series.set
 	}
 	return b.set
 }
 
-// resolved notes the series of b. The attributes are not needed any more, unless
-// the series is that of others, too.
+// resolved notes the series of b, with which the attributes are kept: but not
+// that of the overflow, which is b's for the moment only.
 func (b *Bound) resolved(s *Series) {
 	if s.key == b.attributes().Equivalent() {
-		b.set = nil
+		b.series, b.set = s, nil
 	}
-	b.series = s
 }
 
 // pop takes one event out of the lane.
