@@ -36,12 +36,8 @@ func (p *Pipeline) Direct() *Direct {
 		d.close()
 		return d
 	}
-	symbols := maxSeries
-	if p.config.NoInterning {
-		symbols = 0
-	}
 	f := &folder{
-		lane: lane, registry: d.registry, counters: &p.counters, sets: newAttributeSets(symbols, p.config.PacketSize),
+		lane: lane, registry: d.registry, counters: &p.counters, sets: newAttributeSets(maxSeries, p.config.PacketSize),
 		memory: d.memory, every: p.config.EveryEvent, run: make([]Event, 2*p.config.BatchSize),
 	}
 	p.inbox.folders <- f // the pump runs until directClosed is set

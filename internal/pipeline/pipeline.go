@@ -28,7 +28,7 @@ type Config struct {
 	Priorities       drop.Priorities
 	EveryEvent       bool  // each event is a point, nothing is folded
 	SeriesMemory     int64 // bytes for the series of the direct path
-	NoInterning      bool  // attribute sets are forgotten with every packet
+	NoInterning      bool  // attribute sets of Export are forgotten with every packet
 	Breaker          BreakerConfig
 	// OnCircuit is told of each change of the breaker's state, by the pump: it
 	// must not wait for anything.

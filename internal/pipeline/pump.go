@@ -3,6 +3,8 @@ package pipeline
 import (
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -140,6 +142,9 @@ func (p *pump) packRun() bool {
 }
 
 func (p *pump) packPoint(pt *point) {
+	if !p.open {
+		p.begin() // which may forget what is interned
+	}
 	w := wire.Point{Metric: pt.metric, StartTime: pt.startTime, Time: pt.time, Bits: pt.bits}
 	set, ok := p.sets.intern(pt.attributes)
 	w.Attributes = set
@@ -151,7 +156,7 @@ func (p *pump) packPoint(pt *point) {
 		}
 	}
 	if ok {
-		p.pack(&w)
+		p.pack(&w, &pt.attributes)
 	} else {
 		p.counters.lose(wire.Encode, 1)
 	}
@@ -159,8 +164,9 @@ func (p *pump) packPoint(pt *point) {
 }
 
 // pack puts a point into the open packet, or into the next one. The caller has
-// made sure that there is room.
-func (p *pump) pack(w *wire.Point) {
+// made sure that there is room. interned is what its attributes were interned
+// from; nil: a series has them.
+func (p *pump) pack(w *wire.Point, interned *attribute.Set) {
 	if !p.open {
 		p.begin()
 	}
@@ -168,6 +174,9 @@ func (p *pump) pack(w *wire.Point) {
 	if result == wire.Full {
 		p.finish()
 		p.begin()
+		if interned != nil {
+			w.Attributes, _ = p.sets.intern(*interned) // as the points that follow have it
+		}
 		result = p.packer.Append(w)
 	}
 	if p.recorded == 0 {
@@ -224,7 +233,7 @@ func (p *pump) packEvents() bool {
 		}
 		s.fold(e.Bits, e.weight())
 		w := s.point(e.Time, &f.scratch)
-		p.pack(&w)
+		p.pack(&w, nil)
 		s.settle(e.Time)
 	}
 	p.flow(moved)
@@ -246,7 +255,7 @@ func (p *pump) emit() bool {
 		p.counters.offered.Add(1)
 		p.counters.inPump.Add(1)
 		w := s.point(f.emission.time, &f.scratch)
-		p.pack(&w)
+		p.pack(&w, nil)
 		s.settle(f.emission.time)
 		f.advance()
 	}
