@@ -17,8 +17,12 @@ const (
 	seriesCost = 384
 	// attributeCost is about what each of its attributes takes beside its text.
 	attributeCost = 48
-	// histogramCost is about what an exponential histogram adds to that.
-	histogramCost = 512
+	// histogramCost is about what an exponential histogram adds to that beside
+	// its buckets, and bucketCost what a bucket takes at most: go-expohisto grows
+	// each side up to the maximum size, and the counters up to 64 bits; an eighth
+	// is what the allocator rounds up.
+	histogramCost = 320
+	bucketCost    = 9
 )
 
 var overflowSet = attribute.NewSet(attribute.Bool("otel.metric.overflow", true))
@@ -104,7 +108,7 @@ func (i *Instrument) cost(s *Series) int64 {
 	case FoldExplicit:
 		cost += 8 * len(i.Bounds)
 	case FoldExponential:
-		cost += histogramCost
+		cost += histogramCost + 2*bucketCost*min(int(i.MaxSize), structure.MaximumMaxSize)
 	}
 	return int64(cost)
 }

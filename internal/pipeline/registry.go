@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"strings"
 	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -32,7 +33,9 @@ func newRegistry(p drop.Priorities, memory *budget) *registry {
 
 // instrument returns the instrument that c describes, always the same for the
 // same identity: measurements of two instruments of one name, kind, unit and
-// description are folded together. It returns nil where there are too many.
+// description are folded together, under the name's first spelling, since upper
+// and lower case are one (opentelemetry-specification, metrics/api.md,
+// "Instrument name syntax"). It returns nil where there are too many.
 func (r *registry) instrument(c InstrumentConfig, now int64) *Instrument {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -41,7 +44,9 @@ func (r *registry) instrument(c InstrumentConfig, now int64) *Instrument {
 		kind: c.Fold.kind(), integer: c.Integer, monotonic: c.Monotonic, delta: c.Delta && c.Fold != FoldLast,
 	}
 	scope := r.ids.scope(r.ids.resource(c.Resource), &c.Scope)
-	full := instrumentKey{scope, key, c.Fold, c.OnlyObserved, c.NoSum}
+	folded := key
+	folded.name = strings.ToLower(c.Name)
+	full := instrumentKey{scope, folded, c.Fold, c.OnlyObserved, c.NoSum}
 	if i, ok := r.byKey[full]; ok {
 		return i
 	}

@@ -66,22 +66,27 @@ func (s *Series) added(bits, weight uint64) uint64 {
 }
 
 func (h *explicit) fold(i *Instrument, bits, weight uint64) {
-	v := asFloat(bits, i.Integer)
+	v := math.Float64frombits(bits)
+	if i.Integer {
+		v = float64(int64(bits))
+	}
 	h.counts[sort.SearchFloat64s(i.Bounds, v)] += weight
-	if h.count == 0 || v < asFloat(h.min, i.Integer) {
+	if h.count == 0 || i.less(bits, h.min) {
 		h.min = bits
 	}
-	if h.count == 0 || v > asFloat(h.max, i.Integer) {
+	if h.count == 0 || i.less(h.max, bits) {
 		h.max = bits
 	}
 	h.count += weight
 }
 
-func asFloat(bits uint64, integer bool) float64 {
-	if integer {
-		return float64(int64(bits))
+// less compares two measurements: integers as such, since not all of them are
+// floats.
+func (i *Instrument) less(a, b uint64) bool {
+	if i.Integer {
+		return int64(a) < int64(b)
 	}
-	return math.Float64frombits(bits)
+	return math.Float64frombits(a) < math.Float64frombits(b)
 }
 
 // point makes the point of s at the given time, with its distribution in d.
