@@ -1,8 +1,10 @@
 package direct
 
 import (
+	"fmt"
 	"math"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
@@ -20,11 +22,20 @@ type description struct {
 	limited          bool
 }
 
+// String names the kind as the API does.
+func (d description) String() string {
+	if d.integer {
+		return "Int64" + d.kind.String()
+	}
+	return "Float64" + d.kind.String()
+}
+
 // core is what all instruments share: it turns a measurement into an event.
 type core struct {
 	direct     *pipeline.Direct
 	instrument *pipeline.Instrument // nil: measurements are dropped, as asked for
 	crowded    bool                 // there was no room for the instrument
+	created    bool                 // there was no other of its identity before
 	bound      *pipeline.Bound      // set in a bound instrument
 	set        attribute.Set        // what it is bound to
 	// rising refuses negative values; gauge accepts NaN and infinities.
@@ -34,18 +45,23 @@ type core struct {
 }
 
 func newCore(m *meter, d description) core {
-	if m.crowded {
-		return core{direct: m.provider.config.Direct, crowded: true}
+	c := core{
+		direct:  m.provider.config.Direct,
+		crowded: m.crowded,
+		rising:  d.kind == sdkmetric.InstrumentKindCounter,
+		keys:    d.keys, limited: d.limited,
 	}
-	i, ok := m.provider.instrument(m.scope, d)
-	return core{
-		direct:     m.provider.config.Direct,
-		instrument: i,
-		crowded:    !ok,
-		rising:     d.kind == sdkmetric.InstrumentKindCounter,
-		gauge:      i != nil && i.Fold == pipeline.FoldLast,
-		keys:       d.keys, limited: d.limited,
+	if !m.crowded {
+		i, created, ok := m.provider.instrument(m.scope, d)
+		c.instrument, c.created, c.crowded = i, created, !ok
+		c.gauge = i != nil && i.Fold == pipeline.FoldLast
 	}
+	if c.crowded {
+		m.provider.crowded.Do(func() {
+			otel.Handle(fmt.Errorf("otelgram: scope %q: no room for instrument %q, nor for further ones: what is measured with them is dropped, and they are not observed", m.scope.Name, d.name))
+		})
+	}
+	return c
 }
 
 // bind returns the core bound to attributes. It does not keep kvs.
@@ -118,4 +134,6 @@ func (c *core) merged(set attribute.Set) attribute.Set {
 	return set
 }
 
-func (c *core) enabled() bool { return c.instrument != nil }
+// enabled is true also where there is no room for the instrument: its
+// measurements are lost, and have to be counted.
+func (c *core) enabled() bool { return c.instrument != nil || c.crowded }

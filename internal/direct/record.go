@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/instrumentation"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
@@ -92,8 +91,7 @@ func (r *Recorder) instrument(kind sdkmetric.InstrumentKind, name string) (*pipe
 	if !ok {
 		name = strings.Clone(name)
 		key := named{kind, name}
-		scope := instrumentation.Scope{Name: Scope, Attributes: attribute.NewSet()}
-		if i, ok = r.provider.instrument(scope, description{kind: kind, name: name}); ok && len(r.instruments) < maxInterned {
+		if i, _, ok = r.provider.instrument(instrumentation.Scope{Name: Scope}, description{kind: kind, name: name}); ok && len(r.instruments) < maxInterned {
 			r.instruments[key] = i
 		}
 	}

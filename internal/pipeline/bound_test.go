@@ -46,7 +46,7 @@ func TestBoundKeepsItsAttributes(t *testing.T) {
 		s := &fakeSender{}
 		p := start(t, directConfig(s))
 		d := p.Direct()
-		i := d.Instrument(deltaConfig("n"))
+		i := instrument(d, deltaConfig("n"))
 		bound := manyBounds(d, i, 0, 1)
 		collected := func() []string {
 			before := len(decoded(t, s))
@@ -78,7 +78,7 @@ func TestBoundsMeetTheLimit(t *testing.T) {
 		s := &fakeSender{}
 		p := start(t, directConfig(s))
 		d := p.Direct()
-		i := d.Instrument(deltaConfig("n"))
+		i := instrument(d, deltaConfig("n"))
 		bounds := manyBounds(d, i, 0, 3*cardinalityLimit)
 		seen := 0
 		for part := range 3 { // each series becomes known, within the limit

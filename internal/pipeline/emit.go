@@ -15,6 +15,7 @@ const idleCollections = 8
 type emission struct {
 	active      bool
 	time        int64 // the points' time
+	previous    int64 // the time of the collection before
 	instruments []*Instrument
 	instrument  int
 	series      int
@@ -22,11 +23,19 @@ type emission struct {
 
 // begin starts a collection.
 func (f *folder) begin(now time.Time) {
-	f.emission = emission{active: true, time: now.UnixNano(), instruments: f.registry.all()}
-	for _, i := range f.emission.instruments {
-		i.fresh = 0
+	instruments, missing := f.registry.snapshot()
+	f.emission = emission{active: true, time: now.UnixNano(), previous: f.emission.time, instruments: instruments}
+	for _, i := range instruments {
+		i.fresh, i.missing = 0, false
+	}
+	for _, i := range missing {
+		i.missing = true
 	}
 }
+
+// busy reports whether there is something left of a collection or a run of
+// observations.
+func (f *folder) busy() bool { return f.emission.active || f.observed != nil }
 
 // next returns the series whose point is to be emitted next, nil at the end of
 // the collection.
@@ -36,7 +45,11 @@ func (f *folder) next() *Series {
 		i := e.instruments[e.instrument]
 		for e.series < len(i.list) {
 			s := i.list[e.series]
+			if i.missing && s.shared {
+				s.touched = false // a part of the sum may be missing; the next round observes it anew
+			}
 			if s.touched || (!i.Delta && !i.OnlyObserved && !f.every) {
+				f.begun(s)
 				return s
 			}
 			if i.onlyMeasured() && f.forget(i, e.series) {
@@ -50,16 +63,30 @@ func (f *folder) next() *Series {
 	return nil
 }
 
+// begun sets when the measurements of a series began under delta: with the
+// collection before, as for all series of the instrument, also where it was idle
+// then. An observed sum knows when it was emitted last, an event of its own when
+// the one before came.
+func (f *folder) begun(s *Series) {
+	if i := s.instrument; i.Delta && i.Fold != FoldAbsolute && !f.every {
+		s.start = max(i.started, f.emission.previous)
+	}
+}
+
 // advance moves behind the series that next returned.
 func (f *folder) advance() { f.emission.series++ }
 
 // forget counts a collection without a measurement for the series at the given
-// place, and takes it out after too many; one that was not observed, at once, as
-// the SDK does.
+// place, and takes it out after too many; one that was not observed at once, as
+// the SDK does, but not when observations are missing.
 func (f *folder) forget(i *Instrument, at int) bool {
 	s := i.list[at]
 	s.idle++
-	if s.idle < idleCollections && !i.OnlyObserved && len(i.list) < cardinalityLimit {
+	if i.OnlyObserved {
+		if i.missing && len(i.list) <= cardinalityLimit {
+			return false
+		}
+	} else if s.idle < idleCollections && len(i.list) < cardinalityLimit {
 		return false
 	}
 	s.gone = true
@@ -74,7 +101,8 @@ func (f *folder) forget(i *Instrument, at int) bool {
 // abandon counts the points that touched series would have made, when the pump
 // stops before they were collected.
 func (f *folder) abandon() {
-	for _, i := range f.registry.all() {
+	all, _ := f.registry.snapshot()
+	for _, i := range all {
 		for _, s := range i.list {
 			if s.touched {
 				f.counters.offered.Add(1)

@@ -15,6 +15,8 @@ type Event struct {
 	Time int64 // Unix nanoseconds
 	// Weight is how many measurements this one stands for; zero means one.
 	Weight uint32
+	// Round is the number of an observation's round; zero for a measurement.
+	Round uint32
 }
 
 func (e *Event) instrument() *Instrument {

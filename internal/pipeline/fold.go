@@ -37,8 +37,12 @@ type folder struct {
 	memory   *budget
 	every    bool    // every event is a point of its own
 	run      []Event // one run of events
-	emission emission
-	scratch  wire.Distribution
+	// observed are the observations at hand, from nextObserved on still to be made points
+	// of; nil: none.
+	observed     *observations
+	nextObserved int
+	emission     emission
+	scratch      wire.Distribution
 }
 
 // lookup returns the series of set, a new one where it is unknown, the overflow

@@ -26,6 +26,7 @@ type InstrumentConfig struct {
 	Resource                *resource.Resource
 	Scope                   instrumentation.Scope
 	Name, Unit, Description string
+	Kind                    string // as people know it
 	Fold                    Fold
 	Integer                 bool
 	Monotonic               bool
@@ -56,7 +57,8 @@ type Instrument struct {
 	list   []*Series
 	// fresh counts the series that were measured since the last collection, for
 	// an instrument that emits only those.
-	fresh int
+	fresh   int
+	missing bool // observations are missing in the collection under way
 }
 
 // onlyMeasured reports whether a series counts, towards the limit and for a

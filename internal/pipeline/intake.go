@@ -8,21 +8,44 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// drain folds one run of events and reports whether there were any.
+// accept takes a run of observations in; there is none at present.
+func (f *folder) accept(o *observations) {
+	f.counters.offered.Add(uint64(len(o.events)))
+	f.counters.inPump.Add(int64(len(o.events)))
+	f.observed, f.nextObserved = o, 0
+}
+
+// release gives the observations back, all of which are done with.
+func (f *folder) release() {
+	f.observed.done <- struct{}{}
+	f.observed = nil
+}
+
+// drain folds the observations there are and one run of events, and reports
+// whether there were any.
 func (f *folder) drain(limit int) bool {
+	observed := f.observed != nil
+	if observed {
+		f.foldAll(f.observed.events)
+		f.release()
+	}
 	n := f.lane.ring.TryPopBatch(f.run[:limit])
 	f.counters.inPump.Add(int64(n))
 	f.lane.pressed.Store(f.lane.ring.Len() >= f.lane.half)
+	f.foldAll(f.run[:n])
+	return observed || n > 0
+}
+
+func (f *folder) foldAll(events []Event) {
 	folded := 0
-	for i := range f.run[:n] {
-		if s := f.resolve(&f.run[i]); s != nil {
-			s.fold(f.run[i].Bits, f.run[i].weight())
+	for i := range events {
+		if s := f.resolve(&events[i]); s != nil {
+			s.fold(&events[i])
 			folded++
 		}
 	}
 	f.counters.folded.Add(uint64(folded))
 	f.counters.inPump.Add(-int64(folded))
-	return n > 0
 }
 
 // resolve returns the series of an event, nil if the event was dropped.
@@ -62,6 +85,22 @@ func (b *Bound) resolved(s *Series) {
 	}
 }
 
+// take returns the next event, valid until the next call: observations first, as
+// somebody waits for them. It returns nil if there is none.
+func (f *folder) take() *Event {
+	if o := f.observed; o != nil {
+		if f.nextObserved < len(o.events) {
+			f.nextObserved++
+			return &o.events[f.nextObserved-1]
+		}
+		f.release()
+	}
+	if f.pop() {
+		return &f.run[0]
+	}
+	return nil
+}
+
 // pop takes one event out of the lane.
 func (f *folder) pop() bool {
 	if !f.lane.ring.TryPop(&f.run[0]) {
@@ -76,9 +115,13 @@ func (f *folder) pop() bool {
 // They have nothing left to wait for, and need only be scheduled.
 const discardWait = time.Second
 
-// discard drops the events that are left when the pump stops, in a ring that is
-// closed.
+// discard drops the observations and events that are left when the pump stops, in
+// a ring that is closed.
 func (f *folder) discard() {
+	if f.observed != nil {
+		f.counters.lose(wire.Shutdown, len(f.observed.events)-f.nextObserved)
+		f.release()
+	}
 	ring := f.lane.ring
 	for end := time.Now().Add(discardWait); ring.Popped() != ring.Pushed() && time.Now().Before(end); {
 		if !f.pop() {

@@ -163,7 +163,7 @@ func TestWithoutInterningPacketsAreTheSame(t *testing.T) {
 		},
 		"direct": func(t *testing.T, p *Pipeline) {
 			d := p.Direct()
-			i := d.Instrument(counterConfig("n"))
+			i := instrument(d, counterConfig("n"))
 			for k, set := range testSets(500) {
 				require.True(t, d.Record(&Event{Instrument: i, Attributes: set, Bits: uint64(k)}))
 			}

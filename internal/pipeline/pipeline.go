@@ -67,8 +67,10 @@ type inbox struct {
 	flushes chan flush
 	senders chan dialled
 	folders chan *folder
-	stop    chan struct{} // closed when the pump should stop
-	stopped chan struct{} // closed when it has
+	// observed is where a run of observations comes in.
+	observed chan *observations
+	stop     chan struct{} // closed when the pump should stop
+	stopped  chan struct{} // closed when it has
 }
 
 const (
@@ -86,7 +88,8 @@ func New(ctx context.Context, c Config) (*Pipeline, error) {
 		reported: map[metricKey]struct{}{},
 		inbox: inbox{
 			flushes: make(chan flush), senders: make(chan dialled), folders: make(chan *folder),
-			stop: make(chan struct{}), stopped: make(chan struct{}),
+			observed: make(chan *observations),
+			stop:     make(chan struct{}), stopped: make(chan struct{}),
 		},
 		waker:  &waker{wake: make(chan struct{}, 1)},
 		closed: make(chan struct{}),

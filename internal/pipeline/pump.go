@@ -104,12 +104,23 @@ func (p *pump) loop(in *inbox) {
 			continue
 		case p.folder = <-in.folders:
 			continue
+		case o := <-p.observed(in):
+			p.folder.accept(o)
+			continue
 		default:
 		}
 		if !moved {
 			p.sleep(in)
 		}
 	}
+}
+
+// observed is where observations come in, nil while there are some.
+func (p *pump) observed(in *inbox) chan *observations {
+	if p.folder == nil || p.folder.observed != nil {
+		return nil
+	}
+	return in.observed
 }
 
 // measure notes how much waits.
@@ -220,9 +231,12 @@ func (p *pump) runLength() int {
 func (p *pump) packEvents() bool {
 	f := p.folder
 	moved := false
-	for n := p.runLength(); n > 0 && p.room() && f.pop(); n-- {
+	for n := p.runLength(); n > 0 && p.room(); n-- {
+		e := f.take()
+		if e == nil {
+			break
+		}
 		moved = true
-		e := &f.run[0]
 		p.recording = e.Time
 		if e.instrument().Untimed {
 			p.recording = 0
@@ -231,7 +245,7 @@ func (p *pump) packEvents() bool {
 		if s == nil {
 			continue
 		}
-		s.fold(e.Bits, e.weight())
+		s.fold(e)
 		w := s.point(e.Time, &f.scratch)
 		p.pack(&w, nil)
 		s.settle(e.Time)

@@ -20,6 +20,8 @@ type Series struct {
 	start      int64
 	bits       uint64 // sum or last value
 	emitted    uint64 // what was emitted last, of an observed sum under delta
+	round      uint32 // the last in which an observed sum was observed
+	shared     bool   // more than one observation of a round went into an observed sum
 	// touched is set by a measurement and cleared when its effect is emitted.
 	touched bool
 	gone    bool  // forgotten: a Bound that refers to it looks it up again
@@ -37,14 +39,17 @@ type explicit struct {
 	min, max uint64 // bits, valid if count > 0
 }
 
-// fold adds a measurement that stands for weight of its like.
-func (s *Series) fold(bits uint64, weight uint64) {
+// fold adds a measurement.
+func (s *Series) fold(e *Event) {
 	s.touched, s.idle = true, 0
+	bits, weight := e.Bits, e.weight()
 	switch s.instrument.Fold {
 	case FoldSum:
 		s.bits = s.added(bits, weight)
-	case FoldLast, FoldAbsolute:
+	case FoldLast:
 		s.bits = bits
+	case FoldAbsolute:
+		s.observe(bits, e.Round)
 	case FoldExplicit:
 		s.explicit.fold(s.instrument, bits, weight)
 		s.bits = s.added(bits, weight)
@@ -56,6 +61,17 @@ func (s *Series) fold(bits uint64, weight uint64) {
 		}
 		s.bits = s.added(bits, weight)
 	}
+}
+
+// observe replaces what earlier rounds observed, and adds to what the same round
+// did: attribute sets that differ in what is not kept are one series, and its sum
+// theirs, as in the SDK.
+func (s *Series) observe(bits uint64, round uint32) {
+	if round != s.round {
+		s.bits, s.round = bits, round
+		return
+	}
+	s.bits, s.shared = s.added(bits, 1), true
 }
 
 func (s *Series) added(bits, weight uint64) uint64 {

@@ -26,13 +26,14 @@ func TestEmptySetsAreOne(t *testing.T) {
 		c := counterConfig("n")
 		c.Scope = instrumentation.Scope{Name: "s", Attributes: set}
 		c.Resource = resource.NewSchemaless(set.ToSlice()...)
-		i := r.instrument(c, 0)
+		i, _, _ := r.instrument(c, 0)
 		if first == nil {
 			first = i
 		}
 		assert.Same(t, first, i)
 	}
-	assert.Len(t, r.all(), 1)
+	all, _ := r.snapshot()
+	assert.Len(t, all, 1)
 }
 
 // TestNamesFoldCase: as in the SDK an instrument is found in whatever case, and
@@ -43,7 +44,7 @@ func TestNamesFoldCase(t *testing.T) {
 		p := start(t, directConfig(s))
 		d := p.Direct()
 		for _, name := range []string{"Requests", "requests", "REQUESTS"} {
-			require.True(t, d.Record(&Event{Instrument: d.Instrument(counterConfig(name)), Bits: 1}))
+			require.True(t, d.Record(&Event{Instrument: instrument(d, counterConfig(name)), Bits: 1}))
 		}
 		require.NoError(t, d.Collect(t.Context()))
 		assert.Equal(t, []string{"Requests: 3"}, decoded(t, s))
@@ -59,7 +60,7 @@ func TestExtremaOfIntegers(t *testing.T) {
 		s := &Series{instrument: i}
 		i.prepare(s)
 		for _, v := range order {
-			s.fold(uint64(v), 1)
+			s.fold(&Event{Bits: uint64(v)})
 		}
 		var d wire.Distribution
 		s.point(0, &d)
@@ -82,8 +83,8 @@ func TestHistogramsStayWithinTheirCost(t *testing.T) {
 			i.prepare(s)
 			for b := range 2 * size {
 				v := math.Exp(float64(b) / 100)
-				s.fold(math.Float64bits(v), 1<<40)
-				s.fold(math.Float64bits(-v), 1<<40)
+				s.fold(&Event{Bits: math.Float64bits(v), Weight: math.MaxUint32})
+				s.fold(&Event{Bits: math.Float64bits(-v), Weight: math.MaxUint32})
 			}
 			all[n] = s
 		}
