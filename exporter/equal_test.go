@@ -167,11 +167,16 @@ func (p program) throughSDK(t *testing.T, ts sdkmetric.TemporalitySelector, as s
 	reader := sdkmetric.NewManualReader(sdkmetric.WithTemporalitySelector(ts), sdkmetric.WithAggregationSelector(as))
 	mp := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
 	p.run(t, mp, func() {
-		var rm metricdata.ResourceMetrics
-		require.NoError(t, reader.Collect(context.Background(), &rm))
-		out = append(out, &rm)
+		out = append(out, collect(t, reader))
 	})
 	return out
+}
+
+func collect(t *testing.T, reader sdkmetric.Reader) *metricdata.ResourceMetrics {
+	t.Helper()
+	var rm metricdata.ResourceMetrics
+	require.NoError(t, reader.Collect(context.Background(), &rm))
+	return &rm
 }
 
 func (p program) throughUs(t *testing.T, ts sdkmetric.TemporalitySelector, as sdkmetric.AggregationSelector) (out []*metricdata.ResourceMetrics) {
