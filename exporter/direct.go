@@ -97,7 +97,8 @@ func (e *Exporter) RecordMetric(name string, value float64, tags ...Tag) bool {
 }
 
 // RecordGauge sets the gauge of the given name and tags to value, which may be
-// NaN or infinite, too; see [Exporter.RecordMetric].
+// NaN or infinite, too; see [Exporter.RecordMetric]. It is a metric of its own, also
+// where a counter has the same name.
 func (e *Exporter) RecordGauge(name string, value float64, tags ...Tag) bool {
 	return e.direct().recorder.Record(sdkmetric.InstrumentKindGauge, name, value, tags)
 }

@@ -45,23 +45,24 @@ type core struct {
 }
 
 func newCore(m *meter, d description) core {
-	c := core{
-		direct:  m.provider.config.Direct,
-		crowded: m.crowded,
-		rising:  d.kind == sdkmetric.InstrumentKindCounter,
-		keys:    d.keys, limited: d.limited,
-	}
+	p := m.provider
+	a := admission{crowded: true}
 	if !m.crowded {
-		i, created, ok := m.provider.instrument(m.scope, d)
-		c.instrument, c.created, c.crowded = i, created, !ok
-		c.gauge = i != nil && i.Fold == pipeline.FoldLast
+		a = p.instrument(m.scope, d)
 	}
-	if c.crowded {
-		m.provider.crowded.Do(func() {
-			otel.Handle(fmt.Errorf("otelgram: scope %q: no room for instrument %q, nor for further ones: what is measured with them is dropped, and they are not observed", m.scope.Name, d.name))
-		})
+	if a.conflict != nil {
+		otel.Handle(a.conflict)
 	}
-	return c
+	if a.crowded && p.crowded.CompareAndSwap(false, true) {
+		otel.Handle(fmt.Errorf("otelgram: scope %q: no room for instrument %q, nor for further ones: their measurements are dropped, their callbacks not called",
+			m.scope.Name, d.name))
+	}
+	return core{
+		direct: p.config.Direct, instrument: a.instrument, created: a.created, crowded: a.crowded,
+		rising: d.kind == sdkmetric.InstrumentKindCounter,
+		gauge:  a.instrument != nil && a.instrument.Fold == pipeline.FoldLast,
+		keys:   d.keys, limited: d.limited,
+	}
 }
 
 // bind returns the core bound to attributes. It does not keep kvs.

@@ -141,7 +141,7 @@ func TestAggregations(t *testing.T) {
 			w := open(t, time.Hour)
 			defer w.close(t)
 			w.aggregations = choose(func(sdkmetric.InstrumentKind) sdkmetric.Aggregation { return tt.aggregation })
-			got, _, _ := w.instrument(w.Meter("m").(*meter).scope, description{kind: tt.kind, name: "n"})
+			got := w.instrument(w.Meter("m").(*meter).scope, description{kind: tt.kind, name: "n"}).instrument
 			if tt.want == nil {
 				assert.Nil(t, got)
 				return

@@ -121,6 +121,11 @@ func TestConflicts(t *testing.T) {
 	}
 	got := log.lines()
 	require.Len(t, got, 3, "%q", got)
+	r := NewRecorder(w.Provider)
+	for _, kind := range []sdkmetric.InstrumentKind{sdkmetric.InstrumentKindCounter, sdkmetric.InstrumentKindGauge} {
+		require.True(t, r.Record(kind, "by.name", 1, nil))
+	}
+	assert.Len(t, log.lines(), 3, "nothing is reported where one records")
 	for n, want := range []string{
 		`scope "m": instrument "requests" (Int64Counter, unit "ms", description ""): there is already "requests" (Int64Counter, unit "1", description "")`,
 		`"size" (Int64Gauge, unit "", description "d")`,

@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/embedded"
 	"go.opentelemetry.io/otel/metric/noop"
@@ -59,7 +58,7 @@ type Provider struct {
 	callbacks callbacks
 	observing atomic.Bool // callbacks run
 	collects  chan collect
-	crowded   sync.Once       // to report that there was no room
+	crowded   atomic.Bool     // that there was no room has been reported
 	running   context.Context // ends when the collector should stop
 	cancel    context.CancelFunc
 	stopped   chan struct{} // closed when the collector has stopped
@@ -210,10 +209,16 @@ func (p *Provider) observe(ctx context.Context) {
 	p.config.Direct.Missing(missing)
 }
 
-// instrument makes an instrument of the pipeline, or finds it. It is nil where
-// measurements are to be dropped, and also where there is no room for it: then ok
-// is false.
-func (p *Provider) instrument(scope instrumentation.Scope, d description) (i *pipeline.Instrument, created, ok bool) {
+// admission is what came of the wish for an instrument.
+type admission struct {
+	instrument *pipeline.Instrument // nil: measurements are dropped
+	created    bool                 // there was no other of its identity before
+	crowded    bool                 // there is no room: they are dropped for that reason
+	conflict   error                // it has a namesake, which is to be said once
+}
+
+// instrument makes an instrument of the pipeline, or finds it.
+func (p *Provider) instrument(scope instrumentation.Scope, d description) (a admission) {
 	c := pipeline.InstrumentConfig{
 		Resource: p.config.Resource, Scope: scope,
 		Name: d.name, Unit: d.unit, Description: d.text, Kind: d.String(),
@@ -225,13 +230,11 @@ func (p *Provider) instrument(scope instrumentation.Scope, d description) (i *pi
 		c.Delta = d.kind == sdkmetric.InstrumentKindCounter || d.kind == sdkmetric.InstrumentKindHistogram
 	}
 	if !p.aggregations.aggregate(&c, d) {
-		return nil, false, true
+		return a
 	}
-	i, created, conflict := p.config.Direct.Instrument(c)
-	if conflict != nil {
-		otel.Handle(conflict)
-	}
-	return i, created, i != nil
+	a.instrument, a.created, a.conflict = p.config.Direct.Instrument(c)
+	a.crowded = a.instrument == nil
+	return a
 }
 
 func observable(k sdkmetric.InstrumentKind) bool {

@@ -86,5 +86,5 @@ func (p *pump) drained(f *flush) bool {
 	if int64(packed-f.ticket) < 0 {
 		return false
 	}
-	return p.folder == nil || int64(p.folder.lane.ring.Popped()-f.eventTicket) >= 0
+	return p.folder == nil || p.folder.observed == nil && int64(p.folder.lane.ring.Popped()-f.eventTicket) >= 0
 }
