@@ -53,8 +53,8 @@ func (f *folder) resolve(e *Event) *Series {
 	b := e.Bound
 	i, set := e.Instrument, e.Attributes
 	if b != nil {
-		if b.series != nil && !b.series.gone && f.counts(b.series) {
-			return b.series
+		if s := b.series; s != nil && !s.gone && f.counts(s) {
+			return s
 		}
 		i, set = b.instrument, *b.attributes()
 	}
