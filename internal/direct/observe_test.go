@@ -74,6 +74,32 @@ func TestHangingCallback(t *testing.T) {
 	})
 }
 
+// TestCloseEndsARound that somebody with no limit of their own asked for: with the
+// context of Close, and not with the round's time.
+func TestCloseEndsARound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := open(t, time.Hour)
+		entered, release := make(chan struct{}), make(chan struct{})
+		_, err := w.Meter("m").Int64ObservableGauge("g", metric.WithInt64Callback(func(context.Context, metric.Int64Observer) error {
+			close(entered)
+			<-release
+			return nil
+		}))
+		require.NoError(t, err)
+		go func() { _ = w.Collect(context.Background()) }()
+		<-entered
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, w.Close(ctx), context.DeadlineExceeded)
+		<-w.stopped
+		assert.Equal(t, time.Second, time.Since(start))
+		close(release)
+		synctest.Wait()
+		w.close(t)
+	})
+}
+
 // TestRepeatedObservables: as in the SDK the callbacks of the first count.
 func TestRepeatedObservables(t *testing.T) {
 	log := listen(t)

@@ -186,6 +186,7 @@ func (p *Provider) tick() {
 func (p *Provider) observe(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, min(p.config.Interval, maxRound))
 	defer cancel()
+	defer context.AfterFunc(p.running, cancel)() // whoever asked, Close does not wait so long
 	todo := p.callbacks.list()
 	whole := make([]atomic.Bool, len(todo))
 	if len(todo) > 0 && p.observing.CompareAndSwap(false, true) {
