@@ -55,7 +55,7 @@ func TestObservedUnderLoad(t *testing.T) {
 					})
 				}
 				var want, got []any
-				for round := range rounds {
+				for round := 0; round < rounds || c.exp.Stats().Dropped.Total() == 0; round++ { // it is an overload
 					got = append(got, values(c.flush(t), "o")...)
 					if temporality == "delta" && round > 0 {
 						want = append(want, int64(step))
@@ -67,7 +67,6 @@ func TestObservedUnderLoad(t *testing.T) {
 				group.Wait()
 				assert.Equal(t, want, got)
 				s := requireBooks(t, c.exp)
-				assert.Positive(t, s.Dropped.Total(), "it was an overload")
 				assert.Zero(t, s.Dropped.Deadline)
 			})
 		}
