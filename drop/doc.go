@@ -15,4 +15,9 @@
 //	}
 //
 // Priorities come from names: see [Priorities].
+//
+// A lost event is made good by none that follows, unless those are absolute: a
+// total kept by adding ups and downs stays off by each that was lost, whatever the
+// strategy. Such events need a priority that gets them through, or a value that is
+// observed instead.
 package drop

@@ -15,6 +15,11 @@ const (
 // N, so that sums, counts and distributions made with the weights are unbiased
 // (Horvitz and Thompson, 1952). Best for high rates where a percent does not
 // matter.
+//
+// It is not for sums of few, large or opposite events: of an up-down counter that
+// is told of each connection opened and closed, one event left out is an error for
+// ever, under this strategy as under any other that loses it. Observe such a value
+// instead, or give it priority High and use [ByPriority].
 func Sampled() Strategy { return sampled{} }
 
 type sampled struct{}

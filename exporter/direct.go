@@ -39,12 +39,45 @@ type entrance struct {
 //
 // It is always the same provider, safe for concurrent use. Instruments
 // implement the experimental Bind of go.opentelemetry.io/otel/metric/x: a bound
-// instrument records without a look-up or an allocation. A NaN or infinite
-// measurement (but of a gauge) and a negative increment of a counter are
-// dropped as invalid. A callback that fails or panics is reported to
-// OpenTelemetry's error handler once and loses nothing but its own
-// observations; one that does not return holds Shutdown up for half of its time.
-// After Shutdown instruments record nothing but drops.
+// instrument records without a look-up or an allocation. After Shutdown instruments
+// record nothing but drops.
+//
+// # Measurements
+//
+// A NaN or infinite measurement (but of a gauge) and a negative increment of a
+// counter are dropped as invalid. The context of a measurement is not read: there
+// are no exemplars. An instrument has at most 2,000 attribute sets, under delta in
+// each interval anew; the rest is one series with the attribute
+// otel.metric.overflow, as in the SDK ([Stats].CardinalityOverflow). Under delta a
+// set without measurements is not sent.
+//
+// # Instruments
+//
+// As in the SDK a name that breaks the rules is an error, and the instrument works
+// all the same; upper and lower case are one name, sent as it was spelled first. An
+// instrument made twice is one, with the callbacks of the first; one that shares
+// its name but not its kind, unit or description is reported to OpenTelemetry's
+// error handler, once a name. There is room for 8,192 meters, 8,192 instruments, and
+// as many as [WithMaxMemory] allows: the measurements of any further one are dropped
+// as memory, and it has no callbacks.
+//
+// # Observables
+//
+// Callbacks run once each flush interval, one after the other, and when
+// [Exporter.ForceFlush] or [Exporter.Shutdown] asks. No strategy touches what they
+// observe. Observations of one run add up where they meet in one series, as the
+// same set observed twice, sets that differ in keys the instrument does not keep, or
+// the overflow series do; those of the next run replace them. An observation of an
+// instrument that the callback was not registered for is dropped as invalid.
+//
+// A run of all callbacks has an interval's time, at most 30 s and at most that of
+// who asked. What is observed later is dropped as deadline. A callback that fails or
+// panics is reported to OpenTelemetry's error handler once. In both cases nothing
+// else is lost: a series that was not observed is not sent, and its next point goes
+// on from the last one. While a callback does not return, none is called again, and
+// Shutdown waits for it for half of its time. One that itself calls ForceFlush, or
+// waits for someone who does, is such a callback until the run is over.
+// Unregister does not wait for a callback that is running.
 func (e *Exporter) MeterProvider() metric.MeterProvider { return e.direct().provider }
 
 // RecordMetric adds value to the counter of the given name and tags, of scope
@@ -52,19 +85,29 @@ func (e *Exporter) MeterProvider() metric.MeterProvider { return e.direct().prov
 // counted. It never waits and, once it has seen name and tags, allocates
 // nothing; past 32,768 different ones, or past the memory budget, those it has no
 // room for cost a look-up and allocations each time. It is safe for concurrent
-// use. The tags are not retained.
+// use. The tags are not retained; of a key that repeats the last value counts.
+//
+// Dropped as invalid are a name that is empty or longer than 255 bytes, which is
+// all that is asked of it, a value that is NaN or infinite, and, since a counter
+// only grows, one that is negative. For values that go up and down there is
+// [Exporter.RecordGauge], or an up-down counter of [Exporter.MeterProvider]. The
+// limits of instruments and attribute sets are those of MeterProvider.
 func (e *Exporter) RecordMetric(name string, value float64, tags ...Tag) bool {
 	return e.direct().recorder.Record(sdkmetric.InstrumentKindCounter, name, value, tags)
 }
 
-// RecordGauge sets the gauge of the given name and tags to value; see
-// [Exporter.RecordMetric].
+// RecordGauge sets the gauge of the given name and tags to value, which may be
+// NaN or infinite, too; see [Exporter.RecordMetric]. It is a metric of its own, also
+// where a counter has the same name.
 func (e *Exporter) RecordGauge(name string, value float64, tags ...Tag) bool {
 	return e.direct().recorder.Record(sdkmetric.InstrumentKindGauge, name, value, tags)
 }
 
 // RecordSample adds value to the histogram of the given name and tags; see
-// [Exporter.RecordMetric].
+// [Exporter.RecordMetric]. Its buckets are those that [WithAggregationSelector]
+// has for histograms, by default the SDK's, which are made for milliseconds: 0, 5,
+// 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500 and 10000. The value
+// may be negative.
 func (e *Exporter) RecordSample(name string, value float64, tags ...Tag) bool {
 	return e.direct().recorder.Record(sdkmetric.InstrumentKindHistogram, name, value, tags)
 }

@@ -2,6 +2,7 @@ package exporter_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -24,63 +25,131 @@ type program struct {
 	seed        uint64
 	collections int
 	steps       int // measurements between two of them
+	crowd       int // attribute sets of an instrument at once, now and then
 }
 
-// run runs the program; collect is called at every collection.
-func (p program) run(t *testing.T, mp metric.MeterProvider, collect func()) {
+// outcome is what the collections of a program gave, and when they were: an
+// instant before and one after each.
+type outcome struct {
+	collected []*metricdata.ResourceMetrics
+	marks     []int64
+}
+
+// run runs the program; collect is called at every collection. binds says that
+// instruments can be bound.
+func (p program) run(t *testing.T, mp metric.MeterProvider, binds bool, collect func() *metricdata.ResourceMetrics) (o outcome) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(p.seed, 1))
-	record := p.instruments(t, mp.Meter("scope", metric.WithInstrumentationVersion("v1")), r)
+	record := p.instruments(t, mp.Meter("scope", metric.WithInstrumentationVersion("v1")), binds)
 	for range p.collections {
 		for range r.IntN(p.steps) {
 			record[r.IntN(len(record))](r, testAttributes(r))
 		}
-		collect()
+		o.marks = append(o.marks, time.Now().UnixNano())
+		o.collected = append(o.collected, collect())
+		o.marks = append(o.marks, time.Now().UnixNano())
 	}
+	return o
 }
 
-func testAttributes(r *rand.Rand) metric.MeasurementOption {
+// within says between which of the marks t lies: two clocks, and two providers, do
+// not agree any better.
+func (o outcome) within(t time.Time) string {
+	n, _ := slices.BinarySearch(o.marks, t.UnixNano())
+	return fmt.Sprint(" mark ", n)
+}
+
+func testAttributes(r *rand.Rand) []attribute.KeyValue {
 	kvs := []attribute.KeyValue{
 		attribute.Int("n", r.IntN(4)), attribute.String("s", fmt.Sprint(r.IntN(2))), attribute.Bool("b", true),
 	}
-	return metric.WithAttributes(kvs[:r.IntN(len(kvs)+1)]...)
+	return kvs[:r.IntN(len(kvs)+1)]
 }
 
-// instruments creates one of each and returns what records on them. What
-// observables observe depends on nothing but the seed and how often they were
-// asked.
-func (p program) instruments(t *testing.T, m metric.Meter, r *rand.Rand) []func(*rand.Rand, metric.MeasurementOption) {
+// recording makes one measurement with the given attributes.
+type recording func(*rand.Rand, []attribute.KeyValue)
+
+// bound records with instruments that are bound when their attributes are first
+// met and kept from then on, where that can be.
+func bound(i instrument, binds bool) recording {
+	kept := map[attribute.Distinct]instrument{}
+	return func(r *rand.Rand, kvs []attribute.KeyValue) {
+		v := 50 * r.Float64() // the SDK adds floats that are integers apart
+		if !binds {
+			i.record(context.Background(), v, metric.WithAttributes(kvs...))
+			return
+		}
+		set := attribute.NewSet(slices.Clone(kvs)...)
+		b, known := kept[set.Equivalent()]
+		if !known {
+			b = i.bind(kvs...)
+			kept[set.Equivalent()] = b
+		}
+		b.record(context.Background(), v)
+	}
+}
+
+// crowded has record meet the limit of attribute sets, with one step in many.
+func (p program) crowded(record recording) recording {
+	return func(r *rand.Rand, _ []attribute.KeyValue) {
+		first, n := r.IntN(3)*1000, 1
+		if p.crowd > 0 && r.IntN(3) == 0 {
+			n = p.crowd
+		}
+		for i := range n {
+			record(r, []attribute.KeyValue{attribute.Int("crowd", first+i)})
+		}
+	}
+}
+
+// instruments creates one of each, and some with special attributes, and returns
+// what records on them. What observables observe depends on nothing but the seed
+// and how often they were asked.
+func (p program) instruments(t *testing.T, m metric.Meter, binds bool) []recording {
 	t.Helper()
 	ctx := context.Background()
-	must := func(err error) { require.NoError(t, err) }
-	ic, err := m.Int64Counter("ic", metric.WithUnit("1"), metric.WithDescription("d"))
-	must(err)
+	var errs [10]error
+	var ic, limited, crowded metric.Int64Counter
+	ic, errs[0] = m.Int64Counter("ic", metric.WithUnit("1"), metric.WithDescription("d"))
 	fc, err := m.Float64Counter("fc")
-	must(err)
+	errs[1] = err
 	iu, err := m.Int64UpDownCounter("iu")
-	must(err)
+	errs[2] = err
 	fu, err := m.Float64UpDownCounter("fu")
-	must(err)
+	errs[3] = err
 	ih, err := m.Int64Histogram("ih", metric.WithExplicitBucketBoundaries(1, 10, 100))
-	must(err)
+	errs[4] = err
 	fh, err := m.Float64Histogram("fh")
-	must(err)
+	errs[5] = err
 	ig, err := m.Int64Gauge("ig")
-	must(err)
+	errs[6] = err
 	fg, err := m.Float64Gauge("fg")
-	must(err)
+	errs[7] = err
+	limited, errs[8] = m.Int64Counter("limited", allowed{keys: []attribute.Key{"n"}})
+	crowded, errs[9] = m.Int64Counter("crowded")
+	require.NoError(t, errors.Join(errs[:]...))
 	p.observables(t, m)
 	value := func(r *rand.Rand) float64 { return r.NormFloat64() * 100 }
-	return []func(*rand.Rand, metric.MeasurementOption){
-		func(r *rand.Rand, o metric.MeasurementOption) { ic.Add(ctx, r.Int64N(1000), o) },
-		func(r *rand.Rand, o metric.MeasurementOption) { fc.Add(ctx, r.Float64(), o) },
-		func(r *rand.Rand, o metric.MeasurementOption) { iu.Add(ctx, r.Int64N(1000)-500, o) },
-		func(r *rand.Rand, o metric.MeasurementOption) { fu.Add(ctx, value(r), o) },
-		func(r *rand.Rand, o metric.MeasurementOption) { ih.Record(ctx, r.Int64N(200)-20, o) },
-		func(r *rand.Rand, o metric.MeasurementOption) { fh.Record(ctx, value(r), o) },
-		func(r *rand.Rand, o metric.MeasurementOption) { ig.Record(ctx, r.Int64(), o) },
-		func(r *rand.Rand, o metric.MeasurementOption) { fg.Record(ctx, value(r), o) },
+	set := func(kvs []attribute.KeyValue) metric.MeasurementOption { return metric.WithAttributes(kvs...) }
+	out := []recording{
+		func(r *rand.Rand, kvs []attribute.KeyValue) { ic.Add(ctx, r.Int64N(1000), set(kvs)) },
+		func(r *rand.Rand, kvs []attribute.KeyValue) { fc.Add(ctx, r.Float64(), set(kvs)) },
+		func(r *rand.Rand, kvs []attribute.KeyValue) { iu.Add(ctx, r.Int64N(1000)-500, set(kvs)) },
+		func(r *rand.Rand, kvs []attribute.KeyValue) { fu.Add(ctx, value(r), set(kvs)) },
+		func(r *rand.Rand, kvs []attribute.KeyValue) { ih.Record(ctx, r.Int64N(200)-20, set(kvs)) },
+		func(r *rand.Rand, kvs []attribute.KeyValue) { ih.Record(ctx, r.Int64()-1<<62, set(kvs)) },
+		func(r *rand.Rand, kvs []attribute.KeyValue) { fh.Record(ctx, value(r), set(kvs)) },
+		func(r *rand.Rand, kvs []attribute.KeyValue) { ig.Record(ctx, r.Int64(), set(kvs)) },
+		func(r *rand.Rand, kvs []attribute.KeyValue) { fg.Record(ctx, value(r), set(kvs)) },
 	}
+	for _, i := range []instrument{
+		adds[int64]("", ic, nil), adds[float64]("", fc, nil), adds[int64]("", iu, nil), adds[float64]("", fu, nil),
+		records[int64]("", ih, nil), records[float64]("", fh, nil), records[int64]("", ig, nil), records[float64]("", fg, nil),
+	} {
+		out = append(out, bound(i, binds))
+	}
+	l, c := adds[int64]("", limited, nil), adds[int64]("", crowded, nil)
+	return append(out, bound(l, false), bound(l, binds), p.crowded(bound(c, false)), p.crowded(bound(c, binds)))
 }
 
 func (p program) observables(t *testing.T, m metric.Meter) {
@@ -103,7 +172,9 @@ func (p program) observables(t *testing.T, m metric.Meter) {
 			return nil
 		}
 	}
-	var errs [6]error
+	var errs [8]error
+	_, errs[6] = m.Int64ObservableUpDownCounter("lou", allowed{}, metric.WithInt64Callback(integers(16)))
+	_, errs[7] = m.Int64ObservableGauge("log", allowed{}, metric.WithInt64Callback(integers(17)))
 	_, errs[0] = m.Int64ObservableCounter("ioc", metric.WithInt64Callback(integers(10)))
 	_, errs[1] = m.Int64ObservableUpDownCounter("iou", metric.WithInt64Callback(integers(11)))
 	_, errs[2] = m.Int64ObservableGauge("iog", metric.WithInt64Callback(integers(12)))
@@ -142,12 +213,15 @@ func TestEqualToSDK(t *testing.T) {
 		for aggregation, as := range aggregations {
 			t.Run(temporality+"/"+aggregation, func(t *testing.T) {
 				for i := range programs {
-					p := program{seed: *seed + uint64(i), collections: 4, steps: 60}
+					p := program{seed: *seed + uint64(i), collections: 1 + i%12, steps: 100}
+					if i%50 == 0 {
+						p.crowd = 1990 + i%40
+					}
 					want := p.throughSDK(t, ts, as)
 					got := p.throughUs(t, ts, as)
-					require.Len(t, got, len(want))
-					for j := range want {
-						requireSame(t, want[j], got[j], "program %d, collection %d", p.seed, j)
+					for j := range want.collected {
+						a, b := series(want.collected[j], want.within), series(got.collected[j], got.within)
+						requireSameSeries(t, a, b, "program %d, collection %d", p.seed, j)
 					}
 				}
 			})
@@ -162,41 +236,43 @@ func exponentialSelector(k sdkmetric.InstrumentKind) sdkmetric.Aggregation {
 	return sdkmetric.DefaultAggregationSelector(k)
 }
 
-func (p program) throughSDK(t *testing.T, ts sdkmetric.TemporalitySelector, as sdkmetric.AggregationSelector) (out []*metricdata.ResourceMetrics) {
+func (p program) throughSDK(t *testing.T, ts sdkmetric.TemporalitySelector, as sdkmetric.AggregationSelector) outcome {
 	t.Helper()
 	reader := sdkmetric.NewManualReader(sdkmetric.WithTemporalitySelector(ts), sdkmetric.WithAggregationSelector(as))
 	mp := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
-	p.run(t, mp, func() {
-		var rm metricdata.ResourceMetrics
-		require.NoError(t, reader.Collect(context.Background(), &rm))
-		out = append(out, &rm)
-	})
-	return out
+	return p.run(t, mp, false, func() *metricdata.ResourceMetrics { return collect(t, reader) })
 }
 
-func (p program) throughUs(t *testing.T, ts sdkmetric.TemporalitySelector, as sdkmetric.AggregationSelector) (out []*metricdata.ResourceMetrics) {
+func collect(t *testing.T, reader sdkmetric.Reader) *metricdata.ResourceMetrics {
+	t.Helper()
+	var rm metricdata.ResourceMetrics
+	require.NoError(t, reader.Collect(context.Background(), &rm))
+	return &rm
+}
+
+func (p program) throughUs(t *testing.T, ts sdkmetric.TemporalitySelector, as sdkmetric.AggregationSelector) outcome {
 	t.Helper()
 	c := connect(t, exporter.WithTemporalitySelector(ts), exporter.WithAggregationSelector(as), exporter.WithFlushInterval(time.Hour))
-	sent := uint64(0)
-	p.run(t, c.exp.MeterProvider(), func() {
-		require.NoError(t, c.exp.ForceFlush(context.Background()))
-		s := c.exp.Stats()
-		require.Zero(t, s.Dropped.Total())
-		parts := c.receive(t, int(s.Sent-sent))
-		sent = s.Sent
+	return p.run(t, c.exp.MeterProvider(), true, func() *metricdata.ResourceMetrics {
+		parts := c.flush(t)
+		require.Zero(t, c.exp.Stats().Dropped.Total())
 		if len(parts) == 0 {
-			parts = []*metricdata.ResourceMetrics{{}}
+			return &metricdata.ResourceMetrics{}
 		}
-		out = append(out, joined(parts))
+		return joined(parts)
 	})
-	return out
 }
 
 // requireSame compares everything but resources, times and the exact
 // resolution of exponential histograms.
 func requireSame(t *testing.T, want, got *metricdata.ResourceMetrics, format string, args ...any) {
 	t.Helper()
-	a, b := timeless(want), timeless(got)
+	never := func(time.Time) string { return "" }
+	requireSameSeries(t, series(want, never), series(got, never), format, args...)
+}
+
+func requireSameSeries(t *testing.T, a, b map[string]string, format string, args ...any) {
+	t.Helper()
 	require.Equal(t, keys(a), keys(b), append([]any{format}, args...)...)
 	for k := range a {
 		require.Equal(t, a[k], b[k], fmt.Sprintf(format, args...)+" "+k)
@@ -212,9 +288,15 @@ func keys(m map[string]string) []string {
 	return out
 }
 
-// timeless returns a line for every series, by name and attributes.
-func timeless(rm *metricdata.ResourceMetrics) map[string]string {
-	out := map[string]string{}
+// seriesLines are a line for every series, by name and attributes, with times as
+// when writes them.
+type seriesLines struct {
+	lines map[string]string
+	when  func(time.Time) string
+}
+
+func series(rm *metricdata.ResourceMetrics, when func(time.Time) string) map[string]string {
+	out := seriesLines{map[string]string{}, when}
 	for _, sm := range rm.ScopeMetrics {
 		for _, m := range sm.Metrics {
 			prefix := fmt.Sprint(sm.Scope.Name, sm.Scope.Version, " ", m.Name, m.Unit, m.Description)
@@ -238,27 +320,32 @@ func timeless(rm *metricdata.ResourceMetrics) map[string]string {
 			}
 		}
 	}
-	return out
+	return out.lines
 }
 
-func numberSeries[N int64 | float64](out map[string]string, prefix, kind string, points []metricdata.DataPoint[N]) {
+func (s *seriesLines) add(name string, set attribute.Set, start, end time.Time, line string) {
+	s.lines[name+setLine(set)] = line + s.when(start) + s.when(end)
+}
+
+func numberSeries[N int64 | float64](out seriesLines, prefix, kind string, points []metricdata.DataPoint[N]) {
 	for _, p := range points {
-		out[prefix+setLine(p.Attributes)] = kind + bits(p.Value)
+		out.add(prefix, p.Attributes, p.StartTime, p.Time, kind+bits(p.Value))
 	}
 }
 
-func histogramSeries[N int64 | float64](out map[string]string, prefix, kind string, points []metricdata.HistogramDataPoint[N]) {
+func histogramSeries[N int64 | float64](out seriesLines, prefix, kind string, points []metricdata.HistogramDataPoint[N]) {
 	for _, p := range points {
-		out[prefix+setLine(p.Attributes)] = fmt.Sprint(kind, p.Count, bits(p.Sum), extremaLine(p.Min), extremaLine(p.Max), p.Bounds, p.BucketCounts)
+		out.add(prefix, p.Attributes, p.StartTime, p.Time,
+			fmt.Sprint(kind, p.Count, bits(p.Sum), extremaLine(p.Min), extremaLine(p.Max), p.Bounds, p.BucketCounts))
 	}
 }
 
 // exponentialSeries brings the buckets to a scale that every implementation can
 // reach, one below the coarsest either would choose.
-func exponentialSeries[N int64 | float64](out map[string]string, prefix, kind string, points []metricdata.ExponentialHistogramDataPoint[N]) {
+func exponentialSeries[N int64 | float64](out seriesLines, prefix, kind string, points []metricdata.ExponentialHistogramDataPoint[N]) {
 	for _, p := range points {
-		out[prefix+setLine(p.Attributes)] = fmt.Sprint(kind, p.Count, bits(p.Sum), extremaLine(p.Min), extremaLine(p.Max), p.ZeroCount,
-			coarse(p.PositiveBucket, p.Scale), coarse(p.NegativeBucket, p.Scale))
+		out.add(prefix, p.Attributes, p.StartTime, p.Time, fmt.Sprint(kind, p.Count, bits(p.Sum), extremaLine(p.Min), extremaLine(p.Max),
+			p.ZeroCount, coarse(p.PositiveBucket, p.Scale), coarse(p.NegativeBucket, p.Scale)))
 	}
 }
 

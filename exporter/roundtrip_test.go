@@ -86,10 +86,16 @@ func TestRandomDataArrivesBitByBit(t *testing.T) {
 		*seed = rand.Uint64()
 	}
 	t.Logf("seed %d", *seed)
-	c := connect(t, exporter.WithPacing(0, 0))
+	arriveBitByBit(t, *cases)
+	arriveBitByBit(t, *cases/10, exporter.WithoutInterning())
+}
+
+func arriveBitByBit(t *testing.T, cases int, opts ...exporter.Option) {
+	t.Helper()
+	c := connect(t, append(opts, exporter.WithPacing(0, 0))...)
 	g := &generator{Rand: rand.New(rand.NewPCG(*seed, 0))}
 	compared := 0
-	for i := range *cases {
+	for i := range cases {
 		want := g.resourceMetrics()
 		wantLines := lines(want)
 		got := c.send(t, want, len(wantLines))

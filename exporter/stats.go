@@ -67,7 +67,7 @@ type Dropped struct {
 	Priority    uint64 // refused under pressure for low priority (direct path)
 	Sampled     uint64 // left out by sampling under pressure (direct path)
 	Invalid     uint64 // a time or measurement that cannot be represented
-	Deadline    uint64 // the context of Export ended first
+	Deadline    uint64 // the context of Export, or the time for callbacks, ended first
 	Oversize    uint64 // larger than a packet, whatever was left out
 	Encode      uint64 // an aggregation, temporality or attribute without wire form
 	Unresolved  uint64 // the endpoint had no address yet

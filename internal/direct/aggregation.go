@@ -87,7 +87,7 @@ func (chosen aggregations) aggregate(c *pipeline.InstrumentConfig, d description
 	case sdkmetric.AggregationDrop:
 		return false
 	case sdkmetric.AggregationLastValue:
-		c.Fold = pipeline.FoldLast
+		c.Fold, c.OnlyObserved = pipeline.FoldLast, observable(d.kind)
 	case sdkmetric.AggregationExplicitBucketHistogram:
 		c.Fold, c.Bounds, c.NoMinMax = pipeline.FoldExplicit, a.Boundaries, a.NoMinMax
 		if d.advised {
@@ -100,7 +100,7 @@ func (chosen aggregations) aggregate(c *pipeline.InstrumentConfig, d description
 	default:
 		c.Fold, c.Monotonic = pipeline.FoldSum, monotonic(d.kind)
 		if observable(d.kind) {
-			c.Fold = pipeline.FoldAbsolute
+			c.Fold, c.OnlyObserved = pipeline.FoldAbsolute, true
 		}
 	}
 	return true

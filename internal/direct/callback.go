@@ -5,169 +5,170 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/embedded"
+	"go.opentelemetry.io/otel/metric/noop"
 
 	"github.com/otelgram/otelgram/internal/pipeline"
 )
 
 // callbacks are the functions that make observations.
 type callbacks struct {
-	mu    sync.Mutex
-	next  int
-	all   map[int]func(context.Context, observer) error
-	order []int
-	// once a callback has failed in some way, it is not reported again.
-	reported map[int]struct{}
+	mu     sync.Mutex
+	all    []*callback // the slice is never changed, only replaced
+	closed bool
 }
 
-// add registers f and returns what takes it out again.
-func (c *callbacks) add(f func(context.Context, observer) error) *registration {
+// callback is a function that makes observations, and the instruments of which
+// it does.
+type callback struct {
+	observe  func(context.Context, observer) error
+	of       []*pipeline.Instrument
+	gone     atomic.Bool // it was unregistered
+	reported bool        // once it has failed in some way, it is not reported again
+}
+
+// add registers f and returns what takes it out again. After clear it does
+// nothing.
+func (c *callbacks) add(f func(context.Context, observer) error, of ...*pipeline.Instrument) *registration {
+	added := &callback{observe: f, of: of}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.all == nil {
-		c.all, c.reported = map[int]func(context.Context, observer) error{}, map[int]struct{}{}
+	if !c.closed {
+		c.all = append(slices.Clip(c.all), added)
 	}
-	c.next++
-	c.all[c.next] = f
-	c.order = append(c.order, c.next)
-	return &registration{callbacks: c, id: c.next}
+	return &registration{callbacks: c, callback: added}
 }
 
+// clear takes all callbacks out, and takes no more in.
 func (c *callbacks) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	clear(c.all)
-	c.order = nil
+	c.all, c.closed = nil, true
+}
+
+// list returns the callbacks there are.
+func (c *callbacks) list() []*callback {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.all
 }
 
 func (c *callbacks) int64(i *core, fs []metric.Int64Callback) {
+	if !i.created {
+		return // as in the SDK the callbacks of the first count
+	}
 	for _, f := range fs {
-		c.add(func(ctx context.Context, o observer) error { return f(ctx, int64Observer{observer: o, core: i}) })
+		c.add(func(ctx context.Context, o observer) error { return f(ctx, int64Observer{observer: o, core: i}) }, i.instrument)
 	}
 }
 
 func (c *callbacks) float64(i *core, fs []metric.Float64Callback) {
+	if !i.created {
+		return
+	}
 	for _, f := range fs {
-		c.add(func(ctx context.Context, o observer) error { return f(ctx, float64Observer{observer: o, core: i}) })
+		c.add(func(ctx context.Context, o observer) error { return f(ctx, float64Observer{observer: o, core: i}) }, i.instrument)
 	}
 }
 
-// run calls every callback. One that panics or returns an error loses its own
-// observations that were still to come and nothing else; it is reported to
-// OpenTelemetry's error handler, once.
-func (c *callbacks) run(ctx context.Context, d *pipeline.Direct) {
-	c.mu.Lock()
-	order := append([]int(nil), c.order...)
-	c.mu.Unlock()
-	for _, id := range order {
-		c.mu.Lock()
-		f, ok := c.all[id]
-		c.mu.Unlock()
-		if !ok {
+// run calls the callbacks of todo, one after the other, until the round is over,
+// and sets whole for each that is done and of which every observation was taken.
+// One that panics or returns an error loses its own observations that were still
+// to come and nothing else; it is reported to OpenTelemetry's error handler, once.
+func run(ctx context.Context, round *pipeline.Round, todo []*callback, whole []atomic.Bool) {
+	defer round.End()
+	for n, f := range todo {
+		if ctx.Err() != nil {
+			return
+		}
+		if f.gone.Load() { // meanwhile: it observes nothing
+			whole[n].Store(true)
 			continue
 		}
-		if err := call(ctx, f, observer{ctx: ctx, direct: d}); err != nil && c.first(id) {
-			otel.Handle(fmt.Errorf("otelgram: callback: %w", err))
+		err := f.call(ctx, observer{round: round})
+		if err != nil && !f.reported {
+			f.reported = true
+			otel.Handle(fmt.Errorf("otelgram: callback of %s: %w", f.names(), err))
+		}
+		if round.Flush() && err == nil {
+			whole[n].Store(true)
 		}
 	}
 }
 
-func (c *callbacks) first(id int) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, reported := c.reported[id]
-	c.reported[id] = struct{}{}
-	return !reported
-}
-
-func call(ctx context.Context, f func(context.Context, observer) error, o observer) (err error) {
+func (f *callback) call(ctx context.Context, o observer) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("it panicked: %v", p)
 		}
 	}()
-	return f(ctx, o)
+	return f.observe(ctx, o)
+}
+
+// names returns the names of the instruments that f observes.
+func (f *callback) names() string {
+	names := make([]string, len(f.of))
+	for n, i := range f.of {
+		names[n] = i.Name
+	}
+	return strings.Join(names, ", ")
 }
 
 // registration is what RegisterCallback returns.
 type registration struct {
 	embedded.Registration
 	callbacks *callbacks
-	id        int
+	callback  *callback
 }
 
-// Unregister takes the callback out. It may be called again.
+// Unregister takes the callback out. It may be called again, and from within a
+// callback, for which reason it does not wait for one that runs: it cannot know
+// whether that waits for it.
 func (r *registration) Unregister() error {
 	c := r.callbacks
+	r.callback.gone.Store(true)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.all, r.id)
-	delete(c.reported, r.id)
-	for i, id := range c.order {
-		if id == r.id {
-			c.order = append(c.order[:i:i], c.order[i+1:]...)
-			break
-		}
+	if n := slices.Index(c.all, r.callback); n >= 0 {
+		c.all = slices.Concat(c.all[:n], c.all[n+1:])
 	}
 	return nil
 }
 
-// RegisterCallback registers f for instruments of this provider.
+// RegisterCallback registers f for instruments of this provider. Without any, or
+// where all of them are dropped, f is never called.
 func (m *meter) RegisterCallback(f metric.Callback, instruments ...metric.Observable) (metric.Registration, error) {
 	var errs []error
-	allowed := map[*pipeline.Instrument]struct{}{}
+	var of []*pipeline.Instrument
 	for _, i := range instruments {
 		o, ok := i.(observed)
 		if !ok || o.observedCore().direct != m.provider.config.Direct {
 			errs = append(errs, fmt.Errorf("otelgram: RegisterCallback: %T is an instrument of another provider", i))
 			continue
 		}
-		allowed[o.observedCore().instrument] = struct{}{}
+		if c := o.observedCore(); c.instrument != nil && !slices.Contains(of, c.instrument) {
+			of = append(of, c.instrument)
+		}
+	}
+	if len(of) == 0 {
+		return noop.Registration{}, errors.Join(errs...)
 	}
 	r := m.provider.callbacks.add(func(ctx context.Context, o observer) error {
-		o.allowed = allowed
-		return f(ctx, o)
-	})
+		return f(ctx, multiObserver{observer: o, direct: m.provider.config.Direct, of: of})
+	}, of...)
 	return r, errors.Join(errs...)
 }
 
 // observer takes the observations of one run of one callback.
-type observer struct {
-	embedded.Observer
-	ctx     context.Context
-	direct  *pipeline.Direct
-	allowed map[*pipeline.Instrument]struct{} // of RegisterCallback
-}
-
-// ObserveInt64 takes an observation of an instrument that was registered with
-// the callback; of any other, it counts it as invalid.
-func (o observer) ObserveInt64(i metric.Int64Observable, v int64, opts ...metric.ObserveOption) {
-	if c := o.registered(i); c != nil {
-		o.int64(c, v, opts)
-	}
-}
-
-// ObserveFloat64 is ObserveInt64 for float64.
-func (o observer) ObserveFloat64(i metric.Float64Observable, v float64, opts ...metric.ObserveOption) {
-	if c := o.registered(i); c != nil {
-		o.float64(c, v, opts)
-	}
-}
-
-func (o observer) registered(i metric.Observable) *core {
-	if x, ok := i.(observed); ok {
-		if _, ok := o.allowed[x.observedCore().instrument]; ok {
-			return x.observedCore()
-		}
-	}
-	o.direct.RefuseInvalid()
-	return nil
-}
+type observer struct{ round *pipeline.Round }
 
 func (o observer) int64(c *core, v int64, opts []metric.ObserveOption) {
 	o.observe(c, uint64(v), observeAttributes(opts))
@@ -188,7 +189,43 @@ func (o observer) observe(c *core, bits uint64, set attribute.Set) {
 		}
 		return
 	}
-	o.direct.Observe(o.ctx, &pipeline.Event{Instrument: c.instrument, Attributes: c.merged(set), Bits: bits})
+	o.round.Observe(pipeline.Event{Instrument: c.instrument, Attributes: c.merged(set), Bits: bits})
+}
+
+// multiObserver is what a callback of RegisterCallback is given.
+type multiObserver struct {
+	embedded.Observer
+	observer
+	direct *pipeline.Direct
+	of     []*pipeline.Instrument
+}
+
+// ObserveInt64 takes an observation of an instrument that was registered with
+// the callback; of any other, it counts it as invalid.
+func (o multiObserver) ObserveInt64(i metric.Int64Observable, v int64, opts ...metric.ObserveOption) {
+	if c := o.registered(i); c != nil {
+		o.int64(c, v, opts)
+	}
+}
+
+// ObserveFloat64 is ObserveInt64 for float64.
+func (o multiObserver) ObserveFloat64(i metric.Float64Observable, v float64, opts ...metric.ObserveOption) {
+	if c := o.registered(i); c != nil {
+		o.float64(c, v, opts)
+	}
+}
+
+// registered returns the core of i, also where i has no instrument of the
+// pipeline to register.
+func (o multiObserver) registered(i metric.Observable) *core {
+	if x, ok := i.(observed); ok {
+		c := x.observedCore()
+		if c.direct == o.direct && (c.instrument == nil || slices.Contains(o.of, c.instrument)) {
+			return c
+		}
+	}
+	o.direct.RefuseInvalid()
+	return nil
 }
 
 type int64Observer struct {

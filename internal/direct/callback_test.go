@@ -121,7 +121,7 @@ func TestFailingCallbacks(t *testing.T) {
 	require.Len(t, got, 4, "each once: %q", got)
 	for i, want := range []string{"out of order", "panicked: ouch", "panicked: runtime error", "registered ones, too"} {
 		assert.Contains(t, got[i], want)
-		assert.Contains(t, got[i], "otelgram: callback: ")
+		assert.Contains(t, got[i], "otelgram: callback of "+[]string{"error", "panic", "nil", "last"}[i]+": ")
 	}
 	w.close(t)
 }

@@ -1,8 +1,10 @@
 package direct
 
 import (
+	"fmt"
 	"math"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
@@ -20,11 +22,20 @@ type description struct {
 	limited          bool
 }
 
+// String names the kind as the API does.
+func (d description) String() string {
+	if d.integer {
+		return "Int64" + d.kind.String()
+	}
+	return "Float64" + d.kind.String()
+}
+
 // core is what all instruments share: it turns a measurement into an event.
 type core struct {
 	direct     *pipeline.Direct
 	instrument *pipeline.Instrument // nil: measurements are dropped, as asked for
 	crowded    bool                 // there was no room for the instrument
+	created    bool                 // there was no other of its identity before
 	bound      *pipeline.Bound      // set in a bound instrument
 	set        attribute.Set        // what it is bound to
 	// rising refuses negative values; gauge accepts NaN and infinities.
@@ -34,17 +45,23 @@ type core struct {
 }
 
 func newCore(m *meter, d description) core {
-	if m.crowded {
-		return core{direct: m.provider.config.Direct, crowded: true}
+	p := m.provider
+	a := admission{crowded: true}
+	if !m.crowded {
+		a = p.instrument(m.scope, d)
 	}
-	i, ok := m.provider.instrument(m.scope, d)
+	if a.conflict != nil {
+		otel.Handle(a.conflict)
+	}
+	if a.crowded && p.crowded.CompareAndSwap(false, true) {
+		otel.Handle(fmt.Errorf("otelgram: scope %q: no room for instrument %q, nor for further ones: their measurements are dropped, their callbacks not called",
+			m.scope.Name, d.name))
+	}
 	return core{
-		direct:     m.provider.config.Direct,
-		instrument: i,
-		crowded:    !ok,
-		rising:     d.kind == sdkmetric.InstrumentKindCounter,
-		gauge:      i != nil && i.Fold == pipeline.FoldLast,
-		keys:       d.keys, limited: d.limited,
+		direct: p.config.Direct, instrument: a.instrument, created: a.created, crowded: a.crowded,
+		rising: d.kind == sdkmetric.InstrumentKindCounter,
+		gauge:  a.instrument != nil && a.instrument.Fold == pipeline.FoldLast,
+		keys:   d.keys, limited: d.limited,
 	}
 }
 
@@ -118,4 +135,6 @@ func (c *core) merged(set attribute.Set) attribute.Set {
 	return set
 }
 
-func (c *core) enabled() bool { return c.instrument != nil }
+// enabled is true also where there is no room for the instrument: its
+// measurements are lost, and have to be counted.
+func (c *core) enabled() bool { return c.instrument != nil || c.crowded }

@@ -40,7 +40,7 @@ func describeHistogram[O any](integer bool, name string, c interface {
 	ExplicitBucketBoundaries() []float64
 }, opts []O) (description, error) {
 	d, err := describe(sdkmetric.InstrumentKindHistogram, integer, name, c, opts)
-	if bounds := c.ExplicitBucketBoundaries(); bounds != nil {
+	if bounds := c.ExplicitBucketBoundaries(); len(bounds) > 0 {
 		if !ascending(bounds) {
 			return d, fmt.Errorf("histogram %q: bucket boundaries %v are not in ascending order: the defaults are used", name, bounds)
 		}

@@ -83,7 +83,7 @@ func TestBoundsAsTheSDK(t *testing.T) {
 	}{
 		{"ascending", []float64{-1, 0, 2.5}, true},
 		{"one", []float64{7}, true},
-		{"none", []float64{}, true},
+		{"none", []float64{}, false},
 		{"infinite", []float64{math.Inf(-1), 0, math.Inf(1)}, true},
 		{"descending", []float64{3, 2, 1}, false},
 		{"unsorted", []float64{1, 3, 2}, false},
@@ -94,8 +94,9 @@ func TestBoundsAsTheSDK(t *testing.T) {
 		_, want := theirs.Float64Histogram(tt.name, option)
 		f, err := w.Meter("m").Float64Histogram(tt.name, option)
 		assert.Equal(t, want == nil, err == nil, "%s: %v, %v", tt.name, want, err)
+		_, want = theirs.Int64Histogram(tt.name, option)
 		i, err := w.Meter("m").Int64Histogram(tt.name, option)
-		assert.Equal(t, tt.used, err == nil, "%s: %v", tt.name, err)
+		assert.Equal(t, want == nil, err == nil, "%s: %v, %v", tt.name, want, err)
 		expected := tt.bounds
 		if !tt.used {
 			expected = defaults
@@ -125,7 +126,7 @@ func TestAggregations(t *testing.T) {
 		{"a sum of a histogram", sdkmetric.InstrumentKindHistogram, sdkmetric.AggregationSum{}, &pipeline.InstrumentConfig{Fold: pipeline.FoldSum, Monotonic: true}},
 		{"an up-down sum", sdkmetric.InstrumentKindUpDownCounter, sdkmetric.AggregationSum{}, &pipeline.InstrumentConfig{Fold: pipeline.FoldSum}},
 		{"an observed sum", sdkmetric.InstrumentKindObservableCounter, sdkmetric.AggregationSum{},
-			&pipeline.InstrumentConfig{Fold: pipeline.FoldAbsolute, Monotonic: true, Stale: true}},
+			&pipeline.InstrumentConfig{Fold: pipeline.FoldAbsolute, Monotonic: true, OnlyObserved: true}},
 		{"exponential", sdkmetric.InstrumentKindHistogram, sdkmetric.AggregationBase2ExponentialHistogram{MaxSize: 7, MaxScale: 3, NoMinMax: true},
 			&pipeline.InstrumentConfig{Fold: pipeline.FoldExponential, MaxSize: 7, MaxScale: 3, NoMinMax: true}},
 		{"explicit", sdkmetric.InstrumentKindHistogram, sdkmetric.AggregationExplicitBucketHistogram{Boundaries: []float64{1}},
@@ -140,13 +141,13 @@ func TestAggregations(t *testing.T) {
 			w := open(t, time.Hour)
 			defer w.close(t)
 			w.aggregations = choose(func(sdkmetric.InstrumentKind) sdkmetric.Aggregation { return tt.aggregation })
-			got, _ := w.instrument(w.Meter("m").(*meter).scope, description{kind: tt.kind, name: "n"})
+			got := w.instrument(w.Meter("m").(*meter).scope, description{kind: tt.kind, name: "n"}).instrument
 			if tt.want == nil {
 				assert.Nil(t, got)
 				return
 			}
 			c := got.InstrumentConfig
-			tt.want.Name, tt.want.Resource, tt.want.Scope = "n", c.Resource, c.Scope
+			tt.want.Name, tt.want.Resource, tt.want.Scope, tt.want.Kind = "n", c.Resource, c.Scope, c.Kind
 			assert.Equal(t, *tt.want, c)
 		})
 	}

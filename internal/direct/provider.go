@@ -23,6 +23,8 @@ const (
 	maxMeters = 8192
 	// meterCost is about what a meter takes beside its strings, in bytes.
 	meterCost = 1024
+	// maxRound is how long callbacks may take at most, as the SDK's reader has it.
+	maxRound = 30 * time.Second
 )
 
 // Config is what a Provider needs to know. All of it is required.
@@ -56,6 +58,7 @@ type Provider struct {
 	callbacks callbacks
 	observing atomic.Bool // callbacks run
 	collects  chan collect
+	crowded   atomic.Bool     // that there was no room has been reported
 	running   context.Context // ends when the collector should stop
 	cancel    context.CancelFunc
 	stopped   chan struct{} // closed when the collector has stopped
@@ -170,52 +173,69 @@ func (p *Provider) collect(ctx context.Context, last bool) error {
 	return p.config.Direct.Collect(ctx)
 }
 
-// tick is the collection of an interval. Callbacks have an interval's time; what
-// they leave undone holds up nothing else.
+// tick is the collection of an interval.
 func (p *Provider) tick() {
-	ctx, cancel := context.WithTimeout(p.running, p.config.Interval)
-	defer cancel()
-	p.observe(ctx)
+	p.observe(p.running)
 	_ = p.config.Direct.Collect(p.running) // what is lost is counted
 }
 
-// observe runs the callbacks, and returns when they have or when ctx ends. While
-// one of them hangs, none is run again.
+// observe runs the callbacks, and returns when they have or when ctx ends, after
+// an interval at most and at most after maxRound: what they leave undone holds up
+// nothing else, and says nothing about what they did not observe. While one of
+// them hangs, none is run again.
 func (p *Provider) observe(ctx context.Context) {
-	if !p.observing.CompareAndSwap(false, true) {
-		return
+	ctx, cancel := context.WithTimeout(ctx, min(p.config.Interval, maxRound))
+	defer cancel()
+	defer context.AfterFunc(p.running, cancel)() // whoever asked, Close does not wait so long
+	todo := p.callbacks.list()
+	whole := make([]atomic.Bool, len(todo))
+	if len(todo) > 0 && p.observing.CompareAndSwap(false, true) {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			defer p.observing.Store(false)
+			run(ctx, p.config.Direct.Round(ctx), todo, whole)
+		}()
+		select {
+		case <-done:
+		case <-ctx.Done():
+		}
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer p.observing.Store(false)
-		p.callbacks.run(ctx, p.config.Direct)
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
+	var missing []*pipeline.Instrument
+	for n, f := range todo {
+		if !whole[n].Load() {
+			missing = append(missing, f.of...)
+		}
 	}
+	p.config.Direct.Missing(missing)
 }
 
-// instrument makes an instrument of the pipeline. It is nil where measurements are
-// to be dropped, and also where there is no room for it: then ok is false.
-func (p *Provider) instrument(scope instrumentation.Scope, d description) (i *pipeline.Instrument, ok bool) {
+// admission is what came of the wish for an instrument.
+type admission struct {
+	instrument *pipeline.Instrument // nil: measurements are dropped
+	created    bool                 // there was no other of its identity before
+	crowded    bool                 // there is no room: they are dropped for that reason
+	conflict   error                // it has a namesake, which is to be said once
+}
+
+// instrument makes an instrument of the pipeline, or finds it.
+func (p *Provider) instrument(scope instrumentation.Scope, d description) (a admission) {
 	c := pipeline.InstrumentConfig{
 		Resource: p.config.Resource, Scope: scope,
-		Name: d.name, Unit: d.unit, Description: d.text,
+		Name: d.name, Unit: d.unit, Description: d.text, Kind: d.String(),
 		Integer: d.integer,
 		Delta:   p.config.Temporality(d.kind) == metricdata.DeltaTemporality,
-		Stale:   observable(d.kind),
 		Untimed: scope.Name == p.config.Own,
 	}
 	if p.config.EveryEvent {
 		c.Delta = d.kind == sdkmetric.InstrumentKindCounter || d.kind == sdkmetric.InstrumentKindHistogram
 	}
 	if !p.aggregations.aggregate(&c, d) {
-		return nil, true
+		return a
 	}
-	i = p.config.Direct.Instrument(c)
-	return i, i != nil
+	a.instrument, a.created, a.conflict = p.config.Direct.Instrument(c)
+	a.crowded = a.instrument == nil
+	return a
 }
 
 func observable(k sdkmetric.InstrumentKind) bool {

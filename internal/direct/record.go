@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/instrumentation"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
@@ -85,17 +84,20 @@ func (r *Recorder) first(h uint64, kind sdkmetric.InstrumentKind, name string, v
 	return d.Record(&event)
 }
 
+// instrument returns the instrument of a name, nil if its measurements are dropped
+// as asked for, and false if there is no room for it. That a counter, a gauge and a
+// histogram share a name is no mistake here, and not reported.
 func (r *Recorder) instrument(kind sdkmetric.InstrumentKind, name string) (*pipeline.Instrument, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	i, ok := r.instruments[named{kind, name}]
-	if !ok {
-		name = strings.Clone(name)
-		key := named{kind, name}
-		scope := instrumentation.Scope{Name: Scope, Attributes: attribute.NewSet()}
-		if i, ok = r.provider.instrument(scope, description{kind: kind, name: name}); ok && len(r.instruments) < maxInterned {
-			r.instruments[key] = i
-		}
+	if ok {
+		return i, true
 	}
-	return i, ok
+	name = strings.Clone(name)
+	a := r.provider.instrument(instrumentation.Scope{Name: Scope}, description{kind: kind, name: name})
+	if !a.crowded && len(r.instruments) < maxInterned {
+		r.instruments[named{kind, name}] = a.instrument
+	}
+	return a.instrument, !a.crowded
 }

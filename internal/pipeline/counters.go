@@ -38,6 +38,12 @@ func (c *counters) drop(reason wire.DropReason, points int) {
 	c.dropped[reason].Add(uint64(points))
 }
 
+// lose drops points that the pump holds.
+func (c *counters) lose(reason wire.DropReason, points int) {
+	c.drop(reason, points)
+	c.inPump.Add(-int64(points))
+}
+
 // reduce counts what a point was sent without.
 func (c *counters) reduce(r wire.Reduction) {
 	if r.Exemplars > 0 {

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
 
@@ -17,6 +18,7 @@ type Direct struct {
 	registry *registry
 	memory   *budget
 	clock    *clock.Clock
+	rounds   atomic.Uint32
 }
 
 // Direct returns the direct entrance, always the same.
@@ -36,12 +38,8 @@ func (p *Pipeline) Direct() *Direct {
 		d.close()
 		return d
 	}
-	symbols := maxSeries
-	if p.config.NoInterning {
-		symbols = 0
-	}
 	f := &folder{
-		lane: lane, registry: d.registry, counters: &p.counters, sets: newAttributeSets(symbols, p.config.PacketSize),
+		lane: lane, registry: d.registry, counters: &p.counters, sets: newAttributeSets(maxSeries, p.config.PacketSize),
 		memory: d.memory, every: p.config.EveryEvent, run: make([]Event, 2*p.config.BatchSize),
 	}
 	p.inbox.folders <- f // the pump runs until directClosed is set
@@ -49,8 +47,10 @@ func (p *Pipeline) Direct() *Direct {
 }
 
 // Instrument returns the instrument that c describes, nil where there are too
-// many.
-func (d *Direct) Instrument(c InstrumentConfig) *Instrument {
+// many, and whether it was made for c. The error says that there is another of
+// that name in the scope; it comes once a name, and the instrument works all the
+// same.
+func (d *Direct) Instrument(c InstrumentConfig) (i *Instrument, created bool, conflict error) {
 	return d.registry.instrument(c, d.clock.Now())
 }
 
@@ -79,15 +79,6 @@ func (d *Direct) Reserve(bytes int) bool { return d.memory.take(int64(bytes)) }
 
 // Release gives back what Reserve took.
 func (d *Direct) Release(bytes int) { d.memory.give(int64(bytes)) }
-
-// Observe is Record for a goroutine of ours, which waits for room until ctx
-// ends, so that observations are not lost to a burst of their own.
-func (d *Direct) Observe(ctx context.Context, e *Event) bool {
-	if d.lane.ring.Len() >= d.lane.half {
-		_ = d.pipeline.flush(ctx, false) // if ctx ends first, the lane decides
-	}
-	return d.Record(e)
-}
 
 // Collect has every series emit its point, and returns when all of them are
 // sent or counted, or when ctx ends.

@@ -1,15 +1,6 @@
 package pipeline
 
-import (
-	"sync/atomic"
-
-	"go.opentelemetry.io/otel/attribute"
-	"golang.org/x/sys/cpu"
-
-	"github.com/otelgram/otelgram/drop"
-	"github.com/otelgram/otelgram/ringbuf"
-	"github.com/otelgram/otelgram/wire"
-)
+import "go.opentelemetry.io/otel/attribute"
 
 // Event is one measurement on its way to the fold: a slot of the direct lane,
 // one cache line long.
@@ -24,6 +15,8 @@ type Event struct {
 	Time int64 // Unix nanoseconds
 	// Weight is how many measurements this one stands for; zero means one.
 	Weight uint32
+	// Round is the number of an observation's round; zero for a measurement.
+	Round uint32
 }
 
 func (e *Event) instrument() *Instrument {
@@ -39,117 +32,8 @@ func (e *Event) weight() uint64 { return uint64(max(1, e.Weight)) }
 // neither to look them up nor to compare them.
 type Bound struct {
 	instrument *Instrument
-	// set is the pump's after the first measurement, as is series: once series
-	// is known, set is not kept.
+	// Both are the pump's after the first measurement. series is what was made of
+	// set, and is never that of the overflow; once it is known, set is not kept.
 	set    *attribute.Set
 	series *Series
-}
-
-// directLane is the queue between recording callers and the pump. Nobody waits
-// for it: when it is under pressure the strategy decides what is lost.
-type directLane struct {
-	ring     *ringbuf.Ring[Event]
-	strategy drop.Strategy
-	counters *counters
-	waker    *waker
-	half     int
-	checks   uint64 // one push in so many looks whether half of the ring is in use
-
-	_ cpu.CacheLinePad
-	// pressed is set while half of the ring or more is in use: by the caller who
-	// finds it so, and by the pump, which also clears it.
-	pressed atomic.Bool
-	_       cpu.CacheLinePad
-}
-
-const maxAttempts = 4 // at a push, when others take the room that was made
-
-func newDirectLane(capacity int, s drop.Strategy, c *counters, w *waker) *directLane {
-	ring, err := ringbuf.New[Event](capacity)
-	if err != nil {
-		panic(err) // whoever fills in Config validates the capacity
-	}
-	return &directLane{
-		ring: ring, strategy: s, counters: c, waker: w,
-		half: capacity / 2, checks: uint64(max(1, capacity/16)),
-	}
-}
-
-// record pushes e and reports whether it did. It never waits. An event that is
-// refused is counted as offered and dropped.
-func (l *directLane) record(e *Event) bool {
-	if l.pressed.Load() || !l.ring.TryPush(e) {
-		return l.recordPressed(e)
-	}
-	if l.waker.asleep.Load() {
-		l.waker.rouse()
-	} else if l.ring.Pushed()&(l.checks-1) == 0 && l.ring.Len() >= l.half {
-		l.pressed.Store(true)
-		signal(l.waker.wake)
-	}
-	return true
-}
-
-// recordPressed asks the strategy.
-func (l *directLane) recordPressed(e *Event) bool {
-	load := drop.Load{Used: l.ring.Len(), Capacity: l.ring.Cap()}
-	for range maxAttempts {
-		if l.ring.Closed() {
-			return l.refuse(wire.Shutdown)
-		}
-		v := l.strategy.Decide(load, e.instrument().priority)
-		if v.Action != drop.Accept && v.Action != drop.Evict && v.Action != drop.Full {
-			return l.refuse(reasonOf(v.Action))
-		}
-		// The load is an estimate: only the ring knows whether it is full.
-		e.Weight = max(e.Weight, v.Weight) // it was drawn once, and stands for those it was drawn from
-		if l.ring.TryPush(e) {
-			signal(l.waker.wake)
-			return true
-		}
-		if v.Action == drop.Full {
-			return l.refuse(wire.RingFull)
-		}
-		if v.Action == drop.Evict {
-			l.evict()
-		}
-		load.Used = load.Capacity
-	}
-	return l.refuse(wire.RingFull)
-}
-
-func reasonOf(a drop.Action) wire.DropReason {
-	if a == drop.Thinned {
-		return wire.Sampled
-	}
-	return wire.Priority
-}
-
-func (l *directLane) refuse(reason wire.DropReason) bool {
-	signal(l.waker.wake)
-	l.counters.offered.Add(1)
-	l.counters.drop(reason, 1)
-	return false
-}
-
-// evict makes room by losing the oldest event. It was offered when pushed.
-func (l *directLane) evict() {
-	var oldest Event
-	if l.ring.TryPop(&oldest) {
-		l.counters.drop(wire.Evicted, 1)
-	}
-}
-
-// waker is how callers wake the pump.
-type waker struct {
-	// asleep is set by the pump before it sleeps with nothing to do; whoever
-	// clears it signals wake.
-	asleep atomic.Bool
-	wake   chan struct{}
-}
-
-func (w *waker) rouse() {
-	if w.asleep.CompareAndSwap(true, false) {
-		signal(w.wake)
-	}
 }

@@ -60,12 +60,12 @@ func (p *pump) advance(f *flush) {
 			f.step = collecting
 		}
 	}
-	if f.step == collecting && !p.folder.at.active {
+	if f.step == collecting && !p.folder.emission.active {
 		p.folder.begin(time.Now())
 		f.step = emitting
 		return // the points follow in the next rounds
 	}
-	if f.step == emitting && !p.folder.at.active {
+	if f.step == emitting && !p.folder.emission.active {
 		f.step = packing
 	}
 	if f.step == packing {
@@ -86,5 +86,5 @@ func (p *pump) drained(f *flush) bool {
 	if int64(packed-f.ticket) < 0 {
 		return false
 	}
-	return p.folder == nil || int64(p.folder.lane.ring.Popped()-f.eventTicket) >= 0
+	return p.folder == nil || p.folder.observed == nil && int64(p.folder.lane.ring.Popped()-f.eventTicket) >= 0
 }

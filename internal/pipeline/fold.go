@@ -1,10 +1,6 @@
 package pipeline
 
 import (
-	"math"
-	"sort"
-	"sync/atomic"
-
 	"github.com/lightstep/go-expohisto/structure"
 	"go.opentelemetry.io/otel/attribute"
 
@@ -21,8 +17,12 @@ const (
 	seriesCost = 384
 	// attributeCost is about what each of its attributes takes beside its text.
 	attributeCost = 48
-	// histogramCost is about what an exponential histogram adds to that.
-	histogramCost = 512
+	// histogramCost is about what an exponential histogram adds to that beside
+	// its buckets, and bucketCost what a bucket takes at most: go-expohisto grows
+	// each side up to the maximum size, and the counters up to 64 bits; an eighth
+	// is what the allocator rounds up.
+	histogramCost = 320
+	bucketCost    = 9
 )
 
 var overflowSet = attribute.NewSet(attribute.Bool("otel.metric.overflow", true))
@@ -37,15 +37,19 @@ type folder struct {
 	memory   *budget
 	every    bool    // every event is a point of its own
 	run      []Event // one run of events
-	at       emission
-	scratch  wire.Distribution
+	// observed are the observations at hand, from nextObserved on still to be made points
+	// of; nil: none.
+	observed     *observations
+	nextObserved int
+	emission     emission
+	scratch      wire.Distribution
 }
 
 // lookup returns the series of set, a new one where it is unknown, the overflow
 // series where there are too many, and nil and the reason where it cannot.
 func (f *folder) lookup(i *Instrument, set attribute.Set) (*Series, wire.DropReason) {
 	s, known := i.series[set.Equivalent()] // as in the SDK, the hash is the set
-	if known && (s.touched || f.every || !i.passing()) {
+	if known && f.counts(s) {
 		return s, 0
 	}
 	size := i.size()
@@ -66,9 +70,9 @@ func (f *folder) lookup(i *Instrument, set attribute.Set) (*Series, wire.DropRea
 	}
 	s = &Series{instrument: i, key: set.Equivalent(), start: i.started}
 	if i.Delta {
-		s.start = max(s.start, f.at.at) // nothing of it was there at the last collection
+		s.start = max(s.start, f.emission.time) // nothing of it was there at the last collection
 	}
-	if i.passing() {
+	if i.onlyMeasured() {
 		own := set // so that only this escapes
 		s.set = &own
 	}
@@ -84,6 +88,12 @@ func (f *folder) lookup(i *Instrument, set attribute.Set) (*Series, wire.DropRea
 	i.series[s.key] = s
 	i.list = append(i.list, s)
 	return s, 0
+}
+
+// counts reports whether s counts towards the limit already: if not, a measurement
+// may meet the overflow.
+func (f *folder) counts(s *Series) bool {
+	return s.touched || f.every || !s.instrument.onlyMeasured()
 }
 
 // textLen is the length of a set's keys and strings.
@@ -102,7 +112,7 @@ func (i *Instrument) cost(s *Series) int64 {
 	case FoldExplicit:
 		cost += 8 * len(i.Bounds)
 	case FoldExponential:
-		cost += histogramCost
+		cost += histogramCost + 2*bucketCost*min(int(i.MaxSize), structure.MaximumMaxSize)
 	}
 	return int64(cost)
 }
@@ -120,162 +130,3 @@ func (i *Instrument) prepare(s *Series) {
 		}
 	}
 }
-
-// fold adds a measurement that stands for weight of its like.
-func (s *Series) fold(bits uint64, weight uint64) {
-	s.touched, s.idle = true, 0
-	switch s.instrument.Fold {
-	case FoldSum:
-		s.bits = s.added(bits, weight)
-	case FoldLast, FoldAbsolute:
-		s.bits = bits
-	case FoldExplicit:
-		s.explicit.fold(s.instrument, bits, weight)
-		s.bits = s.added(bits, weight)
-	case FoldExponential:
-		if s.ints != nil {
-			s.ints.UpdateByIncr(int64(bits), weight)
-		} else {
-			s.floats.UpdateByIncr(math.Float64frombits(bits), weight)
-		}
-		s.bits = s.added(bits, weight)
-	}
-}
-
-func (s *Series) added(bits, weight uint64) uint64 {
-	if s.instrument.Integer {
-		return s.bits + bits*weight
-	}
-	return math.Float64bits(math.Float64frombits(s.bits) + math.Float64frombits(bits)*float64(weight))
-}
-
-func (h *explicit) fold(i *Instrument, bits, weight uint64) {
-	v := asFloat(bits, i.Integer)
-	h.counts[sort.SearchFloat64s(i.Bounds, v)] += weight
-	if h.count == 0 || v < asFloat(h.min, i.Integer) {
-		h.min = bits
-	}
-	if h.count == 0 || v > asFloat(h.max, i.Integer) {
-		h.max = bits
-	}
-	h.count += weight
-}
-
-func asFloat(bits uint64, integer bool) float64 {
-	if integer {
-		return float64(int64(bits))
-	}
-	return math.Float64frombits(bits)
-}
-
-// point makes the point of s at the given time, with its distribution in d.
-func (s *Series) point(at int64, d *wire.Distribution) wire.Point {
-	i := s.instrument
-	p := wire.Point{Metric: i.metric, Attributes: &s.wire, StartTime: min(s.start, at), Time: at, Bits: s.bits}
-	if i.NoSum {
-		p.Bits = 0 // also the bits of 0.0
-	}
-	switch i.Fold {
-	case FoldAbsolute:
-		if i.Delta {
-			p.Bits = s.sinceEmitted()
-		}
-	case FoldExplicit:
-		*d = wire.Distribution{Count: s.explicit.count, Bounds: i.Bounds, BucketCounts: s.explicit.counts}
-		if !i.NoMinMax && s.explicit.count > 0 {
-			d.Min = wire.Extremum{Bits: s.explicit.min, Defined: true}
-			d.Max = wire.Extremum{Bits: s.explicit.max, Defined: true}
-		}
-		p.Distribution = d
-	case FoldExponential:
-		if s.ints != nil {
-			exponential(d, s.ints, i)
-		} else {
-			exponential(d, s.floats, i)
-		}
-		p.Distribution = d
-	}
-	return p
-}
-
-func (s *Series) sinceEmitted() uint64 {
-	if s.instrument.Integer {
-		return s.bits - s.emitted
-	}
-	return math.Float64bits(math.Float64frombits(s.bits) - math.Float64frombits(s.emitted))
-}
-
-// exponential copies h into d, reusing d's memory, at the instrument's largest
-// scale or below.
-func exponential[N structure.ValueType](d *wire.Distribution, h *structure.Histogram[N], i *Instrument) {
-	positive, negative := d.Positive.Counts[:0], d.Negative.Counts[:0]
-	*d = wire.Distribution{Count: h.Count(), Scale: h.Scale(), ZeroCount: h.ZeroCount()}
-	d.Positive = buckets(positive, h.Positive())
-	d.Negative = buckets(negative, h.Negative())
-	for d.Scale > i.MaxScale {
-		d.Halve()
-	}
-	if !i.NoMinMax && d.Count > 0 {
-		d.Min = wire.Extremum{Bits: bitsOfValue(h.Min()), Defined: true}
-		d.Max = wire.Extremum{Bits: bitsOfValue(h.Max()), Defined: true}
-	}
-}
-
-func buckets(counts []uint64, b *structure.Buckets) wire.Buckets {
-	for i := range b.Len() {
-		counts = append(counts, b.At(i))
-	}
-	if len(counts) == 0 {
-		return wire.Buckets{Counts: counts}
-	}
-	return wire.Buckets{Offset: b.Offset(), Counts: counts}
-}
-
-func bitsOfValue[N structure.ValueType](v N) uint64 {
-	switch v := any(v).(type) {
-	case float64:
-		return math.Float64bits(v)
-	case int64:
-		return uint64(v)
-	}
-	return 0
-}
-
-// settle does what follows the emission of s: under delta the state begins
-// anew.
-func (s *Series) settle(at int64) {
-	s.touched = false
-	if !s.instrument.Delta {
-		return
-	}
-	s.start = at
-	s.emitted = s.bits
-	switch s.instrument.Fold {
-	case FoldSum:
-		s.bits = 0
-	case FoldExplicit:
-		clear(s.explicit.counts)
-		s.explicit.count, s.bits = 0, 0
-	case FoldExponential:
-		s.bits = 0
-		if s.ints != nil {
-			s.ints.Clear()
-		} else {
-			s.floats.Clear()
-		}
-	}
-}
-
-// budget bounds the memory of the direct path's instruments, series and names.
-type budget struct{ left atomic.Int64 } // bytes
-
-// take takes bytes from the budget, if there are so many left.
-func (b *budget) take(bytes int64) bool {
-	if b.left.Add(-bytes) >= 0 {
-		return true
-	}
-	b.left.Add(bytes)
-	return false
-}
-
-func (b *budget) give(bytes int64) { b.left.Add(bytes) }

@@ -34,6 +34,11 @@ func requireDirectBooks(t *testing.T, p *Pipeline) {
 	require.Zero(t, s.Queued)
 }
 
+func instrument(d *Direct, c InstrumentConfig) *Instrument {
+	i, _, _ := d.Instrument(c)
+	return i
+}
+
 func counterConfig(name string) InstrumentConfig {
 	return InstrumentConfig{Name: name, Fold: FoldSum, Integer: true, Monotonic: true}
 }
@@ -65,7 +70,7 @@ func TestPumpGathersEvents(t *testing.T) {
 		s := &fakeSender{}
 		p := start(t, directConfig(s))
 		d := p.Direct()
-		i := d.Instrument(counterConfig("n"))
+		i := instrument(d, counterConfig("n"))
 		add := func() { require.True(t, d.Record(&Event{Instrument: i, Bits: 1})) }
 		add() // wakes the pump
 		synctest.Wait()
@@ -104,7 +109,7 @@ func TestNoSum(t *testing.T) {
 					return math.Float64bits(float64(v))
 				}
 				for _, noSum := range []bool{false, true} {
-					i := d.Instrument(InstrumentConfig{
+					i := instrument(d, InstrumentConfig{
 						Name: fmt.Sprint("without sum ", noSum), Fold: fold, Integer: integer, NoSum: noSum,
 						Bounds: []float64{0}, MaxSize: 160, MaxScale: 20,
 					})
@@ -131,7 +136,7 @@ func TestCollectionIsPaced(t *testing.T) {
 		d := p.Direct()
 		const instruments, sets = 20, 150
 		for n := range instruments {
-			i := d.Instrument(counterConfig(fmt.Sprint("n", n)))
+			i := instrument(d, counterConfig(fmt.Sprint("n", n)))
 			for k := range sets {
 				b := d.Bind(i, attribute.NewSet(attribute.String("k", fmt.Sprint(k))))
 				require.True(t, d.Record(&Event{Bound: &b, Bits: 1}))
@@ -165,7 +170,7 @@ func TestEveryEventIsAPoint(t *testing.T) {
 		delta := counterConfig("delta")
 		delta.Delta = true
 		total := counterConfig("total")
-		i, j := d.Instrument(delta), d.Instrument(total)
+		i, j := instrument(d, delta), instrument(d, total)
 		for n := range uint64(3) {
 			require.True(t, d.Record(&Event{Instrument: i, Bits: n + 1, Weight: 4}))
 			require.True(t, d.Record(&Event{Instrument: j, Bits: n + 1}))
@@ -212,7 +217,7 @@ func TestMemoryBudget(t *testing.T) {
 		const weight = 32 + len("k") + 8 // of an attribute with a small number
 		p := start(t, c)
 		d := p.Direct()
-		i := d.Instrument(counterConfig("n"))
+		i := instrument(d, counterConfig("n"))
 		for round := range 2 {
 			for k := range 100 {
 				require.True(t, d.Record(&Event{Instrument: i, Attributes: attribute.NewSet(attribute.Int("k", k)), Bits: 1}))
@@ -234,7 +239,7 @@ func TestDirectAfterClose(t *testing.T) {
 	require.NoError(t, p.Close(t.Context()))
 	d := p.Direct()
 	assert.Same(t, d, p.Direct())
-	assert.False(t, d.Record(&Event{Instrument: d.Instrument(counterConfig("n")), Bits: 1}))
+	assert.False(t, d.Record(&Event{Instrument: instrument(d, counterConfig("n")), Bits: 1}))
 	assert.Equal(t, uint64(1), p.Stats().Dropped[wire.Shutdown])
 	require.NoError(t, d.Collect(t.Context()))
 	requireDirectBooks(t, p)
@@ -249,7 +254,7 @@ func TestCollectionDoesNotPause(t *testing.T) {
 		p := start(t, c)
 		d := p.Direct()
 		const series = 500
-		i := d.Instrument(counterConfig("n"))
+		i := instrument(d, counterConfig("n"))
 		for k := range series {
 			b := d.Bind(i, attribute.NewSet(attribute.String("k", fmt.Sprintf("%01000d", k))))
 			require.True(t, d.Record(&Event{Bound: &b, Bits: 1}))
@@ -272,10 +277,10 @@ func TestUntimed(t *testing.T) {
 		c.EveryEvent = true
 		p := start(t, c)
 		d := p.Direct()
-		timed := d.Instrument(counterConfig("timed"))
+		timed := instrument(d, counterConfig("timed"))
 		own := counterConfig("own")
 		own.Untimed = true
-		untimed := d.Instrument(own)
+		untimed := instrument(d, own)
 		latencies := func(of ...*Instrument) int {
 			for _, i := range of {
 				require.True(t, d.Record(&Event{Instrument: i, Bits: 1}))

@@ -85,13 +85,22 @@ func (t *identities) set(to *wire.AttributeSet, from attribute.Set) bool {
 	return ok
 }
 
+// plain returns set in a form that == compares: the empty set has two.
+func plain(set attribute.Set) attribute.Set {
+	if set.Len() == 0 {
+		return attribute.Set{}
+	}
+	return set
+}
+
 func (t *identities) resource(r *resource.Resource) *resourceIdentity {
 	key := resourceKey{r.Equivalent(), r.SchemaURL()}
 	known, hit := t.resources[key]
-	if hit && known.set == *r.Set() {
+	set := plain(*r.Set())
+	if hit && known.set == set {
 		return known
 	}
-	id := &resourceIdentity{set: *r.Set(), scopes: map[scopeKey]*scopeIdentity{}}
+	id := &resourceIdentity{set: set, scopes: map[scopeKey]*scopeIdentity{}}
 	id.wire.SchemaURL = t.symbol(r.SchemaURL())
 	id.wire.Attributes = &wire.AttributeSet{}
 	id.invalid = !t.set(id.wire.Attributes, id.set)
@@ -106,10 +115,11 @@ func (t *identities) resource(r *resource.Resource) *resourceIdentity {
 func (t *identities) scope(r *resourceIdentity, s *instrumentation.Scope) *scopeIdentity {
 	key := scopeKey{s.Name, s.Version, s.SchemaURL, s.Attributes.Equivalent()}
 	known, hit := r.scopes[key]
-	if hit && known.set == s.Attributes {
+	set := plain(s.Attributes)
+	if hit && known.set == set {
 		return known
 	}
-	id := &scopeIdentity{set: s.Attributes, metrics: map[metricKey]*wire.Metric{}}
+	id := &scopeIdentity{set: set, metrics: map[metricKey]*wire.Metric{}}
 	id.wire = wire.Scope{
 		Resource:   &r.wire,
 		Name:       t.symbol(s.Name),
@@ -117,7 +127,7 @@ func (t *identities) scope(r *resourceIdentity, s *instrumentation.Scope) *scope
 		SchemaURL:  t.symbol(s.SchemaURL),
 		Attributes: &wire.AttributeSet{},
 	}
-	id.invalid = !t.set(id.wire.Attributes, s.Attributes)
+	id.invalid = !t.set(id.wire.Attributes, set)
 	if !hit {
 		r.scopes[key] = id
 		t.metrics++

@@ -2,8 +2,10 @@ package pipeline
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -147,4 +149,45 @@ func TestPacerWithoutPace(t *testing.T) {
 	p := newPacer(0, 0)
 	now := p.ready(5)
 	assert.Equal(t, 1000, p.take(now, 1000))
+}
+
+// TestWithoutInterningPacketsAreTheSame, byte by byte, on both paths: what is
+// forgotten is memory, and nothing of it is repeated in a packet.
+func TestWithoutInterningPacketsAreTheSame(t *testing.T) {
+	paths := map[string]func(*testing.T, *Pipeline){
+		"Export": func(t *testing.T, p *Pipeline) {
+			for range 2 {
+				require.NoError(t, p.Export(t.Context(), sums(500)))
+				require.NoError(t, p.Flush(t.Context()))
+			}
+		},
+		"direct": func(t *testing.T, p *Pipeline) {
+			d := p.Direct()
+			i := instrument(d, counterConfig("n"))
+			for k, set := range testSets(500) {
+				require.True(t, d.Record(&Event{Instrument: i, Attributes: set, Bits: uint64(k)}))
+			}
+			require.NoError(t, d.Collect(t.Context()))
+		},
+	}
+	for name, run := range paths {
+		var bodies [2][]string
+		for n := range bodies {
+			synctest.Test(t, func(t *testing.T) {
+				s := &fakeSender{}
+				c := directConfig(s)
+				c.NoInterning = n == 1
+				p := start(t, c)
+				run(t, p)
+				packets, _ := s.packets(t)
+				for _, p := range packets {
+					bodies[n] = append(bodies[n], string(p.bytes[wire.HeaderSize:len(p.bytes)-wire.TrailerSize]))
+				}
+				require.NoError(t, p.Close(t.Context()))
+			})
+		}
+		assert.Greater(t, len(bodies[0]), 3, name)
+		assert.Len(t, bodies[1], len(bodies[0]), name)
+		assert.True(t, slices.Equal(bodies[0], bodies[1]), name)
+	}
 }

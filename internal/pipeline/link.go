@@ -304,10 +304,7 @@ func (l *link) sent(p *packet) {
 	}
 }
 
-func (l *link) drop(p *packet, reason wire.DropReason) {
-	l.counters.drop(reason, p.points)
-	l.counters.inPump.Add(-int64(p.points))
-}
+func (l *link) drop(p *packet, reason wire.DropReason) { l.counters.lose(reason, p.points) }
 
 // sendReport sends one report, or the goodbye so many times under the same
 // sequence number, and returns how many of them the kernel took.

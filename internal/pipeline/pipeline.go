@@ -28,7 +28,7 @@ type Config struct {
 	Priorities       drop.Priorities
 	EveryEvent       bool  // each event is a point, nothing is folded
 	SeriesMemory     int64 // bytes for the series of the direct path
-	NoInterning      bool  // attribute sets are forgotten with every packet
+	NoInterning      bool  // attribute sets of Export are forgotten with every packet
 	Breaker          BreakerConfig
 	// OnCircuit is told of each change of the breaker's state, by the pump: it
 	// must not wait for anything.
@@ -67,8 +67,10 @@ type inbox struct {
 	flushes chan flush
 	senders chan dialled
 	folders chan *folder
-	stop    chan struct{} // closed when the pump should stop
-	stopped chan struct{} // closed when it has
+	// observed is where a run of observations comes in.
+	observed chan *observations
+	stop     chan struct{} // closed when the pump should stop
+	stopped  chan struct{} // closed when it has
 }
 
 const (
@@ -86,7 +88,8 @@ func New(ctx context.Context, c Config) (*Pipeline, error) {
 		reported: map[metricKey]struct{}{},
 		inbox: inbox{
 			flushes: make(chan flush), senders: make(chan dialled), folders: make(chan *folder),
-			stop: make(chan struct{}), stopped: make(chan struct{}),
+			observed: make(chan *observations),
+			stop:     make(chan struct{}), stopped: make(chan struct{}),
 		},
 		waker:  &waker{wake: make(chan struct{}, 1)},
 		closed: make(chan struct{}),

@@ -3,6 +3,8 @@ package pipeline
 import (
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -102,12 +104,23 @@ func (p *pump) loop(in *inbox) {
 			continue
 		case p.folder = <-in.folders:
 			continue
+		case o := <-p.observed(in):
+			p.folder.accept(o)
+			continue
 		default:
 		}
 		if !moved {
 			p.sleep(in)
 		}
 	}
+}
+
+// observed is where observations come in, nil while there are some.
+func (p *pump) observed(in *inbox) chan *observations {
+	if p.folder == nil || p.folder.observed != nil {
+		return nil
+	}
+	return in.observed
 }
 
 // measure notes how much waits.
@@ -140,6 +153,9 @@ func (p *pump) packRun() bool {
 }
 
 func (p *pump) packPoint(pt *point) {
+	if !p.open {
+		p.begin() // which may forget what is interned
+	}
 	w := wire.Point{Metric: pt.metric, StartTime: pt.startTime, Time: pt.time, Bits: pt.bits}
 	set, ok := p.sets.intern(pt.attributes)
 	w.Attributes = set
@@ -151,16 +167,17 @@ func (p *pump) packPoint(pt *point) {
 		}
 	}
 	if ok {
-		p.pack(&w)
+		p.pack(&w, &pt.attributes)
 	} else {
-		p.lose(wire.Encode)
+		p.counters.lose(wire.Encode, 1)
 	}
 	p.release(pt)
 }
 
 // pack puts a point into the open packet, or into the next one. The caller has
-// made sure that there is room.
-func (p *pump) pack(w *wire.Point) {
+// made sure that there is room. interned is what its attributes were interned
+// from; nil: a series has them.
+func (p *pump) pack(w *wire.Point, interned *attribute.Set) {
 	if !p.open {
 		p.begin()
 	}
@@ -168,13 +185,16 @@ func (p *pump) pack(w *wire.Point) {
 	if result == wire.Full {
 		p.finish()
 		p.begin()
+		if interned != nil {
+			w.Attributes, _ = p.sets.intern(*interned) // as the points that follow have it
+		}
 		result = p.packer.Append(w)
 	}
 	if p.recorded == 0 {
 		p.recorded = p.recording
 	}
 	if result != wire.Added && !p.reduce(w) {
-		p.lose(wire.Oversize)
+		p.counters.lose(wire.Oversize, 1)
 	}
 }
 
@@ -211,9 +231,12 @@ func (p *pump) runLength() int {
 func (p *pump) packEvents() bool {
 	f := p.folder
 	moved := false
-	for n := p.runLength(); n > 0 && p.room() && f.pop(); n-- {
+	for n := p.runLength(); n > 0 && p.room(); n-- {
+		e := f.take()
+		if e == nil {
+			break
+		}
 		moved = true
-		e := &f.run[0]
 		p.recording = e.Time
 		if e.instrument().Untimed {
 			p.recording = 0
@@ -222,9 +245,9 @@ func (p *pump) packEvents() bool {
 		if s == nil {
 			continue
 		}
-		s.fold(e.Bits, e.weight())
+		s.fold(e)
 		w := s.point(e.Time, &f.scratch)
-		p.pack(&w)
+		p.pack(&w, nil)
 		s.settle(e.Time)
 	}
 	p.flow(moved)
@@ -234,10 +257,10 @@ func (p *pump) packEvents() bool {
 // emit emits points of the collection under way, as far as there is room.
 func (p *pump) emit() bool {
 	f := p.folder
-	if f == nil || !f.at.active {
+	if f == nil || !f.emission.active {
 		return false
 	}
-	p.recording = f.at.at
+	p.recording = f.emission.time
 	for p.room() {
 		s := f.next()
 		if s == nil {
@@ -245,9 +268,9 @@ func (p *pump) emit() bool {
 		}
 		p.counters.offered.Add(1)
 		p.counters.inPump.Add(1)
-		w := s.point(f.at.at, &f.scratch)
-		p.pack(&w)
-		s.settle(f.at.at)
+		w := s.point(f.emission.time, &f.scratch)
+		p.pack(&w, nil)
+		s.settle(f.emission.time)
 		f.advance()
 	}
 	return false
@@ -261,12 +284,6 @@ func (p *pump) reduce(w *wire.Point) bool {
 	}
 	p.counters.reduce(r)
 	return true
-}
-
-// lose drops one point that the pump holds.
-func (p *pump) lose(reason wire.DropReason) {
-	p.counters.drop(reason, 1)
-	p.counters.inPump.Add(-1)
 }
 
 // release gives back what pt holds.
@@ -323,15 +340,14 @@ func (p *pump) transmit(now time.Time) {
 // discardAll drops everything the pump and the lane still hold.
 func (p *pump) discardAll() {
 	for ; p.next < len(p.run); p.next++ {
-		p.lose(wire.Shutdown)
+		p.counters.lose(wire.Shutdown, 1)
 		p.release(&p.run[p.next])
 	}
 	if p.open {
 		p.finish()
 	}
 	for i := range p.ready {
-		p.counters.drop(wire.Shutdown, p.ready[i].points)
-		p.counters.inPump.Add(-int64(p.ready[i].points))
+		p.counters.lose(wire.Shutdown, p.ready[i].points)
 	}
 	p.ready = p.ready[:0]
 	p.link.discard(wire.Shutdown)
@@ -342,7 +358,7 @@ func (p *pump) discardAll() {
 		}
 		p.counters.inPump.Add(int64(n))
 		for i := range p.buf[:n] {
-			p.lose(wire.Shutdown)
+			p.counters.lose(wire.Shutdown, 1)
 			p.release(&p.buf[i])
 		}
 	}

@@ -105,8 +105,7 @@ func (l *link) repack(p *packet) {
 		l.drop(p, wire.SendError)
 		return
 	}
-	l.counters.drop(wire.Oversize, r.Oversize)
-	l.counters.inPump.Add(-int64(r.Oversize))
+	l.counters.lose(wire.Oversize, r.Oversize)
 	for _, reduction := range r.Reductions {
 		l.counters.reduce(reduction)
 	}

@@ -11,8 +11,8 @@ func (p *pump) sleep(in *inbox) {
 		p.lane.waker.asleep.Store(true)
 		defer p.lane.waker.asleep.Store(false)
 	}
-	if p.room() && (p.next < len(p.run) || p.folder != nil && p.folder.at.active) {
-		return // there was no room for the rest of a run or collection, and there is now
+	if p.room() && (p.next < len(p.run) || p.folder != nil && p.folder.busy()) {
+		return // there was no room for the rest, and there is now
 	}
 	if p.waiting() > 0 && p.room() {
 		if !p.stalled {
@@ -32,6 +32,8 @@ func (p *pump) sleep(in *inbox) {
 	case s := <-in.senders:
 		p.link.adopt(s)
 	case p.folder = <-in.folders:
+	case o := <-p.observed(in):
+		p.folder.accept(o)
 	}
 }
 
