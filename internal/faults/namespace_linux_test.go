@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/health"
 	"github.com/otelgram/otelgram/receiver"
 )
 
@@ -172,6 +173,18 @@ func TestFault13AbsentNeighbour(t *testing.T) {
 	assert.Equal(t, s.Sent, r.Points.Handed+r.Points.Lost)
 }
 
+// staysHealthy asserts that the exporter has looked at itself twice since now, and
+// found nothing wrong.
+func (w *wired) staysHealthy(t *testing.T) {
+	t.Helper()
+	begin := ask[health.Report](t, w.exp, "health").Uptime
+	require.Eventually(t, func() bool {
+		h := ask[health.Report](t, w.exp, "health")
+		assert.Equal(t, health.Healthy, h.Status, "%v", h.Issues)
+		return h.Uptime >= begin+2
+	}, patience, 50*time.Millisecond)
+}
+
 // TestFault14PathNarrows in the middle of a session: no point is lost, and the
 // packets are smaller from then on. With a router that tells, the first packets
 // that were too large for it are lost on the network, and known to be.
@@ -183,9 +196,11 @@ func TestFault14PathNarrows(t *testing.T) {
 	assert.Zero(t, s.Dropped.Total()-s.Dropped.Unresolved-s.Dropped.SendError, "%+v", s)
 	sent := s.Sent
 	until(t, w.exp, patience, func(s exporter.Stats) bool { return s.Sent > sent+500 })
+	w.staysHealthy(t)
 	s, r := w.settle(t, nothingLost)
 	assert.Equal(t, s.Sent, r.Points.Handed)
 	assert.Zero(t, s.Dropped.Total()-s.Dropped.Unresolved, "%+v", s)
+	assert.Zero(t, s.Refused, "packed again is not refused")
 }
 
 // TestFault14RouterTells has the route learn its limit, as from a router's
@@ -194,7 +209,9 @@ func TestFault14RouterTells(t *testing.T) {
 	w := newWired(t, steady)
 	w.atSender(t, "ip route add 10.77.0.2/32 dev s mtu lock 1000")
 	until(t, w.exp, patience, func(s exporter.Stats) bool { return s.PacketSize == 1000-28 })
+	w.staysHealthy(t)
 	s, r := w.settle(t, nothingLost)
 	assert.Equal(t, s.Sent, r.Points.Handed)
 	assert.Zero(t, s.Dropped.Total()-s.Dropped.Unresolved, "%+v", s)
+	assert.Zero(t, s.Refused, "packed again is not refused")
 }
