@@ -173,8 +173,16 @@ func TestFault13AbsentNeighbour(t *testing.T) {
 	assert.Equal(t, s.Sent, r.Points.Handed+r.Points.Lost)
 }
 
-// staysHealthy asserts that the exporter has looked at itself twice since now, and
-// found nothing wrong.
+// isHealthy waits until the exporter is: it had no address at first.
+func (w *wired) isHealthy(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		return ask[health.Report](t, w.exp, "health").Status == health.Healthy
+	}, 2*patience, 100*time.Millisecond)
+}
+
+// staysHealthy asserts that the exporter looks at itself twice, and finds nothing
+// wrong.
 func (w *wired) staysHealthy(t *testing.T) {
 	t.Helper()
 	begin := ask[health.Report](t, w.exp, "health").Uptime
@@ -191,6 +199,7 @@ func (w *wired) staysHealthy(t *testing.T) {
 func TestFault14PathNarrows(t *testing.T) {
 	w := newWired(t, steady)
 	require.Equal(t, 1472, ask[exporter.Stats](t, w.exp, "").PacketSize)
+	w.isHealthy(t)
 	w.atSender(t, "ip link set s mtu 1280")
 	s := until(t, w.exp, patience, func(s exporter.Stats) bool { return s.PacketSize == 1252 })
 	assert.Zero(t, s.Dropped.Total()-s.Dropped.Unresolved-s.Dropped.SendError, "%+v", s)
@@ -209,7 +218,6 @@ func TestFault14RouterTells(t *testing.T) {
 	w := newWired(t, steady)
 	w.atSender(t, "ip route add 10.77.0.2/32 dev s mtu lock 1000")
 	until(t, w.exp, patience, func(s exporter.Stats) bool { return s.PacketSize == 1000-28 })
-	w.staysHealthy(t)
 	s, r := w.settle(t, nothingLost)
 	assert.Equal(t, s.Sent, r.Points.Handed)
 	assert.Zero(t, s.Dropped.Total()-s.Dropped.Unresolved, "%+v", s)
