@@ -64,9 +64,3 @@ const (
 	CircuitOpen     = pipeline.CircuitOpen     // points are dropped
 	CircuitHalfOpen = pipeline.CircuitHalfOpen // points are dropped while a probe waits for its answer
 )
-
-// circuitChange is a change of the breaker's state.
-type circuitChange struct{ from, to CircuitState }
-
-// maxChanges is how many changes may wait to be logged; those beyond it are not.
-const maxChanges = 16

@@ -90,7 +90,10 @@ type Report struct {
 
 // Metrics are what the status is judged by.
 type Metrics struct {
-	BufferUtilization float64 `json:"buffer_utilization"` // 0 to 1, the worst in the window
+	// BufferUtilization is how full the fuller ring was at worst in the window, from
+	// 0 to 1. An exporter does not count what an Export fills for a moment: where
+	// stats.buffer.utilization says how full it is, this says whether it is too small.
+	BufferUtilization float64 `json:"buffer_utilization"`
 	// DropRate is the larger of two: points dropped, of those offered; and points
 	// dropped on the way out, of those that were on it, which tells when the few
 	// points that many measurements were folded into are lost.
