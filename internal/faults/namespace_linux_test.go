@@ -173,11 +173,13 @@ func TestFault13AbsentNeighbour(t *testing.T) {
 	assert.Equal(t, s.Sent, r.Points.Handed+r.Points.Lost)
 }
 
-// isHealthy waits until the exporter is: it had no address at first.
+// isHealthy waits until the exporter has looked at itself for a while and is healthy:
+// it had no address at first.
 func (w *wired) isHealthy(t *testing.T) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		return ask[health.Report](t, w.exp, "health").Status == health.Healthy
+		h := ask[health.Report](t, w.exp, "health")
+		return h.Uptime > 3 && h.Status == health.Healthy
 	}, 2*patience, 100*time.Millisecond)
 }
 
@@ -185,12 +187,12 @@ func (w *wired) isHealthy(t *testing.T) {
 // wrong.
 func (w *wired) staysHealthy(t *testing.T) {
 	t.Helper()
-	begin := ask[health.Report](t, w.exp, "health").Uptime
-	require.Eventually(t, func() bool {
-		h := ask[health.Report](t, w.exp, "health")
-		assert.Equal(t, health.Healthy, h.Status, "%v", h.Issues)
-		return h.Uptime >= begin+2
-	}, patience, 50*time.Millisecond)
+	h := ask[health.Report](t, w.exp, "health")
+	for begin := h.Uptime; h.Uptime < begin+2; h = ask[health.Report](t, w.exp, "health") {
+		<-time.After(100 * time.Millisecond)
+		require.Equal(t, health.Healthy, h.Status, "%v", h.Issues)
+	}
+	require.Equal(t, health.Healthy, h.Status, "%v", h.Issues)
 }
 
 // TestFault14PathNarrows in the middle of a session: no point is lost, and the
