@@ -17,8 +17,9 @@ type experiment struct {
 	// setup returns the sides, ready to run, also with an error those it has
 	// made. quick asks for rounds that are as small as they can be.
 	setup func(quick bool) ([]side, error)
-	// rounds is how many there are at most; 0: as many as asked for.
-	rounds int
+	// rounds is how many there are at most, and least how many at least, but for
+	// quick; 0: as many as asked for.
+	rounds, least int
 	// long says that it is only measured when asked for.
 	long bool
 }
@@ -102,6 +103,9 @@ type result struct {
 func (e *experiment) measure(rounds int, quick bool) (results []result, err error) {
 	if e.rounds > 0 {
 		rounds = min(rounds, e.rounds)
+	}
+	if !quick {
+		rounds = max(rounds, e.least)
 	}
 	sides, err := e.setup(quick)
 	defer func() {

@@ -55,8 +55,7 @@ func (b *browser) note(event any) {
 	case *runtime.EventExceptionThrown:
 		b.errors = append(b.errors, e.ExceptionDetails.Error())
 	case *log.EventEntryAdded:
-		// A 503 is an answer like another, which the browser notes all the same.
-		if !strings.Contains(e.Entry.Text, "503") && !strings.Contains(e.Entry.Text, "ERR_CONNECTION_REFUSED") {
+		if !strings.Contains(e.Entry.Text, "ERR_CONNECTION_REFUSED") { // of a server that was closed
 			b.errors = append(b.errors, e.Entry.Text)
 		}
 	}
@@ -170,10 +169,12 @@ func TestPage(t *testing.T) {
 	b.says(t, "#word", "unhealthy")
 	b.says(t, "#issues", "circuit breaker")
 	b.says(t, "#circuit", "open")
+	assert.Equal(t, "\u25A0 unhealthy \u2013 checkout service", eval[string](t, b, "document.title"))
 	b.shoot(t, "unhealthy", 375, 800, "dark")
 	require.NoError(t, s.proxy.Up())
 	b.says(t, "#circuit", "closed")
 	b.says(t, "#word", "healthy")
+	b.shoot(t, "recovered", 1100, 900, "light")
 	cancel()
 	s.server.Close()
 	b.says(t, "#word", "no answer")

@@ -198,15 +198,15 @@ func TestPageHistory(t *testing.T) {
 	assert.InDelta(t, kept, eval[float64](t, b, "history[0].t"), 0)
 	assert.Equal(t, 1, eval[int](t, b, cuts))
 
-	const good = `{t: Date.now() / 1000 - 20, in: 1, folded: 1, out: 1, lost: 0, ring: 5, p99: 1}`
+	const good = `{t: Date.now() / 1000 - 20, in: 1, folded: 1, out: 1, lost: 0, reasons: {oversize: 1}, ring: 5, p99: 1}`
 	for stored, left := range map[string]int{
 		`"not JSON"`:                         0,
 		`JSON.stringify({length: 3})`:        0,
 		`"null"`:                             0,
 		`"7"`:                                0,
 		`JSON.stringify([null, 7, "x", []])`: 0,
-		`JSON.stringify([{t: Date.now() / 1000 - 20, in: 1, out: 1, lost: 0, ring: 5, p99: 1}, ` + good + `])`:         1, // another version's
-		`JSON.stringify([` + good + `, {...` + good + `, ring: "5"}, {...` + good + `, t: Date.now() / 1000 + 1000}])`: 1,
+		`JSON.stringify([{t: Date.now() / 1000 - 20, in: 1, out: 1, lost: 0, ring: 5, p99: 1}, ` + good + `])`:                                                      1, // another version's
+		`JSON.stringify([` + good + `, {...` + good + `, ring: "5"}, {...` + good + `, reasons: {oversize: "1"}}, {...` + good + `, t: Date.now() / 1000 + 1000}])`: 1,
 	} {
 		// The page would write over it before it is left.
 		b.run(t, chromedp.Evaluate(`sessionStorage.setItem(key, `+stored+`); Storage.prototype.setItem = () => {}`, nil), chromedp.Reload())
@@ -217,13 +217,30 @@ func TestPageHistory(t *testing.T) {
 	}
 }
 
-// TestPageFolded: what is folded is shown apart, once there is any.
+// losing is like steady, but that all points are lost, each of the reasons the same
+// number of them a second.
+func losing(folded, lost uint64, reasons ...string) func(now time.Time) health.Report {
+	report := steady(100, folded)
+	return func(now time.Time) health.Report {
+		r := report(now)
+		n := uint64(r.Uptime)
+		r.Points.Sent, r.Points.Dropped, r.Dropped = 0, lost*uint64(len(reasons))*n, map[string]uint64{}
+		for _, reason := range reasons {
+			r.Dropped[reason] = lost * n
+		}
+		return r
+	}
+}
+
+// TestPageFolded: what is folded is shown apart, once there is any, on axes of its
+// own: however much it is, points that are lost are plain to see.
 func TestPageFolded(t *testing.T) {
 	s, b := play(t, steady(100, 0))
 	b.says(t, "#in", "10")
-	const shown = `[...document.querySelectorAll(".folding")].map(e => e.checkVisibility()).join() + (document.querySelector("#flow path.folded") ? " plotted" : "")`
+	const shown = `[...document.querySelectorAll(".folding")].map(e => e.checkVisibility()).join() + (document.querySelector("#folds path.folded") ? " plotted" : "")`
 	assert.Equal(t, "false,false,false", eval[string](t, b, shown))
-	assert.Equal(t, "word", eval[string](t, b, `[...document.querySelectorAll("[aria-live], [role=status]")].map(e => e.id).join()`), "read aloud")
+	assert.Equal(t, "word,news", eval[string](t, b, `[...document.querySelectorAll("[aria-live], [role=status]")].map(e => e.id).join()`), "read aloud")
+	assert.Equal(t, "points in", b.text(t, "#inname"))
 	s.is(steady(100, 100))
 	b.says(t, "#folded", "100")
 	assert.Equal(t, "true,true,true plotted", eval[string](t, b, shown))
@@ -231,4 +248,75 @@ func TestPageFolded(t *testing.T) {
 	b.says(t, "#out", "8")
 	b.says(t, "#lost", "2")
 	require.Equal(t, "100", b.text(t, "[data-read=folded]"))
+	assert.Equal(t, "handed over", b.text(t, "#inname"))
+
+	s.is(losing(1_000_000, 8, "unresolved"))
+	b.says(t, "#folded", "1.00 M")
+	b.says(t, "#lost", "8")
+	b.says(t, "#drops", "unresolved 8/s")
+	const height = `(() => { const p = document.querySelector("#losses path.lost0"); return p ? p.getBBox().height : 0 })()`
+	b.until(t, 10*time.Second, height+" > 30")
+	assert.Equal(t, "0", b.text(t, "[data-read=out]"))
+}
+
+// TestPageDrops: nothing is red while nothing is dropped; then each reason has its
+// rate, its total and its line.
+func TestPageDrops(t *testing.T) {
+	s, b := play(t, losing(0, 0))
+	b.says(t, "#lost", "0")
+	b.says(t, "#drops", "nothing")
+	const plotted = `document.querySelector("#losses").checkVisibility()`
+	assert.False(t, eval[bool](t, b, plotted))
+	assert.Empty(t, eval[string](t, b, `byId("lost").className`))
+	s.is(losing(0, 3, "ring_full", "oversize"))
+	b.says(t, "#drops", "ring_full 3/s")
+	b.says(t, "#drops", "oversize 3/s")
+	assert.Regexp(t, `ring_full 3/s [\d,]+ in all`, b.text(t, "#drops"))
+	assert.True(t, eval[bool](t, b, plotted))
+	b.until(t, 10*time.Second, `document.querySelectorAll("#losses path").length == 2`)
+	assert.Equal(t, "lost", eval[string](t, b, `byId("lost").className`))
+}
+
+// TestPageInWords: the state is in the title, delivery beside it; a new issue is read
+// aloud once, an address that is the endpoint not repeated, latency that nothing had
+// is a gap, and what is old is dim.
+func TestPageInWords(t *testing.T) {
+	report := steady(100, 0)
+	with := func(change func(*health.Report)) func(time.Time) health.Report {
+		return func(now time.Time) health.Report {
+			r := report(now)
+			r.Address = r.Endpoint
+			change(&r)
+			return r
+		}
+	}
+	s, b := play(t, with(func(*health.Report) {}))
+	b.says(t, "#word", "healthy")
+	assert.Equal(t, "\u25CF healthy \u2013 otelgram", eval[string](t, b, "document.title"))
+	assert.Equal(t, "delivery unconfirmed", b.text(t, "#delivery"))
+	assert.Equal(t, "there:4319", b.text(t, "#endpoint"))
+	assert.Contains(t, eval[string](t, b, `byId("use").getAttribute("aria-label")`), "worst: 25 now")
+	b.until(t, 10*time.Second, plotted+".every(p => p.p99 == 0.5)")
+
+	issue := "3 % of the points were dropped"
+	s.is(with(func(r *health.Report) {
+		r.Status, r.Issues, r.Address, r.Metrics.P99Latency = health.Degraded, []string{issue}, "192.0.2.1:4319", 0
+	}))
+	b.says(t, "#word", "degraded")
+	assert.Equal(t, issue, eval[string](t, b, `byId("news").textContent`))
+	assert.Equal(t, "there:4319 at 192.0.2.1:4319", b.text(t, "#endpoint"))
+	assert.Equal(t, "–", b.text(t, "#p99"))
+	b.until(t, 10*time.Second, `history.at(-1).p99 === null`)
+	b.run(t, chromedp.Evaluate(`byId("news").textContent = ""`, nil))
+	s.is(with(func(r *health.Report) {
+		r.Status, r.Issues = health.Degraded, []string{"4.5 % of the points were dropped"}
+	}))
+	b.says(t, "#issues", "4.5 %")
+	assert.Empty(t, eval[string](t, b, `byId("news").textContent`), "it has other numbers, and is the same")
+
+	const dim = `getComputedStyle(byId("sent").closest("section")).opacity`
+	assert.Equal(t, "1", eval[string](t, b, dim))
+	s.answers(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("not JSON")) })
+	b.says(t, "#word", "no answer")
+	assert.Equal(t, "0.5", eval[string](t, b, dim))
 }

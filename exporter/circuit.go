@@ -73,9 +73,3 @@ const (
 
 // String returns the state in lower case: "closed", "open" or "half-open".
 func (s CircuitState) String() string { return pipeline.Circuit(s).String() }
-
-// circuitChange is a change of the breaker's state.
-type circuitChange struct{ from, to CircuitState }
-
-// maxChanges is how many changes may wait to be logged; those beyond it are not.
-const maxChanges = 16

@@ -165,7 +165,8 @@ func (a *config) budget(c *config) (int64, error) {
 }
 
 const (
-	// slotMemory is what a point takes in each of the two rings, in bytes.
+	// slotMemory is what a slot of either ring takes, in bytes: a cache line and its
+	// number, which a test of internal/pipeline holds it to.
 	slotMemory = 72
 	// cacheMemory is an allowance for packets, pools and caches, in bytes.
 	cacheMemory = 256 << 10

@@ -457,8 +457,10 @@ func TestDirectAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
-	// Its own metrics go to a real provider, and cost a recording caller nothing.
-	own := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader()))
+	// Its own metrics go to a real provider and are collected between the runs, and
+	// cost a recording caller nothing.
+	reader := sdkmetric.NewManualReader()
+	own := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
 	exp, err := exporter.New(t.Context(), exporter.WithEndpoint(silent(t)), exporter.WithFlushInterval(time.Hour), exporter.WithMeterProvider(own))
 	require.NoError(t, err)
 	m := exp.MeterProvider().Meter("m")
@@ -469,6 +471,7 @@ func TestDirectAllocations(t *testing.T) {
 			f()
 		}
 		require.NoError(t, exp.ForceFlush(ctx))
+		assert.Positive(t, collectOwn(t, reader).values["stats.events.received"])
 		assert.Zero(t, testing.AllocsPerRun(2000, f), name)
 		require.NoError(t, exp.ForceFlush(ctx))
 	}

@@ -48,15 +48,21 @@
 //
 //	stats.events.received, .sent      counters; .folded too; .dropped by reason
 //	stats.batches.sent                counter
-//	stats.latency.buffer, .send, .e2e histograms in seconds, one measurement a packet, at most 512 a second
+//	stats.latency.buffer, .send, .e2e histograms in seconds, one measurement a packet
 //	stats.buffer.size, .peak          gauges; .utilization from 0 to 1
 //	stats.udp.packets.sent            counter; .bytes.sent and .errors too; gauge .packet.limit in bytes
 //	stats.health.status               gauge: 0 unhealthy, 1 degraded, 2 healthy
 //	stats.circuit.state               gauge: 0 closed, 1 open, 2 half-open
 //	otel.sdk.exporter.metric_data_point.exported, .inflight, otel.sdk.exporter.operation.duration
 //
+// otel.sdk.exporter.* are about data points: what is lost of measurements before they
+// became one is in stats.events.dropped alone. While the direct path is in use the
+// reasons invalid and shutdown, which may be about either, are, too.
+//
 // Latency counts from when a point is handed over to when the kernel has its packet;
-// on the direct path, where points are made of series, from when they are. A full
+// on the direct path, where points are made of series, from when they are. It is
+// within 7 % of what it was; of more than 1,024 packets a second an even selection
+// is recorded. A full
 // send buffer, which is waited for, is no error of stats.udp.errors. After
 // Shutdown nothing is observed any more; the SDK goes on to report the histograms.
 // [Exporter.Health] sums it all up; package health serves it.

@@ -22,18 +22,19 @@ type Exporter struct {
 	pipeline   *pipeline.Pipeline
 	directPath directPath
 
-	self      selfMetrics
-	monitor   *health.Monitor
-	latencies [maxLatencies]pipeline.Latency // of watch
-	lastUse   float64                        // of the SDK lane, at the sample before; of watch
-	changes   chan circuitChange
-	watched   chan struct{} // closed when watch has ended
+	self    selfMetrics
+	monitor *health.Monitor
+	seen    latencySeen   // of watch
+	lastUse float64       // of the SDK lane, at the sample before; of watch
+	watched chan struct{} // closed when watch has ended
+	notices chan func()   // what is to be logged, and alerts; closed by watch
+	told    chan struct{} // closed when that is done
 }
 
 var _ metric.Exporter = (*Exporter)(nil)
 
-// New starts an exporter: one socket and a few goroutines, which send, dial and
-// watch; the direct path adds two when it is first used. [Exporter.Shutdown] ends
+// New starts an exporter: one socket and a few goroutines, which send, dial, watch
+// and log; the direct path adds two when it is first used. [Exporter.Shutdown] ends
 // them. An option with a value that is not allowed is an error which names both. A
 // name that does not resolve is no error, see [WithEndpoint]; New waits for it a
 // quarter of a second, or until ctx ends. Otherwise ctx is of no importance: the
@@ -43,7 +44,7 @@ func New(ctx context.Context, opts ...Option) (*Exporter, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Exporter{config: c, changes: make(chan circuitChange, maxChanges), watched: make(chan struct{})}
+	e := &Exporter{config: c, watched: make(chan struct{}), notices: make(chan func(), maxNotices), told: make(chan struct{})}
 	e.pipeline, err = pipeline.New(ctx, pipeline.Config{
 		BufferSize:       c.bufferSize,
 		BatchSize:        c.batchSize,
@@ -72,7 +73,9 @@ func New(ctx context.Context, opts ...Option) (*Exporter, error) {
 	}
 	e.monitor = health.NewMonitor(e.healthConfig())
 	e.self.start(e)
+	e.observe(time.Now(), false)
 	go e.watch()
+	go e.tell()
 	return e, nil
 }
 
@@ -128,7 +131,7 @@ func (e *Exporter) Shutdown(ctx context.Context) error {
 	}
 	err := e.pipeline.Close(ctx)
 	select {
-	case <-e.watched:
+	case <-e.told: // after watch has ended
 	case <-ctx.Done(): // the logger or the alert holds it up
 	}
 	e.self.stop(ctx)

@@ -2,6 +2,7 @@ package exporter_test
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelgram/otelgram/exporter"
@@ -71,6 +73,65 @@ func TestHealth(t *testing.T) {
 	assert.Equal(t, 1, strings.Count(log.String(), "circuit breaker open"), log.String())
 	assert.Equal(t, 1, strings.Count(log.String(), "not healthy for long"), log.String())
 	http.DefaultClient.CloseIdleConnections()
+}
+
+// TestHealthIsNotHeldUp by a logger or an alert that does not return.
+func TestHealthIsNotHeldUp(t *testing.T) {
+	release := make(chan struct{})
+	r, err := receiver.Listen("127.0.0.1:0", func(*metricdata.ResourceMetrics) {})
+	require.NoError(t, err)
+	exp, err := exporter.New(t.Context(), exporter.WithEndpoint(r.Addr().String()), exporter.WithLogger(slog.New(slog.NewTextHandler(blocked(release), nil))),
+		exporter.WithHealth(health.Config{AlertAfter: time.Second, Alert: func(health.Report) { <-release }}))
+	require.NoError(t, err)
+	require.NoError(t, r.Close())
+	send := func() {
+		require.NoError(t, exp.Export(t.Context(), counters(1, 10)))
+		require.NoError(t, exp.ForceFlush(t.Context()))
+	}
+	require.Eventually(t, func() bool { send(); return exp.Health().Circuit == "open" }, 20*time.Second, 50*time.Millisecond)
+	h := exp.Health()
+	require.Eventually(t, func() bool { return exp.Health().Time.Sub(h.Time) > 3*time.Second }, 10*time.Second, 50*time.Millisecond)
+	assert.Equal(t, health.Unhealthy, exp.Health().Status)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_ = exp.Shutdown(ctx) // its receiver is dead
+	assert.Contains(t, exp.Health().Issues[0], "shut down")
+	close(release)
+}
+
+// blocked is a log that nobody can write to until it is closed.
+type blocked chan struct{}
+
+func (b blocked) Write(p []byte) (int, error) { <-b; return len(p), nil }
+
+// TestHealthOfABurst: the packets of an export that wait longest are seen, too, in
+// the report and in the histograms.
+func TestHealthOfABurst(t *testing.T) {
+	reader := sdkmetric.NewManualReader()
+	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
+	c := connect(t, exporter.WithMeterProvider(provider), exporter.WithPacing(2000, 1), exporter.WithBufferSize(1<<16))
+	began := time.Now()
+	require.NoError(t, c.exp.Export(t.Context(), counters(10, 6000)))
+	require.NoError(t, c.exp.ForceFlush(t.Context()))
+	took := time.Since(began)
+	packets := c.exp.Stats().Packets
+	require.Greater(t, packets, uint64(900), "the last of them wait for long")
+	require.NoError(t, c.exp.Shutdown(t.Context()))
+	p99 := c.exp.Health().Latency.P99
+	assert.Greater(t, p99, 0.5*float64(took.Milliseconds()))
+	assert.LessOrEqual(t, p99, 1.07*float64(took.Milliseconds()))
+	var rm metricdata.ResourceMetrics
+	require.NoError(t, reader.Collect(t.Context(), &rm))
+	seen := map[string]float64{}
+	for _, m := range rm.ScopeMetrics[0].Metrics {
+		if h, ok := m.Data.(metricdata.Histogram[float64]); ok && strings.HasPrefix(m.Name, "stats.latency.") {
+			most, _ := h.DataPoints[0].Max.Value()
+			seen[m.Name] = most
+		}
+	}
+	assert.Len(t, seen, 3)
+	assert.InEpsilon(t, took.Seconds(), seen["stats.latency.e2e"], 0.3, "%v", seen)
+	require.NoError(t, provider.Shutdown(t.Context()))
 }
 
 // lockedBuffer is a log that is read while it is written.

@@ -2,6 +2,8 @@ package exporter
 
 import (
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/otelgram/otelgram/wire"
 )
 
 // gauges is how many instruments read the counters.
@@ -35,7 +37,7 @@ var descriptions = [gauges]description{
 		func(v *view) int64 { return int64(v.Waiting) }),
 	{
 		make: func(m metric.Meter) (metric.Observable, error) {
-			return m.Float64ObservableGauge("stats.buffer.utilization", metric.WithUnit("1"), metric.WithDescription("How full the fuller ring is, from 0 to 1."))
+			return m.Float64ObservableGauge("stats.buffer.utilization", metric.WithUnit("1"), metric.WithDescription("How full the fuller ring is at this moment, from 0 to 1."))
 		},
 		observe: func(o metric.Observer, i metric.Observable, v *view) {
 			o.ObserveFloat64(i.(metric.Float64Observable), max(v.Use, v.DirectUse), v.sets.plain)
@@ -61,7 +63,7 @@ var descriptions = [gauges]description{
 		observe: func(o metric.Observer, i metric.Observable, v *view) {
 			o.ObserveInt64(i.(metric.Int64Observable), int64(v.Sent), v.sets.component)
 			for reason, n := range v.Dropped {
-				if n > 0 {
+				if v.ofPoints(wire.DropReason(reason)) {
 					o.ObserveInt64(i.(metric.Int64Observable), int64(n), v.sets.errorType[reason])
 				}
 			}
@@ -73,7 +75,7 @@ var descriptions = [gauges]description{
 				metric.WithDescription("The number of metric data points which were passed to the exporter, but that have not been exported yet (neither successful, nor failed)."))
 		},
 		observe: func(o metric.Observer, i metric.Observable, v *view) {
-			o.ObserveInt64(i.(metric.Int64Observable), int64(v.Queued), v.sets.component)
+			o.ObserveInt64(i.(metric.Int64Observable), int64(v.InFlight), v.sets.component)
 		},
 	},
 }

@@ -14,7 +14,9 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
 
+	"github.com/otelgram/otelgram/internal/latency"
 	"github.com/otelgram/otelgram/internal/pipeline"
+	"github.com/otelgram/otelgram/internal/version"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -29,9 +31,13 @@ const (
 // exporters numbers the exporters of the process.
 var exporters atomic.Int64
 
-// latencyBounds are in seconds: from a tenth of a millisecond to ten seconds.
+// maxRecorded is how many latencies are recorded at once: if they go to the
+// exporter's own direct path they must not crowd out what is recorded there.
+const maxRecorded = 1024
+
+// latencyBounds are in seconds: from ten microseconds to ten seconds.
 var latencyBounds = metric.WithExplicitBucketBoundaries(
-	.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10)
+	.00001, .000025, .00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10)
 
 // selfMetrics are the exporter's own instruments. What counts is read from the
 // counters when somebody collects; the three histograms are written once a second
@@ -39,8 +45,8 @@ var latencyBounds = metric.WithExplicitBucketBoundaries(
 type selfMetrics struct {
 	exporter     *Exporter
 	registration metric.Registration
-	// muted is set when the exporter is shut down: on its own direct path there
-	// is no room for measurements any more. gone is set when it has been.
+	// muted is set when the exporter is shut down: its own direct path takes no
+	// measurements any more. gone is set when it has been.
 	muted, gone atomic.Bool
 
 	buffer, send, e2e, duration metric.Float64Histogram
@@ -68,7 +74,20 @@ type observation struct {
 type view struct {
 	pipeline.Stats
 	status int64
+	direct bool // the direct path is in use
 	sets   *reasonSets
+}
+
+// ofPoints reports whether what is dropped for r are data points, and not
+// measurements that would have become one.
+func (v *view) ofPoints(r wire.DropReason) bool {
+	switch r {
+	case wire.Deadline:
+		return true
+	case wire.Invalid, wire.Shutdown:
+		return !v.direct
+	}
+	return leaving(r)
 }
 
 // start makes the instruments and registers the callback. What a provider refuses
@@ -80,7 +99,7 @@ func (m *selfMetrics) start(e *Exporter) {
 		mp = otel.GetMeterProvider()
 	}
 	m.makeSets(e.config.endpoint)
-	meter := mp.Meter(scopeName)
+	meter := mp.Meter(scopeName, metric.WithInstrumentationVersion(version.Version()))
 	var errs []error
 	histogram := func(name, description string) metric.Float64Histogram {
 		h, err := meter.Float64Histogram(name, metric.WithUnit("s"), metric.WithDescription(description), latencyBounds)
@@ -142,10 +161,7 @@ func (m *selfMetrics) makeSets(endpoint string) {
 
 // errorType is what OpenTelemetry's own components say for the same, where they do.
 func errorType(r wire.DropReason) string {
-	switch r {
-	case wire.RingFull:
-		return "queue_full"
-	case wire.Shutdown:
+	if r == wire.Shutdown {
 		return "already_shutdown"
 	}
 	return r.String()
@@ -177,7 +193,10 @@ func (m *selfMetrics) collect(_ context.Context, o metric.Observer) error {
 	if m.gone.Load() {
 		return nil
 	}
-	v := view{Stats: m.exporter.pipeline.Stats(), status: int64(m.exporter.monitor.Report().Status), sets: &m.sets}
+	v := view{
+		Stats: m.exporter.pipeline.Stats(), status: int64(m.exporter.Health().Status),
+		direct: m.exporter.directPath.opened.Load() != nil, sets: &m.sets,
+	}
 	for i := range m.observed {
 		if m.observed[i].instrument != nil {
 			m.observed[i].observe(o, m.observed[i].instrument, &v)
@@ -186,21 +205,23 @@ func (m *selfMetrics) collect(_ context.Context, o metric.Observer) error {
 	return nil
 }
 
-// latencies records those of packets sent.
-func (m *selfMetrics) latencies(all []pipeline.Latency) {
-	if m.muted.Load() {
+// latencies records those of packets sent, of more than maxRecorded an even
+// selection. The last ones, after Shutdown, are left out where they might go to the
+// exporter's own direct path.
+func (m *selfMetrics) latencies(buffer, send, endToEnd *latency.Counts) {
+	if m.muted.Load() && m.exporter.directPath.opened.Load() != nil {
 		return
 	}
-	ctx := context.Background()
-	for _, l := range all {
-		m.buffer.Record(ctx, l.Buffer.Seconds(), m.own...)
-		m.send.Record(ctx, l.Send.Seconds(), m.own...)
-		m.e2e.Record(ctx, (l.Buffer + l.Send).Seconds(), m.own...)
+	record := func(h metric.Float64Histogram, c *latency.Counts) {
+		c.Each(maxRecorded, func(d time.Duration) { h.Record(context.Background(), d.Seconds(), m.own...) })
 	}
+	record(m.buffer, buffer)
+	record(m.send, send)
+	record(m.e2e, endToEnd)
 }
 
-// exported records an Export, but none after Shutdown. It runs on the goroutine of a reader, which waits
-// for the network at times.
+// exported records an Export, but none after Shutdown. It runs on the goroutine of
+// a reader, which waits for the network at times.
 func (m *selfMetrics) exported(ctx context.Context, d time.Duration, err error) {
 	if m.muted.Load() {
 		return

@@ -166,6 +166,40 @@ func TestSelfMetrics(t *testing.T) {
 	require.NoError(t, provider.Shutdown(t.Context()))
 }
 
+// TestDataPoints: otel.sdk.exporter.* are about data points. A measurement that is
+// lost before it became one is not, and each reason is there from the start.
+func TestDataPoints(t *testing.T) {
+	const name = "otel.sdk.exporter.metric_data_point.exported"
+	reader := sdkmetric.NewManualReader()
+	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
+	c := connect(t, exporter.WithMeterProvider(provider), exporter.WithBufferSize(1024), exporter.WithFlushInterval(time.Hour))
+	failed := func() (types []string) {
+		for metric, v := range collectOwn(t, reader).values {
+			if errorType, ok := strings.CutPrefix(metric, name+" "); ok {
+				types = append(types, errorType)
+				assert.Zero(t, v, metric)
+			}
+		}
+		return types
+	}
+	always := []string{"deadline", "oversize", "encode", "unresolved", "breaker_open", "would_block", "send_error"}
+	assert.ElementsMatch(t, append([]string{"invalid", "already_shutdown"}, always...), failed())
+	for range 100_000 {
+		c.exp.RecordMetric("m", 1)
+	}
+	c.exp.RecordMetric("m", -1)
+	assert.ElementsMatch(t, always, failed())
+	require.NoError(t, c.exp.ForceFlush(t.Context()))
+	s := c.exp.Stats()
+	assert.Positive(t, s.Dropped.RingFull)
+	assert.Positive(t, s.Dropped.Invalid)
+	o := collectOwn(t, reader)
+	assert.InDelta(t, 1, o.values[name], 0, "of so many measurements")
+	assert.Zero(t, o.values["otel.sdk.exporter.metric_data_point.inflight"])
+	require.NoError(t, c.exp.Shutdown(t.Context()))
+	require.NoError(t, provider.Shutdown(t.Context()))
+}
+
 var globalSet atomic.Bool
 
 // TestSelfMetricsShipped: the exporter carries its own metrics, given to a global

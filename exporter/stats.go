@@ -29,7 +29,8 @@ type Stats struct {
 	// Batches counts the calls in which the kernel took packets with points.
 	Batches uint64
 	// Refused counts the times that the kernel did not take a packet, a full
-	// send buffer aside. Some packets it took when they were tried again.
+	// send buffer and packets that were packed again for a narrower path aside.
+	// Some packets it took when they were tried again.
 	// ClosedPort is how many of these times the reason was that an earlier
 	// packet had met a closed port.
 	Refused, ClosedPort uint64

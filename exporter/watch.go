@@ -1,65 +1,86 @@
 package exporter
 
 import (
-	"cmp"
-	"slices"
+	"fmt"
 	"time"
 
 	"github.com/otelgram/otelgram/health"
-	"github.com/otelgram/otelgram/internal/pipeline"
+	"github.com/otelgram/otelgram/internal/latency"
 	"github.com/otelgram/otelgram/wire"
 )
 
 const (
 	// sampleEvery is how often the exporter looks at itself.
 	sampleEvery = time.Second
-	// maxLatencies is of how many packets it knows the latency at most, each time.
-	maxLatencies = 512
+	// staleAfter is when it has not done so for too long.
+	staleAfter = 5 * time.Second
 )
 
-// Health returns whether telemetry flows, as of the last second. [health.Handler]
-// serves it.
-func (e *Exporter) Health() health.Report { return e.monitor.Report() }
+// Health returns whether telemetry flows, as of the last second; it says so if that
+// is longer ago. [health.Handler] serves it.
+func (e *Exporter) Health() health.Report {
+	r := e.monitor.Report()
+	select {
+	case <-e.watched: // it was shut down, and that was its last word
+		return r
+	default:
+		return aged(r, time.Since(r.Time))
+	}
+}
 
-// watch looks at the exporter once a second and logs what happens to the circuit,
-// away from the path of the data, until the pipeline is closed.
+// aged is a report of so long ago: an old one is no more than degraded, for what was
+// well then need not be so now.
+func aged(r health.Report, age time.Duration) health.Report {
+	if age <= staleAfter {
+		return r
+	}
+	r.Status = min(r.Status, health.Degraded)
+	r.Issues = append(r.Issues, fmt.Sprintf("the exporter has not looked at itself for %v: something holds it up", age.Round(time.Second)))
+	return r
+}
+
+// watch looks at the exporter once a second, away from the path of the data, until
+// the pipeline is closed.
 func (e *Exporter) watch() {
 	defer close(e.watched)
 	tick := time.NewTicker(sampleEvery)
 	defer tick.Stop()
-	e.observe(time.Now())
 	for {
 		select {
 		case <-tick.C:
-			e.observe(time.Now())
-		case c := <-e.changes:
-			e.log(c)
+			e.observe(time.Now(), false)
 		case <-e.pipeline.Closed():
-			e.observeLast(time.Now())
+			e.observe(time.Now(), true)
+			close(e.notices) // the pump has ended, and sends no more of them
 			return
 		}
 	}
 }
 
-func (e *Exporter) observe(now time.Time) {
-	latencies := e.latencies[:e.pipeline.Latencies(e.latencies[:])]
-	e.self.latencies(latencies)
-	e.monitor.Observe(e.sample(now, latencies))
-}
-
-// observeLast logs what is left to log, and has the report say that this is the
-// end.
-func (e *Exporter) observeLast(now time.Time) {
-	for len(e.changes) > 0 { // nobody else takes them
-		e.log(<-e.changes)
-	}
-	s := e.sample(now, nil)
-	s.Closed = true
+// observe looks at the exporter, which may be closed by now.
+func (e *Exporter) observe(now time.Time, closed bool) {
+	s := e.sample(now, e.latencies())
+	s.Closed = closed
 	e.monitor.Observe(s)
 }
 
+// latencySeen is what was counted of the latencies when they were last looked at.
+type latencySeen struct{ buffer, send, endToEnd latency.Counts }
+
+// latencies records those of the packets sent since the last look, and returns the
+// quantiles.
+func (e *Exporter) latencies() health.Latency {
+	l := e.pipeline.Latencies()
+	buffer, send, endToEnd := l.Buffer.Since(&e.seen.buffer), l.Send.Since(&e.seen.send), l.EndToEnd.Since(&e.seen.endToEnd)
+	e.self.latencies(&buffer, &send, &endToEnd)
+	milliseconds := func(percent uint64) float64 {
+		return float64(endToEnd.Percentile(percent)) / float64(time.Millisecond)
+	}
+	return health.Latency{P50: milliseconds(50), P99: milliseconds(99)}
+}
+
 // sample is what the monitor is to know.
-func (e *Exporter) sample(now time.Time, latencies []pipeline.Latency) health.Sample {
+func (e *Exporter) sample(now time.Time, latency health.Latency) health.Sample {
 	s := e.pipeline.Stats()
 	sample := health.Sample{
 		Time: now,
@@ -68,7 +89,7 @@ func (e *Exporter) sample(now time.Time, latencies []pipeline.Latency) health.Sa
 		},
 		Dropped: make([]health.Dropped, 0, wire.DropReasons),
 		Packets: health.Packets{Sent: s.Packets, Bytes: s.Bytes, Refused: s.Refused},
-		Latency: quantiles(latencies),
+		Latency: latency,
 		// Export fills its lane on purpose, and waits: only one that is full
 		// second after second is a bottleneck.
 		Utilization: max(s.DirectUse, min(s.Use, e.lastUse)),
@@ -92,49 +113,4 @@ func leaving(r wire.DropReason) bool {
 		return true
 	}
 	return false
-}
-
-// quantiles sorts latencies.
-func quantiles(latencies []pipeline.Latency) health.Latency {
-	n := len(latencies)
-	if n == 0 {
-		return health.Latency{}
-	}
-	total := func(l pipeline.Latency) time.Duration { return l.Buffer + l.Send }
-	slices.SortFunc(latencies, func(a, b pipeline.Latency) int { return cmp.Compare(total(a), total(b)) })
-	at := func(percent int) float64 { // the least that so many percent do not exceed
-		return float64(total(latencies[(n*percent+99)/100-1])) / float64(time.Millisecond)
-	}
-	return health.Latency{P50: at(50), P99: at(99)}
-}
-
-// healthConfig has the alert logged, before the user's own is called.
-func (e *Exporter) healthConfig() health.Config {
-	c := e.config.health
-	alert := c.Alert
-	c.Alert = func(r health.Report) {
-		e.config.logger.Warn("otelgram: not healthy for long", "status", r.Status.String(), "issues", r.Issues, "endpoint", r.Endpoint)
-		if alert != nil {
-			alert(r)
-		}
-	}
-	return c
-}
-
-func (e *Exporter) log(c circuitChange) {
-	log := e.config.logger.Info
-	if c.to == CircuitOpen {
-		log = e.config.logger.Warn
-	}
-	s := e.Stats()
-	log("otelgram: circuit breaker "+c.to.String(), "was", c.from.String(), "endpoint", e.config.endpoint, "address", s.Address,
-		"send_errors", s.Refused, "closed_port", s.ClosedPort, "dropped", s.Dropped.BreakerOpen)
-}
-
-// circuitChanged is called by the pump, and never waits.
-func (e *Exporter) circuitChanged(from, to pipeline.Circuit) {
-	select {
-	case e.changes <- circuitChange{CircuitState(from), CircuitState(to)}:
-	default:
-	}
 }

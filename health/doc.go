@@ -7,9 +7,14 @@
 //	http.Handle("/health", health.Handler(exp))
 //
 // A service is healthy, degraded (points are lost, or will be soon) or unhealthy
-// (nothing gets through). The handler answers 200, 200 and 503.
+// (there is no way out, the network refuses packets, or the memory budget is used
+// up: nothing or not all gets through). The handler answers 200, 200 and 503, to
+// programs and to browsers.
 //
 // Do not make the 503 a readiness probe. A service whose telemetry fails serves
 // its users all the same, and taking it out of rotation turns a blind spot into an
 // outage. For a liveness probe, ask with ?live, which always answers 200.
+//
+// Health is not proof of arrival: UDP has no acknowledgement. What arrived is in
+// the receiver's books.
 package health

@@ -42,12 +42,12 @@ func WithTitle(title string) Option {
 
 type handler struct{ title string }
 
-// Handler serves the health of s to GET and HEAD. Programs get the [Report] as
-// JSON, with status 200 where it is healthy or degraded and 503 where it is
-// unhealthy; with the query ?live the status is always 200, for a liveness probe.
-// Browsers, which accept text/html, get a page that shows the same and keeps
-// itself up to date. The page needs nothing from elsewhere, and keeps what it plots
-// in the browser.
+// Handler serves the health of s to GET and HEAD, with status 200 where it is
+// healthy or degraded and 503 where it is unhealthy; with the query ?live the
+// status is always 200, for a liveness probe. Programs get the [Report] as JSON.
+// Who would rather have text/html, as browsers would, gets a page that shows the
+// same and keeps itself up to date. The page needs nothing from elsewhere, and
+// keeps what it plots in the browser.
 func Handler(s Source, opts ...Option) http.Handler {
 	c := handler{title: "otelgram"}
 	for _, o := range opts {
@@ -64,42 +64,44 @@ func Handler(s Source, opts ...Option) http.Handler {
 			http.Error(w, "want GET or HEAD", http.StatusMethodNotAllowed)
 			return
 		}
+		report := s.Health()
+		body := page
 		if prefersHTML(r.Header.Values("Accept")) {
 			h.Set("Content-Type", "text/html; charset=utf-8")
 			h.Set("Content-Security-Policy", pagePolicy)
 			h.Set("Referrer-Policy", "no-referrer")
-			_, _ = w.Write(page) // the browser has gone
-			return
+		} else {
+			text, err := json.Marshal(report)
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
+			h.Set("Content-Type", "application/json")
+			body = append(text, '\n')
 		}
-		report := s.Health()
-		body, err := json.Marshal(report)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
-		h.Set("Content-Type", "application/json")
 		if report.Status == Unhealthy && !r.URL.Query().Has("live") {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
-		_, _ = w.Write(append(body, '\n')) // as above
+		_, _ = w.Write(body) // who asked may have gone
 	})
 }
 
-// prefersHTML reports whether text/html is accepted by name, and rather than
-// application/json (RFC 9110, section 12.5.1).
+// prefersHTML reports whether HTML is accepted by name, and rather than JSON, which
+// a wildcard stands for, too (RFC 9110, section 12.5.1). Where both are as welcome
+// it is JSON: that is how programs ask that were not told how to.
 func prefersHTML(accept []string) bool {
-	named, other := 0.0, 0.0
+	page, other := 0.0, 0.0
 	for _, part := range strings.Split(strings.Join(accept, ","), ",") {
 		media, parameters, _ := strings.Cut(part, ";")
 		q := quality(parameters)
 		switch strings.ToLower(strings.TrimSpace(media)) {
 		case "text/html", "application/xhtml+xml":
-			named = max(named, q)
-		case "application/json":
+			page = max(page, q)
+		case "application/json", "application/*", "*/*":
 			other = max(other, q)
 		}
 	}
-	return named > 0 && named >= other
+	return page > other
 }
 
 func quality(parameters string) float64 {

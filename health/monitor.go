@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Thresholds are what a healthy exporter stays at or below.
+// Thresholds are what a healthy exporter stays at or below. 0 stands for the
+// default; say "any at all" with a number next to nothing, such as 1e-9.
 type Thresholds struct {
 	Utilization float64 // of the rings, 0 to 1; above it: degraded
 	DropRate    float64 // 0 to 1; above it: degraded
@@ -19,7 +20,8 @@ type Thresholds struct {
 type Config struct {
 	// Thresholds are 0.9, 0.01 and 0.05 by default, each by itself.
 	Thresholds Thresholds
-	// Window is over how long rates are taken, at most 100 s; the default is 10 s.
+	// Window is over how long rates are taken at least, at most 100 s; the default
+	// is 10 s. It need not hold an export: see [Monitor].
 	Window time.Duration
 	// Hold is how long everything has to be better before the status is; it gets
 	// worse at once. The default is 10 s.
@@ -27,8 +29,9 @@ type Config struct {
 	// AlertAfter is how long the status must have been worse than healthy before
 	// Alert is called; the default is five minutes.
 	AlertAfter time.Duration
-	// Alert is called, by the goroutine that calls Observe, once for each time
-	// that the status stays worse than healthy. A panic in it is caught.
+	// Alert is called once for each time that the status stays worse than healthy,
+	// by the goroutine that calls Observe; an exporter calls it from one that only
+	// logs and alerts. A panic in it is caught.
 	Alert func(Report)
 }
 
@@ -84,26 +87,39 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Monitor judges the samples that it is given: by a sliding window, so that one
-// bad second does not go unnoticed and an old one is forgiven, and with
-// hysteresis, so that the status does not flap. Time is the samples' time.
+// Monitor judges the samples that it is given, with hysteresis, so that the status
+// does not flap. It judges by traffic and not by the clock: over the last
+// [Config].Window and, where that holds less, over the last two bursts of traffic,
+// so that silence between exports is neither good nor bad; what is older than ten
+// minutes is forgiven. Bad is noticed by the first export with enough points to
+// tell, or else by the second. Time is the samples' time, and memory is bounded.
 type Monitor struct {
 	config Config
 
 	mu      sync.Mutex
 	first   time.Time
 	samples []Sample // of the window and the last before it, oldest first
-	status  Status
-	since   time.Time // when the status last changed
-	worse   time.Time // when a sample was last as bad as the status
-	held    Status    // the worst since then
-	ill     time.Time // since when it has not been healthy; zero: it is
-	alerted bool
+	// Points handed over, points on their way out, packets.
+	offered, leaving, packets traffic
+	found                     findings // in the last sample
+
+	status     Status
+	since      time.Time // when the status last changed
+	lastAsBad  time.Time // when what was found was last as bad as the status
+	worstSince Status    // the worst that was found since then
+	unwell     time.Time // since when it has not been healthy; zero: it is
+	alerted    bool
 }
 
 // NewMonitor returns a Monitor that has seen nothing, and is healthy.
 func NewMonitor(c Config) *Monitor {
-	return &Monitor{config: c.withDefaults(), status: Healthy}
+	refused := func(s *Sample) uint64 { return s.Packets.Refused }
+	return &Monitor{
+		config: c.withDefaults(), status: Healthy,
+		offered: traffic{all: func(s *Sample) uint64 { return s.Points.Offered }, lost: func(s *Sample) uint64 { return s.Points.Dropped }},
+		leaving: traffic{all: func(s *Sample) uint64 { return s.Points.Sent + s.leaving() }, lost: (*Sample).leaving},
+		packets: traffic{all: func(s *Sample) uint64 { return s.Packets.Sent + refused(s) }, lost: refused},
+	}
 }
 
 // Observe takes a sample, about one a second. One goroutine at a time may call
@@ -111,12 +127,15 @@ func NewMonitor(c Config) *Monitor {
 func (m *Monitor) Observe(s Sample) {
 	m.mu.Lock()
 	m.add(s)
+	m.found = m.examine()
 	m.judge(s.Time)
-	report, alert := m.report(), m.alertDue(s.Time)
-	m.mu.Unlock()
-	if alert {
-		m.alert(report)
+	if !m.alertDue(s.Time) {
+		m.mu.Unlock()
+		return
 	}
+	report := m.report()
+	m.mu.Unlock()
+	m.alert(report)
 }
 
 func (m *Monitor) alert(r Report) {
@@ -135,6 +154,10 @@ func (m *Monitor) Report() Report {
 func (m *Monitor) add(s Sample) {
 	if len(m.samples) == 0 {
 		m.first, m.since = s.Time, s.Time
+	} else {
+		for _, t := range []*traffic{&m.offered, &m.leaving, &m.packets} {
+			t.note(m.last(), &s)
+		}
 	}
 	m.samples = append(m.samples, s)
 	begin := s.Time.Add(-m.config.Window)
@@ -144,29 +167,29 @@ func (m *Monitor) add(s Sample) {
 }
 
 // judge moves the status: to worse at once; to better after the hold, but to
-// nothing better than the worst sample in it.
+// nothing better than the worst that was found in it.
 func (m *Monitor) judge(now time.Time) {
-	found, _ := m.findings()
+	found := m.found.status
 	if found <= m.status {
-		m.worse, m.held = now, Healthy
+		m.lastAsBad, m.worstSince = now, Healthy
 	} else {
-		m.held = min(m.held, found)
+		m.worstSince = min(m.worstSince, found)
 	}
-	if found == m.status || found > m.status && now.Sub(m.worse) < m.config.Hold {
+	if found == m.status || found > m.status && now.Sub(m.lastAsBad) < m.config.Hold {
 		return
 	}
-	m.status = min(found, m.held)
-	m.since, m.worse, m.held = now, now, Healthy
+	m.status = min(found, m.worstSince)
+	m.since, m.lastAsBad, m.worstSince = now, now, Healthy
 	switch {
 	case m.status == Healthy:
-		m.ill, m.alerted = time.Time{}, false
-	case m.ill.IsZero():
-		m.ill = now
+		m.unwell, m.alerted = time.Time{}, false
+	case m.unwell.IsZero():
+		m.unwell = now
 	}
 }
 
 func (m *Monitor) alertDue(now time.Time) bool {
-	if m.config.Alert == nil || m.alerted || m.ill.IsZero() || now.Sub(m.ill) < m.config.AlertAfter {
+	if m.config.Alert == nil || m.alerted || m.unwell.IsZero() || now.Sub(m.unwell) < m.config.AlertAfter {
 		return false
 	}
 	m.alerted = true
@@ -178,13 +201,12 @@ func (m *Monitor) report() Report {
 	if len(m.samples) == 0 {
 		return r
 	}
-	found, issues := m.findings()
-	r.Issues = append(r.Issues, issues...)
-	if found > m.status {
-		r.Issues = append(r.Issues, fmt.Sprintf("recovering: it has been %s for less than %v", m.held, m.config.Hold))
+	r.Issues = append(r.Issues, m.found.issues...)
+	if m.found.status > m.status {
+		r.Issues = append(r.Issues, fmt.Sprintf("recovering: it has been %s for less than %v", m.worstSince, m.config.Hold))
 	}
-	last := &m.samples[len(m.samples)-1]
-	r.Metrics = m.metrics()
+	last := m.last()
+	r.Metrics = m.found.metrics
 	r.Time, r.Since, r.InState = last.Time, m.since, last.Time.Sub(m.since).Seconds()
 	r.Uptime = last.Time.Sub(m.first).Seconds()
 	r.Points, r.Packets, r.Latency = last.Points, last.Packets, Latency{P50: m.lastMedian(), P99: r.Metrics.P99Latency}
@@ -198,6 +220,6 @@ func (m *Monitor) report() Report {
 		at := last.LastSend
 		r.LastSend = &at
 	}
-	r.CardinalityOverflow, r.MemoryBudgetReached = last.CardinalityOverflow, m.memoryReached()
+	r.CardinalityOverflow, r.MemoryBudgetReached = last.CardinalityOverflow, m.found.memory
 	return r
 }

@@ -11,7 +11,7 @@ type Status uint8
 
 // The states, worst first.
 const (
-	Unhealthy Status = iota // nothing gets through
+	Unhealthy Status = iota // no way out, packets refused, or out of memory
 	Degraded                // points are lost, or will be soon
 	Healthy
 )
@@ -44,9 +44,9 @@ func (s *Status) UnmarshalText(text []byte) error {
 // arrives.
 const Unconfirmed = "unconfirmed"
 
-// Report is the state of an exporter at one moment. Rates and quantiles are over
-// the [Monitor]'s window, the other numbers since the start. It is its owner's to
-// keep.
+// Report is the state of an exporter at one moment. Rates are of the last traffic
+// (see [Monitor]), use and quantiles of the last [Config].Window, the other numbers
+// since the start. It is its owner's to keep.
 type Report struct {
 	// Healthy is true unless Status is Unhealthy.
 	Healthy bool    `json:"healthy"`
@@ -56,8 +56,8 @@ type Report struct {
 	Issues []string `json:"issues"`
 
 	// Time is when the exporter last looked at itself: all of the report is as of
-	// then. It does so once a second; where Time stays behind, a logger or an alert
-	// holds it up, or it was shut down.
+	// then. It does so once a second; where Time stays behind, something holds it
+	// up, which Issues says, or it was shut down.
 	Time time.Time `json:"time"`
 	// Since is when the status last changed, InState how long ago, in seconds.
 	Since   time.Time `json:"status_since"`
@@ -90,13 +90,16 @@ type Report struct {
 
 // Metrics are what the status is judged by.
 type Metrics struct {
-	BufferUtilization float64 `json:"buffer_utilization"` // 0 to 1, the worst in the window
+	// BufferUtilization is how full the fuller ring was at worst in the window, from
+	// 0 to 1. An exporter does not count what an Export fills for a moment: where
+	// stats.buffer.utilization says how full it is, this says whether it is too small.
+	BufferUtilization float64 `json:"buffer_utilization"`
 	// DropRate is the larger of two: points dropped, of those offered; and points
 	// dropped on the way out, of those that were on it, which tells when the few
 	// points that many measurements were folded into are lost.
 	DropRate   float64 `json:"drop_rate"`
 	ErrorRate  float64 `json:"error_rate"`     // packets refused, of those tried
-	P99Latency float64 `json:"p99_latency_ms"` // handed over to kernel, in milliseconds
+	P99Latency float64 `json:"p99_latency_ms"` // handed over to kernel, in milliseconds; 0: nothing was sent
 }
 
 // Points are numbers of points.

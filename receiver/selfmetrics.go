@@ -11,6 +11,8 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/otelgram/otelgram/internal/version"
 )
 
 const (
@@ -81,7 +83,7 @@ func (m *selfMetrics) start(r *Receiver) {
 	for cause := range (&Rejected{}).byName() {
 		m.causes[cause] = metric.WithAttributeSet(attribute.NewSet(append(local, attribute.String("cause", cause))...))
 	}
-	meter := mp.Meter(scopeName)
+	meter := mp.Meter(scopeName, metric.WithInstrumentationVersion(version.Version()))
 	var errs []error
 	var observables []metric.Observable
 	for i, d := range descriptions {

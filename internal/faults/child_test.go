@@ -64,7 +64,8 @@ type exporterOptions struct {
 }
 
 // runExporter exports until its input ends; it answers each line with its books,
-// and the line "files N" by allowing itself so many open files.
+// the line "health" with its health, and the line "files N" by allowing itself so
+// many open files.
 func runExporter(argument string) error {
 	var o exporterOptions
 	if err := json.Unmarshal([]byte(argument), &o); err != nil {
@@ -107,7 +108,11 @@ func runExporter(argument string) error {
 			<-ended
 			_ = exp.Shutdown(context.Background()) // as above
 		}
-		if err := json.NewEncoder(os.Stdout).Encode(exp.Stats()); err != nil {
+		var answer any = exp.Stats()
+		if in.Text() == "health" {
+			answer = exp.Health()
+		}
+		if err := json.NewEncoder(os.Stdout).Encode(answer); err != nil {
 			return err
 		}
 	}

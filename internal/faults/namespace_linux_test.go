@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/health"
 	"github.com/otelgram/otelgram/receiver"
 )
 
@@ -209,19 +210,44 @@ func TestFault13AbsentNeighbour(t *testing.T) {
 	assert.Equal(t, s.Sent, r.Points.Handed+r.Points.Lost)
 }
 
+// isHealthy waits until the exporter has looked at itself for a while and is healthy:
+// it had no address at first.
+func (w *wired) isHealthy(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		h := ask[health.Report](t, w.exp, "health")
+		return h.Uptime > 3 && h.Status == health.Healthy
+	}, 2*patience, 100*time.Millisecond)
+}
+
+// staysHealthy asserts that the exporter looks at itself twice, and finds nothing
+// wrong.
+func (w *wired) staysHealthy(t *testing.T) {
+	t.Helper()
+	h := ask[health.Report](t, w.exp, "health")
+	for begin := h.Uptime; h.Uptime < begin+2; h = ask[health.Report](t, w.exp, "health") {
+		<-time.After(100 * time.Millisecond)
+		require.Equal(t, health.Healthy, h.Status, "%v", h.Issues)
+	}
+	require.Equal(t, health.Healthy, h.Status, "%v", h.Issues)
+}
+
 // TestFault14PathNarrows in the middle of a session, at the sender's own link: no
 // point is lost, and the packets are smaller from then on.
 func TestFault14PathNarrows(t *testing.T) {
 	w := newWired(t, steady)
 	require.Equal(t, 1472, ask[exporter.Stats](t, w.exp, "").PacketSize)
+	w.isHealthy(t)
 	w.atSender(t, "ip link set s mtu 1280")
 	s := until(t, w.exp, patience, func(s exporter.Stats) bool { return s.PacketSize == 1252 })
 	assert.Zero(t, s.Dropped.Total()-s.Dropped.Unresolved-s.Dropped.SendError, "%+v", s)
 	sent := s.Sent
 	until(t, w.exp, patience, func(s exporter.Stats) bool { return s.Sent > sent+500 })
+	w.staysHealthy(t)
 	s, r := w.settle(t, nothingLost)
 	assert.Equal(t, s.Sent, r.Points.Handed)
 	assert.Zero(t, s.Dropped.Total()-s.Dropped.Unresolved, "%+v", s)
+	assert.Zero(t, s.Refused, "packed again is not refused")
 }
 
 // TestFault14RouteNarrows has the route have a limit of its own.
@@ -232,6 +258,7 @@ func TestFault14RouteNarrows(t *testing.T) {
 	s, r := w.settle(t, nothingLost)
 	assert.Equal(t, s.Sent, r.Points.Handed)
 	assert.Zero(t, s.Dropped.Total()-s.Dropped.Unresolved, "%+v", s)
+	assert.Zero(t, s.Refused, "packed again is not refused")
 }
 
 // TestFault14RouterTells has a router on the way whose second link is narrower: what

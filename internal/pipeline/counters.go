@@ -60,12 +60,14 @@ func (c *counters) reduce(r wire.Reduction) {
 // Stats is a snapshot of the pipeline's counters.
 type Stats struct {
 	Offered, Sent, Folded, Queued uint64
+	InFlight                      uint64 // of Queued, what is behind the direct lane
 	Dropped                       [wire.DropReasons]uint64
 
 	Packets, Bytes uint64
 	Batches        uint64 // calls in which the kernel took packets with points
 	// Refused counts the times that the kernel did not take a packet, a full
-	// send buffer aside. ClosedPort is how many of them said that an earlier
+	// send buffer and packets that were packed again for a narrower path aside.
+	// ClosedPort is how many of them said that an earlier
 	// packet had met a closed port.
 	Refused, ClosedPort uint64
 	// Sessions counts the sockets dialled.

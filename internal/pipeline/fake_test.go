@@ -30,8 +30,9 @@ type fakeSender struct {
 	script []udp.Outcome
 	// pending is what Pending answers next.
 	pending udp.Outcome
-	// limit is the payload limit: larger packets are too large. 0: none.
-	limit int
+	// limit is the payload limit: larger packets are too large. 0: none. large is
+	// how often one was.
+	limit, large int
 	// dead is a port that nobody listens on: each packet is taken, and its refusal
 	// owed to the next call.
 	dead, owed bool
@@ -42,11 +43,18 @@ type takenPacket struct {
 	at    time.Time
 }
 
+func (f *fakeSender) tooLarge() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.large
+}
+
 func (f *fakeSender) Send(packets [][]byte) (int, udp.Outcome) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i, p := range packets {
 		if f.limit > 0 && len(p) > f.limit {
+			f.large++
 			return i, udp.TooLarge
 		}
 		if f.owed {

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/otelgram/otelgram/drop"
+	"github.com/otelgram/otelgram/internal/latency"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -281,12 +282,14 @@ func TestUntimed(t *testing.T) {
 		own := counterConfig("own")
 		own.Untimed = true
 		untimed := instrument(d, own)
+		var seen latency.Counts
 		latencies := func(of ...*Instrument) int {
 			for _, i := range of {
 				require.True(t, d.Record(&Event{Instrument: i, Bits: 1}))
 			}
 			require.NoError(t, p.Flush(t.Context()))
-			return p.Latencies(make([]Latency, 8))
+			c := p.Latencies().EndToEnd.Since(&seen)
+			return int(c.Total())
 		}
 		assert.Equal(t, 1, latencies(timed))
 		assert.Zero(t, latencies(untimed, untimed))

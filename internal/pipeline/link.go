@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"time"
 
-	"github.com/otelgram/otelgram/ringbuf"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 )
@@ -62,7 +61,7 @@ type link struct {
 	lastRedial  time.Time
 	batch       [][]byte
 	report      []byte
-	latencies   *ringbuf.Ring[Latency]
+	latencies   *Latencies
 }
 
 func newLink(c *Config, counters *counters, batch int) link {
@@ -72,10 +71,7 @@ func newLink(c *Config, counters *counters, batch int) link {
 		limit:      c.PacketSize,
 		nextReport: time.Now().Add(reportIdle),
 		batch:      make([][]byte, 0, batch),
-	}
-	var err error
-	if l.latencies, err = ringbuf.New[Latency](maxLatencies); err != nil {
-		panic(err) // it is a power of two
+		latencies:  &Latencies{},
 	}
 	redial := l.redial
 	l.breaker = newBreaker(c.Breaker, counters, func(from, to Circuit) {
@@ -297,10 +293,12 @@ func (l *link) sent(p *packet) {
 	l.counters.bytes.Add(uint64(len(p.bytes)))
 	l.counters.inPump.Add(-int64(p.points))
 	if p.recorded > 0 {
-		now := time.Now()
 		// The wall clock, by which points are handed over, may jump.
-		x := Latency{Buffer: max(0, time.Duration(p.openedAt.UnixNano()-p.recorded)), Send: now.Sub(p.openedAt)}
-		l.latencies.TryPush(&x) // beyond what is taken out in time they are not needed
+		buffer := max(0, time.Duration(p.openedAt.UnixNano()-p.recorded))
+		send := time.Since(p.openedAt)
+		l.latencies.Buffer.Add(buffer)
+		l.latencies.Send.Add(send)
+		l.latencies.EndToEnd.Add(buffer + send)
 	}
 }
 

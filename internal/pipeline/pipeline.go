@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/otelgram/otelgram/drop"
-	"github.com/otelgram/otelgram/ringbuf"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -57,7 +56,7 @@ type Pipeline struct {
 	closing atomic.Bool
 	closed  chan struct{} // closed when Close is done
 
-	latencies  *ringbuf.Ring[Latency]
+	latencies  *Latencies
 	dialer     *dialer
 	cancelDial context.CancelFunc
 }
@@ -215,7 +214,8 @@ func unsent(before, after Stats, cause error) error {
 // Stats returns a snapshot of the counters.
 func (p *Pipeline) Stats() Stats {
 	s := p.counters.snapshot(p.pushed)
-	s.Queued = uint64(p.lane.len()) + uint64(max(0, p.counters.inPump.Load()))
+	s.InFlight = uint64(p.lane.len()) + uint64(max(0, p.counters.inPump.Load()))
+	s.Queued = s.InFlight
 	if l := p.lane.points.Load(); l != nil {
 		s.Waiting, s.Capacity = l.Len(), l.Cap()
 		s.Use = float64(l.Len()) / float64(l.Cap())

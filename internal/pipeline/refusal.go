@@ -31,7 +31,8 @@ type trouble struct {
 // refusal deals with a packet that the kernel did not take, and reports whether
 // it is settled. If not, it is to be sent again: at once, or later where
 // trouble.until says so. Each packet is tried twice at most in a session, but for a
-// full send buffer, for which it waits.
+// full send buffer, for which it waits. One that is too large for the path is packed
+// again, which is no refusal: nothing is lost by it.
 func (l *link) refusal(now time.Time, p *packet, o udp.Outcome) (settled bool) {
 	t := &l.trouble
 	if o == udp.WouldBlock {
@@ -45,19 +46,19 @@ func (l *link) refusal(now time.Time, p *packet, o udp.Outcome) (settled bool) {
 		t.until = now.Add(blockedPause)
 		return false
 	}
+	if o == udp.TooLarge {
+		if l.measure(now); len(p.bytes) > l.limit {
+			l.repack(p)
+			return true
+		}
+	}
 	l.count(o)
 	l.blame(now, o)
 	if t.tries++; t.tries == 1 && mayBeEarlier(o) {
 		return false
 	}
 	switch o {
-	case udp.Refused:
-	case udp.TooLarge:
-		l.measure(now)
-		if len(p.bytes) > l.limit {
-			l.repack(p)
-			return true
-		}
+	case udp.Refused, udp.TooLarge:
 	default:
 		t.backOff = min(max(2*t.backOff, minBackOff), maxBackOff)
 		t.until = now.Add(t.backOff)

@@ -61,6 +61,18 @@ var bites = []struct {
 		"udp/a.go": imports("udp", "github.com/sony/gobreaker/v2"), "udp/a_test.go": imports("udp", "fmt", "github.com/sony/gobreaker/v2"),
 	}, []string{"udp/a_test.go:5"}},
 
+	{"self-metrics", "where they may", sample{
+		"exporter/selfmetrics.go": writesTo("exporter", "m.duration.Record(ctx, 1)", "h.Record(context.Background(), 1)"),
+		"exporter/watch.go":       writesTo("exporter", "e.self.latencies(l)", "n.Add(1)", "set.Add(a, b)"),
+		"exporter/a_test.go":      writesTo("exporter", "n.Add(ctx, 1)"), "example/a.go": writesTo("main", "n.Add(ctx, 1)"),
+		"internal/direct/a.go": writesTo("direct", "r.Record(kind, name, 1, tags)"),
+	}, nil},
+	{"self-metrics", "where points are recorded", sample{
+		"exporter/direct.go":   writesTo("exporter", "e.self.exported(ctx, 1, nil)", "recorded.Add(ctx, 1)", "recorded.Add(context.TODO(), 1, o)"),
+		"exporter/watch.go":    writesTo("exporter", "h.Record(ctx, 1)"),
+		"internal/direct/a.go": writesTo("direct", "s.own.Record(ctx, 1)"),
+	}, []string{"exporter/direct.go:6", "exporter/direct.go:7", "exporter/direct.go:8", "exporter/watch.go:6", "internal/direct/a.go:6"}},
+
 	{"requires", "known and indirect", sample{
 		"go.mod": "module x\n\nrequire golang.org/x/sys v1.0.0\n\nrequire (\n\texample.com/y v1.0.0 // indirect\n)\n",
 	}, nil},
@@ -191,6 +203,11 @@ func imports(pkg string, paths ...string) string {
 // switches makes a file with a type switch in line 6.
 func switches(pkg string, cases ...string) string {
 	return fmt.Sprintf("package %s\n\nimport %q\n\nfunc f(x any) {\n\tswitch x.(type) {\n\tcase %s:\n\t}\n}\n", pkg, metricdata, strings.Join(cases, ", "))
+}
+
+// writesTo makes a file with a function whose statements begin in line 6.
+func writesTo(pkg string, statements ...string) string {
+	return fmt.Sprintf("package %s\n\nimport \"context\"\n\nfunc f() {\n%s\n}\n", pkg, strings.Join(statements, "\n"))
 }
 
 // long makes a file of so many lines.

@@ -16,16 +16,18 @@ var mayImport = map[string][]string{
 	"health":  {},
 
 	"internal/clock":      {},
+	"internal/latency":    {},
+	"internal/version":    {},
 	"internal/faultproxy": {"wire", "udp"},
 	"internal/faults":     {"exporter", "receiver", "internal/faultproxy"},
 	"internal/tidy":       {},
 
-	"internal/pipeline": {"wire", "ringbuf", "drop", "udp", "internal/clock"},
+	"internal/pipeline": {"wire", "ringbuf", "drop", "udp", "internal/clock", "internal/latency"},
 	"internal/direct":   {"internal/pipeline"},
 
 	// The exporter asks udp whether an endpoint is well formed and wire for its limits.
-	"exporter": {"internal/pipeline", "internal/direct", "health", "drop", "udp", "wire"},
-	"receiver": {"wire", "udp"},
+	"exporter": {"internal/pipeline", "internal/direct", "internal/latency", "internal/version", "health", "drop", "udp", "wire"},
+	"receiver": {"wire", "udp", "internal/version"},
 	"example":  {"exporter", "receiver", "health", "internal/faultproxy"},
 }
 

@@ -16,6 +16,7 @@ var rules = []struct {
 	{"our imports", checkOurImports},
 	{"other imports", checkOtherImports},
 	{"gobreaker", checkBreaker},
+	{"self-metrics", checkSelfMetrics},
 	{"requires", checkRequires},
 	{"package docs", checkPackageDocs},
 	{"name docs", checkNameDocs},

@@ -1,0 +1,164 @@
+package health
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// rhythm is an exporter that exports so many points every so many seconds, of which
+// a part is lost. What it exports leaves within two seconds.
+type rhythm struct {
+	*world
+	every, points int
+	part          float64
+
+	seconds, rest int
+	owed          float64 // lost points, not yet a whole one
+	changes       int
+	status        Status
+}
+
+func newRhythm(c Config, every, points int, part float64) *rhythm {
+	return &rhythm{world: newWorld(c), every: every, points: points, part: part, status: Healthy}
+}
+
+// pass lets seconds pass, until the status is what is wanted, if it gets there.
+func (h *rhythm) pass(seconds int, until ...Status) (passed int) {
+	for passed < seconds {
+		passed++
+		r := h.second(h.change)
+		if r.Status != h.status {
+			h.status = r.Status
+			h.changes++
+		}
+		if len(until) > 0 && r.Status == until[0] {
+			break
+		}
+	}
+	return passed
+}
+
+func (h *rhythm) change(s *Sample) {
+	leave := h.rest
+	h.rest = 0
+	if h.seconds++; h.every > 0 && h.seconds%h.every == 0 {
+		s.Points.Offered += uint64(h.points)
+		s.Packets.Sent += uint64(1 + h.points/50)
+		leave += h.points
+		if h.every > 1 {
+			h.rest = h.points / 2
+			leave -= h.rest
+		}
+	}
+	h.owed += h.part * float64(leave)
+	lost := uint64(h.owed + 1e-9)
+	h.owed -= float64(lost)
+	s.Points.Sent += uint64(leave) - lost
+	s.Points.Dropped += lost
+	s.Dropped[2].Points += lost
+}
+
+// TestRhythms: however seldom a service exports, and however little, a loss that
+// lasts is one status, one change, one alert; it is over a few exports after the loss
+// is. Where too little is exported to tell, nothing is said.
+func TestRhythms(t *testing.T) {
+	const hour = 3600
+	for _, every := range []int{1, 10, 15, 30, 60, 300} {
+		for _, points := range []int{1, 5, 19, 1000} {
+			for _, part := range []float64{1, 0.05} {
+				t.Run(fmt.Sprintf("%d points every %d s, %v lost", points, every, part), func(t *testing.T) {
+					want := Degraded
+					switch {
+					case part == 1:
+						want = Unhealthy
+					case points < 5 || points < few/2 && every > 1:
+						want = Healthy // too little to tell
+					}
+					alerts := 0
+					h := newRhythm(Config{Alert: func(Report) { alerts++ }}, every, points, part)
+					h.pass(hour)
+					assert.Equal(t, want, h.status)
+					if want == Healthy {
+						assert.Zero(t, alerts)
+						assert.Zero(t, h.changes)
+						return
+					}
+					assert.Equal(t, 1, alerts)
+					assert.Equal(t, 1, h.changes)
+
+					h.part, h.owed = 0, 0
+					took := h.pass(hour, Healthy)
+					assert.Equal(t, Healthy, h.status, "the loss has stopped")
+					assert.LessOrEqual(t, took, 3*every+21, "some exports, the window and the hold")
+					assert.LessOrEqual(t, h.changes, 3, "unhealthy, degraded, healthy")
+
+					h.pass(hour) // it stays so
+					assert.LessOrEqual(t, h.changes, 3)
+					assert.Equal(t, 1, alerts)
+				})
+			}
+		}
+	}
+}
+
+// TestDetection: the first export that is lost is noticed at once, whatever was well
+// before, and the second where there are few points.
+func TestDetection(t *testing.T) {
+	for _, tt := range []struct{ points, exports int }{{1000, 1}, {40, 1}, {19, 2}, {1, 2}} {
+		for _, every := range []int{10, 60, 300} {
+			h := newRhythm(Config{}, every, tt.points, 0)
+			h.pass(1200)
+			assert.Equal(t, Healthy, h.status)
+			h.part = 1
+			assert.LessOrEqual(t, h.pass(3600, Unhealthy), tt.exports*every+1, "%d points every %d s", tt.points, every)
+			assert.Equal(t, Unhealthy, h.status)
+		}
+	}
+}
+
+// TestIdleIsForgiven, ten minutes after the last that was lost, and not before.
+func TestIdleIsForgiven(t *testing.T) {
+	for _, every := range []int{1, 60} {
+		h := newRhythm(Config{}, every, 1000, 1)
+		h.pass(600)
+		assert.Equal(t, Unhealthy, h.status)
+		h.every = 0
+		assert.InDelta(t, (memory + 10*time.Second).Seconds(), h.pass(3600, Healthy), 3)
+		assert.Empty(t, h.monitor.Report().Issues)
+	}
+}
+
+// TestRefusedSeldom: the reports that an exporter sends between its exports do not
+// make good what is refused of each.
+func TestRefusedSeldom(t *testing.T) {
+	w := newWorld(Config{})
+	changes, status := 0, Healthy
+	for i := range 3600 {
+		r := w.second(func(s *Sample) {
+			switch {
+			case i%60 == 0:
+				s.Points.Offered, s.Points.Sent = s.Points.Offered+5000, s.Points.Sent+5000
+				s.Packets.Sent, s.Packets.Refused = s.Packets.Sent+100, s.Packets.Refused+10
+			case i%10 == 0:
+				s.Packets.Sent++
+			}
+		})
+		if r.Status != status {
+			status = r.Status
+			changes++
+		}
+	}
+	assert.Equal(t, Unhealthy, status)
+	assert.Equal(t, 1, changes)
+}
+
+// TestMonitorIsSmall, whatever it has seen.
+func TestMonitorIsSmall(t *testing.T) {
+	h := newRhythm(Config{Window: maxWindow}, 60, 1000, 1)
+	h.pass(3600)
+	assert.LessOrEqual(t, len(h.monitor.samples), 102)
+	assert.LessOrEqual(t, cap(h.monitor.samples), 2*maxSamples)
+}
