@@ -106,17 +106,19 @@ var steady = exporterOptions{Points: 50, Pause: 10 * time.Millisecond, Timeout: 
 func TestFault06SlowLink(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
+		rate  string
 		limit int // of the queue, in bytes
 		met   func(exporter.Stats) bool
 	}{
-		{"short queue", 6000, func(s exporter.Stats) bool { return s.Dropped.SendError > 0 }},
-		{"long queue", 100 << 20, func(s exporter.Stats) bool { return s.Dropped.WouldBlock > 0 }},
+		{"short queue", "200kbit", 6000, func(s exporter.Stats) bool { return s.Dropped.SendError > 0 }},
+		// Five packets a second leave each waiting for longer than it may.
+		{"long queue", "60kbit", 100 << 20, func(s exporter.Stats) bool { return s.Dropped.WouldBlock > 0 }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o := steady
 			o.Points = 2000
 			w := newWired(t, o, "tc")
-			w.atSender(t, fmt.Sprintf("tc qdisc add dev s root tbf rate 200kbit burst 3000 limit %d", tt.limit))
+			w.atSender(t, fmt.Sprintf("tc qdisc add dev s root tbf rate %s burst 3000 limit %d", tt.rate, tt.limit))
 			until(t, w.exp, patience, tt.met)
 			w.atSender(t, "tc qdisc del dev s root")
 			until(t, w.exp, patience, circuit(exporter.CircuitClosed))
