@@ -15,7 +15,7 @@ import (
 )
 
 // Tag is a key and a value of a metric recorded by name.
-type Tag = direct.Tag
+type Tag = struct{ Key, Value string }
 
 // directPath is the direct entrance, made when it is first used.
 type directPath struct {

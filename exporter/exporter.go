@@ -116,7 +116,8 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 // until ctx ends or, if it has no deadline, for five seconds. It then tells the
 // receiver goodbye and releases socket and goroutines. Its error says how many
 // points were not sent, by reason, and how often the other side refused packets
-// meanwhile: then nobody was there, and what was sent last is lost. If ctx has ended
+// meanwhile, if any point was ever sent: then nobody was there, and what was sent
+// last is lost. If ctx has ended
 // already, what is queued is dropped. Later calls wait for the first and return
 // nil, or the error of their ctx if that ends before.
 func (e *Exporter) Shutdown(ctx context.Context) error {

@@ -1,57 +1,121 @@
 package receiver_test
 
 import (
+	"context"
 	"fmt"
-	"net"
 
+	"go.opentelemetry.io/otel"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/otelgram/otelgram/exporter"
 	"github.com/otelgram/otelgram/receiver"
-	"github.com/otelgram/otelgram/wire"
 )
 
-// A receiver hands over what arrives. The packet here is made by hand; usually
-// an exporter sends it.
+// A receiver hands over what arrives, and its books say what did not.
 func ExampleListen() {
-	done := make(chan struct{})
+	ctx := context.Background()
+	arrived := make(chan string, 1)
 	r, err := receiver.Listen("localhost:0", func(rm *metricdata.ResourceMetrics) {
 		for _, sm := range rm.ScopeMetrics {
 			for _, m := range sm.Metrics {
-				fmt.Println(m.Name, m.Data.(metricdata.Gauge[int64]).DataPoints[0].Value)
+				arrived <- fmt.Sprint(m.Name, " ", m.Data.(metricdata.Gauge[float64]).DataPoints[0].Value)
 			}
 		}
-		close(done)
 	})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 
-	packer, err := wire.NewPacker(1472)
+	exp, err := exporter.New(ctx, exporter.WithEndpoint(r.Addr().String()))
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	packer.Start(nil)
-	scope := &wire.Scope{Resource: &wire.Resource{}, Name: wire.NewSymbol("by hand")}
-	temperature := &wire.Metric{Scope: scope, Name: wire.NewSymbol("temperature"), Kind: wire.Gauge, Integer: true}
-	packer.Append(&wire.Point{Metric: temperature, StartTime: wire.NoTime, Time: 1, Bits: 21})
-	packet := packer.Finish()
-	wire.Stamp(packet, &wire.Header{Format: wire.Compact, Session: 1, Points: 1})
-
-	conn, err := net.Dial("udp", r.Addr().String())
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	if _, err := conn.Write(packet); err != nil {
-		fmt.Println(err)
-	}
-	<-done
-	fmt.Println(conn.Close(), r.Close())
-	fmt.Println("handed over:", r.Stats().Points.Handed)
+	exp.RecordGauge("temperature", 21)
+	fmt.Println("sent:", exp.Shutdown(ctx) == nil)
+	fmt.Println(<-arrived)
+	fmt.Println(r.Close())
+	s := r.Stats()
+	fmt.Println("handed over:", s.Points.Handed, "lost:", s.Points.Lost)
 	// Output:
+	// sent: true
 	// temperature 21
-	// <nil> <nil>
-	// handed over: 1
+	// <nil>
+	// handed over: 1 lost: 0
+}
+
+// What arrives can be exported again, by whatever exporter the SDK has: here to
+// another receiver, usually as OTLP to a Collector.
+func ExampleListen_relay() {
+	ctx := context.Background()
+	arrived := make(chan string, 1)
+	last, err := receiver.Listen("localhost:0", func(rm *metricdata.ResourceMetrics) {
+		arrived <- rm.ScopeMetrics[0].Metrics[0].Name
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	next, err := exporter.New(ctx, exporter.WithEndpoint(last.Addr().String()))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	r, err := relayTo(ctx, next, "localhost:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	service(ctx, r.Addr().String())
+	fmt.Println(<-arrived)
+	fmt.Println(r.Close(), next.Shutdown(ctx), last.Close())
+	// Output:
+	// requests
+	// <nil> <nil> <nil>
+}
+
+// relayTo listens, and has next export what arrives.
+func relayTo(ctx context.Context, next sdkmetric.Exporter, address string) (*receiver.Receiver, error) {
+	relay := func(rm *metricdata.ResourceMetrics) {
+		if err := next.Export(ctx, rm); err != nil {
+			otel.Handle(err)
+		}
+	}
+	// One worker, since Export need not be safe to be called twice at once.
+	return receiver.Listen(address, relay, receiver.WithWorkers(1))
+}
+
+// service is one with a counter.
+func service(ctx context.Context, endpoint string) {
+	exp, err := exporter.New(ctx, exporter.WithEndpoint(endpoint))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	mp := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(exp)))
+	requests, err := mp.Meter("example").Int64Counter("requests")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	requests.Add(ctx, 1)
+	if err := mp.Shutdown(ctx); err != nil {
+		fmt.Println(err)
+	}
+}
+
+var _ = listen // at a port that may be taken
+
+// listen is what a program does that wants what arrives.
+func listen() error {
+	r, err := receiver.Listen("localhost:4319", func(rm *metricdata.ResourceMetrics) {
+		// rm is yours to keep. Different sessions call this at once, one session never does.
+	})
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return nil
 }

@@ -13,8 +13,9 @@ import (
 	"github.com/otelgram/otelgram/internal/pipeline"
 )
 
-// Tag is a key and a value, both strings.
-type Tag struct{ Key, Value string }
+// Tag is a key and a value. It has no name of its own, so that it is the type of the
+// same fields in package exporter, where users read of it.
+type Tag = struct{ Key, Value string }
 
 const (
 	// maxInterned bounds the names with tags that are remembered; those that

@@ -237,7 +237,7 @@ func TestCloseTellsOfRefusals(t *testing.T) {
 		p := start(t, c)
 		require.NoError(t, p.Export(t.Context(), sums(1000)))
 		require.ErrorContains(t, p.Close(t.Context()),
-			"0 points not sent, and of those sent the other side refused packets 1 times (no open port at there)")
+			"shutdown: the other side refused packets 1 times (no open port at there): what was sent last is lost")
 		requireClosedBooks(t, p)
 	})
 }

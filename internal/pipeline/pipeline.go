@@ -194,17 +194,18 @@ func unsent(before, after Stats, cause error) error {
 			total += n
 		}
 	}
-	refused := after.ClosedPort - before.ClosedPort
-	if total == 0 && refused == 0 {
+	var parts []string
+	if total > 0 {
+		parts = append(parts, fmt.Sprintf("%d points not sent (%s)", total, strings.Join(reasons, ", ")))
+	}
+	// Who never sent a point has lost none, whoever is there.
+	if refused := after.ClosedPort - before.ClosedPort; refused > 0 && after.Sent > 0 {
+		parts = append(parts, fmt.Sprintf("the other side refused packets %d times (no open port at %s): what was sent last is lost", refused, after.Address))
+	}
+	if len(parts) == 0 {
 		return nil
 	}
-	text := fmt.Sprintf("%d points not sent", total)
-	if total > 0 {
-		text += " (" + strings.Join(reasons, ", ") + ")"
-	}
-	if refused > 0 {
-		text += fmt.Sprintf(", and of those sent the other side refused packets %d times (no open port at %s)", refused, after.Address)
-	}
+	text := strings.Join(parts, "; ")
 	if cause != nil {
 		return fmt.Errorf("otelgram: shutdown: %s: %w", text, cause)
 	}

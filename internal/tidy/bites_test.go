@@ -73,12 +73,14 @@ var bites = []struct {
 		"internal/direct/a.go": writesTo("direct", "s.own.Record(ctx, 1)"),
 	}, []string{"exporter/direct.go:6", "exporter/direct.go:7", "exporter/direct.go:8", "exporter/watch.go:6", "internal/direct/a.go:6"}},
 
-	{"requires", "known and indirect", sample{
-		"go.mod": "module x\n\nrequire golang.org/x/sys v1.0.0\n\nrequire (\n\texample.com/y v1.0.0 // indirect\n)\n",
+	{"requires", "with its reason, and indirect", sample{
+		"CONTRIBUTING.md": "| rule | why |\n| `wire`, `udp` do | x |\n| `golang.org/x/sys` | why |\n",
+		"go.mod":          "module x\n\nrequire golang.org/x/sys v1.0.0\n\nrequire (\n\texample.com/y v1.0.0 // indirect\n)\n",
 	}, nil},
-	{"requires", "unknown", sample{
-		"go.mod": "module x\n\nrequire example.com/x v1.0.0\n\nrequire (\n\tgolang.org/x/net v1.0.0\n\texample.com/y v1.0.0 // why\n)\n",
-	}, []string{"go.mod:3", "go.mod:7"}},
+	{"requires", "without, and a reason for nothing", sample{
+		"CONTRIBUTING.md": "| `golang.org/x/net` | why |\n| `go.uber.org/goleak` | why |\n",
+		"go.mod":          "module x\n\nrequire example.com/x v1.0.0\n\nrequire (\n\tgolang.org/x/net v1.0.0\n\texample.com/y v1.0.0 // why\n)\n",
+	}, []string{"CONTRIBUTING.md:2", "go.mod:3", "go.mod:7"}},
 
 	{"package docs", "complete", sample{
 		"wire/doc.go": "// Package wire is.\npackage wire\n", "wire/x_test.go": "package wire\n\nfunc Example() {\n\t// Output:\n}\n",
@@ -92,6 +94,18 @@ var bites = []struct {
 	{"package docs", "not in doc.go, example not runnable", sample{
 		"wire/a.go": "// Package wire is.\npackage wire\n", "wire/x_test.go": "package wire\n\nfunc Example() {}\n",
 	}, []string{"wire/a.go:2", "wire/a.go:2"}},
+
+	{"aliases", "of types with documentation", sample{
+		"exporter/a.go": aliases("exporter", "@/drop"), "internal/pipeline/a.go": aliases("pipeline", "@/internal/clock"), "exporter/a_test.go": aliases("exporter", "@/internal/direct"),
+	}, nil},
+	{"aliases", "of types without", sample{"exporter/a.go": aliases("exporter", "@/internal/direct")}, []string{"exporter/a.go:7"}},
+
+	{"snippets", "compiled", sample{
+		"README.md": "# x\n\n```\ngo run .\n```\n\n```go\nf(1)\n\tg(2)\n```\n", "wire/a_test.go": "package wire\n\nfunc h() {\n\tf(1)\n\tg(2)\n}\n",
+	}, nil},
+	{"snippets", "not", sample{
+		"README.md": "# x\n\n```go\nf(1)\n```\n\n```go\nf(1)\ng(2)\n```\n", "wire/a_test.go": "package wire\n\nfunc h() {\n\tf(1)\n\tg(3)\n}\n", "wire/b.go": "package wire\n\nfunc h() {\n\tf(1)\n\tg(2)\n}\n",
+	}, []string{"README.md:8"}},
 
 	{"name docs", "documented", sample{"wire/a.go": documented}, nil},
 	{"name docs", "not documented", sample{"wire/a.go": undocumentedNames}, []string{
@@ -198,6 +212,12 @@ func imports(pkg string, paths ...string) string {
 		text += fmt.Sprintf("\t_ %q\n", strings.Replace(p, "@", modulePath, 1))
 	}
 	return strings.ReplaceAll(text, "_ \"time\"", "\"time\"") + ")\n"
+}
+
+// aliases makes a file with an exported alias in line 7.
+func aliases(pkg, path string) string {
+	path = strings.Replace(path, "@", modulePath, 1)
+	return fmt.Sprintf("package %s\n\nimport %q\n\n// T is.\n// It is.\ntype T = %s.X\n", pkg, path, path[strings.LastIndex(path, "/")+1:])
 }
 
 // switches makes a file with a type switch in line 6.

@@ -9,8 +9,38 @@ import (
 	"strings"
 )
 
-// public are the packages that other programs import.
-var public = []string{"wire", "ringbuf", "drop", "udp", "exporter", "receiver", "health"}
+// isPublic reports whether other programs may import the package in dir.
+func isPublic(dir string, files []*source) bool {
+	return files[0].ast.Name.Name != "main" && !within(dir, "internal") && !strings.Contains(dir, "/internal/")
+}
+
+// checkAliases finds exported aliases of types that users cannot look up, because
+// they are in an internal package.
+func checkAliases(m *module) (found []finding) {
+	for dir, files := range m.packages() {
+		if !isPublic(dir, files) {
+			continue
+		}
+		for _, f := range files {
+			ast.Inspect(f.ast, func(n ast.Node) bool {
+				if t, ok := n.(*ast.TypeSpec); ok && t.Assign.IsValid() && t.Name.IsExported() && !f.test && isInternal(f, t.Type) {
+					found = append(found, m.at(t.Pos(), "%s is an alias of an internal type, which has no documentation for users", t.Name.Name))
+				}
+				return true
+			})
+		}
+	}
+	return found
+}
+
+// isInternal reports whether a type is from an internal package.
+func isInternal(f *source, t ast.Expr) bool {
+	return slices.ContainsFunc(f.ast.Imports, func(spec *ast.ImportSpec) bool {
+		p := importPath(spec)
+		_, from := selects(t, f.importName(p))
+		return from && strings.Contains(p, "/internal/")
+	})
+}
 
 // checkPackageDocs finds packages without a package comment, and public ones
 // without a doc.go or a runnable example.
@@ -20,7 +50,7 @@ func checkPackageDocs(m *module) (found []finding) {
 		if !slices.ContainsFunc(files, hasPackageComment) {
 			found = append(found, m.at(here, "package %s has no package comment (is it cut off by a blank line?)", dir))
 		}
-		if !slices.Contains(public, dir) {
+		if !isPublic(dir, files) {
 			continue
 		}
 		if !slices.ContainsFunc(files, func(f *source) bool { return f.path == path.Join(dir, "doc.go") && hasPackageComment(f) }) {

@@ -1,30 +1,21 @@
 package tidy
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
 
-// directRequires are the modules our users download with us. One more needs a
-// reason in CONTRIBUTING.md.
-var directRequires = []string{
-	"go.opentelemetry.io/otel",
-	"go.opentelemetry.io/otel/metric",
-	"go.opentelemetry.io/otel/sdk",
-	"go.opentelemetry.io/otel/sdk/metric",
-	"go.opentelemetry.io/otel/trace",
-	"github.com/lightstep/go-expohisto",
-	"github.com/sony/gobreaker/v2",
-	"golang.org/x/net",
-	"golang.org/x/sys",
-	"github.com/stretchr/testify",
-	"go.uber.org/goleak",
-}
+// reasonRow is a line of CONTRIBUTING.md that gives the reason for a module.
+var reasonRow = regexp.MustCompile("^\\| `([^` ]+\\.[^` ]+/[^` ]+|[^` ]+\\.org/[^` ]+)` \\|")
 
-// checkRequires finds direct requirements in go.mod outside the list.
+// checkRequires holds go.mod against the table in CONTRIBUTING.md: every direct
+// requirement has its reason there, and nothing else has.
 func checkRequires(m *module) (found []finding) {
+	var required []string
+	reasons := reasons(m)
 	block := false
-	for i, line := range strings.Split(m.goMod, "\n") {
+	for i, line := range strings.Split(m.texts["go.mod"], "\n") {
 		code, comment, _ := strings.Cut(line, "//")
 		words := strings.Fields(code)
 		switch {
@@ -41,11 +32,29 @@ func checkRequires(m *module) (found []finding) {
 		case !block:
 			continue
 		}
-		if strings.TrimSpace(comment) == "indirect" || slices.Contains(directRequires, words[0]) {
+		if strings.TrimSpace(comment) == "indirect" {
 			continue
 		}
-		found = append(found, finding{"go.mod", i + 1, "direct requirement of " + words[0] +
-			": give the reason in CONTRIBUTING.md and add it to directRequires in internal/tidy"})
+		required = append(required, words[0])
+		if _, ok := reasons[words[0]]; !ok {
+			found = append(found, finding{"go.mod", i + 1, "direct requirement of " + words[0] + ": users download it with us, give the reason in CONTRIBUTING.md"})
+		}
+	}
+	for path, line := range reasons {
+		if !slices.Contains(required, path) {
+			found = append(found, finding{"CONTRIBUTING.md", line, path + " is no direct requirement"})
+		}
 	}
 	return found
+}
+
+// reasons returns the modules in CONTRIBUTING.md's table, by line.
+func reasons(m *module) map[string]int {
+	all := map[string]int{}
+	for i, line := range strings.Split(m.texts["CONTRIBUTING.md"], "\n") {
+		if row := reasonRow.FindStringSubmatch(line); row != nil {
+			all[row[1]] = i + 1
+		}
+	}
+	return all
 }

@@ -18,9 +18,13 @@ const modulePath = "github.com/otelgram/otelgram"
 // module is what the rules look at: the parsed sources of the root module.
 type module struct {
 	fset  *token.FileSet
-	files []*source // in the order of their paths
-	goMod string    // content of go.mod
+	files []*source         // in the order of their paths
+	texts map[string]string // of the files in textFiles
+	tests []string          // the texts of the files whose name ends in _test.go
 }
+
+// textFiles are read beside the sources, where they are.
+var textFiles = []string{"go.mod", "README.md", "CONTRIBUTING.md"}
 
 // source is one Go file.
 type source struct {
@@ -47,12 +51,13 @@ func (f finding) String() string {
 // load parses the Go files of the module in fsys. It leaves out nested modules,
 // testdata, and directories whose name starts with a dot or an underscore.
 func load(fsys fs.FS) (*module, error) {
-	goMod, err := fs.ReadFile(fsys, "go.mod")
-	if err != nil {
-		return nil, err
+	m := &module{fset: token.NewFileSet(), texts: map[string]string{}}
+	for _, name := range textFiles {
+		if text, err := fs.ReadFile(fsys, name); err == nil {
+			m.texts[name] = string(text)
+		}
 	}
-	m := &module{fset: token.NewFileSet(), goMod: string(goMod)}
-	err = fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
@@ -95,6 +100,9 @@ func (m *module) add(fsys fs.FS, name string) error {
 		lines:     bytes.Count(text, []byte("\n")),
 		ast:       file,
 	})
+	if strings.HasSuffix(name, "_test.go") {
+		m.tests = append(m.tests, string(text))
+	}
 	return nil
 }
 

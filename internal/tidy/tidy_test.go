@@ -20,6 +20,8 @@ var rules = []struct {
 	{"requires", checkRequires},
 	{"package docs", checkPackageDocs},
 	{"name docs", checkNameDocs},
+	{"aliases", checkAliases},
+	{"snippets", checkSnippets},
 	{"sizes", checkSizes},
 	{"sleeps", checkSleeps},
 	{"leftovers", checkLeftovers},
