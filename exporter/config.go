@@ -13,6 +13,7 @@ import (
 
 	"github.com/otelgram/otelgram/drop"
 	"github.com/otelgram/otelgram/health"
+	"github.com/otelgram/otelgram/internal/pipeline"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 )
@@ -147,7 +148,7 @@ func (c *config) validate() error {
 // what the options alone say. A preset of the environment must not keep a service
 // from starting: its budget gives way.
 func (a *config) budget(c *config) (int64, error) {
-	need := c.fixedMemory() + minSeriesMemory
+	need := c.fixedMemory() + minMemory
 	if c.maxMemory == 0 || c.maxMemory >= need {
 		return c.maxMemory, nil
 	}
@@ -164,21 +165,16 @@ func (a *config) budget(c *config) (int64, error) {
 	return 0, nil
 }
 
-const (
-	// slotMemory is what a slot of either ring takes, in bytes: a cache line and its
-	// number, which a test of internal/pipeline holds it to.
-	slotMemory = 72
-	// cacheMemory is an allowance for packets, pools and caches, in bytes.
-	cacheMemory = 256 << 10
-	// minSeriesMemory is the least that must be left for series, in bytes.
-	minSeriesMemory = 64 << 10
-)
+// minMemory is the least that must be left for what grows with the traffic, in bytes.
+const minMemory = 64 << 10
 
-// fixedMemory is what is taken before the first series is, in bytes.
-func (c *config) fixedMemory() int64 { return 2*slotMemory*int64(c.bufferSize) + cacheMemory }
+// fixedMemory is what is taken whatever comes, in bytes.
+func (c *config) fixedMemory() int64 {
+	return pipeline.FixedMemory(c.bufferSize, c.batchSize, c.packetSize)
+}
 
-// seriesMemory is what is left for series, in bytes.
-func (c *config) seriesMemory() int64 {
+// memory is what is left for all else, in bytes.
+func (c *config) memory() int64 {
 	if c.maxMemory == 0 {
 		return math.MaxInt64
 	}

@@ -55,7 +55,7 @@ func New(ctx context.Context, opts ...Option) (*Exporter, error) {
 		Strategy:         c.strategy,
 		Priorities:       c.priorities,
 		EveryEvent:       c.flushInterval == 0,
-		SeriesMemory:     c.seriesMemory(),
+		Memory:           c.memory(),
 		NoInterning:      c.noInterning,
 		Breaker: pipeline.BreakerConfig{
 			Disabled: !c.breaker.Enabled, Failures: c.breaker.FailureThreshold, Timeout: c.breaker.Timeout,

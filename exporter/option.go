@@ -190,18 +190,19 @@ func WithResource(r *resource.Resource) Option {
 	return optionFunc(func(c config) config { c.resource = r; return c })
 }
 
-// WithMaxMemory bounds the memory of rings, pools, caches and series together,
-// in bytes. Past it measurements of new series are dropped and counted as
-// memory; series that are known go on. A budget smaller than what the rings
-// need is an error of New. The default, also for zero, is no bound but those of
-// each part.
+// WithMaxMemory bounds the memory of rings, pools, caches, names and series
+// together, in bytes, as far as an estimate of each can. Past it measurements of new
+// series are dropped and counted as memory; series that are known go on, and so does
+// Export, with less kept for the next time. A budget smaller than what rings and
+// packets need is an error of New. The default, also for zero, is no bound but those
+// of each part.
 func WithMaxMemory(bytes int64) Option {
 	return optionFunc(func(c config) config { c.maxMemory = bytes; return c })
 }
 
 // WithoutInterning forgets attribute sets and their strings with every packet
-// instead of keeping them for the next: less memory, more work. The default is
-// to keep them.
+// instead of keeping them for the next: less memory, more work. It changes nothing
+// for the direct path, whose series keep theirs. The default is to keep them.
 func WithoutInterning() Option {
 	return optionFunc(func(c config) config { c.noInterning = true; return c })
 }

@@ -45,6 +45,6 @@ func TestPresets(t *testing.T) {
 			"%v: options win", preset)
 		c, err := newConfig([]Option{WithPreset(preset)})
 		require.NoError(t, err)
-		assert.Positive(t, c.seriesMemory()-minSeriesMemory, "%v leaves room for series", preset)
+		assert.Positive(t, c.memory()-minMemory, "%v leaves room for series", preset)
 	}
 }

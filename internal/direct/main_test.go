@@ -39,7 +39,7 @@ func open(t *testing.T, interval time.Duration) *world {
 	t.Helper()
 	p, err := pipeline.New(t.Context(), pipeline.Config{
 		BufferSize: 1024, BatchSize: 50, MaxBatchAge: 100 * time.Millisecond, PacketSize: 1472,
-		Strategy: drop.Newest(), SeriesMemory: 1 << 30,
+		Strategy: drop.Newest(), Memory: 1 << 30,
 		Breaker:   pipeline.BreakerConfig{Disabled: true, Timeout: time.Minute},
 		OnCircuit: func(_, _ pipeline.Circuit) {},
 		Resolve:   func(context.Context) ([]string, error) { return []string{"nowhere"}, nil },

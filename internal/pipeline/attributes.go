@@ -13,6 +13,10 @@ const (
 	maxSymbolLen = 1024
 	// maxSetLen is the most attributes a kept set has.
 	maxSetLen = 128
+	// What a symbol and a kept set take beside their text and attributes, their
+	// places in a map included, in bytes, about.
+	symbolCost = 96
+	setCost    = 256
 )
 
 // attributeSets interns attribute sets and their strings for the pump, its
@@ -21,7 +25,8 @@ type attributeSets struct {
 	symbols cache[string, *wire.Symbol]
 	sets    cache[attribute.Distinct, *internedSet]
 
-	largest int // bytes of a packet: a larger set is never sent
+	largest int     // bytes of a packet: a larger set is never sent
+	memory  *budget // of both caches
 
 	// uncached is the set that found no room, until the next one; temporary
 	// are its strings that found none.
@@ -39,18 +44,24 @@ type internedSet struct {
 // forget drops everything kept. No packet may be open that refers to it, unless
 // it takes no more points.
 func (a *attributeSets) forget() {
-	clear(a.symbols.young)
-	clear(a.symbols.old)
-	clear(a.sets.young)
-	clear(a.sets.old)
+	a.symbols.forget()
+	a.sets.forget()
 }
 
-func newAttributeSets(limit, packetSize int) *attributeSets {
+// newAttributeSets returns an empty one that charges what it keeps to memory.
+func newAttributeSets(limit, packetSize int, memory *budget) *attributeSets {
 	return &attributeSets{
 		largest: packetSize,
-		symbols: newCache[string, *wire.Symbol](limit),
-		sets:    newCache[attribute.Distinct, *internedSet](limit),
+		memory:  memory,
+		symbols: newCache[string](limit, memory, func(s *wire.Symbol) int64 { return int64(symbolCost + len(s.Text())) }),
+		sets:    newCache[attribute.Distinct](limit, memory, func(s *internedSet) int64 { return setMemory(&s.wire) }),
 	}
+}
+
+// setMemory is about what a set takes whose strings somebody else keeps: in wire form
+// and as the caller's, which is kept to compare with.
+func setMemory(s *wire.AttributeSet) int64 {
+	return int64(setCost + 2*attributeCost*s.Len() + s.Weight())
 }
 
 // intern returns the wire form of set, valid until the next call, and false if
@@ -66,7 +77,7 @@ func (a *attributeSets) intern(set attribute.Set) (*wire.AttributeSet, bool) {
 	if n == 0 {
 		return nil, true
 	}
-	if !hit && n <= maxSetLen && a.sets.len() < a.sets.limit {
+	if !hit && n <= maxSetLen && a.sets.len() < a.sets.limit && a.memory.has(2*textLen(&set)+setCost) {
 		e := &internedSet{set: set}
 		ok := a.compile(&e.wire, set, a.keep)
 		if ok && e.wire.EncodedLen() <= a.largest {
@@ -74,6 +85,11 @@ func (a *attributeSets) intern(set attribute.Set) (*wire.AttributeSet, bool) {
 		}
 		return &e.wire, ok
 	}
+	return a.lend(set)
+}
+
+// lend returns the wire form of set, valid until the next call, and keeps nothing.
+func (a *attributeSets) lend(set attribute.Set) (*wire.AttributeSet, bool) {
 	a.used = 0
 	ok := a.compile(&a.uncached, set, a.borrow)
 	return &a.uncached, ok
@@ -98,6 +114,7 @@ func compileSet(to *wire.AttributeSet, set attribute.Set, symbol func(string) *w
 		}
 		var ok bool
 		if payload, ok = appendPayload(payload[:0], kv.Value, wire.MaxDepth); !ok {
+			to.Reset() // a part of it would be another set
 			return payload, false
 		}
 		to.AddValue(symbol(string(kv.Key)), valueTypes[kv.Value.Type()], payload)

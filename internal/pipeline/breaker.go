@@ -82,7 +82,7 @@ func newBreaker(c BreakerConfig, counters *counters, changed func(from, to Circu
 	b.config.Timeout = jitter(c.Timeout)
 	b.circuit = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Timeout:     gobreakerTimeout,
-		ReadyToTrip: func(gobreaker.Counts) bool { return b.tripped() },
+		ReadyToTrip: func(gobreaker.Counts) bool { return true }, // it is told once it is to
 		// It is called with gobreaker's lock held: nothing here may call back.
 		OnStateChange: func(_ string, from, to gobreaker.State) { b.change(circuitOf(from), circuitOf(to)) },
 	})
@@ -143,7 +143,7 @@ func (b *breaker) slotAt(now time.Time) *slot {
 
 // trip opens the circuit if there is reason to.
 func (b *breaker) trip() {
-	if b.config.Disabled || !b.closed() {
+	if b.config.Disabled || !b.closed() || !b.tripped() {
 		return
 	}
 	if done, err := b.circuit.Allow(); err == nil {

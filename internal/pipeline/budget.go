@@ -1,9 +1,23 @@
 package pipeline
 
-import "sync/atomic"
+import (
+	"math"
+	"sync/atomic"
+)
 
-// budget bounds the memory of the direct path's instruments, series and names.
+// budget bounds the memory of what grows with the traffic: payloads, caches and
+// names of both paths, instruments and series of the direct one. Its users may be
+// many goroutines at once.
 type budget struct{ left atomic.Int64 } // bytes
+
+func newBudget(bytes int64) *budget {
+	b := &budget{}
+	b.give(bytes)
+	return b
+}
+
+// unlimited is for what somebody else is charged for.
+func unlimited() *budget { return newBudget(math.MaxInt64 / 2) }
 
 // take takes bytes from the budget, if there are so many left.
 func (b *budget) take(bytes int64) bool {
@@ -15,3 +29,23 @@ func (b *budget) take(bytes int64) bool {
 }
 
 func (b *budget) give(bytes int64) { b.left.Add(bytes) }
+
+// has reports whether so many bytes are left, at the moment.
+func (b *budget) has(bytes int64) bool { return b.left.Load() >= bytes }
+
+const (
+	// slotSize is what a point takes in each of the two rings, and in the runs that
+	// are taken out of them.
+	slotSize = 72
+	// baseMemory is an allowance for the packer's tables, buffers and goroutines.
+	baseMemory = 192 << 10
+)
+
+// FixedMemory is what a pipeline takes whatever comes, in bytes: rings of so many
+// points, runs, and buffers for packets of so many bytes.
+func FixedMemory(points, run, packet int) int64 {
+	return slotSize*int64(2*int64(points)+3*int64(run)) + int64(packetBuffers(packet))*int64(packet) + baseMemory
+}
+
+// packetBuffers is how many packets of so many bytes are made at once.
+func packetBuffers(size int) int { return max(2, min(32, maxBatchBytes/size)) + 1 }

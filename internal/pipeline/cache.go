@@ -3,24 +3,26 @@ package pipeline
 // cache is a bounded map that forgets what has not been asked for during the
 // last limit*cachePeriod lookups. It never evicts what is in use to make room:
 // when more keys are in use than it holds, the rest stay outside, instead of
-// all of them chasing each other out.
+// all of them chasing each other out. What it holds is charged to a budget.
 type cache[K comparable, V any] struct {
 	young, old map[K]V
 	limit      int
 	lookups    int
+	memory     *budget
+	cost       func(V) int64 // always the same for the same value
 }
 
 const cachePeriod = 64
 
-func newCache[K comparable, V any](limit int) cache[K, V] {
-	return cache[K, V]{young: map[K]V{}, old: map[K]V{}, limit: limit}
+func newCache[K comparable, V any](limit int, memory *budget, cost func(V) int64) cache[K, V] {
+	return cache[K, V]{young: map[K]V{}, old: map[K]V{}, limit: limit, memory: memory, cost: cost}
 }
 
 func (c *cache[K, V]) get(k K) (V, bool) {
 	c.lookups++
 	if c.lookups > c.limit*cachePeriod {
 		c.lookups = 0
-		clear(c.old)
+		c.drop(c.old)
 		c.young, c.old = c.old, c.young
 	}
 	v, ok := c.young[k]
@@ -35,13 +37,24 @@ func (c *cache[K, V]) get(k K) (V, bool) {
 	return v, ok
 }
 
-// put keeps v, unless the cache is full.
-func (c *cache[K, V]) put(k K, v V) bool {
-	if c.len() >= c.limit {
-		return false
+// put keeps v, unless the cache is full or the budget used up.
+func (c *cache[K, V]) put(k K, v V) {
+	if c.len() < c.limit && c.memory.take(c.cost(v)) {
+		c.young[k] = v
 	}
-	c.young[k] = v
-	return true
+}
+
+// forget drops all.
+func (c *cache[K, V]) forget() {
+	c.drop(c.young)
+	c.drop(c.old)
+}
+
+func (c *cache[K, V]) drop(generation map[K]V) {
+	for _, v := range generation {
+		c.memory.give(c.cost(v))
+	}
+	clear(generation)
 }
 
 func (c *cache[K, V]) len() int { return len(c.young) + len(c.old) }

@@ -29,9 +29,8 @@ func (p *Pipeline) Direct() *Direct {
 		return p.direct
 	}
 	lane := newDirectLane(p.config.BufferSize, p.config.Strategy, &p.counters, p.waker)
-	d := &Direct{pipeline: p, lane: lane, memory: &budget{}, clock: clock.New()}
-	d.memory.give(p.config.SeriesMemory)
-	d.registry = newRegistry(p.config.Priorities, d.memory)
+	d := &Direct{pipeline: p, lane: lane, memory: p.memory, clock: clock.New()}
+	d.registry = newRegistry(p.config.Priorities, p.config.PacketSize, d.memory)
 	p.direct = d
 	p.events.Store(lane)
 	if p.directClosed {
@@ -39,7 +38,8 @@ func (p *Pipeline) Direct() *Direct {
 		return d
 	}
 	f := &folder{
-		lane: lane, registry: d.registry, counters: &p.counters, sets: newAttributeSets(maxSeries, p.config.PacketSize),
+		lane: lane, registry: d.registry, counters: &p.counters,
+		sets:   newAttributeSets(maxSeries, p.config.PacketSize, unlimited()), // each series is charged for its strings
 		memory: d.memory, every: p.config.EveryEvent, run: make([]Event, 2*p.config.BatchSize),
 	}
 	p.inbox.folders <- f // the pump runs until directClosed is set
@@ -48,9 +48,9 @@ func (p *Pipeline) Direct() *Direct {
 
 // Instrument returns the instrument that c describes, nil where there are too
 // many, and whether it was made for c. The error says that there is another of
-// that name in the scope; it comes once a name, and the instrument works all the
-// same.
-func (d *Direct) Instrument(c InstrumentConfig) (i *Instrument, created bool, conflict error) {
+// that name in the scope, once a name, or that nothing of the scope or the resource
+// can be sent, once as well: the instrument works all the same, as far as it can.
+func (d *Direct) Instrument(c InstrumentConfig) (i *Instrument, created bool, err error) {
 	return d.registry.instrument(c, d.clock.Now())
 }
 

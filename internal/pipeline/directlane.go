@@ -57,6 +57,7 @@ func (l *directLane) record(e *Event) bool {
 
 // recordPressed asks the strategy.
 func (l *directLane) recordPressed(e *Event) bool {
+	signal(l.waker.wake)
 	load := drop.Load{Used: l.ring.Len(), Capacity: l.ring.Cap()}
 	for range maxAttempts {
 		if l.ring.Closed() {
@@ -69,16 +70,21 @@ func (l *directLane) recordPressed(e *Event) bool {
 		// The load is an estimate: only the ring knows whether it is full.
 		e.Weight = max(e.Weight, v.Weight) // it was drawn once, and stands for those it was drawn from
 		if l.ring.TryPush(e) {
-			signal(l.waker.wake)
 			return true
 		}
 		if v.Action == drop.Full {
-			return l.refuse(wire.RingFull)
+			break
 		}
 		if v.Action == drop.Evict {
 			l.evict()
+			if l.ring.TryPush(e) {
+				return true
+			}
 		}
 		load.Used = load.Capacity
+	}
+	if l.ring.Closed() {
+		return l.refuse(wire.Shutdown)
 	}
 	return l.refuse(wire.RingFull)
 }
@@ -90,8 +96,8 @@ func reasonOf(a drop.Action) wire.DropReason {
 	return wire.Priority
 }
 
+// refuse counts an event that is not pushed.
 func (l *directLane) refuse(reason wire.DropReason) bool {
-	signal(l.waker.wake)
 	l.counters.offered.Add(1)
 	l.counters.drop(reason, 1)
 	return false

@@ -94,7 +94,7 @@ func (f *folder) forget(i *Instrument, at int) bool {
 	last := len(i.list) - 1
 	i.list[at], i.list[last] = i.list[last], nil
 	i.list = i.list[:last]
-	f.memory.give(i.cost(s))
+	f.memory.give(i.cost(&s.wire))
 	return true
 }
 

@@ -104,16 +104,12 @@ func (x *export) walk(rm *metricdata.ResourceMetrics) {
 
 func (x *export) enterResource(rm *metricdata.ResourceMetrics) {
 	x.resource = x.lane.ids.resource(rm.Resource)
-	size := wire.HeaderSize + wire.TrailerSize + x.resource.size
-	if size+minRoom <= x.limit {
+	if x.resource.fits(x.limit) {
 		return
 	}
 	x.refused, x.reason = true, wire.Oversize
-	if !x.resource.reported {
-		x.resource.reported = true
-		x.errs = append(x.errs, fmt.Errorf(
-			"otelgram: resource of %d bytes leaves no room for a point in a packet of %d bytes: shorten the resource or raise the packet size",
-			x.resource.size, x.limit))
+	if err := x.resource.room(x.limit); err != nil {
+		x.errs = append(x.errs, err)
 	}
 }
 

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 	"testing"
 	"time"
@@ -131,7 +132,7 @@ func header(t *testing.T, p takenPacket) wire.Header {
 func testConfig(s Sender) Config {
 	return Config{
 		BufferSize: 1024, BatchSize: 50, MaxBatchAge: 100 * time.Millisecond, PacketSize: 1472,
-		PacketsPerSecond: 10_000, Burst: 32,
+		PacketsPerSecond: 10_000, Burst: 32, Memory: math.MaxInt64,
 		Breaker:   BreakerConfig{Failures: 10, Timeout: 30 * time.Second},
 		OnCircuit: func(_, _ Circuit) {},
 		Resolve:   func(context.Context) ([]string, error) { return []string{"there"}, nil },

@@ -48,6 +48,9 @@ type folder struct {
 // lookup returns the series of set, a new one where it is unknown, the overflow
 // series where there are too many, and nil and the reason where it cannot.
 func (f *folder) lookup(i *Instrument, set attribute.Set) (*Series, wire.DropReason) {
+	if i.unsendable {
+		return nil, wire.Encode
+	}
 	s, known := i.series[set.Equivalent()] // as in the SDK, the hash is the set
 	if known && f.counts(s) {
 		return s, 0
@@ -65,8 +68,12 @@ func (f *folder) lookup(i *Instrument, set attribute.Set) (*Series, wire.DropRea
 		i.fresh++
 		return s, 0
 	}
-	if textLen(&set) > f.memory.left.Load() {
-		return nil, wire.Memory // before its strings are kept
+	lent, ok := f.sets.lend(set)
+	if !ok {
+		return nil, wire.Encode
+	}
+	if !f.memory.take(i.cost(lent)) { // before anything of it is kept
+		return nil, wire.Memory
 	}
 	s = &Series{instrument: i, key: set.Equivalent(), start: i.started}
 	if i.Delta {
@@ -77,12 +84,7 @@ func (f *folder) lookup(i *Instrument, set attribute.Set) (*Series, wire.DropRea
 		s.set = &own
 	}
 	s.wire.Grow(set.Len())
-	if !f.sets.compile(&s.wire, set, f.sets.keep) {
-		return nil, wire.Encode
-	}
-	if !f.memory.take(i.cost(s)) {
-		return nil, wire.Memory
-	}
+	f.sets.compile(&s.wire, set, f.sets.keep) // as it was lent
 	i.fresh++
 	i.prepare(s)
 	i.series[s.key] = s
@@ -106,8 +108,9 @@ func textLen(set *attribute.Set) int64 {
 	return int64(n)
 }
 
-func (i *Instrument) cost(s *Series) int64 {
-	cost := seriesCost + attributeCost*s.wire.Len() + s.wire.Weight()
+// cost is about what a series of i with such attributes takes, in bytes.
+func (i *Instrument) cost(s *wire.AttributeSet) int64 {
+	cost := seriesCost + attributeCost*s.Len() + s.Weight()
 	switch i.Fold {
 	case FoldExplicit:
 		cost += 8 * len(i.Bounds)

@@ -20,7 +20,6 @@ import (
 func directConfig(s Sender) Config {
 	c := testConfig(s)
 	c.Strategy = drop.Newest()
-	c.SeriesMemory = math.MaxInt64
 	return c
 }
 
@@ -214,7 +213,7 @@ func TestStoppedPump(t *testing.T) {
 func TestMemoryBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := directConfig(&fakeSender{})
-		c.SeriesMemory = 10_000
+		c.Memory = 10_000
 		const weight = 32 + len("k") + 8 // of an attribute with a small number
 		p := start(t, c)
 		d := p.Direct()
@@ -225,7 +224,7 @@ func TestMemoryBudget(t *testing.T) {
 			}
 			require.NoError(t, p.Flush(t.Context()))
 			st := p.Stats()
-			known := uint64((10_000 - instrumentCost - len("n")) / (seriesCost + attributeCost + weight))
+			known := uint64((10_000 - 10_000/nameShare - instrumentCost - len("n")) / (seriesCost + attributeCost + weight))
 			assert.Equal(t, uint64(round+1)*known, st.Folded, "those that are known go on")
 			assert.Equal(t, uint64(round+1)*(100-known), st.Dropped[wire.Memory])
 		}

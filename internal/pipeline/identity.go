@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"fmt"
+
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/instrumentation"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -8,9 +10,14 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// maxIdentities bounds the metrics that are kept; past it everything is
-// forgotten and learned again.
-const maxIdentities = 8192
+const (
+	// maxIdentities bounds the metrics that are kept; past it, and past the budget,
+	// everything is forgotten and learned again.
+	maxIdentities = 8192
+	// identityCost is about what a resource, a scope or a metric takes beside its
+	// strings, in bytes.
+	identityCost = 512
+)
 
 // identities interns what the points of an export have in common: resources,
 // scopes and metrics. It belongs to whoever holds the lane.
@@ -18,6 +25,8 @@ type identities struct {
 	symbols   map[string]*wire.Symbol
 	resources map[resourceKey]*resourceIdentity
 	metrics   int
+	bytes     int64 // that they take, about
+	most      int64 // that they may
 }
 
 type resourceKey struct {
@@ -35,6 +44,21 @@ type resourceIdentity struct {
 	invalid  bool // an attribute has no wire form
 }
 
+// room returns an error, the first time, for a resource that leaves no room for a
+// point in a packet of so many bytes.
+func (r *resourceIdentity) room(packet int) error {
+	if r.fits(packet) || r.reported {
+		return nil
+	}
+	r.reported = true
+	return fmt.Errorf("otelgram: resource of %d bytes leaves no room for a point in a packet of %d bytes: shorten the resource or raise the packet size",
+		r.size, packet)
+}
+
+func (r *resourceIdentity) fits(packet int) bool {
+	return wire.HeaderSize+wire.TrailerSize+r.size+minRoom <= packet
+}
+
 type scopeKey struct {
 	name, version, schemaURL string
 	set                      attribute.Distinct
@@ -44,7 +68,9 @@ type scopeIdentity struct {
 	set     attribute.Set
 	wire    wire.Scope
 	invalid bool
-	metrics map[metricKey]*wire.Metric
+	// reported is set once somebody was told that nothing of it can be sent.
+	reported bool
+	metrics  map[metricKey]*wire.Metric
 	// order is how the metrics came last time. The SDK keeps the order, so
 	// that comparing with it finds most of them without hashing three strings.
 	order []*wire.Metric
@@ -58,8 +84,8 @@ type metricKey struct {
 	integer, monotonic, delta bool
 }
 
-func newIdentities() *identities {
-	return &identities{symbols: map[string]*wire.Symbol{}, resources: map[resourceKey]*resourceIdentity{}}
+func newIdentities(bytes int64) *identities {
+	return &identities{symbols: map[string]*wire.Symbol{}, resources: map[resourceKey]*resourceIdentity{}, most: bytes}
 }
 
 func (t *identities) symbol(text string) *wire.Symbol {
@@ -67,16 +93,23 @@ func (t *identities) symbol(text string) *wire.Symbol {
 		return s
 	}
 	s := wire.NewSymbol(text)
+	t.bytes += int64(symbolCost + len(text))
 	if len(text) <= maxSymbolLen {
 		t.symbols[text] = s
 	}
 	return s
 }
 
+// made counts one more resource, scope or metric.
+func (t *identities) made() {
+	t.metrics++
+	t.bytes += identityCost
+}
+
 // trim forgets everything once there is too much of it.
 func (t *identities) trim() {
-	if t.metrics > maxIdentities || len(t.resources) > maxIdentities || len(t.symbols) > 4*maxIdentities {
-		*t = *newIdentities()
+	if t.metrics > maxIdentities || len(t.resources) > maxIdentities || len(t.symbols) > 4*maxIdentities || t.bytes > t.most {
+		*t = *newIdentities(t.most)
 	}
 }
 
@@ -107,7 +140,7 @@ func (t *identities) resource(r *resource.Resource) *resourceIdentity {
 	id.size = id.wire.EncodedLen()
 	if !hit {
 		t.resources[key] = id
-		t.metrics++
+		t.made()
 	}
 	return id
 }
@@ -130,7 +163,7 @@ func (t *identities) scope(r *resourceIdentity, s *instrumentation.Scope) *scope
 	id.invalid = !t.set(id.wire.Attributes, set)
 	if !hit {
 		r.scopes[key] = id
-		t.metrics++
+		t.made()
 	}
 	return id
 }
@@ -162,7 +195,7 @@ func (t *identities) metricOf(s *scopeIdentity, key metricKey) *wire.Metric {
 		Kind:        key.kind, Integer: key.integer, Monotonic: key.monotonic, Delta: key.delta,
 	}
 	s.metrics[key] = m
-	t.metrics++
+	t.made()
 	return m
 }
 

@@ -51,7 +51,9 @@ type Instrument struct {
 	InstrumentConfig
 	metric   *wire.Metric
 	priority drop.Priority
-	started  int64
+	// unsendable says that its resource or scope has no wire form.
+	unsendable bool
+	started    int64
 
 	series map[attribute.Distinct]*Series
 	list   []*Series

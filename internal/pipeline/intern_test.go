@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -16,11 +17,13 @@ import (
 )
 
 func TestCacheIsBoundedAndForgets(t *testing.T) {
-	c := newCache[int, string](4)
-	for i := range 4 {
-		require.True(t, c.put(i, "v"))
+	memory := newBudget(100)
+	c := newCache[int](4, memory, func(v string) int64 { return int64(len(v)) })
+	for i := range 5 {
+		c.put(i, "12345")
 	}
-	require.False(t, c.put(4, "v"), "full")
+	require.Equal(t, 4, c.len(), "full")
+	assert.Equal(t, int64(80), memory.left.Load())
 	// What is asked for stays, the rest goes within two periods.
 	for range 3 * 4 * cachePeriod {
 		_, ok := c.get(1)
@@ -30,7 +33,14 @@ func TestCacheIsBoundedAndForgets(t *testing.T) {
 	assert.Equal(t, 1, c.len())
 	_, ok := c.get(2)
 	assert.False(t, ok)
-	assert.True(t, c.put(2, "v"))
+	assert.Equal(t, int64(95), memory.left.Load(), "what is forgotten is given back")
+	c.put(2, strings.Repeat("v", 96))
+	assert.Equal(t, 1, c.len(), "more than is left")
+	c.put(2, strings.Repeat("v", 95))
+	assert.Equal(t, 2, c.len())
+	c.forget()
+	assert.Zero(t, c.len())
+	assert.Equal(t, int64(100), memory.left.Load())
 }
 
 func testSets(n int) []attribute.Set {
@@ -51,7 +61,7 @@ func newSetPacker(t *testing.T, limit int) setPacker {
 	t.Helper()
 	p, err := wire.NewPacker(wire.MaxPacketSize)
 	require.NoError(t, err)
-	return setPacker{newAttributeSets(limit, wire.MaxPacketSize), p}
+	return setPacker{newAttributeSets(limit, wire.MaxPacketSize, unlimited()), p}
 }
 
 func (a *setPacker) encoded(t *testing.T, set attribute.Set) []byte {
@@ -92,7 +102,7 @@ func TestUncachedSetsAreEncodedAlike(t *testing.T) {
 func TestInternAllocations(t *testing.T) {
 	sets := testSets(50)
 	for _, limit := range []int{100, 10} {
-		a := newAttributeSets(limit, wire.MaxPacketSize)
+		a := newAttributeSets(limit, wire.MaxPacketSize, unlimited())
 		all := func() {
 			for _, set := range sets {
 				a.intern(set)
@@ -104,7 +114,7 @@ func TestInternAllocations(t *testing.T) {
 }
 
 func TestIdentitiesAreKept(t *testing.T) {
-	ids := newIdentities()
+	ids := newIdentities(math.MaxInt64)
 	r1 := ids.resource(resource.NewSchemaless(attribute.String("a", "b")))
 	r2 := ids.resource(resource.NewSchemaless(attribute.String("a", "b")))
 	assert.Same(t, r1, r2, "one resource, whatever pointer it comes by")
@@ -129,7 +139,7 @@ func TestIdentitiesAreKept(t *testing.T) {
 }
 
 func TestIdentitiesAreBounded(t *testing.T) {
-	ids := newIdentities()
+	ids := newIdentities(math.MaxInt64)
 	for i := range 2 * maxIdentities {
 		ids.trim()
 		ids.resource(resource.NewSchemaless(attribute.Int("i", i)))

@@ -29,6 +29,7 @@ type lane struct {
 	points   atomic.Pointer[ringbuf.Ring[point]]
 	payloads payloads
 	ids      *identities
+	memory   *budget
 
 	hold chan struct{} // holds one token while nobody holds the lane
 	// waiting is set by a caller that found no room; the pump clears it and
@@ -44,11 +45,18 @@ type lane struct {
 	marks []atomic.Int64
 }
 
-const markEvery = 64
+const (
+	markEvery = 64
+	// nameShare is the part of the budget that is set aside for names: what metrics,
+	// scopes and resources are called cannot be done without, only learned again.
+	nameShare = 4
+)
 
-func newLane(capacity int, w *waker) *lane {
+func newLane(capacity int, w *waker, memory *budget) *lane {
+	names := memory.left.Load() / nameShare
+	memory.give(-names)
 	l := &lane{
-		capacity: capacity, payloads: newPayloads(), ids: newIdentities(),
+		capacity: capacity, payloads: newPayloads(memory), ids: newIdentities(names), memory: memory,
 		hold: make(chan struct{}, 1), room: make(chan struct{}, 1),
 		waker: w, closing: make(chan struct{}),
 		marks: make([]atomic.Int64, max(1, capacity/markEvery)),

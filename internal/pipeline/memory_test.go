@@ -1,14 +1,113 @@
 package pipeline
 
 import (
+	"fmt"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/otelgram/otelgram/drop"
 	"github.com/otelgram/otelgram/ringbuf"
+	"github.com/otelgram/otelgram/udp"
+	"github.com/otelgram/otelgram/wire"
 )
+
+// TestMemoryIsBounded: whatever comes, on either path, the heap stays within the
+// budget, by its own account, and every point of the SDK path is sent.
+func TestMemoryIsBounded(t *testing.T) {
+	const budget = 1 << 20
+	tests := []struct {
+		name string
+		load func(t *testing.T, p *Pipeline)
+	}{
+		{"attribute sets", func(t *testing.T, p *Pipeline) {
+			exportAll(t, p, 200, func(i int) *metricdata.ResourceMetrics {
+				rm := sums(100)
+				for k := range 100 {
+					rm.ScopeMetrics[0].Metrics[0].Data.(metricdata.Sum[int64]).DataPoints[k].Attributes = attribute.NewSet(
+						attribute.String("user", fmt.Sprintf("%0100d", 100*i+k)), attribute.IntSlice("list", make([]int, 50)))
+				}
+				return rm
+			})
+		}},
+		{"metric names", func(t *testing.T, p *Pipeline) {
+			exportAll(t, p, 200, func(i int) *metricdata.ResourceMetrics {
+				rm := sums(1)
+				m := rm.ScopeMetrics[0].Metrics[0]
+				rm.ScopeMetrics[0].Metrics = nil
+				for k := range 40 {
+					m.Name = fmt.Sprintf("%0200d", 100*i+k)
+					rm.ScopeMetrics[0].Metrics = append(rm.ScopeMetrics[0].Metrics, m)
+				}
+				return rm
+			})
+		}},
+		{"exponential histograms", func(t *testing.T, p *Pipeline) {
+			rm := sums(1)
+			rm.ScopeMetrics[0].Metrics[0].Data = wideHistograms(5000)
+			exportAll(t, p, 3, func(int) *metricdata.ResourceMetrics { return rm })
+		}},
+		{"series that are refused", func(t *testing.T, p *Pipeline) {
+			d := p.Direct()
+			i := instrument(d, counterConfig("n"))
+			for k := range 20_000 {
+				set := attribute.NewSet(attribute.String("user", fmt.Sprintf("%0900d", k)))
+				for !d.Record(&Event{Instrument: i, Attributes: set, Bits: 1}) {
+					require.NoError(t, p.Flush(t.Context()))
+				}
+			}
+			require.NoError(t, p.Flush(t.Context()))
+			assert.Positive(t, p.Stats().Dropped[wire.Memory])
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := testConfig(discard{})
+			c.PacketsPerSecond = 0
+			c.Strategy = drop.Newest()
+			before := liveHeap()
+			c.Memory = budget - FixedMemory(c.BufferSize, c.BatchSize, c.PacketSize)
+			p := start(t, c)
+			tt.load(t, p)
+			assert.Less(t, int64(liveHeap()-before), int64(budget+budget/8))
+			require.NoError(t, p.Close(t.Context()))
+		})
+	}
+}
+
+// exportAll exports so often, and wants everything sent.
+func exportAll(t *testing.T, p *Pipeline, times int, of func(i int) *metricdata.ResourceMetrics) {
+	t.Helper()
+	for i := range times {
+		require.NoError(t, p.Export(t.Context(), of(i)))
+	}
+	require.NoError(t, p.Flush(t.Context()))
+	assert.Equal(t, p.Stats().Offered, p.Stats().Sent)
+}
+
+func wideHistograms(n int) metricdata.Aggregation {
+	at := time.Unix(1_790_000_000, 0)
+	d := metricdata.ExponentialHistogram[float64]{Temporality: metricdata.CumulativeTemporality}
+	for range n {
+		d.DataPoints = append(d.DataPoints, metricdata.ExponentialHistogramDataPoint[float64]{
+			StartTime: at, Time: at, Count: 160, PositiveBucket: metricdata.ExponentialBucket{Counts: make([]uint64, 160)},
+		})
+	}
+	return d
+}
+
+// discard is a socket that takes all and keeps nothing.
+type discard struct{}
+
+func (discard) Send(packets [][]byte) (int, udp.Outcome) { return len(packets), udp.Sent }
+func (discard) Pending() udp.Outcome                     { return udp.Sent }
+func (discard) PayloadLimit() int                        { return 0 }
+func (discard) Close() error                             { return nil }
 
 // TestSlotMemory: what WithMaxMemory and the documents count for a slot of either
 // ring, 72 bytes, is what it takes.
@@ -21,6 +120,6 @@ func TestSlotMemory(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		return float64(after.TotalAlloc-before.TotalAlloc) / slots
 	}
-	assert.InDelta(t, 72, taken(func() error { _, err := ringbuf.New[Event](slots); return err }), 1)
-	assert.InDelta(t, 72, taken(func() error { _, err := ringbuf.New[point](slots); return err }), 1)
+	assert.InDelta(t, slotSize, taken(func() error { _, err := ringbuf.New[Event](slots); return err }), 1)
+	assert.InDelta(t, slotSize, taken(func() error { _, err := ringbuf.New[point](slots); return err }), 1)
 }

@@ -11,6 +11,9 @@ const (
 	maxPayloads = 2048
 	// maxKept is the largest list a payload keeps the memory of, in elements.
 	maxKept = 1024
+	// payloadCost is about what a payload takes, in bytes: that of an exponential
+	// histogram of 160 buckets with some exemplars.
+	payloadCost = 4096
 )
 
 // payload holds what a point has beyond a number: copies of what the reader
@@ -29,16 +32,17 @@ type payload struct {
 
 // payloads is the bounded pool of payloads. Callers take, the pump gives back.
 type payloads struct {
-	free *ringbuf.Ring[*payload]
-	made int // by the holder of the lane
+	free   *ringbuf.Ring[*payload]
+	made   int // by the holder of the lane
+	memory *budget
 }
 
-func newPayloads() payloads {
+func newPayloads(memory *budget) payloads {
 	free, err := ringbuf.New[*payload](maxPayloads)
 	if err != nil {
 		panic(err) // the constant is a power of two
 	}
-	return payloads{free: free}
+	return payloads{free: free, memory: memory}
 }
 
 // tryTake returns an empty payload, or nil while all are on their way.
@@ -47,7 +51,8 @@ func (p *payloads) tryTake() *payload {
 	if p.free.TryPop(&x) {
 		return x
 	}
-	if p.made == maxPayloads {
+	// One there must be, or nobody would ever give one back.
+	if p.made == maxPayloads || !p.memory.take(payloadCost) && p.made > 0 {
 		return nil
 	}
 	p.made++

@@ -26,7 +26,7 @@ type Config struct {
 	Strategy         drop.Strategy // of the direct lane
 	Priorities       drop.Priorities
 	EveryEvent       bool  // each event is a point, nothing is folded
-	SeriesMemory     int64 // bytes for the series of the direct path
+	Memory           int64 // bytes, beside the fixed ones, see FixedMemory
 	NoInterning      bool  // attribute sets of Export are forgotten with every packet
 	Breaker          BreakerConfig
 	// OnCircuit is told of each change of the breaker's state, by the pump: it
@@ -43,6 +43,7 @@ type Config struct {
 type Pipeline struct {
 	config   Config
 	counters counters
+	memory   *budget
 	lane     *lane
 	reported map[metricKey]struct{} // by the holder of the lane
 	waker    *waker
@@ -93,7 +94,8 @@ func New(ctx context.Context, c Config) (*Pipeline, error) {
 		waker:  &waker{wake: make(chan struct{}, 1)},
 		closed: make(chan struct{}),
 	}
-	p.lane = newLane(c.BufferSize, p.waker)
+	p.memory = newBudget(c.Memory)
+	p.lane = newLane(c.BufferSize, p.waker, p.memory)
 	pump, err := newPump(&p.config, p.lane, &p.counters)
 	if err != nil {
 		return nil, err

@@ -64,10 +64,10 @@ func newPump(c *Config, l *lane, counters *counters) (*pump, error) {
 	if err != nil {
 		return nil, err
 	}
-	batch := max(2, min(32, maxBatchBytes/c.PacketSize))
+	batch := packetBuffers(c.PacketSize) - 1
 	p := &pump{
 		config: c, counters: counters, lane: l, packer: packer,
-		sets:  newAttributeSets(maxSeries, c.PacketSize),
+		sets:  newAttributeSets(maxSeries, c.PacketSize, l.memory),
 		buf:   make([]point, c.BatchSize),
 		ready: make([]packet, 0, batch),
 		timer: time.NewTimer(time.Hour),

@@ -1,7 +1,9 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 
@@ -13,6 +15,7 @@ import (
 // registry holds the instruments of the direct path.
 type registry struct {
 	priorities  drop.Priorities
+	packetSize  int
 	memory      *budget
 	mu          sync.Mutex
 	ids         *identities
@@ -41,8 +44,8 @@ type instrumentKey struct {
 	noSum        bool
 }
 
-func newRegistry(p drop.Priorities, memory *budget) *registry {
-	return &registry{priorities: p, memory: memory, ids: newIdentities(), byKey: map[instrumentKey]*Instrument{}, names: map[nameKey]*namesakes{}}
+func newRegistry(p drop.Priorities, packetSize int, memory *budget) *registry {
+	return &registry{priorities: p, packetSize: packetSize, memory: memory, ids: newIdentities(math.MaxInt64), byKey: map[instrumentKey]*Instrument{}, names: map[nameKey]*namesakes{}}
 }
 
 // instrument returns the instrument that c describes, always the same for the
@@ -50,14 +53,15 @@ func newRegistry(p drop.Priorities, memory *budget) *registry {
 // description are folded together, under the name's first spelling, since upper
 // and lower case are one (opentelemetry-specification, metrics/api.md,
 // "Instrument name syntax"). See [Direct.Instrument].
-func (r *registry) instrument(c InstrumentConfig, now int64) (i *Instrument, created bool, conflict error) {
+func (r *registry) instrument(c InstrumentConfig, now int64) (i *Instrument, created bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key := metricKey{
 		name: c.Name, unit: c.Unit, description: c.Description,
 		kind: c.Fold.kind(), integer: c.Integer, monotonic: c.Monotonic, delta: c.Delta && c.Fold != FoldLast,
 	}
-	scope := r.ids.scope(r.ids.resource(c.Resource), &c.Scope)
+	resource := r.ids.resource(c.Resource)
+	scope := r.ids.scope(resource, &c.Scope)
 	folded := key
 	folded.name = strings.ToLower(c.Name)
 	full := instrumentKey{scope, folded, c.Fold, c.OnlyObserved, c.NoSum}
@@ -74,10 +78,23 @@ func (r *registry) instrument(c InstrumentConfig, now int64) (i *Instrument, cre
 		priority:         r.priorities.Of(c.Name),
 		started:          now,
 		series:           map[attribute.Distinct]*Series{},
+		unsendable:       resource.invalid || scope.invalid,
 	}
 	r.byKey[full] = i
 	r.instruments = append(r.instruments, i)
-	return i, true, r.conflict(nameKey{scope, folded.name}, i, c.Name)
+	return i, true, errors.Join(r.conflict(nameKey{scope, folded.name}, i, c.Name), r.trouble(resource, scope))
+}
+
+// trouble says, the first time, that nothing of a resource or scope can be sent.
+func (r *registry) trouble(resource *resourceIdentity, scope *scopeIdentity) error {
+	switch {
+	case scope.reported || resource.reported:
+		return nil
+	case resource.invalid || scope.invalid:
+		scope.reported = true
+		return fmt.Errorf("otelgram: scope %q: an attribute of it or of the resource has no wire form: its points are dropped", scope.wire.Name.Text())
+	}
+	return resource.room(r.packetSize)
 }
 
 // conflict says, the first time, that an instrument found or made by name is not

@@ -118,7 +118,9 @@ func (s *Series) point(at int64, d *wire.Distribution) wire.Point {
 			p.Bits = s.sinceEmitted()
 		}
 	case FoldExplicit:
+		positive, negative := d.Positive.Counts[:0], d.Negative.Counts[:0] // of exponential ones, for the next
 		*d = wire.Distribution{Count: s.explicit.count, Bounds: i.Bounds, BucketCounts: s.explicit.counts}
+		d.Positive.Counts, d.Negative.Counts = positive, negative
 		if !i.NoMinMax && s.explicit.count > 0 {
 			d.Min = wire.Extremum{Bits: s.explicit.min, Defined: true}
 			d.Max = wire.Extremum{Bits: s.explicit.max, Defined: true}

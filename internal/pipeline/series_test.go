@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -13,13 +14,14 @@ import (
 	"go.opentelemetry.io/otel/sdk/instrumentation"
 	"go.opentelemetry.io/otel/sdk/resource"
 
+	"github.com/otelgram/otelgram/drop"
 	"github.com/otelgram/otelgram/wire"
 )
 
 // TestEmptySetsAreOne: an empty set of attributes has two forms, and names one
 // scope, resource and instrument.
 func TestEmptySetsAreOne(t *testing.T) {
-	r := newRegistry(directConfig(nil).Priorities, &budget{})
+	r := newRegistry(directConfig(nil).Priorities, 1472, &budget{})
 	r.memory.give(math.MaxInt32)
 	var first *Instrument
 	for _, set := range []attribute.Set{{}, attribute.NewSet(), *attribute.EmptySet()} {
@@ -89,17 +91,104 @@ func TestHistogramsStayWithinTheirCost(t *testing.T) {
 			all[n] = s
 		}
 		taken := int64(liveHeap()-before) / series
-		cost := i.cost(all[0])
+		cost := i.cost(&all[0].wire)
 		assert.LessOrEqual(t, taken, cost, fmt.Sprint("size ", size))
 		assert.Less(t, cost-int64(seriesCost), 3*max(taken, 512), fmt.Sprint("size ", size))
 		runtime.KeepAlive(all)
 	}
 }
 
+// liveHeap is what is live, in bytes.
 func liveHeap() uint64 {
 	var m runtime.MemStats
 	runtime.GC()
 	runtime.GC()
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
+}
+
+// TestUnsendable: an instrument whose resource or scope has no wire form sends
+// nothing, since less than all of it would be another's, and says so once.
+func TestUnsendable(t *testing.T) {
+	deep := attribute.IntValue(1)
+	for range wire.MaxDepth + 1 {
+		deep = attribute.SliceValue(deep)
+	}
+	bad := []attribute.KeyValue{attribute.String("a", "b"), {Key: "deep", Value: deep}}
+	large := []attribute.KeyValue{attribute.String("a", strings.Repeat("x", 2000))}
+	for _, tt := range []struct {
+		name     string
+		resource []attribute.KeyValue
+		scope    []attribute.KeyValue
+		says     string
+		reason   wire.DropReason
+	}{
+		{"resource", bad, nil, "no wire form", wire.Encode},
+		{"scope", nil, bad, "no wire form", wire.Encode},
+		{"large resource", large, nil, "leaves no room for a point in a packet of 1472 bytes", wire.Oversize},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &fakeSender{}
+				p := start(t, directConfig(s))
+				d := p.Direct()
+				c := counterConfig("n")
+				c.Resource, c.Scope.Attributes = resource.NewSchemaless(tt.resource...), attribute.NewSet(tt.scope...)
+				i, _, err := d.Instrument(c)
+				require.ErrorContains(t, err, tt.says)
+				c.Name = "m"
+				_, _, err = d.Instrument(c)
+				require.NoError(t, err, "once")
+				require.True(t, d.Record(&Event{Instrument: i, Bits: 1}))
+				require.NoError(t, d.Collect(t.Context()))
+				assert.Equal(t, uint64(1), p.Stats().Dropped[tt.reason])
+				packets, _ := s.packets(t)
+				assert.Empty(t, packets)
+				_ = p.Close(t.Context())
+				requireDirectBooks(t, p)
+			})
+		})
+	}
+}
+
+// TestMixedSeriesAllocate nothing when their points are made in turn.
+func TestMixedSeriesAllocate(t *testing.T) {
+	explicitOnes, exponentialOnes := counterConfig("e"), counterConfig("x")
+	explicitOnes.Fold, explicitOnes.Bounds = FoldExplicit, []float64{1, 2}
+	exponentialOnes.Fold, exponentialOnes.MaxSize, exponentialOnes.MaxScale = FoldExponential, 160, 20
+	var all []*Series
+	for _, c := range []InstrumentConfig{explicitOnes, exponentialOnes} {
+		s := &Series{instrument: &Instrument{InstrumentConfig: c}}
+		s.instrument.prepare(s)
+		for v := range uint64(100) {
+			s.fold(&Event{Bits: v + 1})
+		}
+		all = append(all, s)
+	}
+	var d wire.Distribution
+	assert.Zero(t, testing.AllocsPerRun(1, func() {
+		for range 1000 {
+			for _, s := range all {
+				s.point(1, &d)
+			}
+		}
+	}))
+}
+
+// TestEvictionLosesOne: an event that makes room gets it, whoever else is there.
+func TestEvictionLosesOne(t *testing.T) {
+	var c counters
+	l := newDirectLane(8, drop.Oldest(), &c, &waker{wake: make(chan struct{}, 1)})
+	i := &Instrument{InstrumentConfig: counterConfig("n")}
+	for n := range uint64(100) {
+		require.True(t, l.record(&Event{Instrument: i, Bits: n}))
+	}
+	assert.Equal(t, uint64(92), c.dropped[wire.Evicted].Load())
+	assert.Zero(t, c.dropped[wire.RingFull].Load())
+	var e Event
+	require.True(t, l.ring.TryPop(&e))
+	assert.Equal(t, uint64(92), e.Bits)
+	l.ring.Close()
+	require.False(t, l.record(&Event{Instrument: i}))
+	assert.Equal(t, uint64(1), c.dropped[wire.Shutdown].Load())
 }
