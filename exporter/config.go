@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel"
-	metricapi "go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/metric"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 
 	"github.com/otelgram/otelgram/drop"
@@ -30,8 +30,8 @@ type config struct {
 	packetSize       int
 	packetsPerSecond int
 	burst            int
-	temporality      metric.TemporalitySelector
-	aggregation      metric.AggregationSelector
+	temporality      sdkmetric.TemporalitySelector
+	aggregation      sdkmetric.AggregationSelector
 	flushInterval    time.Duration
 	strategy         drop.Strategy
 	priorities       drop.Priorities
@@ -41,7 +41,7 @@ type config struct {
 	noInterning      bool
 	breaker          CircuitBreakerConfig
 	logger           *slog.Logger
-	meterProvider    metricapi.MeterProvider // nil: the global one
+	meterProvider    metric.MeterProvider // nil: the global one
 	health           health.Config
 }
 
@@ -72,8 +72,8 @@ func newConfig(opts []Option) (c config, err error) {
 		packetSize:       defaultPacketSize,
 		packetsPerSecond: defaultPacketsPerSecond,
 		burst:            defaultBurst,
-		temporality:      metric.DefaultTemporalitySelector,
-		aggregation:      metric.DefaultAggregationSelector,
+		temporality:      sdkmetric.DefaultTemporalitySelector,
+		aggregation:      sdkmetric.DefaultAggregationSelector,
 		flushInterval:    defaultFlushInterval,
 		strategy:         drop.Newest(),
 		breaker:          CircuitBreakerConfig{Enabled: true},

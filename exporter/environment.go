@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/sdk/metric"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
@@ -86,14 +86,14 @@ func flushIntervalFromEnvironment(c config) config {
 	return c
 }
 
-func parseTemporality(s string) (metric.TemporalitySelector, error) {
+func parseTemporality(s string) (sdkmetric.TemporalitySelector, error) {
 	switch strings.ToLower(s) {
 	case "cumulative":
-		return metric.CumulativeTemporalitySelector, nil
+		return sdkmetric.CumulativeTemporalitySelector, nil
 	case "delta":
-		return metric.DeltaTemporalitySelector, nil
+		return sdkmetric.DeltaTemporalitySelector, nil
 	case "lowmemory":
-		return metric.LowMemoryTemporalitySelector, nil
+		return sdkmetric.LowMemoryTemporalitySelector, nil
 	}
 	return nil, fmt.Errorf("unknown temporality: want cumulative, delta or lowmemory")
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"go.opentelemetry.io/otel/sdk/metric"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelgram/otelgram/health"
@@ -16,7 +16,7 @@ import (
 const shutdownTimeout = 5 * time.Second
 
 // Exporter sends metrics over UDP. It implements the SDK's
-// [metric.Exporter]; all methods are safe for concurrent use.
+// [sdkmetric.Exporter]; all methods are safe for concurrent use.
 type Exporter struct {
 	config     config
 	pipeline   *pipeline.Pipeline
@@ -31,7 +31,7 @@ type Exporter struct {
 	told    chan struct{} // closed when that is done
 }
 
-var _ metric.Exporter = (*Exporter)(nil)
+var _ sdkmetric.Exporter = (*Exporter)(nil)
 
 // New starts an exporter: one socket and a few goroutines, which send, dial, watch
 // and log; the direct path adds two when it is first used. [Exporter.Shutdown] ends
@@ -80,12 +80,12 @@ func New(ctx context.Context, opts ...Option) (*Exporter, error) {
 }
 
 // Temporality returns the temporality for a kind of instrument.
-func (e *Exporter) Temporality(k metric.InstrumentKind) metricdata.Temporality {
+func (e *Exporter) Temporality(k sdkmetric.InstrumentKind) metricdata.Temporality {
 	return e.config.temporality(k)
 }
 
 // Aggregation returns the aggregation for a kind of instrument.
-func (e *Exporter) Aggregation(k metric.InstrumentKind) metric.Aggregation {
+func (e *Exporter) Aggregation(k sdkmetric.InstrumentKind) sdkmetric.Aggregation {
 	return e.config.aggregation(k)
 }
 
@@ -93,7 +93,7 @@ func (e *Exporter) Aggregation(k metric.InstrumentKind) metric.Aggregation {
 // room in the ring, until ctx ends; the points without room by then count as
 // deadline. ctx bounds the waiting alone: what has room is handed over even if ctx
 // has ended already, and its error is returned. The error is that of ctx,
-// [metric.ErrExporterShutdown], or names data that has no wire form, once for each
+// [sdkmetric.ErrExporterShutdown], or names data that has no wire form, once for each
 // metric: those points count as encode. Points lost later are not an error of
 // Export; [Exporter.Stats] counts them. nil means handed over, not delivered.
 func (e *Exporter) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {

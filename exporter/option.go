@@ -5,8 +5,8 @@ import (
 	"log/slog"
 	"time"
 
-	metricapi "go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/metric"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 
 	"github.com/otelgram/otelgram/drop"
@@ -101,7 +101,7 @@ func WithLogger(l *slog.Logger) Option {
 // [Exporter.Stats] for what they count and the package documentation for their
 // names. The default, also for nil, is OpenTelemetry's global provider, also if
 // that is set later. It may be one that this exporter itself serves.
-func WithMeterProvider(mp metricapi.MeterProvider) Option {
+func WithMeterProvider(mp metric.MeterProvider) Option {
 	return optionFunc(func(c config) config { c.meterProvider = mp; return c })
 }
 
@@ -118,7 +118,7 @@ func WithHealth(h health.Config) Option {
 // default, also for nil, is OTEL_EXPORTER_OTELGRAM_TEMPORALITY_PREFERENCE, else
 // cumulative for all: over a network that loses packets a lost cumulative
 // point is made good by the next, a lost delta never.
-func WithTemporalitySelector(s metric.TemporalitySelector) Option {
+func WithTemporalitySelector(s sdkmetric.TemporalitySelector) Option {
 	return optionFunc(func(c config) config {
 		if s != nil {
 			c.temporality = s
@@ -132,7 +132,7 @@ func WithTemporalitySelector(s metric.TemporalitySelector) Option {
 // once for each kind; an aggregation that does not fit the kind, or has invalid
 // parameters, is reported to OpenTelemetry's error handler and the kind's default
 // used.
-func WithAggregationSelector(s metric.AggregationSelector) Option {
+func WithAggregationSelector(s sdkmetric.AggregationSelector) Option {
 	return optionFunc(func(c config) config {
 		if s != nil {
 			c.aggregation = s
