@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"testing"
 	"time"
@@ -24,11 +25,17 @@ import (
 	"github.com/otelgram/otelgram/receiver"
 )
 
-// need skips a test on a machine without a program.
+// need skips a test on a machine without a program. With OTELGRAM_TOOLS set to
+// "required" that is a failure: nothing is left out unnoticed.
 func need(t *testing.T, programs ...string) {
 	t.Helper()
 	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
+		_, err := exec.LookPath(p)
+		switch {
+		case err == nil:
+		case os.Getenv("OTELGRAM_TOOLS") == "required":
+			t.Fatalf("needs %s", p)
+		default:
 			t.Skipf("needs %s", p)
 		}
 	}

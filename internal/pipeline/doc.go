@@ -16,4 +16,13 @@
 //	offered = sent + folded + dropped (by reason) + queued
 //
 // holds whenever nothing moves, and never drifts while something does.
+//
+// The way of a point, by file:
+//
+//	SDK path       export.go, convert.go, identity.go ─► lane.go, payload.go ─► pump.go
+//	direct path    direct.go ─► event.go, directlane.go ─► intake.go, fold.go, series.go ─► emit.go ─► pump.go
+//	observations   observe.go ─► intake.go
+//	to the kernel  pump.go ─► link.go, pacer.go ─► refusal.go, breaker.go
+//	its socket     dial.go
+//	who waits      flush.go, sleep.go, waker.go
 package pipeline
