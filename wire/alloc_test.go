@@ -10,7 +10,7 @@ import (
 )
 
 // interned are points of a workload as wire's objects.
-func interned(w workload, n int) []*wire.Point {
+func interned(w stream, n int) []*wire.Point {
 	in := interner{}
 	points := make([]*wire.Point, 0, n)
 	for _, m := range w.points(n) {
@@ -28,7 +28,7 @@ type encoder struct {
 	next   int
 }
 
-func newEncoder(t testing.TB, w workload) *encoder {
+func newEncoder(t testing.TB, w stream) *encoder {
 	p := newPacker(t, 1472)
 	e := &encoder{p: p, points: interned(w, 2000), buf: make([]byte, 0, p.BufferSize()), header: testHeader}
 	p.Start(e.buf)
