@@ -144,7 +144,16 @@ func (p *Packer) attributes(b []byte, s *AttributeSet) []byte {
 			p.overflow = true
 			return b
 		}
-		b = p.attribute(b, s, &s.attributes[i])
+		a := &s.attributes[i]
+		if a.text != nil {
+			key, keyKnown := p.known(a.key.place)
+			text, textKnown := p.known(a.text.place)
+			if keyKnown && textKnown && key < 0x80 && text < 0x40 { // most are
+				b = append(b, byte(key), byte(text<<1|1))
+				continue
+			}
+		}
+		b = p.attribute(b, s, a)
 	}
 	return b
 }
@@ -203,50 +212,46 @@ func (d *Decoder) attributes() *AttributesView {
 	return &d.sets[n-1]
 }
 
+// nextAttributes reads a definition. Most attributes are a reference to a key
+// and one to a string value, of one byte each: these it reads itself.
 func (d *Decoder) nextAttributes() *AttributesView {
 	list := extend(&d.keyValues, d.r.count("attributes", 2))
+	b, at, strings := d.r.b, d.r.off, d.strings
 	weight := int64(0)
-	for i := 0; i < len(list); i++ {
-		n, w := d.knownAttributes(list[i:])
-		weight += int64(w)
-		if i += n; i < len(list) {
-			weight += int64(d.attribute(&list[i]))
+	for i := range list {
+		kv := &list[i]
+		if at+1 < len(b) {
+			key, tag := b[at], b[at+1]
+			k, v := uint(key)-1, uint(tag>>1)-1
+			if key|tag < 0x80 && tag&1 == 1 && k < uint(len(strings)) && v < uint(len(strings)) {
+				kv.Key = strings[k]
+				kv.Value.Type = StringValue
+				kv.Value.data = strings[v]
+				weight += int64(attributeWeight + len(strings[k]) + len(strings[v]))
+				at += 2
+				continue
+			}
 		}
+		d.r.off = at
+		weight += int64(d.attribute(kv))
+		at, strings = d.r.off, d.strings
 	}
+	d.r.off = at
 	if weight > int64(d.budget) { // here already, lest sums of weights overflow 32 bits
 		d.r.failAs(OverBudget, "expansion")
 	}
-	d.sets = append(d.sets, AttributesView{Index: len(d.sets), All: list, weight: int(weight)})
-	return &d.sets[len(d.sets)-1]
-}
-
-// knownAttributes reads into list what attribute would read, up to the first
-// whose key and value are not both references of one byte: most are. It returns
-// how many it read, and their weight.
-func (d *Decoder) knownAttributes(list []KeyValue) (n, weight int) {
-	b, strings := d.r.b[d.r.off:], d.strings
-	for n < len(list) && len(b) >= 2 {
-		key, tag := b[0], b[1]
-		k, v := uint(key)-1, uint(tag>>1)-1
-		if key|tag >= 0x80 || tag&1 == 0 || k >= uint(len(strings)) || v >= uint(len(strings)) {
-			break
-		}
-		kv := &list[n]
-		kv.Key = strings[k]
-		kv.Value.Type = StringValue
-		kv.Value.data = strings[v]
-		weight += attributeWeight + len(kv.Key) + len(kv.Value.data)
-		b = b[2:]
-		n++
-	}
-	d.r.off += 2 * n
-	return n, weight
+	set := another(&d.sets)
+	set.Index, set.All, set.weight = len(d.sets)-1, list, int(weight)
+	return set
 }
 
 // attribute reads a key and a value into kv and returns their weight.
 func (d *Decoder) attribute(kv *KeyValue) int {
 	kv.Key = d.symbol("attribute key")
-	tag := d.r.uvarint("attribute value")
+	tag, ok := d.r.short()
+	if !ok {
+		tag = d.r.longUvarint("attribute value")
+	}
 	if tag&1 == 1 {
 		kv.Value.Type = StringValue
 		kv.Value.data = d.symbolAt(tag>>1, "attribute value")
@@ -263,7 +268,11 @@ func (d *Decoder) attribute(kv *KeyValue) int {
 
 // symbol reads a reference to a string, or its definition.
 func (d *Decoder) symbol(field string) []byte {
-	return d.symbolAt(d.r.uvarint(field), field)
+	n, ok := d.r.short()
+	if !ok {
+		n = d.r.longUvarint(field)
+	}
+	return d.symbolAt(n, field)
 }
 
 func (d *Decoder) symbolAt(n uint64, field string) []byte {

@@ -98,6 +98,18 @@ func extend[T any](table *[]T, n int) []T {
 	return (*table)[start : start+n : start+n]
 }
 
+// another adds an element to table and returns it, every field to be written
+// over. It is faster than to append a struct, which is built elsewhere and
+// copied.
+func another[T any](table *[]T) *T {
+	n := len(*table)
+	if n == cap(*table) {
+		*table = slices.Grow(*table, 1)
+	}
+	*table = (*table)[:n+1]
+	return &(*table)[n]
+}
+
 // Header returns the header of the packet.
 func (d *Decoder) Header() Header { return d.header }
 

@@ -137,10 +137,10 @@ func (d *Decoder) record() {
 		exemplars, exemplarsEnd = d.extras(m)
 	}
 	m.Points++
-	d.points = append(d.points, pointEntry{
-		start: start, time: d.prevTime, bits: value, metric: int32(m.Index), set: int32(set.Index),
-		distribution: int32(distribution), exemplars: int32(exemplars), exemplarsEnd: int32(exemplarsEnd),
-	})
+	e := another(&d.points)
+	e.start, e.time, e.bits = start, d.prevTime, value
+	e.metric, e.set, e.distribution = int32(m.Index), int32(set.Index), int32(distribution)
+	e.exemplars, e.exemplarsEnd = int32(exemplars), int32(exemplarsEnd)
 	if d.expanded > d.budget {
 		d.r.failAs(OverBudget, "expansion")
 	}

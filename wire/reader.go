@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/binary"
 	"math"
+	"math/bits"
 )
 
 // reader walks over hostile bytes. The first failure sticks: it moves the
@@ -65,13 +66,15 @@ func (r *reader) short() (uint64, bool) {
 
 func (r *reader) longUvarint(field string) uint64 {
 	b := r.b[r.off:]
-	if len(b) > 2 && b[1] < 0x80 {
-		r.off += 2
-		return uint64(b[0]&0x7F) | uint64(b[1])<<7
-	}
-	if len(b) > 2 && b[2] < 0x80 {
-		r.off += 3
-		return uint64(b[0]&0x7F) | uint64(b[1]&0x7F)<<7 | uint64(b[2])<<14
+	if len(b) >= 4 {
+		// Up to four bytes without a branch for each: how many there are cannot
+		// be predicted.
+		v := binary.LittleEndian.Uint32(b)
+		if ends := ^v & 0x80808080; ends != 0 {
+			v &= ends ^ (ends - 1) // up to the first byte that ends
+			r.off += (bits.TrailingZeros32(ends) + 1) / 8
+			return uint64(v&0x7F | v>>1&0x3F80 | v>>2&0x1F_C000 | v>>3&0xFE0_0000)
+		}
 	}
 	v, n := binary.Uvarint(b)
 	if n <= 0 {
@@ -83,13 +86,19 @@ func (r *reader) longUvarint(field string) uint64 {
 }
 
 func (r *reader) svarint(field string) int64 {
-	u := r.uvarint(field)
+	u, ok := r.short()
+	if !ok {
+		u = r.longUvarint(field)
+	}
 	return int64(u>>1) ^ -int64(u&1)
 }
 
 // count reads the number of items that follow, each at least size bytes long.
 func (r *reader) count(field string, size int) int {
-	n := r.uvarint(field)
+	n, ok := r.short()
+	if !ok {
+		n = r.longUvarint(field)
+	}
 	if left := uint64(r.left()); n > left || n*uint64(size) > left {
 		r.fail(field)
 		return 0

@@ -6,41 +6,40 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"github.com/otelgram/otelgram/internal/workload"
 	"github.com/otelgram/otelgram/wire"
 )
 
 // server is the resource of the workloads: eight attributes as SDK and
 // detectors set them.
-var server = resource{attributes: []attribute{
-	{"service.name", str("checkout-service")},
-	{"service.namespace", str("shop-production")},
-	{"service.version", str("2.14.3-rc.1")},
-	{"service.instance.id", str("627cc493-f310-47de-96bd-71410b7dec09")},
-	{"host.name", str("ip-10-0-37-12.eu-central-1.compute.internal")},
-	{"telemetry.sdk.language", str("go")},
-	{"telemetry.sdk.name", str("opentelemetry")},
-	{"telemetry.sdk.version", str("1.47.0")},
-}}
+var server = resource{attributes: modelled(workload.Resource())}
 
-var handlers = scope{resource: server, name: "shop/http"}
+func modelled(attributes []workload.Attribute) (out []attribute) {
+	for _, a := range attributes {
+		out = append(out, attribute{a.Key, str(a.Value)})
+	}
+	return out
+}
+
+var handlers = scope{resource: server, name: workload.Scope}
 
 const (
-	started  = 1_760_000_000_123_456_789
-	exported = 1_760_000_420_987_654_321
+	started  = workload.Started
+	exported = workload.Exported
 )
 
-// workload is a stream of points: the i-th is next(i).
-type workload struct {
+// stream makes points: the i-th is next(i).
+type stream struct {
 	name     string
 	expected int // points in a packet of 1472 bytes, as estimated when the format was designed
 	next     func(r *rand.Rand, i int) point
 }
 
-var workloads = []workload{
+var workloads = []stream{
 	{"W1", 131, func(r *rand.Rand, i int) point { return event(r, i, 1234) }},
 	{"W1f", 76, func(r *rand.Rand, i int) point { return event(r, i, r.NormFloat64()) }},
-	{"W2", 51, func(r *rand.Rand, i int) point { return counter(r, 0, i) }},
-	{"W3", 97, func(r *rand.Rand, i int) point { return counter(r, i%10, i/10) }},
+	{"W2", 51, func(r *rand.Rand, i int) point { return counter(workload.W2(r, i)) }},
+	{"W3", 97, func(r *rand.Rand, i int) point { return counter(workload.W3(r, i)) }},
 	{"W4", 17, unique},
 	{"H1", 16, func(r *rand.Rand, i int) point {
 		return measured(r, i, "ms", 1e6, []float64{0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000})
@@ -52,7 +51,7 @@ var workloads = []workload{
 }
 
 // points returns the first n points of w.
-func (w workload) points(n int) []point {
+func (w stream) points(n int) []point {
 	r := rand.New(rand.NewPCG(1, 2))
 	points := make([]point, n)
 	for i := range points {
@@ -70,34 +69,10 @@ func event(r *rand.Rand, i int, v float64) point {
 	}
 }
 
-var (
-	methods   = []string{"GET", "POST", "PUT", "DELETE"}
-	routes    = []string{"/", "/cart", "/login", "/api/v1/users", "/api/v1/orders", "/api/v1/items", "/search", "/health"}
-	statuses  = []string{"200", "201", "301", "404", "500"}
-	servers   = []string{"web-1", "web-2", "web-3"}
-	protocols = []string{"1.1", "2"}
-)
-
-// series is the i-th of the sets that the vocabularies give, in an order that
-// jumps between them.
-func series(i int) []attribute {
-	n := i * 331 % (len(methods) * len(routes) * len(statuses) * len(servers) * len(protocols))
-	pick := func(words []string) value {
-		word := words[n%len(words)]
-		n /= len(words)
-		return str(word)
-	}
-	return []attribute{
-		{"method", pick(methods)}, {"route", pick(routes)}, {"status", pick(statuses)}, {"server", pick(servers)}, {"protocol", pick(protocols)},
-	}
-}
-
-// counter is a cumulative counter of the export, of one of ten metrics.
-func counter(r *rand.Rand, which, set int) point {
-	names := [10]string{"requests", "errors", "bytes.read", "bytes.written", "retries", "timeouts", "cache.hits", "cache.misses", "queries", "rows"}
+func counter(c workload.Counter) point {
 	return point{
-		metric:     metric{scope: handlers, name: "http.server." + names[which], unit: "1", kind: wire.Sum, integer: true, monotonic: true},
-		attributes: series(set), start: started, time: exported, bits: uint64(r.ExpFloat64() * 20_000),
+		metric:     metric{scope: handlers, name: c.Name, unit: c.Unit, kind: wire.Sum, integer: true, monotonic: true},
+		attributes: modelled(c.Attributes), start: started, time: exported, bits: uint64(c.Value),
 	}
 }
 
@@ -135,7 +110,7 @@ func measured(r *rand.Rand, i int, unit string, scale float64, bounds []float64)
 	d.Min, d.Max = extremum(f64(lowest)), extremum(f64(highest))
 	return point{
 		metric:     metric{scope: handlers, name: "http.server.request.duration", unit: unit, kind: wire.Histogram},
-		attributes: series(i), start: started, time: exported, bits: f64(sum), dist: d,
+		attributes: modelled(workload.Set(i)), start: started, time: exported, bits: f64(sum), dist: d,
 	}
 }
 
@@ -156,6 +131,6 @@ func scaled(r *rand.Rand, i int) point {
 	d.Min, d.Max = extremum(f64(lowest)), extremum(f64(highest))
 	return point{
 		metric:     metric{scope: handlers, name: "http.server.request.duration", unit: "s", kind: wire.ExponentialHistogram},
-		attributes: series(i), start: started, time: exported, bits: f64(sum), dist: d,
+		attributes: modelled(workload.Set(i)), start: started, time: exported, bits: f64(sum), dist: d,
 	}
 }
