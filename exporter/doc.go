@@ -62,9 +62,9 @@
 // Latency counts from when a point is handed over to when the kernel has its packet;
 // on the direct path, where points are made of series, from when they are. It is
 // within 7 % of what it was; of more than 1,024 packets a second an even selection
-// is recorded. A full
-// send buffer, which is waited for, is no error of stats.udp.errors. After
-// Shutdown nothing is observed any more; the SDK goes on to report the histograms.
+// is recorded. A full send buffer, which is waited for, is no error of
+// stats.udp.errors. After Shutdown nothing is observed any more; the SDK goes on to
+// report the histograms.
 // [Exporter.Health] sums it all up; package health serves it.
 //
 // # Configuration
