@@ -8,11 +8,12 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/internal/workload"
 )
 
 const (
 	// halfBigRing is the largest burst into the ring of HighThroughput.
-	halfBigRing = 32768 / 2
+	halfBigRing = bigRing / 2
 	bursts      = 30
 )
 
@@ -27,15 +28,16 @@ var (
 // a receiver.
 func streamExperiment(where string, open func() (sink, error)) experiment {
 	e := experiment{name: "end to end, " + where}
+	shared := workload.Points(workload.W3, sharedPoints)
 	modes := []struct {
 		name   string
 		rm     *metricdata.ResourceMetrics
 		stream func(*sender, *metricdata.ResourceMetrics, int) (cost, error)
 		target target
 	}{
-		{"W3 in bursts", counters(10, 10), (*sender).burst, target{losslessAtLeast, 2}},
-		{"W3 without a pause", counters(10, 10), (*sender).rush, target{losslessAtLeast, 2}},
-		{"10 metrics x 1,600 sets in bursts", counters(10, 1600), (*sender).burst, none},
+		{"W3 in bursts", inOrder(shared), (*sender).burst, target{losslessAtLeast, 2}},
+		{"W3 without a pause", inOrder(shared), (*sender).rush, target{losslessAtLeast, 2}},
+		{"W3 metric by metric, in bursts", byMetric(shared), (*sender).burst, none},
 	}
 	for i, m := range modes {
 		e.lines = append(e.lines, line{
@@ -70,8 +72,8 @@ func (s *sender) burst(rm *metricdata.ResourceMetrics, n int) (sum cost, err err
 		}
 		sum.points += c.points
 		sum.elapsed += c.elapsed
-		sum.dropped += c.dropped
-		sum.lost += c.lost
+		sum.dropped.add(c.dropped)
+		sum.lost.add(c.lost)
 	}
 	return sum, nil
 }
@@ -90,27 +92,12 @@ func (s *sender) exported(rm *metricdata.ResourceMetrics, times int) (cost, erro
 	if err := s.export(rm, times); err != nil {
 		return c, err
 	}
-	return c, s.arrived(&c, before, start)
-}
-
-// arrived waits until all has been sent and has arrived, and takes the time
-// from start to the last arrival.
-func (s *sender) arrived(c *cost, before exporter.Stats, start time.Time) error {
-	if err := s.settled(c, before); err != nil {
-		return err
+	if err := s.settled(&c, before); err != nil {
+		return c, err
 	}
-	a, err := s.sink.wait(before.Sent - s.lost + uint64(c.points))
-	if err != nil {
-		return err
-	}
-	c.elapsed = a.last.Sub(start)
-	missing := before.Sent + uint64(c.points) - a.points
-	if missing < s.lost || a.points == 0 {
-		return fmt.Errorf("%d of %d points arrived, %d were known to be lost", a.points, before.Sent+uint64(c.points), s.lost)
-	}
-	c.lost = int(missing - s.lost)
-	s.lost = missing
-	return nil
+	last, err := s.arrived(&c)
+	c.elapsed = last.Sub(start)
+	return c, err
 }
 
 var (

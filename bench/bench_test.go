@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"math"
 	"os"
 	"regexp"
 	"strings"
@@ -10,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelgram/otelgram/internal/workload"
 )
 
 // TestMain is also the child that the tests start of themselves.
@@ -72,27 +76,144 @@ func TestSummary(t *testing.T) {
 }
 
 func TestTargets(t *testing.T) {
+	unknown := tally{}
 	for _, tt := range []struct {
 		target       target
 		value, ratio float64
-		lost         int
+		lost         tally
 		want         string
 	}{
-		{none, 1, 1, 5, "-"},
-		{target{ratioAtMost, 0.8}, 100, 0.8, 5, "yes"},
-		{target{ratioAtMost, 0.8}, 0, 0.81, 5, "NO"},
-		{target{valueAtMost, 60}, 60, 9, 5, "yes"},
-		{target{valueAtMost, 60}, 61, 0, 5, "NO"},
-		{target{valueAtLeast, 2}, 2, 0, 5, "yes"},
-		{target{valueAtLeast, 2}, 1.9, 9, 5, "NO"},
-		{target{losslessAtLeast, 2}, 2, 0, 0, "yes"},
-		{target{losslessAtLeast, 2}, 9, 0, 1, "NO"},
-		{target{losslessAtLeast, 2}, 1, 0, 0, "NO"},
-		{target{kind: nothingLost}, 0, 0, 0, "yes"},
-		{target{kind: nothingLost}, 0, 0, 1, "NO"},
+		{none, 1, 1, counted(5), "-"},
+		{target{ratioAtMost, 0.8}, 100, 0.8, counted(5), "yes"},
+		{target{ratioAtMost, 0.8}, 0, 0.81, counted(5), "NO"},
+		{target{ratioAtMost, 0.8}, 0, math.NaN(), counted(0), "NO"},
+		{target{valueAtMost, 60}, 60, 9, counted(5), "yes"},
+		{target{valueAtMost, 60}, 61, 0, counted(5), "NO"},
+		{target{valueAtMost, 60}, math.NaN(), 0, counted(5), "NO"},
+		{target{valueAtLeast, 2}, 2, 0, counted(5), "yes"},
+		{target{valueAtLeast, 2}, 1.9, 9, counted(5), "NO"},
+		{target{losslessAtLeast, 2}, 2, 0, counted(0), "yes"},
+		{target{losslessAtLeast, 2}, 9, 0, counted(1), "NO"},
+		{target{losslessAtLeast, 2}, 9, 0, unknown, "NO"},
+		{target{losslessAtLeast, 2}, 1, 0, counted(0), "NO"},
+		{target{kind: nothingLost}, 0, 0, counted(0), "yes"},
+		{target{kind: nothingLost}, 0, 0, counted(1), "NO"},
+		{target{kind: nothingLost}, 0, 0, unknown, "NO"},
+		{target{within, 5}, 105, 0, unknown, "yes"},
+		{target{within, 5}, 94, 0, unknown, "NO"},
+		{target{within, 5}, 106, 0, unknown, "NO"},
 	} {
-		assert.Equal(t, tt.want, tt.target.met(tt.value, tt.ratio, tt.lost), fmt.Sprint(tt.target.text(), tt.value, tt.ratio))
+		assert.Equal(t, tt.want, tt.target.met(tt.value, tt.ratio, tt.lost), fmt.Sprint(tt.target.text(), tt.value, tt.ratio, tt.lost))
 	}
+}
+
+// made is an experiment with rounds that are given.
+func made(name string, rounds func() (cost, error), lines ...line) experiment {
+	return experiment{name: name, lines: lines, setup: func(bool) ([]side, error) {
+		return []side{{"ours", rounds, nothing}, {"nothing", func() (cost, error) { return cost{}, nil }, nothing}}, nil
+	}}
+}
+
+// printed runs experiments of the test's own.
+func printed(t *testing.T, of ...experiment) (string, error) {
+	t.Helper()
+	saved := experiments
+	defer func() { experiments = saved }()
+	experiments = of
+	var out bytes.Buffer
+	err := run(settings{rows: regexp.MustCompile(""), rounds: 2}, &out)
+	return out.String(), err
+}
+
+func points(c *cost) float64 { return float64(c.points) }
+
+// TestFailures: what fails is an error, and what comes before and after it is
+// printed all the same.
+func TestFailures(t *testing.T) {
+	good := func() (cost, error) { return cost{points: 1}, nil }
+	bad := func() (cost, error) { return cost{}, errors.New("a point is missing") }
+	out, err := printed(t,
+		made("1", good, line{"first", "", points, 0, alone, none}), made("2", bad, line{"second", "", points, 0, alone, none}),
+		made("3", good, line{"third", "", points, 0, alone, none}), made("4", bad, line{"fourth", "", points, 0, alone, none}))
+	assert.ErrorContains(t, err, "2: ours: a point is missing")
+	assert.ErrorContains(t, err, "4: ours: a point is missing")
+	assert.Regexp(t, `(?s)first.*2: FAILED.*third.*4: FAILED`, out)
+}
+
+// TestVerdicts: a ratio to nothing is not met, what nobody counted is no zero,
+// what the first round lost is lost, and who fell short has measured nothing.
+func TestVerdicts(t *testing.T) {
+	rounds := 0
+	lossy := func() (cost, error) {
+		rounds++
+		c := cost{points: 7, lost: counted(0)}
+		if rounds == 1 {
+			c.lost = counted(3)
+		}
+		return c, nil
+	}
+	short := func() (cost, error) { return cost{points: 7, short: true}, nil }
+	out, err := printed(t,
+		made("1", lossy, line{"lossy", "", points, 0, alone, target{losslessAtLeast, 1}}, line{"ratio", "", points, 0, 1, target{ratioAtMost, 9}}),
+		made("2", short, line{"short", "", points, 0, alone, target{valueAtLeast, 1}}))
+	require.NoError(t, err)
+	assert.Regexp(t, `(?m)^lossy .* NO +- +3$`, out)
+	assert.Regexp(t, `(?m)^ratio .* nothing 0 \(0\.\.0\) +- +ratio <= 9 +NO +- +3$`, out)
+	assert.Regexp(t, `(?m)^short .* not measured +- +-$`, out)
+}
+
+// TestSidesAlternate: who goes first in one round goes last in the next.
+func TestSidesAlternate(t *testing.T) {
+	order := ""
+	turn := func(name string) side {
+		return side{name, func() (cost, error) { order += name; return cost{}, nil }, nothing}
+	}
+	e := experiment{setup: func(bool) ([]side, error) { return []side{turn("a"), turn("b")}, nil }}
+	_, err := e.measure(3, false)
+	require.NoError(t, err)
+	assert.Equal(t, "baabbaab", order)
+}
+
+// TestDensities are those that the tests of package wire state: the benchmarks
+// measure the same points.
+func TestDensities(t *testing.T) {
+	for _, tt := range []struct {
+		points []workload.Counter
+		want   float64
+	}{
+		{workload.Points(workload.W2, workload.Sets), 53},
+		{workload.Points(workload.W3, sharedPoints), 100},
+	} {
+		w, err := newCodec(tt.points)
+		require.NoError(t, err)
+		c, err := w.encode(packedPasses)
+		require.NoError(t, err)
+		assert.InDelta(t, tt.want, c.density(), 1)
+	}
+}
+
+// TestAllocationTargets: they do not depend on the machine, so one that is
+// missed is an error. The rounds are whole ones: what a child is asked, beside
+// the calls, does not weigh.
+func TestAllocationTargets(t *testing.T) {
+	seen := 0
+	for i := range experiments {
+		e := &experiments[i]
+		if !e.matches(regexp.MustCompile("(?i)allocations")) {
+			continue
+		}
+		results, err := e.measure(3, false)
+		require.NoError(t, err, e.name)
+		for _, l := range e.lines {
+			if l.kind != valueAtMost || !strings.Contains(l.unit, "allocs") {
+				continue
+			}
+			seen++
+			median := summarize(&results[l.ours], l.value).median
+			assert.Equal(t, "yes", l.met(median, math.NaN(), results[l.ours].lost), "%s: %v, target %s", l.name, median, l.text())
+		}
+	}
+	assert.GreaterOrEqual(t, seen, 11)
 }
 
 // TestBooksBite shows that a point that is missing in the books is an error.
@@ -137,6 +258,14 @@ func TestDroppedBites(t *testing.T) {
 	assert.Error(t, m.end(), "it was not recorded, so the total is more")
 }
 
+// TestSaysWhy: a shutdown that only says that it failed does not explain itself.
+func TestSaysWhy(t *testing.T) {
+	assert.True(t, saysWhy(errors.New("otelgram: shutdown: 3 points not sent: breaker_open 3")))
+	assert.True(t, saysWhy(errors.New("0 points not sent, and of those sent the other side refused packets 73 times")))
+	assert.False(t, saysWhy(errors.New("otelgram: failed")))
+	assert.False(t, saysWhy(nil))
+}
+
 func TestQuantile(t *testing.T) {
 	var hundred []int
 	for i := range 100 {
@@ -148,34 +277,14 @@ func TestQuantile(t *testing.T) {
 	assert.Equal(t, 7, quantile([]int{7}, 0))
 }
 
-func BenchmarkRing(b *testing.B) { benchmark(b, &ringExperiment, &ringRunExperiment) }
-
-func BenchmarkExport(b *testing.B) { benchmark(b, &instrumentsExperiment, &seriesExperiment) }
-
-func BenchmarkRefused(b *testing.B) { benchmark(b, &refusedExperiment) }
-
-func BenchmarkWire(b *testing.B) { benchmark(b, &wideExperiment, &sharedExperiment) }
-
-func BenchmarkEndToEnd(b *testing.B) { benchmark(b, &sameProcessExperiment, &otherProcessExperiment) }
-
-func BenchmarkBurst(b *testing.B) { benchmark(b, &burstExperiment, &slowReaderExperiment) }
-
-func BenchmarkAdd(b *testing.B) { benchmark(b, &addExperiment) }
-
-func BenchmarkRecordMetric(b *testing.B) {
-	benchmark(b, &recordExperiment, &selfExperiment, &unrecordedExperiment)
-}
-
-func BenchmarkFolded(b *testing.B) { benchmark(b, &foldedHereExperiment, &foldedThereExperiment) }
-
-func BenchmarkPresets(b *testing.B) { benchmark(b, &steadyExperiment, &busyExperiment) }
-
-func BenchmarkHeap(b *testing.B) { benchmark(b, &heapExperiment, &flatExperiment) }
-
-// benchmark runs each side of each experiment by itself: good for profiles;
+// BenchmarkRows runs each side of each experiment by itself: good for profiles;
 // for comparisons there is the command. An operation is a whole round.
-func benchmark(b *testing.B, es ...*experiment) {
-	for _, e := range es {
+func BenchmarkRows(b *testing.B) {
+	for i := range experiments {
+		e := &experiments[i]
+		if e.long {
+			continue
+		}
 		b.Run(e.name, func(b *testing.B) {
 			sides, err := e.setup(false)
 			require.NoError(b, err)

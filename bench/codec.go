@@ -3,30 +3,32 @@ package main
 import (
 	"errors"
 
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	collectorpb "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/otelgram/otelgram/internal/workload"
 	"github.com/otelgram/otelgram/wire"
 )
 
 const (
 	packetSize  = 1472
 	codecPoints = 200_000 // in a round
+	// sharedPoints is how many W3 has: each of its metrics with each set once.
+	sharedPoints = 10 * workload.Sets
 	// packedPasses is how often the points are in the packets to be decoded, so
 	// that the last one, which is not full, does not weigh.
 	packedPasses = 10
 )
 
 var (
-	wideExperiment   = codecExperiment("W2 (one metric, 1,000 sets)", 1, 1000, 46)
-	sharedExperiment = codecExperiment("W3 (10 metrics share 10 sets)", 10, 10, 87)
+	wideExperiment   = codecExperiment("W2 (one metric, another set each point)", workload.Points(workload.W2, workload.Sets), 46)
+	sharedExperiment = codecExperiment("W3 (10 metrics share each set)", workload.Points(workload.W3, sharedPoints), 87)
 )
 
 // errCodec says that what was decoded is not what was encoded.
 var errCodec = errors.New("points were lost or changed")
 
-func codecExperiment(what string, instruments, series int, density float64) experiment {
+func codecExperiment(what string, points []workload.Counter, density float64) experiment {
 	name := func(figure string) string { return "wire " + figure + ", " + what }
 	return experiment{
 		name: what,
@@ -39,7 +41,7 @@ func codecExperiment(what string, instruments, series int, density float64) expe
 			{name("density"), "points/packet", (*cost).density, 0, alone, target{valueAtLeast, density}},
 		},
 		setup: func(quick bool) ([]side, error) {
-			w, err := newWorkload(counters(instruments, series))
+			w, err := newCodec(points)
 			if err != nil {
 				return nil, err
 			}
@@ -54,10 +56,10 @@ func codecExperiment(what string, instruments, series int, density float64) expe
 	}
 }
 
-// workload is points as both encoders take them, and what they make of them.
-type workload struct {
+// codec is points as both encoders take them, and what they make of them.
+type codec struct {
 	points  []wire.Point
-	sum     uint64 // of the points' values
+	sum     uint64 // of what a decoder looks at
 	packer  *wire.Packer
 	buffer  []byte
 	packets [][]byte // of packedPasses
@@ -68,17 +70,20 @@ type workload struct {
 	received collectorpb.ExportMetricsServiceRequest
 }
 
-func newWorkload(rm *metricdata.ResourceMetrics) (*workload, error) {
+func newCodec(points []workload.Counter) (*codec, error) {
 	packer, err := wire.NewPacker(packetSize)
 	if err != nil {
 		return nil, err
 	}
-	w := &workload{packer: packer, buffer: make([]byte, 0, packer.BufferSize()), points: wirePoints(rm)}
-	for i := range w.points {
-		w.sum += w.points[i].Bits
+	w := &codec{packer: packer, buffer: make([]byte, 0, packer.BufferSize()), points: wirePoints(points)}
+	for _, p := range points {
+		w.sum += uint64(p.Value)
+		for _, a := range p.Attributes {
+			w.sum += uint64(len(a.Key) + len(a.Value))
+		}
 	}
 	w.pack(packedPasses, func(packet []byte) { w.packets = append(w.packets, append([]byte(nil), packet...)) })
-	if w.request, err = otlpRequest(rm); err != nil {
+	if w.request, err = otlpRequest(byMetric(points)); err != nil {
 		return nil, err
 	}
 	w.encoded, err = proto.Marshal(w.request)
@@ -86,7 +91,7 @@ func newWorkload(rm *metricdata.ResourceMetrics) (*workload, error) {
 }
 
 // pack packs the points so many times and gives each packet to use.
-func (w *workload) pack(passes int, use func([]byte)) {
+func (w *codec) pack(passes int, use func([]byte)) {
 	h := wire.Header{Format: wire.Compact, Session: 1}
 	finish := func() {
 		h.Points = uint16(w.packer.Points())
@@ -109,7 +114,7 @@ func (w *workload) pack(passes int, use func([]byte)) {
 	finish()
 }
 
-func (w *workload) encode(passes int) (cost, error) {
+func (w *codec) encode(passes int) (cost, error) {
 	c := cost{points: passes * len(w.points)}
 	c.elapsed = timed(func() {
 		w.pack(passes, func(packet []byte) {
@@ -120,7 +125,7 @@ func (w *workload) encode(passes int) (cost, error) {
 	return c, nil
 }
 
-func (w *workload) decode(passes int) (c cost, err error) {
+func (w *codec) decode(passes int) (c cost, err error) {
 	sum := uint64(0)
 	c.elapsed = timed(func() {
 		for range passes / packedPasses {
@@ -129,7 +134,7 @@ func (w *workload) decode(passes int) (c cost, err error) {
 					return
 				}
 				for w.decoder.Next() {
-					sum += w.decoder.Point().Bits
+					sum += look(w.decoder.Point())
 					c.points++
 				}
 			}
@@ -141,7 +146,17 @@ func (w *workload) decode(passes int) (c cost, err error) {
 	return c, err
 }
 
-func (w *workload) marshal(passes int) (c cost, err error) {
+// look looks at the value and every attribute of a point.
+func look(p *wire.PointView) uint64 {
+	sum := p.Bits
+	for i := range p.Attributes.All {
+		kv := &p.Attributes.All[i]
+		sum += uint64(len(kv.Key) + len(kv.Value.Text()))
+	}
+	return sum
+}
+
+func (w *codec) marshal(passes int) (c cost, err error) {
 	c.points = passes * len(w.points)
 	c.elapsed = timed(func() {
 		for range passes {
@@ -155,7 +170,7 @@ func (w *workload) marshal(passes int) (c cost, err error) {
 	return c, err
 }
 
-func (w *workload) unmarshal(passes int) (c cost, err error) {
+func (w *codec) unmarshal(passes int) (c cost, err error) {
 	c.points = passes * len(w.points)
 	c.elapsed = timed(func() {
 		for range passes {

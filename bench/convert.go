@@ -3,16 +3,17 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	collectorpb "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/otelgram/otelgram/internal/workload"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -35,33 +36,37 @@ func otlpRequest(rm *metricdata.ResourceMetrics) (*collectorpb.ExportMetricsServ
 	return request, proto.Unmarshal(body, request)
 }
 
-// interner makes each string and each set once, as package wire wants it.
+// interner makes each string, set and metric once, as package wire wants it.
 type interner struct {
+	scope   *wire.Scope
 	symbols map[string]*wire.Symbol
-	sets    map[attribute.Distinct]*wire.AttributeSet
+	sets    map[string]*wire.AttributeSet
+	metrics map[string]*wire.Metric
 }
 
-// wirePoints returns the points of what counters made, as package wire takes
-// them.
-func wirePoints(rm *metricdata.ResourceMetrics) (points []wire.Point) {
-	in := interner{map[string]*wire.Symbol{}, map[attribute.Distinct]*wire.AttributeSet{}}
-	resource := &wire.Resource{SchemaURL: in.symbol(rm.Resource.SchemaURL()), Attributes: in.set(*rm.Resource.Set())}
-	for _, sm := range rm.ScopeMetrics {
-		scope := &wire.Scope{Resource: resource, Name: in.symbol(sm.Scope.Name), Version: in.symbol(sm.Scope.Version)}
-		for _, m := range sm.Metrics {
-			metric := &wire.Metric{
-				Scope: scope, Name: in.symbol(m.Name), Unit: in.symbol(m.Unit),
-				Kind: wire.Sum, Integer: true, Monotonic: true,
-			}
-			for _, p := range pointsOf(&m) {
-				points = append(points, wire.Point{
-					Metric: metric, Attributes: in.set(p.Attributes),
-					StartTime: p.StartTime.UnixNano(), Time: p.Time.UnixNano(), Bits: uint64(p.Value),
-				})
-			}
-		}
+// wirePoints returns points as package wire takes them, in their order.
+func wirePoints(points []workload.Counter) (out []wire.Point) {
+	in := interner{nil, map[string]*wire.Symbol{}, map[string]*wire.AttributeSet{}, map[string]*wire.Metric{}}
+	in.scope = &wire.Scope{Resource: &wire.Resource{Attributes: in.set(workload.Resource())}, Name: in.symbol(workload.Scope)}
+	for _, p := range points {
+		out = append(out, wire.Point{
+			Metric: in.metric(p), Attributes: in.set(p.Attributes),
+			StartTime: workload.Started, Time: workload.Exported, Bits: uint64(p.Value),
+		})
 	}
-	return points
+	return out
+}
+
+func (in *interner) metric(p workload.Counter) *wire.Metric {
+	m, ok := in.metrics[p.Name]
+	if !ok {
+		m = &wire.Metric{
+			Scope: in.scope, Name: in.symbol(p.Name), Unit: in.symbol(p.Unit),
+			Kind: wire.Sum, Integer: true, Monotonic: true,
+		}
+		in.metrics[p.Name] = m
+	}
+	return m
 }
 
 func (in *interner) symbol(text string) *wire.Symbol {
@@ -73,14 +78,15 @@ func (in *interner) symbol(text string) *wire.Symbol {
 	return s
 }
 
-func (in *interner) set(from attribute.Set) *wire.AttributeSet {
-	s, ok := in.sets[from.Equivalent()]
+func (in *interner) set(attributes []workload.Attribute) *wire.AttributeSet {
+	key := fmt.Sprint(attributes)
+	s, ok := in.sets[key]
 	if !ok {
 		s = &wire.AttributeSet{}
-		for _, kv := range from.ToSlice() {
-			s.AddString(in.symbol(string(kv.Key)), in.symbol(kv.Value.AsString()))
+		for _, a := range attributes {
+			s.AddString(in.symbol(a.Key), in.symbol(a.Value))
 		}
-		in.sets[from.Equivalent()] = s
+		in.sets[key] = s
 	}
 	return s
 }

@@ -8,6 +8,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/instrumentation"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/resource"
+
+	"github.com/otelgram/otelgram/internal/workload"
 )
 
 var (
@@ -51,16 +53,61 @@ func attributesOf(i int) attribute.Set {
 
 // serviceResource has the eight attributes that an ordinary service has.
 func serviceResource() *resource.Resource {
-	return resource.NewSchemaless(
-		attribute.String("service.name", "checkout"),
-		attribute.String("service.namespace", "shop"),
-		attribute.String("service.version", "1.4.0"),
-		attribute.String("service.instance.id", "627cc493-f310-47de-96bd-71410b7dec09"),
-		attribute.String("host.name", "ip-10-0-12-34.eu-central-1.compute.internal"),
-		attribute.String("telemetry.sdk.name", "opentelemetry"),
-		attribute.String("telemetry.sdk.language", "go"),
-		attribute.String("telemetry.sdk.version", "1.47.0"),
-	)
+	return resource.NewSchemaless(keyValues(workload.Resource())...)
+}
+
+func keyValues(attributes []workload.Attribute) (kvs []attribute.KeyValue) {
+	for _, a := range attributes {
+		kvs = append(kvs, attribute.String(a.Key, a.Value))
+	}
+	return kvs
+}
+
+// byMetric makes data of points as an SDK collects them: metric by metric.
+func byMetric(points []workload.Counter) *metricdata.ResourceMetrics {
+	var names []string
+	groups := map[string][]workload.Counter{}
+	for _, p := range points {
+		if groups[p.Name] == nil {
+			names = append(names, p.Name)
+		}
+		groups[p.Name] = append(groups[p.Name], p)
+	}
+	var metrics []metricdata.Metrics
+	for _, name := range names {
+		metrics = append(metrics, metricOf(groups[name]))
+	}
+	return shopData(metrics)
+}
+
+// inOrder makes data of points that keeps their order, metric or not.
+func inOrder(points []workload.Counter) *metricdata.ResourceMetrics {
+	var metrics []metricdata.Metrics
+	for i := range points {
+		metrics = append(metrics, metricOf(points[i:i+1]))
+	}
+	return shopData(metrics)
+}
+
+func shopData(metrics []metricdata.Metrics) *metricdata.ResourceMetrics {
+	return &metricdata.ResourceMetrics{Resource: serviceResource(), ScopeMetrics: []metricdata.ScopeMetrics{{
+		Scope: instrumentation.Scope{Name: workload.Scope}, Metrics: metrics,
+	}}}
+}
+
+// metricOf makes a metric of points, which are all of one.
+func metricOf(points []workload.Counter) metricdata.Metrics {
+	data := make([]metricdata.DataPoint[int64], len(points))
+	for i, p := range points {
+		data[i] = metricdata.DataPoint[int64]{
+			Attributes: attribute.NewSet(keyValues(p.Attributes)...),
+			StartTime:  time.Unix(0, workload.Started), Time: time.Unix(0, workload.Exported), Value: p.Value,
+		}
+	}
+	return metricdata.Metrics{
+		Name: points[0].Name, Unit: points[0].Unit,
+		Data: metricdata.Sum[int64]{DataPoints: data, Temporality: metricdata.CumulativeTemporality, IsMonotonic: true},
+	}
 }
 
 // pointsOf returns the points of a metric that counters made.

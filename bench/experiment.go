@@ -17,9 +17,11 @@ type experiment struct {
 	// setup returns the sides, ready to run, also with an error those it has
 	// made. quick asks for rounds that are as small as they can be.
 	setup func(quick bool) ([]side, error)
-	// rounds is how many there are at most, and least how many at least, but for
-	// quick; 0: as many as asked for.
-	rounds, least int
+	// rounds is how many there are at most; 0: as many as asked for. atLeast is
+	// how many there are at least.
+	rounds, atLeast int
+	// cold says that the first round counts, too.
+	cold bool
 	// long says that it is only measured when asked for.
 	long bool
 }
@@ -38,15 +40,40 @@ type cost struct {
 	points  int
 	elapsed time.Duration // timed parts only
 	cpu     time.Duration // of the process, user and system
+	idle    time.Duration // the same, while nothing was recorded
 	mallocs uint64        // of the process
 	bytes   int           // of what was encoded
 	packets int
 
-	dropped, lost int // points
+	dropped, lost tally // points
+
+	// short says that less was offered than what the round is about.
+	short bool
 
 	p50, p99 time.Duration // of single points or calls
 	// heap is how many bytes live, heapBefore how many did at first.
 	heap, heapBefore int
+}
+
+// tally is a count that somebody made, or that nobody did.
+type tally struct {
+	n       int
+	counted bool
+}
+
+func counted(n int) tally { return tally{n, true} }
+
+// add adds what was counted.
+func (t *tally) add(other tally) {
+	t.n += other.n
+	t.counted = t.counted || other.counted
+}
+
+func (t tally) text() string {
+	if !t.counted {
+		return "-"
+	}
+	return fmt.Sprint(t.n)
 }
 
 func (c *cost) nanos() float64       { return float64(c.elapsed) / float64(c.points) }
@@ -55,20 +82,21 @@ func (c *cost) allocs() float64      { return float64(c.mallocs) / float64(c.poi
 func (c *cost) size() float64        { return float64(c.bytes) / float64(c.points) }
 func (c *cost) density() float64     { return float64(c.points) / float64(c.packets) }
 func (c *cost) millis() float64      { return float64(c.elapsed) / float64(time.Millisecond) }
-func (c *cost) lostPercent() float64 { return 100 * float64(c.lost) / float64(c.points) }
+func (c *cost) lostPercent() float64 { return 100 * float64(c.lost.n) / float64(c.points) }
 
+func (c *cost) p50Nanos() float64       { return float64(c.p50) }
 func (c *cost) p99Nanos() float64       { return float64(c.p99) }
 func (c *cost) p50Millis() float64      { return float64(c.p50) / float64(time.Millisecond) }
 func (c *cost) p99Millis() float64      { return float64(c.p99) / float64(time.Millisecond) }
 func (c *cost) megabytes() float64      { return float64(c.heap) / 1e6 }
 func (c *cost) heapPercent() float64    { return 100 * float64(c.heap) / float64(c.heapBefore) }
-func (c *cost) droppedPercent() float64 { return 100 * float64(c.dropped) / float64(c.points) }
+func (c *cost) droppedPercent() float64 { return 100 * float64(c.dropped.n) / float64(c.points) }
 
 // thousands is how many points were not dropped in a second, in thousands.
-func (c *cost) thousands() float64 { return float64(c.points-c.dropped) / c.elapsed.Seconds() / 1e3 }
+func (c *cost) thousands() float64 { return float64(c.points-c.dropped.n) / c.elapsed.Seconds() / 1e3 }
 
 // millions is what arrived in a second, in millions of points.
-func (c *cost) millions() float64 { return float64(c.points-c.lost) / c.elapsed.Seconds() / 1e6 }
+func (c *cost) millions() float64 { return float64(c.points-c.lost.n) / c.elapsed.Seconds() / 1e6 }
 
 var experiments = []experiment{
 	ringExperiment, ringRunExperiment,
@@ -76,8 +104,8 @@ var experiments = []experiment{
 	wideExperiment, sharedExperiment,
 	sameProcessExperiment, otherProcessExperiment,
 	burstExperiment, slowReaderExperiment,
-	refusedExperiment,
-	addExperiment, recordExperiment, selfExperiment, unrecordedExperiment,
+	refusedExperiment, shutdownExperiment,
+	addExperiment, recordExperiment, selfExperiment, unrecordedExperiment, unaddedExperiment,
 	foldedHereExperiment, foldedThereExperiment,
 	steadyExperiment, busyExperiment,
 	heapExperiment, flatExperiment, flatForeverExperiment,
@@ -96,16 +124,31 @@ func (e *experiment) matches(rows *regexp.Regexp) bool {
 // result is what all rounds of one side took.
 type result struct {
 	side  string
-	costs []cost
+	costs []cost // of the rounds that count
+	// dropped and lost are those of every round.
+	dropped, lost tally
 }
 
-// measure runs the sides in turns, after one round each that does not count.
+// short says that most rounds were not what the line is about.
+func (r *result) short() bool {
+	short := 0
+	for i := range r.costs {
+		if r.costs[i].short {
+			short++
+		}
+	}
+	return 2*short > len(r.costs)
+}
+
+// measure runs the sides in turns, each round in the other order, after one
+// round each that does not count.
 func (e *experiment) measure(rounds int, quick bool) (results []result, err error) {
+	rounds = max(rounds, e.atLeast)
 	if e.rounds > 0 {
 		rounds = min(rounds, e.rounds)
 	}
-	if !quick {
-		rounds = max(rounds, e.least)
+	if quick {
+		rounds = 1
 	}
 	sides, err := e.setup(quick)
 	defer func() {
@@ -117,19 +160,34 @@ func (e *experiment) measure(rounds int, quick bool) (results []result, err erro
 		return nil, err
 	}
 	results = make([]result, len(sides))
-	for i := range rounds + 1 {
-		for j, s := range sides {
-			c, err := s.run()
+	first := 0
+	if e.cold {
+		first = 1
+	}
+	for i := first; i <= rounds; i++ {
+		for k := range sides {
+			j := k
+			if i%2 == 0 {
+				j = len(sides) - 1 - k
+			}
+			c, err := sides[j].run()
 			if err != nil {
 				return nil, err
 			}
-			results[j].side = s.name
-			if i > 0 {
-				results[j].costs = append(results[j].costs, c)
-			}
+			results[j].add(sides[j].name, c, i > 0)
 		}
 	}
 	return results, nil
+}
+
+// add adds a round, of which only what became of the points may count.
+func (r *result) add(side string, c cost, counts bool) {
+	r.side = side
+	r.dropped.add(c.dropped)
+	r.lost.add(c.lost)
+	if counts {
+		r.costs = append(r.costs, c)
+	}
 }
 
 // run runs one round and adds what the process used meanwhile.

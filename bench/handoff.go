@@ -10,8 +10,11 @@ import (
 )
 
 const (
+	defaultRing = 16384
+	bigRing     = 32768 // of HighThroughput
+
 	// halfRing is the largest burst into a ring of the default size.
-	halfRing = 16384 / 2
+	halfRing = defaultRing / 2
 
 	handoffBursts = 10
 	otlpExports   = 20
@@ -65,7 +68,8 @@ func handOver(s *sender, rm *metricdata.ResourceMetrics, bursts int) (c cost, er
 			return c, err
 		}
 	}
-	return c, nil
+	_, err = s.arrived(&c)
+	return c, err
 }
 
 // otlp is OpenTelemetry's exporter and a child that takes what it sends.
@@ -141,8 +145,8 @@ func refuse(s *sender, rm *metricdata.ResourceMetrics, times int) (cost, error) 
 		}
 	})
 	after := s.exp.Stats()
-	c.dropped = int(after.Dropped.Shutdown - before.Dropped.Shutdown)
-	if c.dropped != c.points || after.Offered-before.Offered != uint64(c.points) {
+	c.dropped = counted(int(after.Dropped.Shutdown - before.Dropped.Shutdown))
+	if c.dropped.n != c.points || after.Offered-before.Offered != uint64(c.points) {
 		return c, fmt.Errorf("%d points refused: %+v before, %+v after", c.points, before, after)
 	}
 	return c, nil

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"go.opentelemetry.io/otel/metric"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelgram/otelgram/exporter"
 )
@@ -16,11 +19,14 @@ const (
 	// moreSeries is what each of moreInstruments has; the limit is 2,000.
 	moreSeries      = 1900
 	moreInstruments = 5
-	moreNames       = 10 // metrics by name, to stay below what is interned
+)
 
-	flatFirst = 1_000_000 // events before the first look at the heap
-	flatMore  = 10_000_000
-	flatLong  = 100_000_000
+// justPast are the counts of series at which tables that double are emptiest.
+var justPast = []int{2049, 4097, 8193}
+
+var (
+	small = target{valueAtMost, 2}
+	each  = target{valueAtMost, 512}
 )
 
 // heapExperiment is about what lives on the heap because of an exporter.
@@ -28,31 +34,42 @@ var heapExperiment = experiment{
 	name:   "heap",
 	rounds: 3,
 	lines: []line{
-		{"live heap, default, 1,000 series", "MB", (*cost).megabytes, 0, alone, target{valueAtMost, 2}},
-		{"live heap, default, a further series", "bytes", (*cost).size, 0, alone, target{valueAtMost, 512}},
-		{"live heap, default, 1,000 series by RecordMetric", "MB", (*cost).megabytes, 1, alone, target{valueAtMost, 2}},
-		{"live heap, default, a further series by RecordMetric", "bytes", (*cost).size, 1, alone, target{valueAtMost, 512}},
+		{"live heap, default, 1,000 series", "MB", (*cost).megabytes, 0, alone, small},
+		{"live heap, default, a further series", "bytes", (*cost).size, 0, alone, each},
+		{"live heap, default, 1,000 series by RecordMetric", "MB", (*cost).megabytes, 1, alone, small},
+		{"live heap, default, a further series by RecordMetric, at worst", "bytes", (*cost).size, 1, alone, each},
 		{"live heap, ResourceConstrained, 1,000 series", "MB", (*cost).megabytes, 2, alone, target{valueAtMost, 1}},
-		{"live heap, default, 1,000 series, 40 times with options made per call", "MB", (*cost).megabytes, 3, alone, target{valueAtMost, 2}},
+		{"live heap, default, 1,000 series, 40 times with options made per call", "MB", (*cost).megabytes, 3, alone, small},
+		{"live heap, default, 1,000 counters through Export", "MB", (*cost).megabytes, 4, alone, small},
+		{"live heap, default, 1,000 series and 1,000 counters through Export", "MB", (*cost).megabytes, 5, alone, small},
+		{"live heap, default, 1,000 series, self-metrics collected", "MB", (*cost).megabytes, 6, alone, small},
 	},
 	setup: func(bool) (sides []side, err error) {
+		rm, reader := counters(firstSeries, 1), sdkmetric.NewManualReader()
+		watched := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
 		for _, s := range []struct {
-			name        string
-			fill        func(*exporter.Exporter, int, int) error
-			opts        []exporter.Option
-			times, more int
+			name    string
+			fill    func(exp *exporter.Exporter, instrument, series int) error
+			opt     exporter.Option
+			measure func(*household) (cost, error)
 		}{
-			{"instruments", fillInstruments, nil, 1, moreInstruments},
-			{"RecordMetric", fillNames, nil, 1, moreInstruments},
-			{"ResourceConstrained", fillInstruments, []exporter.Option{exporter.WithPreset(exporter.ResourceConstrained)}, 1, 0},
-			{"instruments often", fillInstruments, nil, firstTimes, 0},
+			{"instruments", fillInstruments, nil, (*household).further},
+			{"RecordMetric", fillNames, nil, (*household).furtherAtWorst},
+			{"ResourceConstrained", fillInstruments, exporter.WithPreset(exporter.ResourceConstrained), (*household).once},
+			{"instruments often", fillInstruments, nil, (*household).often},
+			{"Export", fillExport(rm), nil, (*household).once},
+			{"both", fillBoth(rm), nil, (*household).once},
+			{"self-metrics", fillCollected(reader), exporter.WithMeterProvider(watched), (*household).once},
 		} {
 			at, err := startChild(plainRole)
 			if err != nil {
 				return sides, err
 			}
-			h := &household{sink: at, fill: s.fill, opts: s.opts}
-			sides = append(sides, side{s.name, func() (cost, error) { return h.measure(s.times, s.more) }, h.end})
+			h := &household{sink: at, fill: s.fill}
+			if s.opt != nil {
+				h.opts = append(h.opts, s.opt)
+			}
+			sides = append(sides, side{s.name, func() (cost, error) { return h.opened(s.measure) }, h.end})
 		}
 		return sides, nil
 	},
@@ -62,63 +79,90 @@ var heapExperiment = experiment{
 type household struct {
 	sink sink
 	opts []exporter.Option
-	// fill records one measurement in each of so many series of the instrument
+	// fill hands one point over in each of so many series of the instrument
 	// with that number.
 	fill func(exp *exporter.Exporter, instrument, series int) error
 	sent uint64
+
+	exp   *exporter.Exporter // of this round
+	empty int                // bytes on the heap before it
 }
 
-// open starts an exporter and says how much was on the heap before.
-func (h *household) open() (*exporter.Exporter, int, error) {
-	empty := liveHeap()
-	exp, err := exporter.New(context.Background(), append(h.opts, exporter.WithEndpoint(h.sink.address()))...)
-	return exp, empty, err
-}
-
-// closed stops the exporter and wants so many measurements to have been folded.
-func (h *household) closed(exp *exporter.Exporter, events uint64) error {
-	err := exp.Shutdown(context.Background())
-	s := exp.Stats()
-	h.sent += s.Sent
-	if s.Folded != events || s.Dropped.Total() > 0 || s.Offered != s.Folded+s.Sent {
-		err = errors.Join(err, fmt.Errorf("%d measurements: %+v", events, s))
-	}
-	return err
-}
-
-// measure looks at the heap with 1,000 series, recorded so many times, and then
-// with those of so many instruments more.
-func (h *household) measure(times, more int) (c cost, err error) {
-	exp, empty, err := h.open()
+// opened makes an exporter, has it measured and stops it.
+func (h *household) opened(measure func(*household) (cost, error)) (c cost, err error) {
+	h.exp = nil
+	h.empty = liveHeap()
+	h.exp, err = exporter.New(context.Background(), append(h.opts, exporter.WithEndpoint(h.sink.address()))...)
 	if err != nil {
 		return c, err
 	}
-	events := uint64(0)
-	defer func() { err = errors.Join(err, h.closed(exp, events)) }()
-	for range times {
-		if err := h.filled(exp, 0, firstSeries); err != nil {
-			return c, err
-		}
-		events += firstSeries
+	c, err = measure(h)
+	err = errors.Join(err, h.exp.Shutdown(context.Background()))
+	s := h.exp.Stats()
+	h.sent += s.Sent
+	c.dropped = counted(int(s.Dropped.Total()))
+	if c.dropped.n > 0 || s.Offered != s.Folded+s.Sent || s.Offered == 0 {
+		err = errors.Join(err, fmt.Errorf("books: %+v", s))
 	}
-	c.heap = liveHeap() - empty
-	for i := range more {
-		if err := h.filled(exp, i+1, moreSeries); err != nil {
-			return c, err
-		}
-		events += moreSeries
+	return c, err
+}
+
+// lives is how many bytes live because of the exporter.
+func (h *household) lives() int { return liveHeap() - h.empty }
+
+// once fills 1,000 series.
+func (h *household) once() (c cost, err error) {
+	err = h.filled(0, firstSeries)
+	c.points, c.heap = firstSeries, h.lives()
+	return c, err
+}
+
+// often fills 1,000 series again and again.
+func (h *household) often() (c cost, err error) {
+	for range firstTimes {
+		err = errors.Join(err, h.filled(0, firstSeries))
 	}
-	c.points = moreSeries * more
-	c.bytes = liveHeap() - empty - c.heap
-	return c, nil
+	c.points, c.heap = firstTimes*firstSeries, h.lives()
+	return c, err
+}
+
+// further fills 1,000 series and then those of some instruments more.
+func (h *household) further() (cost, error) {
+	c, err := h.once()
+	for i := range moreInstruments {
+		err = errors.Join(err, h.filled(i+1, moreSeries))
+	}
+	c.points, c.bytes = moreSeries*moreInstruments, h.lives()-c.heap
+	return c, err
+}
+
+// furtherAtWorst fills 1,000 series and then more, and keeps the counts at which
+// a further one takes most.
+func (h *household) furtherAtWorst() (cost, error) {
+	c, err := h.once()
+	first := c.heap
+	c.points, c.bytes = 1, math.MinInt32
+	have := firstSeries
+	for i, count := range justPast {
+		for n := 0; have < count; n++ {
+			more := min(count-have, moreSeries)
+			err = errors.Join(err, h.filled(1+10*i+n, more))
+			have += more
+		}
+		further, bytes := count-firstSeries, h.lives()-first
+		if bytes*c.points > c.bytes*further {
+			c.points, c.bytes = further, bytes
+		}
+	}
+	return c, err
 }
 
 // filled fills, and flushes so that everything has been sent once.
-func (h *household) filled(exp *exporter.Exporter, instrument, series int) error {
-	if err := h.fill(exp, instrument, series); err != nil {
+func (h *household) filled(instrument, series int) error {
+	if err := h.fill(h.exp, instrument, series); err != nil {
 		return err
 	}
-	return exp.ForceFlush(context.Background())
+	return h.exp.ForceFlush(context.Background())
 }
 
 func (h *household) end() error { return errors.Join(h.sink.books(h.sent), h.sink.close()) }
@@ -134,6 +178,26 @@ func fillInstruments(exp *exporter.Exporter, instrument, series int) error {
 	return err
 }
 
+// fillExport hands over points as a reader does.
+func fillExport(rm *metricdata.ResourceMetrics) func(*exporter.Exporter, int, int) error {
+	return func(exp *exporter.Exporter, _, _ int) error { return exp.Export(context.Background(), rm) }
+}
+
+// fillBoth fills both paths.
+func fillBoth(rm *metricdata.ResourceMetrics) func(*exporter.Exporter, int, int) error {
+	return func(exp *exporter.Exporter, instrument, series int) error {
+		return errors.Join(fillExport(rm)(exp, instrument, series), fillInstruments(exp, instrument, series))
+	}
+}
+
+// fillCollected has the exporter's own metrics collected, too.
+func fillCollected(reader sdkmetric.Reader) func(*exporter.Exporter, int, int) error {
+	return func(exp *exporter.Exporter, instrument, series int) error {
+		var rm metricdata.ResourceMetrics
+		return errors.Join(fillInstruments(exp, instrument, series), reader.Collect(context.Background(), &rm))
+	}
+}
+
 func fillNames(exp *exporter.Exporter, instrument, series int) error {
 	name := fmt.Sprintf("%s.%d", requestCount, instrument)
 	for i := range series {
@@ -147,54 +211,4 @@ func fillNames(exp *exporter.Exporter, instrument, series int) error {
 		}
 	}
 	return nil
-}
-
-var (
-	flatExperiment        = flatExperimentFor("10 M", flatMore, false)
-	flatForeverExperiment = flatExperimentFor("100 M", flatLong, true)
-)
-
-// flatExperimentFor is about a heap that does not grow with the events.
-func flatExperimentFor(what string, events int, long bool) experiment {
-	return experiment{
-		name: "heap after " + what, rounds: 1, long: long,
-		lines: []line{{
-			"live heap, default, 1,000 series, after " + what + " events", "% of that after 1 M",
-			(*cost).heapPercent, 0, alone, target{valueAtMost, 105},
-		}},
-		setup: func(quick bool) ([]side, error) {
-			first := flatFirst
-			if quick {
-				first, events = flatFirst/10, flatFirst
-			}
-			return []side{{"otelgram", func() (cost, error) { return flat(first, events) }, nothing}}, nil
-		},
-	}
-}
-
-// flat looks at the heap after the first events and after all of them.
-func flat(first, events int) (c cost, err error) {
-	at, err := startChild(totalsRole)
-	if err != nil {
-		return c, err
-	}
-	kept := keptOptions(foldedSeries)
-	empty := liveHeap()
-	m, err := newMeasurer(at)
-	if err != nil {
-		return c, err
-	}
-	defer func() { err = errors.Join(err, m.end()) }()
-	record, err := adding(m.exp, kept)
-	if err != nil {
-		return c, err
-	}
-	if _, err := m.produced(first, record); err != nil {
-		return c, err
-	}
-	before := liveHeap() - empty
-	c, err = m.produced(events-first, record)
-	c.heapBefore = before
-	c.heap = liveHeap() - empty
-	return c, err
 }

@@ -5,10 +5,12 @@
 //	go run . -row 'ring|wire' -rounds 15
 //
 // A ratio that is missed fails nothing, since speed is not a test. That every
-// point is accounted for is one: if it does not hold, the exit status is 1.
+// point is accounted for is one: if it does not hold, the exit status is 1, after
+// all else has been measured.
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -61,6 +63,7 @@ func run(s settings, out io.Writer) error {
 		fmt.Fprintln(out, "quick: the figures mean nothing")
 	}
 	t := newTable(out)
+	var failed []error
 	for i := range experiments {
 		e := &experiments[i]
 		if !e.matches(s.rows) || e.long && !s.long && !s.quick {
@@ -68,7 +71,9 @@ func run(s settings, out io.Writer) error {
 		}
 		measured, err := e.measure(rounds, s.quick)
 		if err != nil {
-			return fmt.Errorf("%s: %w", e.name, err)
+			fmt.Fprintf(out, "%s: FAILED, see below\n", e.name)
+			failed = append(failed, fmt.Errorf("%s: %w", e.name, err))
+			continue
 		}
 		for j := range e.lines {
 			if l := &e.lines[j]; s.rows.MatchString(l.name) {
@@ -76,5 +81,5 @@ func run(s settings, out io.Writer) error {
 			}
 		}
 	}
-	return t.flush()
+	return errors.Join(failed...)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
@@ -43,11 +44,28 @@ func (s *sender) settled(c *cost, before exporter.Stats) error {
 	after := s.exp.Stats()
 	c.packets = int(after.Packets - before.Packets)
 	c.bytes = int(after.Bytes - before.Bytes)
-	c.dropped = int(after.Dropped.Total() - before.Dropped.Total())
+	c.dropped = counted(int(after.Dropped.Total() - before.Dropped.Total()))
 	if offered := after.Offered - before.Offered; offered != uint64(c.points) || after.Sent-before.Sent != offered {
 		return fmt.Errorf("%d points: offered, sent and dropped: %+v before, %+v after", c.points, before, after)
 	}
 	return nil
+}
+
+// arrived waits for what has been sent, adds to c what of it is lost since the
+// last call, and returns when the last of it arrived.
+func (s *sender) arrived(c *cost) (time.Time, error) {
+	sent := s.exp.Stats().Sent
+	a, err := s.sink.wait(sent - s.lost)
+	if err != nil {
+		return a.last, err
+	}
+	missing := sent - a.points
+	if a.points > sent || missing < s.lost || a.points == 0 {
+		return a.last, fmt.Errorf("%d of %d points arrived, %d were known to be lost", a.points, sent, s.lost)
+	}
+	c.lost.add(counted(int(missing - s.lost)))
+	s.lost = missing
+	return a.last, nil
 }
 
 // export hands rm over so many times.

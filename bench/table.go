@@ -1,14 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"io"
-	"os"
-	"runtime"
+	"math"
 	"slices"
-	"strings"
-	"text/tabwriter"
 )
 
 // line is a line of the table: one figure of one side, beside that of another.
@@ -41,6 +37,7 @@ const (
 	valueAtLeast
 	losslessAtLeast // and nothing lost
 	nothingLost     // in any round
+	within          // so much of 100, more or less
 )
 
 func (t target) text() string {
@@ -55,12 +52,16 @@ func (t target) text() string {
 		return fmt.Sprintf(">= %.4g, 0 lost", t.bound)
 	case nothingLost:
 		return "0 lost"
+	case within:
+		return fmt.Sprintf("100 +-%.4g", t.bound)
 	}
 	return "-"
 }
 
-func (t target) met(value, ratio float64, lost int) string {
-	ok := false
+// met says whether the target is met. A ratio to nothing is NaN, which meets
+// none, and what nobody counted is not known to be 0.
+func (t target) met(value, ratio float64, lost tally) string {
+	ok, lossless := false, lost.counted && lost.n == 0
 	switch t.kind {
 	case ratioAtMost:
 		ok = ratio <= t.bound
@@ -69,9 +70,11 @@ func (t target) met(value, ratio float64, lost int) string {
 	case valueAtLeast:
 		ok = value >= t.bound
 	case losslessAtLeast:
-		ok = value >= t.bound && lost == 0
+		ok = value >= t.bound && lossless
 	case nothingLost:
-		ok = lost == 0
+		ok = lossless
+	case within:
+		ok = math.Abs(value-100) <= t.bound
 	default:
 		return "-"
 	}
@@ -81,21 +84,33 @@ func (t target) met(value, ratio float64, lost int) string {
 	return "NO"
 }
 
+// table prints lines as they come, in columns of fixed widths: what has been
+// measured stands there, whatever happens later.
 type table struct {
-	w *tabwriter.Writer
+	out  io.Writer
+	name int // width of the first column
 }
 
 func newTable(out io.Writer) *table {
-	t := &table{tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
+	t := &table{out: out}
+	for i := range experiments {
+		for _, l := range experiments[i].lines {
+			t.name = max(t.name, len(l.name))
+		}
+	}
 	t.row("row", "unit", "ours", "the other", "ratio", "target", "met", "dropped", "lost")
 	return t
 }
 
-func (t *table) row(cells ...string) { fmt.Fprintln(t.w, strings.Join(cells, "\t")) }
+func (t *table) row(name, unit, ours, other, ratio, target, met, dropped, lost string) {
+	fmt.Fprintf(t.out, "%-*s  %-18s %-27s %-44s %-7s %-16s %-12s %-8s %s\n",
+		t.name, name, unit, ours, other, ratio, target, met, dropped, lost)
+}
 
 func (t *table) add(l *line, results []result) {
-	ours := summarize(&results[l.ours], l.value)
-	other, ratioText, ratio := "-", "-", 0.0
+	r := &results[l.ours]
+	ours := summarize(r, l.value)
+	other, ratioText, ratio := "-", "-", math.NaN()
 	if l.other != alone {
 		s := summarize(&results[l.other], l.value)
 		other = results[l.other].side + " " + s.text()
@@ -104,16 +119,12 @@ func (t *table) add(l *line, results []result) {
 			ratioText = fmt.Sprintf("%.3f", ratio)
 		}
 	}
-	dropped, lost := 0, 0
-	for i := range results[l.ours].costs {
-		dropped += results[l.ours].costs[i].dropped
-		lost += results[l.ours].costs[i].lost
+	met := l.met(ours.median, ratio, r.lost)
+	if l.kind != 0 && r.short() {
+		met = "not measured"
 	}
-	t.row(l.name, l.unit, ours.text(), other, ratioText, l.target.text(), l.met(ours.median, ratio, lost),
-		fmt.Sprint(dropped), fmt.Sprint(lost))
+	t.row(l.name, l.unit, ours.text(), other, ratioText, l.text(), met, r.dropped.text(), r.lost.text())
 }
-
-func (t *table) flush() error { return t.w.Flush() }
 
 // summary is what the rounds of one side come to.
 type summary struct{ median, least, most float64 }
@@ -149,24 +160,4 @@ func figure(v float64) string {
 		return fmt.Sprintf("%.1f", v)
 	}
 	return fmt.Sprintf("%.0f", v)
-}
-
-// printHost says where the figures were measured.
-func printHost(out io.Writer, rounds int) {
-	fmt.Fprintf(out, "%s %s/%s, %d CPUs%s, %d rounds each, median (least..most)\n\n",
-		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), cpuModel(), rounds)
-}
-
-func cpuModel() string {
-	f, err := os.Open("/proc/cpuinfo")
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if name, ok := strings.CutPrefix(lines.Text(), "model name"); ok {
-			return " (" + strings.Trim(name, "\t :") + ")"
-		}
-	}
-	return ""
 }

@@ -25,8 +25,8 @@ type totals struct {
 }
 
 type series struct {
-	name string
-	set  attribute.Distinct
+	scope, name string
+	set         attribute.Distinct
 }
 
 func newTotals() (sink, error) {
@@ -40,12 +40,13 @@ func (t *totals) handle(rm *metricdata.ResourceMetrics) {
 	points := 0
 	t.mu.Lock()
 	for i := range rm.ScopeMetrics {
+		scope := rm.ScopeMetrics[i].Scope.Name
 		for _, m := range rm.ScopeMetrics[i].Metrics {
 			switch data := m.Data.(type) {
 			case metricdata.Sum[int64]:
-				points += keep(t.series, m.Name, data.DataPoints)
+				points += keep(t.series, scope, m.Name, data.DataPoints)
 			case metricdata.Sum[float64]:
-				points += keep(t.series, m.Name, data.DataPoints)
+				points += keep(t.series, scope, m.Name, data.DataPoints)
 			}
 		}
 	}
@@ -53,9 +54,9 @@ func (t *totals) handle(rm *metricdata.ResourceMetrics) {
 	t.add(points)
 }
 
-func keep[N int64 | float64](to map[series]float64, name string, points []metricdata.DataPoint[N]) int {
+func keep[N int64 | float64](to map[series]float64, scope, name string, points []metricdata.DataPoint[N]) int {
 	for i := range points {
-		to[series{name, points[i].Attributes.Equivalent()}] = float64(points[i].Value)
+		to[series{scope, name, points[i].Attributes.Equivalent()}] = float64(points[i].Value)
 	}
 	return len(points)
 }
