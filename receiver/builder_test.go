@@ -125,6 +125,16 @@ func TestBuilderHoldsNoPacket(t *testing.T) {
 	runtime.KeepAlive(b)
 }
 
+// repeated makes a packet of one point with so many attributes, of so many keys.
+func repeated(t *testing.T, attributes, keys int) []byte {
+	t.Helper()
+	set := &wire.AttributeSet{}
+	for i := range attributes {
+		set.AddString(wire.NewSymbol(fmt.Sprint("k", i%keys)), wire.NewSymbol("v"))
+	}
+	return packetOfSet(t, &wire.Resource{}, set)
+}
+
 // TestLongArrays: the types of arrays that a process is made to have are bounded;
 // past that, packets which would need more are not taken, and others are.
 func TestLongArrays(t *testing.T) {
@@ -148,6 +158,10 @@ func TestLongArrays(t *testing.T) {
 		assert.True(t, takes(list(wire.BoolSliceValue, shortArray+1)), "known")
 		assert.True(t, takes(list(wire.SliceValue, shortArray)), "short")
 		assert.False(t, takes(packetWith(t, "", "v", shortArray+1)), "a large set is an array, too")
+		for keys := range 3 {
+			assert.False(t, takes(repeated(t, 2*shortArray, shortArray+1+keys)), "and one whose keys repeat, a smaller one")
+		}
+		assert.True(t, takes(repeated(t, 2*shortArray, shortArray)), "so small that it is short")
 	}
 	require.NoError(t, d.Reset(list(wire.BoolSliceValue, shortArray+1)))
 	data, ok := b.build(&d)

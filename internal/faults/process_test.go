@@ -176,6 +176,10 @@ func TestFault11Names(t *testing.T) {
 	export(t, exp, 100, 1)
 	s := shut(t, exp)
 	assert.Equal(t, exporter.CircuitClosed, s.Circuit)
+	require.Eventually(t, func() bool {
+		sessions := second.Stats().Sessions
+		return len(sessions) > 0 && sessions[0].Closed
+	}, patience, time.Millisecond)
 	r := closed(t, second, second.Stats().Points.Sent, 0)
 	assert.GreaterOrEqual(t, r.Points.Handed, uint64(100))
 	assert.LessOrEqual(t, r.Points.Handed, s.Sent-before)

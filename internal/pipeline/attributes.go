@@ -61,7 +61,12 @@ func newAttributeSets(limit, packetSize int, memory *budget) *attributeSets {
 // setMemory is about what a set takes whose strings somebody else keeps: in wire form
 // and as the caller's, which is kept to compare with.
 func setMemory(s *wire.AttributeSet) int64 {
-	return int64(setCost + 2*attributeCost*s.Len() + s.Weight())
+	return int64(setCost + 2*attributeCost*s.Len() + 2*s.Weight())
+}
+
+// room is the most that keeping a set takes, its strings included.
+func room(s *wire.AttributeSet) int64 {
+	return setMemory(s) + int64(2*symbolCost*s.Len()+s.Weight())
 }
 
 // intern returns the wire form of set, valid until the next call, and false if
@@ -77,15 +82,14 @@ func (a *attributeSets) intern(set attribute.Set) (*wire.AttributeSet, bool) {
 	if n == 0 {
 		return nil, true
 	}
-	if !hit && n <= maxSetLen && a.sets.len() < a.sets.limit && a.memory.has(2*textLen(&set)+setCost) {
-		e := &internedSet{set: set}
-		ok := a.compile(&e.wire, set, a.keep)
-		if ok && e.wire.EncodedLen() <= a.largest {
-			a.sets.put(key, e)
-		}
-		return &e.wire, ok
+	lent, ok := a.lend(set)
+	if !ok || hit || n > maxSetLen || a.sets.len() >= a.sets.limit || lent.EncodedLen() > a.largest || !a.memory.has(room(lent)) {
+		return lent, ok
 	}
-	return a.lend(set)
+	e := &internedSet{set: set}
+	a.compile(&e.wire, set, a.keep) // as it was lent
+	a.sets.put(key, e)
+	return &e.wire, true
 }
 
 // lend returns the wire form of set, valid until the next call, and keeps nothing.

@@ -61,7 +61,7 @@ func newSetPacker(t *testing.T, limit int) setPacker {
 	t.Helper()
 	p, err := wire.NewPacker(wire.MaxPacketSize)
 	require.NoError(t, err)
-	return setPacker{newAttributeSets(limit, wire.MaxPacketSize, unlimited()), p}
+	return setPacker{newAttributeSets(limit, wire.MaxPacketSize, newBudget(math.MaxInt64)), p}
 }
 
 func (a *setPacker) encoded(t *testing.T, set attribute.Set) []byte {
@@ -102,7 +102,7 @@ func TestUncachedSetsAreEncodedAlike(t *testing.T) {
 func TestInternAllocations(t *testing.T) {
 	sets := testSets(50)
 	for _, limit := range []int{100, 10} {
-		a := newAttributeSets(limit, wire.MaxPacketSize, unlimited())
+		a := newAttributeSets(limit, wire.MaxPacketSize, newBudget(math.MaxInt64))
 		all := func() {
 			for _, set := range sets {
 				a.intern(set)

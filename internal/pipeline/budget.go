@@ -1,9 +1,6 @@
 package pipeline
 
-import (
-	"math"
-	"sync/atomic"
-)
+import "sync/atomic"
 
 // budget bounds the memory of what grows with the traffic: payloads, caches and
 // names of both paths, instruments and series of the direct one. Its users may be
@@ -16,16 +13,18 @@ func newBudget(bytes int64) *budget {
 	return b
 }
 
-// unlimited is for what somebody else is charged for.
-func unlimited() *budget { return newBudget(math.MaxInt64 / 2) }
-
-// take takes bytes from the budget, if there are so many left.
+// take takes bytes from the budget, if there are so many left. One that asks for too
+// many is in nobody's way.
 func (b *budget) take(bytes int64) bool {
-	if b.left.Add(-bytes) >= 0 {
-		return true
+	for {
+		left := b.left.Load()
+		if left < bytes {
+			return false
+		}
+		if b.left.CompareAndSwap(left, left-bytes) {
+			return true
+		}
 	}
-	b.left.Add(bytes)
-	return false
 }
 
 func (b *budget) give(bytes int64) { b.left.Add(bytes) }

@@ -21,6 +21,10 @@ type Direct struct {
 	rounds   atomic.Uint32
 }
 
+// stringShare is the part of the budget that is set aside for strings that series
+// share: those of series that were forgotten stay for a while.
+const stringShare = 8
+
 // Direct returns the direct entrance, always the same.
 func (p *Pipeline) Direct() *Direct {
 	p.directMu.Lock()
@@ -37,9 +41,11 @@ func (p *Pipeline) Direct() *Direct {
 		d.close()
 		return d
 	}
+	strings := p.memory.left.Load() / stringShare
+	p.memory.give(-strings)
 	f := &folder{
 		lane: lane, registry: d.registry, counters: &p.counters,
-		sets:   newAttributeSets(maxSeries, p.config.PacketSize, unlimited()), // each series is charged for its strings
+		sets:   newAttributeSets(maxSeries, p.config.PacketSize, newBudget(strings)),
 		memory: d.memory, every: p.config.EveryEvent, run: make([]Event, 2*p.config.BatchSize),
 	}
 	p.inbox.folders <- f // the pump runs until directClosed is set

@@ -98,16 +98,6 @@ func (f *folder) counts(s *Series) bool {
 	return s.touched || f.every || !s.instrument.onlyMeasured()
 }
 
-// textLen is the length of a set's keys and strings.
-func textLen(set *attribute.Set) int64 {
-	n := 0
-	for it := set.Iter(); it.Next(); {
-		kv := it.Attribute()
-		n += len(kv.Key) + len(kv.Value.AsString())
-	}
-	return int64(n)
-}
-
 // cost is about what a series of i with such attributes takes, in bytes.
 func (i *Instrument) cost(s *wire.AttributeSet) int64 {
 	cost := seriesCost + attributeCost*s.Len() + s.Weight()

@@ -224,7 +224,7 @@ func TestMemoryBudget(t *testing.T) {
 			}
 			require.NoError(t, p.Flush(t.Context()))
 			st := p.Stats()
-			known := uint64((10_000 - 10_000/nameShare - instrumentCost - len("n")) / (seriesCost + attributeCost + weight))
+			known := uint64((7500 - 7500/stringShare - instrumentCost - len("n")) / (seriesCost + attributeCost + weight))
 			assert.Equal(t, uint64(round+1)*known, st.Folded, "those that are known go on")
 			assert.Equal(t, uint64(round+1)*(100-known), st.Dropped[wire.Memory])
 		}

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"unsafe"
+
 	"github.com/otelgram/otelgram/ringbuf"
 	"github.com/otelgram/otelgram/wire"
 )
@@ -14,6 +16,8 @@ const (
 	// payloadCost is about what a payload takes, in bytes: that of an exponential
 	// histogram of 160 buckets with some exemplars.
 	payloadCost = 4096
+	// exemplarSize is what an exemplar takes in the list.
+	exemplarSize = int(unsafe.Sizeof(wire.Exemplar{}))
 )
 
 // payload holds what a point has beyond a number: copies of what the reader
@@ -59,10 +63,18 @@ func (p *payloads) tryTake() *payload {
 	return &payload{}
 }
 
-// give takes a payload back.
+// give takes a payload back, which keeps no more memory than it is charged for.
 func (p *payloads) give(x *payload) {
 	x.reset()
+	if x.size() > payloadCost {
+		x = &payload{}
+	}
 	p.free.TryPush(&x)
+}
+
+// size is what x has of memory behind its lists, in bytes.
+func (x *payload) size() int {
+	return 8*(cap(x.counts)+cap(x.bounds)) + 16*cap(x.quantiles) + cap(x.bytes) + exemplarSize*cap(x.exemplars)
 }
 
 func (x *payload) reset() {
