@@ -23,7 +23,8 @@ type Config struct {
 	// Window is over how long rates are taken at least, at most 100 s; the default
 	// is 10 s. It need not hold an export: see [Monitor].
 	Window time.Duration
-	// Hold is how long everything has to be better before the status is; it gets
+	// Hold is how long everything has to be better before the status is, longer
+	// where it has been as bad only minutes before; it gets
 	// worse at once. The default is 10 s.
 	Hold time.Duration
 	// AlertAfter is how long the status must have been worse than healthy before
@@ -108,6 +109,8 @@ type Monitor struct {
 	lastAsBad  time.Time // when what was found was last as bad as the status
 	worstSince Status    // the worst that was found since then
 	unwell     time.Time // since when it has not been healthy; zero: it is
+	onset      time.Time // when it last ceased to be
+	hold       time.Duration
 	alerted    bool
 }
 
@@ -175,7 +178,7 @@ func (m *Monitor) judge(now time.Time) {
 	} else {
 		m.worstSince = min(m.worstSince, found)
 	}
-	if found == m.status || found > m.status && now.Sub(m.lastAsBad) < m.config.Hold {
+	if found == m.status || found > m.status && now.Sub(m.lastAsBad) < m.hold {
 		return
 	}
 	m.status = min(found, m.worstSince)
@@ -185,6 +188,12 @@ func (m *Monitor) judge(now time.Time) {
 		m.unwell, m.alerted = time.Time{}, false
 	case m.unwell.IsZero():
 		m.unwell = now
+		m.hold = m.config.Hold
+		// What comes again and again has to be gone for longer than it takes to come.
+		if again := now.Sub(m.onset); !m.onset.IsZero() && again <= memory {
+			m.hold = max(m.hold, again*3/2)
+		}
+		m.onset = now
 	}
 }
 
@@ -203,7 +212,7 @@ func (m *Monitor) report() Report {
 	}
 	r.Issues = append(r.Issues, m.found.issues...)
 	if m.found.status > m.status {
-		r.Issues = append(r.Issues, fmt.Sprintf("recovering: it has been %s for less than %v", m.worstSince, m.config.Hold))
+		r.Issues = append(r.Issues, fmt.Sprintf("recovering: it has been %s for less than %v", m.worstSince, m.hold))
 	}
 	last := m.last()
 	r.Metrics = m.found.metrics

@@ -162,3 +162,36 @@ func TestMonitorIsSmall(t *testing.T) {
 	assert.LessOrEqual(t, len(h.monitor.samples), 102)
 	assert.LessOrEqual(t, cap(h.monitor.samples), 2*maxSamples)
 }
+
+// TestTwoRhythms: a lossy export once a minute, beside a sound one every ten seconds,
+// is one trouble that goes on, and an alert; and it is over soon after it ends.
+func TestTwoRhythms(t *testing.T) {
+	alerts, changes := 0, 0
+	w := newWorld(Config{Alert: func(Report) { alerts++ }})
+	last, ill := Healthy, 3600
+	for i := range 2 * ill {
+		r := w.second(func(s *Sample) {
+			if i%10 == 0 {
+				s.Points.Offered, s.Points.Sent, s.Packets.Sent = s.Points.Offered+50, s.Points.Sent+50, s.Packets.Sent+5
+			}
+			if i%60 == 5 && i < ill {
+				s.Points.Offered, s.Points.Sent, s.Points.Dropped = s.Points.Offered+40_000, s.Points.Sent+32_000, s.Points.Dropped+8000
+				s.Dropped[2].Points += 8000
+				s.Packets.Sent, s.Packets.Refused = s.Packets.Sent+400, s.Packets.Refused+100
+			}
+		})
+		if r.Status != last {
+			last = r.Status
+			changes++
+		}
+		if i == ill-1 {
+			assert.Equal(t, Unhealthy, last)
+			assert.LessOrEqual(t, changes, 3)
+			assert.Equal(t, 1, alerts)
+		}
+		if i == ill+180 {
+			assert.Equal(t, Healthy, last)
+		}
+	}
+	assert.LessOrEqual(t, changes, 5)
+}
