@@ -98,7 +98,7 @@ func (c *core) float64(v float64, set attribute.Set, given bool) {
 
 // refuse counts a measurement that cannot be.
 func (c *core) refuse() {
-	if c.instrument != nil {
+	if c.instrument != nil || c.crowded {
 		c.direct.RefuseInvalid()
 	}
 }

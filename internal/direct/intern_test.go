@@ -2,6 +2,7 @@ package direct
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
 
 	"github.com/otelgram/otelgram/internal/pipeline"
 )
@@ -127,5 +129,36 @@ func TestTagsAreNotRetained(t *testing.T) {
 	tags[0].Value = "b"
 	require.True(t, r.Record(sdkmetric.InstrumentKindCounter, "n", 1, tags))
 	assert.Equal(t, 2, r.interned.count)
+	w.close(t)
+}
+
+// TestResourceIsReported also where nobody ever makes an instrument, and not by who
+// records.
+func TestResourceIsReported(t *testing.T) {
+	l := listen(t)
+	w := openWith(t, time.Hour, resource.NewSchemaless(attribute.String("big", strings.Repeat("x", 3000))))
+	require.True(t, NewRecorder(w.Provider).Record(sdkmetric.InstrumentKindCounter, "n", 1, nil))
+	require.NoError(t, w.Collect(t.Context()))
+	w.close(t)
+	require.Len(t, l.lines(), 1)
+	assert.Contains(t, l.lines()[0], "resource of 3012 bytes leaves no room")
+}
+
+// TestInvalidWithoutRoom: what an instrument refuses for which there was no room is
+// counted, too.
+func TestInvalidWithoutRoom(t *testing.T) {
+	listen(t)
+	w := open(t, time.Hour)
+	for size := 1 << 30; size > 0; size /= 2 {
+		for w.config.Direct.Reserve(size) {
+		}
+	}
+	c, err := w.Meter("m").Float64Counter("c")
+	require.NoError(t, err)
+	for _, v := range []float64{1, -1, math.NaN()} {
+		c.Add(t.Context(), v)
+	}
+	assert.Equal(t, uint64(3), w.pipeline.Stats().Offered)
+	assert.Equal(t, uint64(3), w.dropped())
 	w.close(t)
 }

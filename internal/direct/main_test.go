@@ -37,6 +37,11 @@ type world struct {
 
 func open(t *testing.T, interval time.Duration) *world {
 	t.Helper()
+	return openWith(t, interval, resource.Empty())
+}
+
+func openWith(t *testing.T, interval time.Duration, r *resource.Resource) *world {
+	t.Helper()
 	p, err := pipeline.New(t.Context(), pipeline.Config{
 		BufferSize: 1024, BatchSize: 50, MaxBatchAge: 100 * time.Millisecond, PacketSize: 1472,
 		Strategy: drop.Newest(), Memory: 1 << 30,
@@ -47,7 +52,7 @@ func open(t *testing.T, interval time.Duration) *world {
 	})
 	require.NoError(t, err)
 	return &world{pipeline: p, Provider: New(Config{
-		Direct: p.Direct(), Resource: resource.Empty(), Interval: interval, First: interval,
+		Direct: p.Direct(), Resource: r, Interval: interval, First: interval,
 		Temporality: sdkmetric.DefaultTemporalitySelector, Aggregation: sdkmetric.DefaultAggregationSelector,
 	})}
 }

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/embedded"
 	"go.opentelemetry.io/otel/metric/noop"
@@ -147,6 +148,9 @@ func (p *Provider) Close(ctx context.Context) error {
 // run is the collector: it runs callbacks and collects once an interval.
 func (p *Provider) run() {
 	defer close(p.stopped)
+	if err := p.config.Direct.CheckResource(p.config.Resource); err != nil {
+		otel.Handle(err) // not where somebody records
+	}
 	tick := time.NewTicker(p.config.First)
 	defer tick.Stop()
 	for first := true; ; {

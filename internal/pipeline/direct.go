@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/resource"
 
 	"github.com/otelgram/otelgram/internal/clock"
 	"github.com/otelgram/otelgram/wire"
@@ -54,11 +55,14 @@ func (p *Pipeline) Direct() *Direct {
 
 // Instrument returns the instrument that c describes, nil where there are too
 // many, and whether it was made for c. The error says that there is another of
-// that name in the scope, once a name, or that nothing of the scope or the resource
-// can be sent, once as well: the instrument works all the same, as far as it can.
+// that name in the scope, once a name, or that nothing of the scope can be sent, once
+// as well: the instrument works all the same, as far as it can.
 func (d *Direct) Instrument(c InstrumentConfig) (i *Instrument, created bool, err error) {
 	return d.registry.instrument(c, d.clock.Now())
 }
+
+// CheckResource returns an error if nothing of a resource can be sent, once.
+func (d *Direct) CheckResource(r *resource.Resource) error { return d.registry.check(r) }
 
 // Bind binds attributes to an instrument. The result must not be copied once it
 // is used.

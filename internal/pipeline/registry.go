@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/resource"
 
 	"github.com/otelgram/otelgram/drop"
 )
@@ -60,8 +61,8 @@ func (r *registry) instrument(c InstrumentConfig, now int64) (i *Instrument, cre
 		name: c.Name, unit: c.Unit, description: c.Description,
 		kind: c.Fold.kind(), integer: c.Integer, monotonic: c.Monotonic, delta: c.Delta && c.Fold != FoldLast,
 	}
-	resource := r.ids.resource(c.Resource)
-	scope := r.ids.scope(resource, &c.Scope)
+	of := r.ids.resource(c.Resource)
+	scope := r.ids.scope(of, &c.Scope)
 	folded := key
 	folded.name = strings.ToLower(c.Name)
 	full := instrumentKey{scope, folded, c.Fold, c.OnlyObserved, c.NoSum}
@@ -78,23 +79,33 @@ func (r *registry) instrument(c InstrumentConfig, now int64) (i *Instrument, cre
 		priority:         r.priorities.Of(c.Name),
 		started:          now,
 		series:           map[attribute.Distinct]*Series{},
-		unsendable:       resource.invalid || scope.invalid,
+		unsendable:       of.invalid || scope.invalid,
 	}
 	r.byKey[full] = i
 	r.instruments = append(r.instruments, i)
-	return i, true, errors.Join(r.conflict(nameKey{scope, folded.name}, i, c.Name), r.trouble(resource, scope))
+	return i, true, errors.Join(r.conflict(nameKey{scope, folded.name}, i, c.Name), scope.trouble())
 }
 
-// trouble says, the first time, that nothing of a resource or scope can be sent.
-func (r *registry) trouble(resource *resourceIdentity, scope *scopeIdentity) error {
-	switch {
-	case scope.reported || resource.reported:
-		return nil
-	case resource.invalid || scope.invalid:
-		scope.reported = true
-		return fmt.Errorf("otelgram: scope %q: an attribute of it or of the resource has no wire form: its points are dropped", scope.wire.Name.Text())
+// check says, the first time, that nothing of a resource can be sent.
+func (r *registry) check(of *resource.Resource) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	id := r.ids.resource(of)
+	if !id.invalid || id.reported {
+		return id.room(r.packetSize)
 	}
-	return resource.room(r.packetSize)
+	id.reported = true
+	return errors.New("otelgram: an attribute of the resource has no wire form: no point can be sent")
+}
+
+// trouble says, the first time, that nothing of a scope can be sent; what is wrong
+// with the resource is for check to say.
+func (s *scopeIdentity) trouble() error {
+	if !s.invalid || s.reported {
+		return nil
+	}
+	s.reported = true
+	return fmt.Errorf("otelgram: scope %q: an attribute has no wire form: its points are dropped", s.wire.Name.Text())
 }
 
 // conflict says, the first time, that an instrument found or made by name is not

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -135,10 +136,10 @@ func TestUnsendable(t *testing.T) {
 				c := counterConfig("n")
 				c.Resource, c.Scope.Attributes = resource.NewSchemaless(tt.resource...), attribute.NewSet(tt.scope...)
 				i, _, err := d.Instrument(c)
-				require.ErrorContains(t, err, tt.says)
+				require.ErrorContains(t, errors.Join(err, d.CheckResource(c.Resource)), tt.says)
 				c.Name = "m"
 				_, _, err = d.Instrument(c)
-				require.NoError(t, err, "once")
+				require.NoError(t, errors.Join(err, d.CheckResource(c.Resource)), "once")
 				require.True(t, d.Record(&Event{Instrument: i, Bits: 1}))
 				require.NoError(t, d.Collect(t.Context()))
 				assert.Equal(t, uint64(1), p.Stats().Dropped[tt.reason])
