@@ -155,7 +155,8 @@ func (l *lockedBuffer) String() string {
 // TestHealthWithoutAddress: points that nobody can be sent to are no health, on
 // either path, however many measurements were folded into them.
 func TestHealthWithoutAddress(t *testing.T) {
-	exp, err := exporter.New(t.Context(), exporter.WithEndpoint("nowhere.invalid:4319"), exporter.WithLogger(slog.New(slog.DiscardHandler)))
+	exp, err := exporter.New(t.Context(), exporter.WithEndpoint("nowhere.invalid:4319"), exporter.WithLogger(slog.New(slog.DiscardHandler)),
+		exporter.WithFlushInterval(time.Hour)) // only when it is asked to
 	require.NoError(t, err)
 	for i := range 2000 {
 		exp.RecordMetric("n", 1, exporter.Tag{Key: "series", Value: string(rune('a' + i%25))})
