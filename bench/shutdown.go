@@ -57,7 +57,7 @@ func stopDead() (c cost, err error) {
 	s := exp.Stats()
 	c.dropped = counted(int(s.Dropped.Total()))
 	if !saysWhy(said) || s.Offered != uint64(c.points) || s.Offered != s.Sent+s.Dropped.Total() {
-		return c, fmt.Errorf("%d points, Shutdown says %v: %+v", c.points, said, s)
+		return c, fmt.Errorf("%d points, Shutdown says %q: %+v", c.points, fmt.Sprint(said), s)
 	}
 	return c, nil
 }

@@ -43,7 +43,7 @@ const (
 // FixedMemory is what a pipeline takes whatever comes, in bytes: rings of so many
 // points, runs, and buffers for packets of so many bytes.
 func FixedMemory(points, run, packet int) int64 {
-	return slotSize*int64(2*int64(points)+3*int64(run)) + int64(packetBuffers(packet))*int64(packet) + baseMemory
+	return slotSize*(2*int64(points)+3*int64(run)) + int64(packetBuffers(packet))*int64(packet) + baseMemory
 }
 
 // packetBuffers is how many packets of so many bytes are made at once.
