@@ -166,7 +166,7 @@ func TestFault35Rebinding(t *testing.T) {
 	require.Len(t, r.Sessions, 1)
 	assert.Equal(t, s.Sent, r.Sessions[0].Points.Handed)
 	assert.False(t, r.Sessions[0].Joined)
-	assert.True(t, r.Sessions[0].Closed)
+	require.Eventually(t, func() bool { return l.recv.Stats().Sessions[0].Closed }, patience, time.Millisecond)
 }
 
 // TestFault14BlackHole: routers that drop what is too large and say nothing are

@@ -189,9 +189,6 @@ func (x *export) offer(i, n int) {
 	if x.unchecked++; x.unchecked == offerRun {
 		x.unchecked = 0
 		x.check()
-		if !x.refused {
-			x.lane.mark()
-		}
 	}
 	if i%offerRun == 0 {
 		x.counters.offered.Add(uint64(min(offerRun, n-i)))

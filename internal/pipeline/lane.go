@@ -113,7 +113,9 @@ func (l *lane) popBatch(to []point) int {
 	return 0
 }
 
-// mark notes, for the holder of the lane, when the next points are handed over.
+// mark notes, for the holder of the lane, when the next points are handed over: at
+// the begin of an Export, and of each markEvery points, before the first of them can
+// be seen.
 func (l *lane) mark() { l.markOf(l.pushed()).Store(time.Now().UnixNano()) }
 
 // handedAt is when the point with that number, from 0, was handed over, give or
@@ -157,6 +159,9 @@ func (l *lane) isClosing() bool {
 // push waits until p is in the lane, or ctx has ended, or the lane is closing.
 func (l *lane) push(ctx context.Context, p *point) wait {
 	ring := l.points.Load()
+	if ring.Pushed()%markEvery == 0 {
+		l.mark()
+	}
 	if !ring.TryPush(p) {
 		if w := l.await(ctx, func() bool { return ring.TryPush(p) }); w != granted {
 			return w

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelgram/otelgram/internal/latency"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 )
@@ -227,6 +229,27 @@ func TestNoPointWaitsForMore(t *testing.T) {
 			require.Zero(t, p.Stats().Queued, "export of %d", size)
 			require.NoError(t, p.Close(t.Context()))
 			requireClosedBooks(t, p)
+		})
+	}
+}
+
+// TestMarksAreOfTheirPoints: however many points an export has, none is taken for one
+// that had its place in the ring before, and its latency for the time since then.
+func TestMarksAreOfTheirPoints(t *testing.T) {
+	for _, n := range []int{60, 63, 64, 100, 1000, 5000} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := start(t, testConfig(&fakeSender{}))
+				for range 5*p.config.BufferSize/n + 20 {
+					require.NoError(t, p.Export(t.Context(), sums(n)))
+					require.NoError(t, p.Flush(t.Context()))
+					<-time.After(10 * time.Second)
+				}
+				for i, n := range p.Latencies().Buffer.Since(&latency.Counts{}) {
+					assert.True(t, n == 0 || latency.Value(i) < 5*time.Second, "%v", latency.Value(i))
+				}
+				_ = p.Close(t.Context())
+			})
 		})
 	}
 }

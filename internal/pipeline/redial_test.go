@@ -158,6 +158,35 @@ func TestOtherCandidate(t *testing.T) {
 	}
 }
 
+// TestStaleRequest: what an address is blamed for while another is being looked up is
+// not held against the other.
+func TestStaleRequest(t *testing.T) {
+	for _, slow := range []time.Duration{0, 3 * time.Second, 8 * time.Second} {
+		t.Run(slow.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := &network{answers: []string{"a", "b", "c"}, dead: map[string]bool{"a": true}}
+				c := n.config()
+				resolve, first := c.Resolve, true
+				c.Resolve = func(ctx context.Context) ([]string, error) {
+					if !first {
+						<-time.After(slow)
+					}
+					first = false
+					return resolve(ctx)
+				}
+				p := start(t, c)
+				for range 300 {
+					require.NoError(t, p.Export(t.Context(), sums(1)))
+					<-time.After(100 * time.Millisecond)
+				}
+				assert.Equal(t, []string{"a", "b"}, n.addresses())
+				_ = p.Close(t.Context())
+				requireClosedBooks(t, p)
+			})
+		})
+	}
+}
+
 // TestNextCandidate: an address that cannot be connected is no obstacle while there
 // is another, at the start and when the socket is replaced.
 func TestNextCandidate(t *testing.T) {
