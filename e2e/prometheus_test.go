@@ -157,7 +157,9 @@ var (
 // to people are labels it has.
 func ruleSpeaksOfWhatIs(t *testing.T, address string, r rule) {
 	t.Helper()
-	assert.NotRegexp(t, `\b(by|on|ignoring) \(`, r.Query, "%s: all labels stay but what is left out", r.Name)
+	if r.Name != "OtelgramGone" { // which is about a job, whatever its processes are called
+		assert.NotRegexp(t, `\b(by|on|ignoring) \(`, r.Query, "%s: all labels stay but what is left out", r.Name)
+	}
 	ignored := map[string]bool{"__name__": true, "le": true}
 	for _, w := range without.FindAllStringSubmatch(r.Query, -1) {
 		for _, l := range strings.Split(w[1], ", ") {

@@ -107,8 +107,9 @@ func WithMeterProvider(mp metric.MeterProvider) Option {
 
 // WithHealth sets by what [Exporter.Health] judges, and what is called when the
 // exporter has not been healthy for five minutes; that is logged, too. The
-// function is called by the goroutine that watches the exporter, so that nothing
-// is watched until it returns. The default is the zero [health.Config]; what
+// function is called by a goroutine of its own: one that does not return holds up
+// nothing but the next alert and what is to be logged. It must not wait for
+// [Exporter.Shutdown], which waits for it. The default is the zero [health.Config]; what
 // [health.Config.Validate] does not allow is an error of New.
 func WithHealth(h health.Config) Option {
 	return optionFunc(func(c config) config { c.health = h; return c })

@@ -94,7 +94,7 @@ func (e *Exporter) sample(now time.Time, latency health.Latency) health.Sample {
 		// second after second is a bottleneck.
 		Utilization: max(s.DirectUse, min(s.Use, e.lastUse)),
 		Circuit:     s.Circuit.String(), Endpoint: e.config.endpoint, Address: s.Address, PacketSize: s.PacketSize,
-		LastSend: s.LastSend, CardinalityOverflow: s.Overflow, Budgeted: e.config.maxMemory > 0,
+		LastSend: s.LastSend, CardinalityOverflow: s.Overflow, BudgetReached: s.BudgetReached,
 	}
 	e.lastUse = s.Use
 	for i, n := range s.Dropped {

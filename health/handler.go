@@ -65,6 +65,12 @@ func Handler(s Source, opts ...Option) http.Handler {
 			return
 		}
 		report := s.Health()
+		if report.Issues == nil {
+			report.Issues = []string{}
+		}
+		if report.Dropped == nil {
+			report.Dropped = map[string]uint64{}
+		}
 		body := page
 		if prefersHTML(r.Header.Values("Accept")) {
 			h.Set("Content-Type", "text/html; charset=utf-8")

@@ -50,6 +50,9 @@ func (m *Monitor) examine() findings {
 // of one of kinds, of what does. They are of the first kind.
 func (m *Monitor) losses(kinds ...*traffic) [2]loss {
 	first, last := &m.samples[0], m.last()
+	if len(m.samples) > 1 {
+		first = kinds[0].whole(first, &m.samples[1])
+	}
 	base := first
 	for _, t := range kinds {
 		if b := t.base(last.Time); b != nil && b.Time.Before(base.Time) {
@@ -90,7 +93,7 @@ func (m *Monitor) judgeMemory(f *findings, since *Sample) {
 	if last.droppedFor(reasonMemory) == since.droppedFor(reasonMemory) {
 		return
 	}
-	if f.memory = last.Budgeted; f.memory {
+	if f.memory = last.BudgetReached; f.memory {
 		f.add(Unhealthy, "points are dropped because the memory budget is reached: raise WithMaxMemory or use fewer attribute sets")
 	} else {
 		f.add(Degraded, "points are dropped because there are too many meters, instruments or names: make them once, and put what varies into attributes")

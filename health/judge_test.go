@@ -81,7 +81,7 @@ func TestFewEvents(t *testing.T) {
 // TestMemoryWithoutBudget is another matter, and the advice another.
 func TestMemoryWithoutBudget(t *testing.T) {
 	w := newWorld(Config{})
-	w.now.Budgeted = false
+	w.now.BudgetReached = false
 	w.seconds(20, fine)
 	r := w.seconds(2, drops(1, 1))
 	assert.Equal(t, Degraded, r.Status)

@@ -26,7 +26,7 @@ type world struct {
 
 func newWorld(c Config) *world {
 	return &world{monitor: NewMonitor(c), now: Sample{
-		Time: start, Circuit: "closed", Points: Points{Capacity: 1000}, Endpoint: "there:4319", Address: "192.0.2.1:4319", Budgeted: true,
+		Time: start, Circuit: "closed", Points: Points{Capacity: 1000}, Endpoint: "there:4319", Address: "192.0.2.1:4319", BudgetReached: true,
 		Dropped: []Dropped{{Reason: "ring_full"}, {Reason: "memory"}, {Reason: "unresolved", Leaving: true}},
 	}}
 }

@@ -19,9 +19,9 @@ type Sample struct {
 	PacketSize          int
 	LastSend            time.Time // zero: never
 	CardinalityOverflow bool
-	// Budgeted says that there is a memory budget, Closed that the exporter was
-	// shut down.
-	Budgeted, Closed bool
+	// BudgetReached says that the memory budget was not enough, at some time; Closed
+	// that the exporter was shut down.
+	BudgetReached, Closed bool
 }
 
 // Dropped is how many points were dropped for a reason.

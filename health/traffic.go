@@ -50,6 +50,18 @@ func (t *traffic) base(now time.Time) *Sample {
 	return nil
 }
 
+// whole returns first or, where traffic that had begun there goes on at next, the
+// sample before it: half an export says nothing about the whole.
+func (t *traffic) whole(first, next *Sample) *Sample {
+	for i := range t.moves {
+		m := &t.moves[i]
+		if !first.Time.Before(m.began) && next.Time.Sub(m.began) < burst && t.all(next) > t.all(first) {
+			return &m.before
+		}
+	}
+	return first
+}
+
 // loss is what was lost of what moved since a sample.
 type loss struct {
 	since     *Sample

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // rhythm is an exporter that exports so many points every so many seconds, of which
@@ -194,4 +195,24 @@ func TestTwoRhythms(t *testing.T) {
 		}
 	}
 	assert.LessOrEqual(t, changes, 5)
+}
+
+// TestEdgeOfTheWindow: an export that takes two seconds is judged whole, also when the
+// window begins in the middle of it.
+func TestEdgeOfTheWindow(t *testing.T) {
+	w := newWorld(Config{})
+	for i := range 1800 {
+		r := w.second(func(s *Sample) {
+			if i%60 != 30 && i%60 != 31 {
+				return
+			}
+			s.Points.Offered, s.Points.Sent, s.Packets.Sent = s.Points.Offered+500, s.Points.Sent+500, s.Packets.Sent+500
+			if i%60 == 31 { // 4 % of these packets and 1.6 % of these points, half that of all
+				s.Packets.Refused, s.Packets.Sent = s.Packets.Refused+20, s.Packets.Sent-20
+				s.Points.Sent, s.Points.Dropped = s.Points.Sent-8, s.Points.Dropped+8
+				s.Dropped[2].Points += 8
+			}
+		})
+		require.Equal(t, Healthy, r.Status, "%d: %v", i, r.Issues)
+	}
 }

@@ -29,7 +29,6 @@ const (
 	stringArray
 	valueArray
 	attributesArray
-	byteArray
 )
 
 // arrayOf returns what the array behind a value of type t is of.

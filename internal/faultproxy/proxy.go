@@ -3,6 +3,7 @@ package faultproxy
 import (
 	"bytes"
 	"container/heap"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -127,7 +128,8 @@ func (p *Proxy) closeOuts() {
 	clear(p.outs)
 }
 
-// Down closes the port: senders are refused, like by a receiver that died.
+// Down closes the port and forgets the sources: senders are refused, like by a
+// receiver that died.
 func (p *Proxy) Down() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -139,6 +141,7 @@ func (p *Proxy) down() {
 		p.dropped += drops(p.in)
 		_ = p.in.Close()
 		p.in = nil
+		p.closeOuts()
 	}
 }
 
@@ -216,8 +219,8 @@ func (p *Proxy) read(in *udp.Listener) {
 	}
 	for {
 		n, err := in.ReadBatch(batch)
-		if err != nil {
-			return // it was closed
+		if errors.Is(err, net.ErrClosed) {
+			return
 		}
 		now := time.Now()
 		for _, d := range batch[:n] {

@@ -5,7 +5,10 @@ import "sync/atomic"
 // budget bounds the memory of what grows with the traffic: payloads, caches and
 // names of both paths, instruments and series of the direct one. Its users may be
 // many goroutines at once.
-type budget struct{ left atomic.Int64 } // bytes
+type budget struct {
+	left    atomic.Int64 // bytes
+	reached atomic.Bool  // that it was not enough, once
+}
 
 func newBudget(bytes int64) *budget {
 	b := &budget{}
@@ -19,6 +22,7 @@ func (b *budget) take(bytes int64) bool {
 	for {
 		left := b.left.Load()
 		if left < bytes {
+			b.reached.Store(true)
 			return false
 		}
 		if b.left.CompareAndSwap(left, left-bytes) {

@@ -232,6 +232,7 @@ func (p *Pipeline) Stats() Stats {
 	if a := p.dialer.address.Load(); a != nil {
 		s.Address = *a
 	}
+	s.BudgetReached = p.memory.reached.Load()
 	return s
 }
 
