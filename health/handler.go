@@ -112,7 +112,7 @@ func prefersHTML(accept []string) bool {
 
 func quality(parameters string) float64 {
 	for _, p := range strings.Split(parameters, ";") {
-		if value, ok := strings.CutPrefix(strings.TrimSpace(p), "q="); ok {
+		if name, value, _ := strings.Cut(strings.TrimSpace(p), "="); strings.EqualFold(name, "q") {
 			if q, err := strconv.ParseFloat(value, 64); err == nil {
 				return q
 			}

@@ -57,6 +57,7 @@ func TestHandler(t *testing.T) {
 		{Healthy, "GET", "/health", "text/html, image/gif, */*; q=.2", 200, true},
 		{Healthy, "GET", "/health", "application/json, text/html;q=0.5", 200, false},
 		{Healthy, "GET", "/health", "application/json;q=0.5, TEXT/HTML", 200, true},
+		{Healthy, "GET", "/health", "application/json; Q=0.5, text/html", 200, true},
 		{Healthy, "GET", "/health", "text/html;q=0", 200, false},
 		{Healthy, "GET", "/health", "text/html;q=x", 200, false},
 		{Healthy, "GET", "/health", "text/plain", 200, false},
