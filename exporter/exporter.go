@@ -133,7 +133,8 @@ func (e *Exporter) Shutdown(ctx context.Context) error {
 	err := e.pipeline.Close(ctx)
 	select {
 	case <-e.told: // after watch has ended
-	case <-ctx.Done(): // the logger or the alert holds it up
+	case <-time.After(lastNotices): // the logger or the alert holds it up
+	case <-ctx.Done():
 	}
 	e.self.stop(ctx)
 	return err

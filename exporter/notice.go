@@ -1,12 +1,18 @@
 package exporter
 
 import (
+	"time"
+
 	"github.com/otelgram/otelgram/health"
 	"github.com/otelgram/otelgram/internal/pipeline"
 )
 
-// maxNotices is how many logs and alerts may wait; those beyond it are left out.
-const maxNotices = 16
+const (
+	// maxNotices is how many logs and alerts may wait; those beyond it are left out.
+	maxNotices = 16
+	// lastNotices is how long Shutdown waits for them.
+	lastNotices = 100 * time.Millisecond
+)
 
 // tell logs and alerts until there is nothing left to. It is a goroutine of its own:
 // a logger or an alert that does not return holds up nothing else, nor does one that

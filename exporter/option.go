@@ -108,8 +108,8 @@ func WithMeterProvider(mp metric.MeterProvider) Option {
 // WithHealth sets by what [Exporter.Health] judges, and what is called when the
 // exporter has not been healthy for five minutes; that is logged, too. The
 // function is called by a goroutine of its own: one that does not return holds up
-// nothing but the next alert and what is to be logged. It must not wait for
-// [Exporter.Shutdown], which waits for it. The default is the zero [health.Config]; what
+// nothing but the next alert and what is to be logged. [Exporter.Shutdown] waits for
+// it a tenth of a second at most. The default is the zero [health.Config]; what
 // [health.Config.Validate] does not allow is an error of New.
 func WithHealth(h health.Config) Option {
 	return optionFunc(func(c config) config { c.health = h; return c })

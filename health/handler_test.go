@@ -85,6 +85,13 @@ func TestHandler(t *testing.T) {
 	}
 }
 
+// TestHandlerOfNothing: what a source of one's own leaves out is empty, and not null.
+func TestHandlerOfNothing(t *testing.T) {
+	a := ask(t, Healthy, "GET", "/health", "")
+	assert.Contains(t, a.Body.String(), `"issues":[]`)
+	assert.Contains(t, a.Body.String(), `"dropped":{}`)
+}
+
 // TestPageNeedsNothingElse: no address but its own, no style or script outside of
 // the two elements that the policy allows by their hashes.
 func TestPageNeedsNothingElse(t *testing.T) {

@@ -165,6 +165,9 @@ func (m *Monitor) add(s Sample) {
 	m.samples = append(m.samples, s)
 	begin := s.Time.Add(-m.config.Window)
 	for len(m.samples) > maxSamples || len(m.samples) > 2 && !m.samples[1].Time.After(begin) {
+		for _, t := range []*traffic{&m.offered, &m.leaving, &m.packets} {
+			t.leave(&m.samples[0], &m.samples[1])
+		}
 		m.samples = slices.Delete(m.samples, 0, 1)
 	}
 }

@@ -19,8 +19,8 @@ type Sample struct {
 	PacketSize          int
 	LastSend            time.Time // zero: never
 	CardinalityOverflow bool
-	// BudgetReached says that the memory budget was not enough, at some time; Closed
-	// that the exporter was shut down.
+	// BudgetReached says that something was dropped, at some time, because the memory
+	// budget was used up; Closed that the exporter was shut down.
 	BudgetReached, Closed bool
 }
 

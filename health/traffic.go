@@ -21,6 +21,8 @@ type traffic struct {
 
 	moves [2]move      // the last but one and the last
 	grew  [2]time.Time // when lost has last grown, likewise
+	// edge is the traffic that goes on, or has just ended, where the window begins.
+	edge move
 }
 
 // move is a burst of traffic: when it began, and the sample before.
@@ -50,14 +52,22 @@ func (t *traffic) base(now time.Time) *Sample {
 	return nil
 }
 
-// whole returns first or, where traffic that had begun there goes on at next, the
-// sample before it: half an export says nothing about the whole.
+// leave takes the first two samples of the window when the first leaves it.
+func (t *traffic) leave(first, next *Sample) {
+	switch {
+	case t.all(next) == t.all(first):
+		t.edge = move{}
+	case t.edge.began.IsZero():
+		t.edge = move{next.Time, *first}
+	}
+}
+
+// whole returns the first sample of the window or, where the next goes on with an
+// export that had begun before, the sample before that: half an export says nothing
+// about the whole.
 func (t *traffic) whole(first, next *Sample) *Sample {
-	for i := range t.moves {
-		m := &t.moves[i]
-		if !first.Time.Before(m.began) && next.Time.Sub(m.began) < burst && t.all(next) > t.all(first) {
-			return &m.before
-		}
+	if !t.edge.began.IsZero() && next.Time.Sub(t.edge.began) < burst && t.all(next) > t.all(first) {
+		return &t.edge.before
 	}
 	return first
 }

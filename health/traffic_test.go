@@ -198,21 +198,45 @@ func TestTwoRhythms(t *testing.T) {
 }
 
 // TestEdgeOfTheWindow: an export that takes two seconds is judged whole, also when the
-// window begins in the middle of it.
+// window begins in the middle of it; reports are packets, too.
 func TestEdgeOfTheWindow(t *testing.T) {
-	w := newWorld(Config{})
-	for i := range 1800 {
-		r := w.second(func(s *Sample) {
-			if i%60 != 30 && i%60 != 31 {
-				return
-			}
-			s.Points.Offered, s.Points.Sent, s.Packets.Sent = s.Points.Offered+500, s.Points.Sent+500, s.Packets.Sent+500
-			if i%60 == 31 { // 4 % of these packets and 1.6 % of these points, half that of all
-				s.Packets.Refused, s.Packets.Sent = s.Packets.Refused+20, s.Packets.Sent-20
-				s.Points.Sent, s.Points.Dropped = s.Points.Sent-8, s.Points.Dropped+8
-				s.Dropped[2].Points += 8
-			}
-		})
-		require.Equal(t, Healthy, r.Status, "%d: %v", i, r.Issues)
+	for _, tt := range []struct {
+		window time.Duration
+		every  int // seconds
+	}{
+		{10 * time.Second, 60}, {20 * time.Second, 60}, {100 * time.Second, 120}, {10 * time.Second, 7}, {11 * time.Second, 5},
+	} {
+		w := newWorld(Config{Window: tt.window})
+		for i := range 1800 {
+			since := (i + tt.every/2) % tt.every // the last export
+			r := w.second(func(s *Sample) {
+				if since == 2 || since > 2 && since%10 == 0 {
+					s.Packets.Sent++
+				}
+				if since > 1 {
+					return
+				}
+				s.Points.Offered, s.Points.Sent, s.Packets.Sent = s.Points.Offered+500, s.Points.Sent+500, s.Packets.Sent+500
+				if since == 1 { // 8 % of these packets and 1.6 % of these points, half that of all
+					s.Packets.Refused, s.Packets.Sent = s.Packets.Refused+40, s.Packets.Sent-40
+					s.Points.Sent, s.Points.Dropped = s.Points.Sent-8, s.Points.Dropped+8
+					s.Dropped[2].Points += 8
+				}
+			})
+			require.Equal(t, Healthy, r.Status, "%v, %d: %v", tt, i, r.Issues)
+		}
 	}
+}
+
+// TestBeforeTheWindow: an export that has ended when the window begins is not in it.
+func TestBeforeTheWindow(t *testing.T) {
+	w := newWorld(Config{})
+	w.seconds(3, nil)
+	w.second(drops(0, 100))
+	w.seconds(4, nil)
+	w.second(fine)
+	r := w.seconds(4, nil)
+	assert.Positive(t, r.Metrics.DropRate)
+	r = w.second(fine)
+	assert.Zero(t, r.Metrics.DropRate)
 }

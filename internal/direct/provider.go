@@ -99,7 +99,7 @@ func (p *Provider) Meter(name string, opts ...metric.MeterOption) metric.Meter {
 	m, ok := p.meters[scope]
 	if !ok {
 		cost := meterCost + len(name) + len(scope.Version) + len(scope.SchemaURL)
-		m = &meter{provider: p, scope: scope, crowded: len(p.meters) >= maxMeters || !p.config.Direct.Reserve(cost)}
+		m = &meter{provider: p, scope: scope, crowded: len(p.meters) >= maxMeters || !p.config.Direct.Need(cost)}
 		if !m.crowded {
 			p.meters[scope] = m
 		}

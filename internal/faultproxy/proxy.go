@@ -69,6 +69,9 @@ type datagram struct {
 	gone   bool
 }
 
+// readPause is how long not to read after an error.
+const readPause = time.Millisecond
+
 // maxOuts bounds the sockets towards the target.
 const maxOuts = 64
 
@@ -221,6 +224,10 @@ func (p *Proxy) read(in *udp.Listener) {
 		n, err := in.ReadBatch(batch)
 		if errors.Is(err, net.ErrClosed) {
 			return
+		}
+		if err != nil {
+			time.Sleep(readPause) // should it last, do not spin
+			continue
 		}
 		now := time.Now()
 		for _, d := range batch[:n] {

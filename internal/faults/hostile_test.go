@@ -79,7 +79,7 @@ func beside(t *testing.T, noise func(to *target)) receiver.Stats {
 	<-ended
 	s := shut(t, exp)
 	var stats receiver.Stats
-	require.Eventually(t, func() bool {
+	whole := assert.Eventually(t, func() bool {
 		stats = r.Stats()
 		for _, one := range stats.Sessions {
 			if one.Closed && one.Points.Sent == s.Sent && one.Points.Handed == one.Points.Received {
@@ -88,6 +88,7 @@ func beside(t *testing.T, noise func(to *target)) receiver.Stats {
 		}
 		return false
 	}, patience, time.Millisecond, "the valid stream")
+	require.True(t, whole, "sent %+v, received %+v", s, stats)
 	if len(to.heaps) > 1 {
 		assert.Less(t, to.heaps[len(to.heaps)-1], to.heaps[0]+8<<20, "%d", to.heaps)
 	}

@@ -7,7 +7,7 @@ import "sync/atomic"
 // many goroutines at once.
 type budget struct {
 	left    atomic.Int64 // bytes
-	reached atomic.Bool  // that it was not enough, once
+	reached atomic.Bool  // something was dropped for want of it
 }
 
 func newBudget(bytes int64) *budget {
@@ -22,13 +22,21 @@ func (b *budget) take(bytes int64) bool {
 	for {
 		left := b.left.Load()
 		if left < bytes {
-			b.reached.Store(true)
 			return false
 		}
 		if b.left.CompareAndSwap(left, left-bytes) {
 			return true
 		}
 	}
+}
+
+// need is take for what measurements are dropped without.
+func (b *budget) need(bytes int64) bool {
+	ok := b.take(bytes)
+	if !ok && !b.reached.Load() {
+		b.reached.Store(true)
+	}
+	return ok
 }
 
 func (b *budget) give(bytes int64) { b.left.Add(bytes) }

@@ -83,7 +83,8 @@ type Stats struct {
 	Waiting, Peak, Capacity int
 	// Use and DirectUse are how full the two lanes are, from 0 to 1.
 	Use, DirectUse float64
-	// BudgetReached says that the memory budget was not enough, at some time.
+	// BudgetReached says that something was dropped because the memory budget was
+	// used up.
 	BudgetReached bool
 	// Overflow says that an instrument of the direct path has had more
 	// attribute sets than it may have.

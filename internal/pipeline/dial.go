@@ -125,10 +125,6 @@ func (d *dialer) dial(ctx context.Context, wanted bool) (made bool, err error) {
 		select {
 		case d.senders <- dialled{s, address}:
 			d.address.Store(&address)
-			select {
-			case <-d.redial: // it was about the socket before
-			default:
-			}
 			return true, nil
 		case <-ctx.Done():
 			_ = s.Close() // never used

@@ -87,6 +87,9 @@ func (d *Direct) RefuseForMemory() { d.lane.refuse(wire.Memory) }
 // many left.
 func (d *Direct) Reserve(bytes int) bool { return d.memory.take(int64(bytes)) }
 
+// Need is Reserve for what measurements are dropped without.
+func (d *Direct) Need(bytes int) bool { return d.memory.need(int64(bytes)) }
+
 // Release gives back what Reserve took.
 func (d *Direct) Release(bytes int) { d.memory.give(int64(bytes)) }
 

@@ -72,7 +72,7 @@ func (f *folder) lookup(i *Instrument, set attribute.Set) (*Series, wire.DropRea
 	if !ok {
 		return nil, wire.Encode
 	}
-	if !f.memory.take(i.cost(lent)) { // before anything of it is kept
+	if !f.memory.need(i.cost(lent)) { // before anything of it is kept
 		return nil, wire.Memory
 	}
 	s = &Series{instrument: i, key: set.Equivalent(), start: i.started}

@@ -89,6 +89,10 @@ func (l *link) adopt(d dialled) {
 	l.close()
 	if moved := l.address != "" && l.address != d.address; moved {
 		l.breaker.forgive(time.Now())
+		select {
+		case <-l.redial: // it was about the address before
+		default:
+		}
 	}
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // never fails, see crypto/rand

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
@@ -16,6 +17,31 @@ import (
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 )
+
+// TestBudgetReached: it is reached when something is dropped for want of it, and not
+// where one may wait or do without.
+func TestBudgetReached(t *testing.T) {
+	c := testConfig(discard{})
+	c.PacketsPerSecond, c.Memory = 0, 512<<10
+	p := start(t, c)
+	rm := sums(1)
+	rm.ScopeMetrics[0].Metrics[0].Data = wideHistograms(1000)
+	require.NoError(t, p.Export(t.Context(), rm))
+	require.NoError(t, p.Flush(t.Context()))
+	d := p.Direct()
+	assert.False(t, d.Reserve(1<<30))
+	assert.Equal(t, uint64(1000), p.Stats().Sent)
+	assert.False(t, p.Stats().BudgetReached)
+	for k := 0; ; k++ {
+		i, _, err := d.Instrument(counterConfig("n" + strconv.Itoa(k)))
+		require.NoError(t, err)
+		assert.Equal(t, i == nil, p.Stats().BudgetReached)
+		if i == nil {
+			break
+		}
+	}
+	require.NoError(t, p.Close(t.Context()))
+}
 
 // TestMemoryIsBounded: whatever comes, on either path, the heap stays within the
 // budget, by its own account, and every point of the SDK path is sent.
@@ -63,6 +89,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			}
 			require.NoError(t, p.Flush(t.Context()))
 			assert.Positive(t, p.Stats().Dropped[wire.Memory])
+			assert.True(t, p.Stats().BudgetReached)
 		}},
 	}
 	for _, tt := range tests {

@@ -187,6 +187,40 @@ func TestStaleRequest(t *testing.T) {
 	}
 }
 
+// TestRequestAboutTheNewAddress: what a new address is blamed for at once is not taken
+// for what the one before was.
+func TestRequestAboutTheNewAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{answers: []string{"a"}}
+		c := n.config()
+		redial, senders := make(chan struct{}, 1), make(chan dialled)
+		d := newDialer(&c, &counters{}, redial, senders)
+		d.candidates = n.answers
+		go func() { _, _ = d.dial(t.Context(), true) }()
+		synctest.Wait() // it waits for the pump
+		<-senders
+		signal(redial)
+		synctest.Wait()
+		assert.Len(t, redial, 1)
+	})
+}
+
+// TestRequestAboutTheOldAddress is void once there is another, but not if there is only
+// a new socket to the same.
+func TestRequestAboutTheOldAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := testConfig(nil)
+		l := newLink(&c, &counters{}, 2)
+		l.adopt(dialled{&fakeSender{}, "a"})
+		signal(l.redial)
+		l.adopt(dialled{&fakeSender{}, "a"})
+		assert.Len(t, l.redial, 1)
+		l.adopt(dialled{&fakeSender{}, "b"})
+		assert.Empty(t, l.redial)
+		l.close()
+	})
+}
+
 // TestNextCandidate: an address that cannot be connected is no obstacle while there
 // is another, at the start and when the socket is replaced.
 func TestNextCandidate(t *testing.T) {

@@ -70,7 +70,7 @@ func (r *registry) instrument(c InstrumentConfig, now int64) (i *Instrument, cre
 		return i, false, r.conflict(nameKey{scope, folded.name}, i, c.Name)
 	}
 	cost := int64(instrumentCost + len(c.Name) + len(c.Unit) + len(c.Description))
-	if len(r.instruments) >= maxIdentities || !r.memory.take(cost) {
+	if len(r.instruments) >= maxIdentities || !r.memory.need(cost) {
 		return nil, false, nil
 	}
 	i = &Instrument{
