@@ -114,7 +114,8 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 
 // Shutdown takes no more points and sends what is queued at the usual pace,
 // until ctx ends or, if it has no deadline, for five seconds. It then tells the
-// receiver goodbye and releases socket and goroutines. Its error says how many
+// receiver goodbye and releases socket and goroutines, but for a logger or an alert
+// that takes longer than a tenth of a second. Its error says how many
 // points were not sent, by reason, and how often the other side refused packets
 // meanwhile, if any point was ever sent: then nobody was there, and what was sent
 // last is lost. If ctx has ended
@@ -132,7 +133,11 @@ func (e *Exporter) Shutdown(ctx context.Context) error {
 	}
 	err := e.pipeline.Close(ctx)
 	select {
-	case <-e.told: // after watch has ended
+	case <-e.watched:
+	case <-ctx.Done():
+	}
+	select {
+	case <-e.told:
 	case <-time.After(lastNotices): // the logger or the alert holds it up
 	case <-ctx.Done():
 	}

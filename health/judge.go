@@ -14,7 +14,7 @@ type findings struct {
 	status  Status
 	issues  []string
 	metrics Metrics
-	memory  bool // the memory budget is reached
+	memory  bool // points are dropped, and the memory budget is or was reached
 }
 
 func (f *findings) add(s Status, format string, args ...any) {
@@ -49,9 +49,14 @@ func (m *Monitor) examine() findings {
 // losses are those of the window and, where that does not hold the last two moves
 // of one of kinds, of what does. They are of the first kind.
 func (m *Monitor) losses(kinds ...*traffic) [2]loss {
-	first, last := &m.samples[0], m.last()
+	begin, last := &m.samples[0], m.last()
+	first := begin
 	if len(m.samples) > 1 {
-		first = kinds[0].whole(first, &m.samples[1])
+		for _, t := range kinds {
+			if w := t.whole(begin, &m.samples[1]); w.Time.Before(first.Time) {
+				first = w
+			}
+		}
 	}
 	base := first
 	for _, t := range kinds {
@@ -94,7 +99,7 @@ func (m *Monitor) judgeMemory(f *findings, since *Sample) {
 		return
 	}
 	if f.memory = last.BudgetReached; f.memory {
-		f.add(Unhealthy, "points are dropped because the memory budget is reached: raise WithMaxMemory or use fewer attribute sets")
+		f.add(Unhealthy, "points are dropped, and the memory budget is or was reached: raise WithMaxMemory, or use fewer attribute sets, instruments and names")
 	} else {
 		f.add(Degraded, "points are dropped because there are too many meters, instruments or names: make them once, and put what varies into attributes")
 	}

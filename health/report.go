@@ -82,8 +82,8 @@ type Report struct {
 	// Delivery is always Unconfirmed.
 	Delivery string `json:"delivery"`
 	// CardinalityOverflow says that some instrument of the direct path has more
-	// attribute sets than its limit; MemoryBudgetReached that points are dropped
-	// because the memory budget is used up.
+	// attribute sets than its limit; MemoryBudgetReached that points are dropped for
+	// want of memory, and that the budget is used up, or was.
 	CardinalityOverflow bool `json:"cardinality_overflow"`
 	MemoryBudgetReached bool `json:"memory_budget_reached"`
 }

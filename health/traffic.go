@@ -63,8 +63,8 @@ func (t *traffic) leave(first, next *Sample) {
 }
 
 // whole returns the first sample of the window or, where the next goes on with an
-// export that had begun before, the sample before that: half an export says nothing
-// about the whole.
+// export that had begun before, after a silence, the sample before that: half an
+// export says nothing about the whole.
 func (t *traffic) whole(first, next *Sample) *Sample {
 	if !t.edge.began.IsZero() && next.Time.Sub(t.edge.began) < burst && t.all(next) > t.all(first) {
 		return &t.edge.before

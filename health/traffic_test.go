@@ -205,6 +205,7 @@ func TestEdgeOfTheWindow(t *testing.T) {
 		every  int // seconds
 	}{
 		{10 * time.Second, 60}, {20 * time.Second, 60}, {100 * time.Second, 120}, {10 * time.Second, 7}, {11 * time.Second, 5},
+		{10 * time.Second, 11}, {10 * time.Second, 61}, {20 * time.Second, 21}, // a report just before
 	} {
 		w := newWorld(Config{Window: tt.window})
 		for i := range 1800 {

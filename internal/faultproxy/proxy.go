@@ -131,8 +131,7 @@ func (p *Proxy) closeOuts() {
 	clear(p.outs)
 }
 
-// Down closes the port and forgets the sources: senders are refused, like by a
-// receiver that died.
+// Down closes the port: senders are refused, like by a receiver that died.
 func (p *Proxy) Down() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -144,7 +143,6 @@ func (p *Proxy) down() {
 		p.dropped += drops(p.in)
 		_ = p.in.Close()
 		p.in = nil
-		p.closeOuts()
 	}
 }
 

@@ -181,5 +181,6 @@ func (s *soak) restart(t *testing.T) {
 	r, err := receiver.Listen(s.address, s.seen.handle)
 	require.NoError(t, err)
 	s.recv = r
+	s.proxy.Rebind() // the proxy keeps no sockets of sessions that are over
 	s.proxy.Set(faultproxy.Faults{})
 }
