@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 
 	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/internal/allocs"
 )
 
 // dist is a point of a histogram.
@@ -452,17 +453,6 @@ func TestUnknownAttributes(t *testing.T) {
 	require.ErrorContains(t, c.exp.Shutdown(t.Context()), "oversize 1", "a series that fits no packet is tried each time")
 }
 
-// allocations is how often calls of f allocate, all of them together: the mean
-// of AllocsPerRun is a whole number, in which what happens once in some calls
-// does not show.
-func allocations(calls int, f func()) float64 {
-	return testing.AllocsPerRun(1, func() {
-		for range calls {
-			f()
-		}
-	})
-}
-
 // TestDirectAllocations: recording costs no memory, once a series is known.
 func TestDirectAllocations(t *testing.T) {
 	if raceEnabled {
@@ -487,7 +477,7 @@ func TestDirectAllocations(t *testing.T) {
 			require.NoError(t, exp.ForceFlush(ctx))
 		}
 		assert.Positive(t, collectOwn(t, reader).values["stats.events.received"])
-		assert.Zero(t, allocations(500, f), name)
+		assert.Zero(t, allocs.In(500, f), name)
 		require.NoError(t, exp.ForceFlush(ctx))
 	}
 	kvs := []attribute.KeyValue{attribute.String("method", "GET"), attribute.Int("status", 200)}
@@ -536,7 +526,7 @@ func TestDirectAllocations(t *testing.T) {
 	})
 	assert.Zero(t, exp.Stats().Dropped.Total(), "only what is taken counts")
 	require.NoError(t, exp.Shutdown(ctx))
-	assert.Zero(t, allocations(1000, func() { bic.Add(ctx, 1) }), "after Shutdown")
+	assert.Zero(t, allocs.In(1000, func() { bic.Add(ctx, 1) }), "after Shutdown")
 	assert.Equal(t, noop.Meter{}, exp.MeterProvider().Meter("m"))
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelgram/otelgram/internal/allocs"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -53,17 +54,6 @@ func (e *encoder) packet() []byte {
 	return packet
 }
 
-// allocations is how often calls of f allocate, all of them together: the mean
-// of AllocsPerRun is a whole number, in which what happens once in some calls
-// does not show.
-func allocations(calls int, f func()) float64 {
-	return testing.AllocsPerRun(1, func() {
-		for range calls {
-			f()
-		}
-	})
-}
-
 func TestNothingAllocatesInSteadyState(t *testing.T) {
 	sink := uint64(0)
 	for _, w := range workloads {
@@ -71,7 +61,7 @@ func TestNothingAllocatesInSteadyState(t *testing.T) {
 		for range 2 * len(e.points) {
 			e.point()
 		}
-		assert.Zero(t, allocations(5000, e.point), "encode %s", w.name)
+		assert.Zero(t, allocs.In(5000, e.point), "encode %s", w.name)
 
 		packets, _ := pack(t, 1472, w.points(200))
 		var d wire.Decoder
@@ -86,7 +76,7 @@ func TestNothingAllocatesInSteadyState(t *testing.T) {
 			}
 		}
 		decode()
-		assert.Zero(t, allocations(50, decode), "decode %s", w.name)
+		assert.Zero(t, allocs.In(50, decode), "decode %s", w.name)
 	}
 	assert.Positive(t, sink)
 }
@@ -136,10 +126,10 @@ func TestRareThingsDoNotAllocate(t *testing.T) {
 		sink += visit(d.Point())
 	}
 	again()
-	assert.Zero(t, allocations(100, again))
+	assert.Zero(t, allocs.In(100, again))
 
 	bad := crafted(1, malformed[0].body)
-	assert.Zero(t, allocations(100, func() {
+	assert.Zero(t, allocs.In(100, func() {
 		if _, cause := wire.CheckHeader(bad[:40]); cause != wire.TooShort && cause != wire.BadChecksum {
 			t.Fatal(cause)
 		}

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 
 	"github.com/otelgram/otelgram/drop"
+	"github.com/otelgram/otelgram/internal/allocs"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -167,11 +168,9 @@ func TestMixedSeriesAllocate(t *testing.T) {
 		all = append(all, s)
 	}
 	var d wire.Distribution
-	assert.Zero(t, testing.AllocsPerRun(1, func() {
-		for range 1000 {
-			for _, s := range all {
-				s.point(1, &d)
-			}
+	assert.Zero(t, allocs.In(1000, func() {
+		for _, s := range all {
+			s.point(1, &d)
 		}
 	}))
 }

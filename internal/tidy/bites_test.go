@@ -29,7 +29,7 @@ var bites = []struct {
 	{"our imports", "allowed", sample{"receiver/a.go": imports("receiver", "@/wire", "@/udp", "net")}, nil},
 	{"our imports", "against the picture", sample{"receiver/a.go": imports("receiver", "@/wire", "@/drop")}, []string{"receiver/a.go:5"}},
 	{"our imports", "leaf", sample{"udp/a.go": imports("udp", "@/wire")}, []string{"udp/a.go:4"}},
-	{"our imports", "plain data outside tests", sample{"wire/a.go": imports("wire", "@/internal/workload")}, []string{"wire/a.go:4"}},
+	{"our imports", "what is for tests outside of them", sample{"wire/a.go": imports("wire", "@/internal/workload")}, []string{"wire/a.go:4"}},
 	{"our imports", "leaf's test", sample{"udp/a_test.go": imports("udp_test", "@/udp", "@/wire")}, []string{"udp/a_test.go:5"}},
 	{"our imports", "other test", sample{"receiver/a_test.go": imports("receiver_test", "@/receiver", "@/exporter")}, nil},
 	{"our imports", "unknown package", sample{"receiver/a_test.go": imports("receiver_test", "@/bench")}, []string{"receiver/a_test.go:4"}},
