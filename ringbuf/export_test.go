@@ -19,8 +19,8 @@ func (r *Ring[T]) Claim() uint64 {
 
 // Publish finishes the push that claimed position p.
 func (r *Ring[T]) Publish(p uint64, v T) {
-	r.values[p&uint64(len(r.words)-1)] = v
-	r.words[p&uint64(len(r.words)-1)].Store((p + 1) & positionMask)
+	r.slots[p&uint64(len(r.slots)-1)].value = v
+	r.slots[p&uint64(len(r.slots)-1)].word.Store((p + 1) & positionMask)
 }
 
 // Take claims the next n values and does not copy them out, like a consumer
@@ -40,5 +40,5 @@ func (r *Ring[T]) Release(p uint64, n int) {
 // Free returns how many slots a push could take now.
 func (r *Ring[T]) Free() int {
 	used := (r.tail.Load()&positionMask - r.released.Load()) & positionMask
-	return len(r.words) - int(used)
+	return len(r.slots) - int(used)
 }

@@ -28,13 +28,7 @@ const (
 // Values are copied in and out. A pop clears its slots, so that the ring does not
 // keep what popped values refer to.
 type Ring[T any] struct {
-	// words holds one word per slot. The producer that claimed position p owns
-	// the word until it stores p+1, which hands the value over to consumers.
-	// The consumer that claimed p owns it after that and may store a note, see
-	// releaseAmongOthers.
-	words []atomic.Uint64
-	// values is indexed like words; a value belongs to the owner of its word.
-	values []T
+	slots []slot[T]
 
 	_ [lineSize]byte
 	// tail is the next position to push to, with flagBit set once closed.
@@ -53,6 +47,16 @@ type Ring[T any] struct {
 	_        [lineSize - 16]byte
 }
 
+// slot holds a value beside its word, so that a push needs as few cache lines as
+// can be, and shares few with its neighbours: where T is 56 bytes long, one, and none.
+type slot[T any] struct {
+	// The producer that claimed position p owns the slot until it stores p+1 in
+	// word, which hands the value over to consumers. The consumer that claimed p
+	// owns it after that and may store a note, see releaseAmongOthers.
+	word  atomic.Uint64
+	value T
+}
+
 // New returns an empty ring of the given capacity, counted in values. The
 // capacity must be a power of two from 2 to 1<<30. All the memory the ring will
 // ever use is allocated here.
@@ -65,15 +69,12 @@ func newAt[T any](capacity int, start uint64) (*Ring[T], error) {
 	if capacity < 2 || capacity > maxCapacity || capacity&(capacity-1) != 0 {
 		return nil, fmt.Errorf("ringbuf: capacity %d: want a power of two from 2 to %d", capacity, maxCapacity)
 	}
-	r := &Ring[T]{
-		words:  make([]atomic.Uint64, capacity),
-		values: make([]T, capacity),
-	}
+	r := &Ring[T]{slots: make([]slot[T], capacity)}
 	// A slot that holds nothing must not look published, and p+1 is the one
 	// word that does.
 	for i := range uint64(capacity) {
 		p := (start + i) & positionMask
-		r.words[p%uint64(capacity)].Store(p)
+		r.slots[p%uint64(capacity)].word.Store(p)
 	}
 	r.tail.Store(start)
 	r.limit.Store(start)
@@ -88,8 +89,7 @@ func newAt[T any](capacity int, start uint64) (*Ring[T], error) {
 // pop still copying out. With several consumers that includes slots already
 // copied out whose turn comes after the slots of a pop still copying.
 func (r *Ring[T]) TryPush(v *T) bool {
-	words := r.words
-	size := uint64(len(words))
+	size := uint64(len(r.slots))
 	for {
 		t := r.tail.Load()
 		if t&flagBit != 0 {
@@ -107,9 +107,9 @@ func (r *Ring[T]) TryPush(v *T) bool {
 		// Either t is free or another producer has it, and then the swap fails.
 		next := (t + 1) & positionMask
 		if r.tail.CompareAndSwap(t, next) {
-			i := t & (size - 1)
-			r.values[i] = *v
-			words[i].Store(next)
+			s := &r.slots[t&(size-1)]
+			s.value = *v
+			s.word.Store(next)
 			return true
 		}
 	}
@@ -122,12 +122,12 @@ func (r *Ring[T]) TryPush(v *T) bool {
 // [Ring.Pushed], in the second it is less.
 func (r *Ring[T]) TryPop(v *T) bool {
 	var zero T
-	words := r.words
-	mask := uint64(len(words)) - 1
+	mask := uint64(len(r.slots)) - 1
 	for {
 		h := r.head.Load()
 		next := (h + 1) & positionMask
-		if words[h&mask].Load() != next {
+		s := &r.slots[h&mask]
+		if s.word.Load() != next {
 			// If head has not moved, the word spoke of h and not of a later lap.
 			if r.head.Load() == h {
 				return false
@@ -135,11 +135,10 @@ func (r *Ring[T]) TryPop(v *T) bool {
 			continue
 		}
 		if r.head.CompareAndSwap(h, next) {
-			slot := &r.values[h&mask]
-			*v = *slot
-			*slot = zero
+			*v = s.value
+			s.value = zero
 			moved := r.released.CompareAndSwap(h, next)
-			if !moved || words[next&mask].Load()&flagBit != 0 {
+			if !moved || r.slots[next&mask].word.Load()&flagBit != 0 {
 				r.releaseAmongOthers(h, next, moved)
 			}
 			return true
@@ -153,12 +152,13 @@ func (r *Ring[T]) TryPop(v *T) bool {
 // where [Ring.TryPop] returns false. The elements of dst behind the returned
 // number are left alone.
 func (r *Ring[T]) TryPopBatch(dst []T) int {
-	words := r.words
-	mask := uint64(len(words)) - 1
+	var zero T
+	slots := r.slots
+	mask := uint64(len(slots)) - 1
 	for {
 		h := r.head.Load()
 		n := uint64(0)
-		for n < uint64(len(dst)) && words[(h+n)&mask].Load() == (h+n+1)&positionMask {
+		for n < uint64(len(dst)) && slots[(h+n)&mask].word.Load() == (h+n+1)&positionMask {
 			n++
 		}
 		if n == 0 {
@@ -169,12 +169,13 @@ func (r *Ring[T]) TryPopBatch(dst []T) int {
 		}
 		next := (h + n) & positionMask
 		if r.head.CompareAndSwap(h, next) {
-			copied := copy(dst[:n], r.values[h&mask:])
-			wrapped := copy(dst[copied:n], r.values)
-			clear(r.values[h&mask:][:copied])
-			clear(r.values[:wrapped])
+			for i := range dst[:n] {
+				s := &slots[(h+uint64(i))&mask]
+				dst[i] = s.value
+				s.value = zero
+			}
 			moved := r.released.CompareAndSwap(h, next)
-			if !moved || words[next&mask].Load()&flagBit != 0 {
+			if !moved || slots[next&mask].word.Load()&flagBit != 0 {
 				r.releaseAmongOthers(h, next, moved)
 			}
 			return int(n)
@@ -194,13 +195,13 @@ func (r *Ring[T]) TryPopBatch(dst []T) int {
 // Whoever moves released carries it over the finished runs that follow. It stops
 // when another goroutine has moved released, for that one carries on.
 func (r *Ring[T]) releaseAmongOthers(from, next uint64, moved bool) {
-	size := uint64(len(r.words))
+	size := uint64(len(r.slots))
 	if !moved {
-		r.words[from&(size-1)].Store(next | flagBit)
+		r.slots[from&(size-1)].word.Store(next | flagBit)
 		moved = r.released.CompareAndSwap(from, next)
 	}
 	for moved {
-		note := r.words[next&(size-1)].Load()
+		note := r.slots[next&(size-1)].word.Load()
 		from, next = next, note&positionMask
 		// A run is 1 to size long, so any other end is a note of another lap.
 		if note&flagBit == 0 || (next-from-1)&positionMask >= size {

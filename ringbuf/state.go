@@ -38,10 +38,10 @@ func (r *Ring[T]) Popped() uint64 {
 func (r *Ring[T]) Len() int {
 	// Head first: tail was never behind it, and is not now.
 	popped := r.Popped()
-	return int(min((r.Pushed()-popped)&positionMask, uint64(len(r.words))))
+	return int(min((r.Pushed()-popped)&positionMask, uint64(len(r.slots))))
 }
 
 // Cap returns the capacity the ring was made with.
 func (r *Ring[T]) Cap() int {
-	return len(r.words)
+	return len(r.slots)
 }

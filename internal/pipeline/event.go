@@ -2,8 +2,8 @@ package pipeline
 
 import "go.opentelemetry.io/otel/attribute"
 
-// Event is one measurement on its way to the fold: a slot of the direct lane,
-// one cache line long.
+// Event is one measurement on its way to the fold. With the word that the ring has
+// beside it, it is a slot of the direct lane, one cache line long.
 type Event struct {
 	// Bound is set for a measurement of a bound instrument; else Instrument
 	// and Attributes say what was measured.
