@@ -189,7 +189,7 @@ func (o observer) observe(c *core, bits uint64, set attribute.Set) {
 		}
 		return
 	}
-	o.round.Observe(pipeline.Event{Instrument: c.instrument, Attributes: c.merged(set), Bits: bits})
+	o.round.Observe(pipeline.Event{Bound: c.instrument.Unbound(), Attributes: c.merged(set), Bits: bits})
 }
 
 // multiObserver is what a callback of RegisterCallback is given.

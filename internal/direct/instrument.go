@@ -111,7 +111,7 @@ func (c *core) record(bits uint64, set attribute.Set, given bool) {
 		}
 		return
 	}
-	e := pipeline.Event{Instrument: c.instrument, Bits: bits}
+	e := pipeline.Event{Bound: c.instrument.Unbound(), Bits: bits}
 	switch {
 	case c.bound == nil && !c.limited:
 		e.Attributes = set

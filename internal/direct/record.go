@@ -69,7 +69,7 @@ func (r *Recorder) first(h uint64, kind sdkmetric.InstrumentKind, name string, v
 	}
 	text, own := keep(uint8(kind), name, tags)
 	set := attributes(own)
-	event := pipeline.Event{Instrument: i, Attributes: set, Bits: math.Float64bits(value)}
+	event := pipeline.Event{Bound: i.Unbound(), Attributes: set, Bits: math.Float64bits(value)}
 	cost := entryCost + entryTagCost*len(tags) + len(text)
 	if !d.Reserve(cost) {
 		return d.Record(&event)

@@ -175,7 +175,7 @@ func TestWithoutInterningPacketsAreTheSame(t *testing.T) {
 			d := p.Direct()
 			i := instrument(d, counterConfig("n"))
 			for k, set := range testSets(500) {
-				require.True(t, d.Record(&Event{Instrument: i, Attributes: set, Bits: uint64(k)}))
+				require.True(t, d.Record(&Event{Bound: i.Unbound(), Attributes: set, Bits: uint64(k)}))
 			}
 			require.NoError(t, d.Collect(t.Context()))
 		},

@@ -45,9 +45,10 @@ func (b *budget) give(bytes int64) { b.left.Add(bytes) }
 func (b *budget) has(bytes int64) bool { return b.left.Load() >= bytes }
 
 const (
-	// slotSize is what a point takes in each of the two rings, and in the runs that
-	// are taken out of them.
-	slotSize = 72
+	// What a slot of the ring of each lane takes, and hardly less in the runs that
+	// are taken out of it.
+	pointSlot = 72
+	eventSlot = 64
 	// baseMemory is an allowance for the packer's tables, buffers and goroutines.
 	baseMemory = 192 << 10
 )
@@ -55,7 +56,7 @@ const (
 // FixedMemory is what a pipeline takes whatever comes, in bytes: rings of so many
 // points, runs, and buffers for packets of so many bytes.
 func FixedMemory(points, run, packet int) int64 {
-	return slotSize*(2*int64(points)+3*int64(run)) + int64(packetBuffers(packet))*int64(packet) + baseMemory
+	return pointSlot*int64(points+run) + eventSlot*int64(points+2*run) + int64(packetBuffers(packet))*int64(packet) + baseMemory
 }
 
 // packetBuffers is how many packets of so many bytes are made at once.

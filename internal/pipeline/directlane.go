@@ -63,7 +63,7 @@ func (l *directLane) recordPressed(e *Event) bool {
 		if l.ring.Closed() {
 			return l.refuse(wire.Shutdown)
 		}
-		v := l.strategy.Decide(load, e.instrument().priority)
+		v := l.strategy.Decide(load, e.Bound.instrument.priority)
 		if v.Action != drop.Accept && v.Action != drop.Evict && v.Action != drop.Full {
 			return l.refuse(reasonOf(v.Action))
 		}

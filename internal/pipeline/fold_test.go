@@ -71,7 +71,7 @@ func TestPumpGathersEvents(t *testing.T) {
 		p := start(t, directConfig(s))
 		d := p.Direct()
 		i := instrument(d, counterConfig("n"))
-		add := func() { require.True(t, d.Record(&Event{Instrument: i, Bits: 1})) }
+		add := func() { require.True(t, d.Record(&Event{Bound: i.Unbound(), Bits: 1})) }
 		add() // wakes the pump
 		synctest.Wait()
 		assert.Equal(t, uint64(1), p.Stats().Folded)
@@ -113,8 +113,8 @@ func TestNoSum(t *testing.T) {
 						Name: fmt.Sprint("without sum ", noSum), Fold: fold, Integer: integer, NoSum: noSum,
 						Bounds: []float64{0}, MaxSize: 160, MaxScale: 20,
 					})
-					require.True(t, d.Record(&Event{Instrument: i, Bits: bits(7)}))
-					require.True(t, d.Record(&Event{Instrument: i, Bits: bits(-2)}))
+					require.True(t, d.Record(&Event{Bound: i.Unbound(), Bits: bits(7)}))
+					require.True(t, d.Record(&Event{Bound: i.Unbound(), Bits: bits(-2)}))
 				}
 				require.NoError(t, d.Collect(t.Context()))
 				assert.Equal(t, []string{fmt.Sprint("without sum false: ", bits(5)), "without sum true: 0"}, decoded(t, s))
@@ -172,8 +172,8 @@ func TestEveryEventIsAPoint(t *testing.T) {
 		total := counterConfig("total")
 		i, j := instrument(d, delta), instrument(d, total)
 		for n := range uint64(3) {
-			require.True(t, d.Record(&Event{Instrument: i, Bits: n + 1, Weight: 4}))
-			require.True(t, d.Record(&Event{Instrument: j, Bits: n + 1}))
+			require.True(t, d.Record(&Event{Bound: i.Unbound(), Bits: n + 1, Weight: 4}))
+			require.True(t, d.Record(&Event{Bound: j.Unbound(), Bits: n + 1}))
 		}
 		require.NoError(t, p.Flush(t.Context()))
 		assert.Equal(t, []string{"delta: 4", "total: 1", "delta: 8", "total: 3", "delta: 12", "total: 6"}, decoded(t, s))
@@ -191,11 +191,11 @@ func TestStoppedPump(t *testing.T) {
 		t.Run(fmt.Sprintf("%T", strategy), func(t *testing.T) {
 			var c counters
 			l := newDirectLane(1024, strategy, &c, &waker{wake: make(chan struct{}, 1)})
-			i := &Instrument{}
+			b := &Bound{instrument: &Instrument{}}
 			taken := uint64(0)
 			const calls = 1_000_000
 			for range calls {
-				if l.record(&Event{Instrument: i}) {
+				if l.record(&Event{Bound: b}) {
 					taken++
 				}
 			}
@@ -220,7 +220,7 @@ func TestMemoryBudget(t *testing.T) {
 		i := instrument(d, counterConfig("n"))
 		for round := range 2 {
 			for k := range 100 {
-				require.True(t, d.Record(&Event{Instrument: i, Attributes: attribute.NewSet(attribute.Int("k", k)), Bits: 1}))
+				require.True(t, d.Record(&Event{Bound: i.Unbound(), Attributes: attribute.NewSet(attribute.Int("k", k)), Bits: 1}))
 			}
 			require.NoError(t, p.Flush(t.Context()))
 			st := p.Stats()
@@ -239,7 +239,7 @@ func TestDirectAfterClose(t *testing.T) {
 	require.NoError(t, p.Close(t.Context()))
 	d := p.Direct()
 	assert.Same(t, d, p.Direct())
-	assert.False(t, d.Record(&Event{Instrument: instrument(d, counterConfig("n")), Bits: 1}))
+	assert.False(t, d.Record(&Event{Bound: instrument(d, counterConfig("n")).Unbound(), Bits: 1}))
 	assert.Equal(t, uint64(1), p.Stats().Dropped[wire.Shutdown])
 	require.NoError(t, d.Collect(t.Context()))
 	requireDirectBooks(t, p)
@@ -284,7 +284,7 @@ func TestUntimed(t *testing.T) {
 		var seen latency.Counts
 		latencies := func(of ...*Instrument) int {
 			for _, i := range of {
-				require.True(t, d.Record(&Event{Instrument: i, Bits: 1}))
+				require.True(t, d.Record(&Event{Bound: i.Unbound(), Bits: 1}))
 			}
 			require.NoError(t, p.Flush(t.Context()))
 			c := p.Latencies().EndToEnd.Since(&seen)

@@ -50,6 +50,7 @@ type InstrumentConfig struct {
 type Instrument struct {
 	InstrumentConfig
 	metric   *wire.Metric
+	unbound  Bound
 	priority drop.Priority
 	// unsendable says that its resource or scope has no wire form.
 	unsendable bool
@@ -62,6 +63,9 @@ type Instrument struct {
 	fresh   int
 	missing bool // observations are missing in the collection under way
 }
+
+// Unbound is what a measurement is bound to that has attributes of its own.
+func (i *Instrument) Unbound() *Bound { return &i.unbound }
 
 // onlyMeasured reports whether a series counts, towards the limit and for a
 // collection, only while it is measured.

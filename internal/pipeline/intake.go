@@ -51,19 +51,19 @@ func (f *folder) foldAll(events []Event) {
 // resolve returns the series of an event, nil if the event was dropped.
 func (f *folder) resolve(e *Event) *Series {
 	b := e.Bound
-	i, set := e.Instrument, e.Attributes
-	if b != nil {
-		if s := b.series; s != nil && !s.gone && f.counts(s) {
-			return s
-		}
-		i, set = b.instrument, *b.attributes()
+	if s := b.series; s != nil && !s.gone && f.counts(s) {
+		return s
 	}
-	s, reason := f.lookup(i, set)
+	set, bound := e.Attributes, b != b.instrument.Unbound()
+	if bound {
+		set = *b.attributes()
+	}
+	s, reason := f.lookup(b.instrument, set)
 	if s == nil {
 		f.counters.lose(reason, 1)
 		return nil
 	}
-	if b != nil {
+	if bound {
 		b.resolved(s)
 	}
 	return s

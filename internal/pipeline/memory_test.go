@@ -83,7 +83,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			i := instrument(d, counterConfig("n"))
 			for k := range 20_000 {
 				set := attribute.NewSet(attribute.String("user", fmt.Sprintf("%0900d", k)))
-				for !d.Record(&Event{Instrument: i, Attributes: set, Bits: 1}) {
+				for !d.Record(&Event{Bound: i.Unbound(), Attributes: set, Bits: 1}) {
 					require.NoError(t, p.Flush(t.Context()))
 				}
 			}
@@ -136,8 +136,8 @@ func (discard) Pending() udp.Outcome                     { return udp.Sent }
 func (discard) PayloadLimit() int                        { return 0 }
 func (discard) Close() error                             { return nil }
 
-// TestSlotMemory: what WithMaxMemory and the documents count for a slot of either
-// ring, 72 bytes, is what it takes.
+// TestSlotMemory: what WithMaxMemory and the documents count for a slot of the rings
+// is what it takes.
 func TestSlotMemory(t *testing.T) {
 	const slots = 1 << 16
 	taken := func(make func() error) float64 {
@@ -147,6 +147,6 @@ func TestSlotMemory(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		return float64(after.TotalAlloc-before.TotalAlloc) / slots
 	}
-	assert.InDelta(t, slotSize, taken(func() error { _, err := ringbuf.New[Event](slots); return err }), 1)
-	assert.InDelta(t, slotSize, taken(func() error { _, err := ringbuf.New[point](slots); return err }), 1)
+	assert.InDelta(t, eventSlot, taken(func() error { _, err := ringbuf.New[Event](slots); return err }), 1)
+	assert.InDelta(t, pointSlot, taken(func() error { _, err := ringbuf.New[point](slots); return err }), 1)
 }

@@ -27,7 +27,7 @@ func observeAll(t *testing.T, d *Direct, i *Instrument, values map[int]uint64) b
 	r := d.Round(t.Context())
 	defer r.End()
 	for k, v := range values {
-		r.Observe(Event{Instrument: i, Attributes: kSet(k), Bits: v})
+		r.Observe(Event{Bound: i.Unbound(), Attributes: kSet(k), Bits: v})
 	}
 	return r.Flush()
 }
@@ -47,7 +47,7 @@ func TestRoundsAddAndReplace(t *testing.T) {
 				for range 2 { // the first of these rounds comes to no collection
 					r := d.Round(t.Context())
 					for _, v := range parts {
-						r.Observe(Event{Instrument: i, Bits: v})
+						r.Observe(Event{Bound: i.Unbound(), Bits: v})
 					}
 					require.True(t, r.Flush())
 					r.End()
@@ -79,7 +79,7 @@ func TestObservedOverflow(t *testing.T) {
 		for range 3 {
 			r := d.Round(t.Context())
 			for k := range cardinalityLimit + 99 {
-				r.Observe(Event{Instrument: i, Attributes: kSet(k), Bits: 3})
+				r.Observe(Event{Bound: i.Unbound(), Attributes: kSet(k), Bits: 3})
 			}
 			r.End()
 			before := len(decoded(t, s))
@@ -115,9 +115,9 @@ func TestMissingObservations(t *testing.T) {
 				return ifCumulative
 			}
 			r := d.Round(t.Context())
-			r.Observe(Event{Instrument: i, Attributes: kSet(1), Bits: 1000})
-			r.Observe(Event{Instrument: i, Attributes: kSet(2), Bits: 1000})
-			r.Observe(Event{Instrument: i, Attributes: kSet(2), Bits: 1000})
+			r.Observe(Event{Bound: i.Unbound(), Attributes: kSet(1), Bits: 1000})
+			r.Observe(Event{Bound: i.Unbound(), Attributes: kSet(2), Bits: 1000})
+			r.Observe(Event{Bound: i.Unbound(), Attributes: kSet(2), Bits: 1000})
 			r.End()
 			assert.ElementsMatch(t, []string{"o k=1: 1000", "o k=2: 2000"}, collect())
 			for range 2 * idleCollections {
@@ -173,7 +173,7 @@ func TestObservationsArePoints(t *testing.T) {
 		r := d.Round(ctx)
 		begin := time.Now()
 		for k := range observed {
-			r.Observe(Event{Instrument: i, Attributes: kSet(k % 1000), Bits: 1})
+			r.Observe(Event{Bound: i.Unbound(), Attributes: kSet(k % 1000), Bits: 1})
 		}
 		assert.Equal(t, 5*time.Second, time.Since(begin))
 		assert.False(t, r.Flush())
@@ -199,7 +199,7 @@ func TestObservationsTooLate(t *testing.T) {
 		ended, canceled, closed := d.Round(t.Context()), d.Round(ctx), d.Round(t.Context())
 		observe := func(r *Round, n int) {
 			for range n {
-				r.Observe(Event{Instrument: i, Bits: 1})
+				r.Observe(Event{Bound: i.Unbound(), Bits: 1})
 			}
 		}
 		observe(ended, 1)
@@ -236,7 +236,7 @@ func TestObservationsAndClose(t *testing.T) {
 					r := d.Round(t.Context())
 					group.Go(func() {
 						for k := range 5000 {
-							r.Observe(Event{Instrument: i, Attributes: kSet(g*5000 + k), Bits: 1})
+							r.Observe(Event{Bound: i.Unbound(), Attributes: kSet(g*5000 + k), Bits: 1})
 						}
 						r.End()
 					})
@@ -270,7 +270,7 @@ func TestDeltaStarts(t *testing.T) {
 				if k >= 100 {
 					i = late
 				}
-				require.True(t, d.Record(&Event{Instrument: i, Attributes: kSet(k), Bits: 1}))
+				require.True(t, d.Record(&Event{Bound: i.Unbound(), Attributes: kSet(k), Bits: 1}))
 			}
 			<-time.After(time.Second)
 			before, _ := s.packets(t)

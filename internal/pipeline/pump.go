@@ -238,7 +238,7 @@ func (p *pump) packEvents() bool {
 		}
 		moved = true
 		p.recording = e.Time
-		if e.instrument().Untimed {
+		if e.Bound.instrument.Untimed {
 			p.recording = 0
 		}
 		s := f.resolve(e)

@@ -81,6 +81,7 @@ func (r *registry) instrument(c InstrumentConfig, now int64) (i *Instrument, cre
 		series:           map[attribute.Distinct]*Series{},
 		unsendable:       of.invalid || scope.invalid,
 	}
+	i.unbound.instrument = i
 	r.byKey[full] = i
 	r.instruments = append(r.instruments, i)
 	return i, true, errors.Join(r.conflict(nameKey{scope, folded.name}, i, c.Name), scope.trouble())

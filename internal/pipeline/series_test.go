@@ -48,7 +48,7 @@ func TestNamesFoldCase(t *testing.T) {
 		p := start(t, directConfig(s))
 		d := p.Direct()
 		for _, name := range []string{"Requests", "requests", "REQUESTS"} {
-			require.True(t, d.Record(&Event{Instrument: instrument(d, counterConfig(name)), Bits: 1}))
+			require.True(t, d.Record(&Event{Bound: instrument(d, counterConfig(name)).Unbound(), Bits: 1}))
 		}
 		require.NoError(t, d.Collect(t.Context()))
 		assert.Equal(t, []string{"Requests: 3"}, decoded(t, s))
@@ -141,7 +141,7 @@ func TestUnsendable(t *testing.T) {
 				c.Name = "m"
 				_, _, err = d.Instrument(c)
 				require.NoError(t, errors.Join(err, d.CheckResource(c.Resource)), "once")
-				require.True(t, d.Record(&Event{Instrument: i, Bits: 1}))
+				require.True(t, d.Record(&Event{Bound: i.Unbound(), Bits: 1}))
 				require.NoError(t, d.Collect(t.Context()))
 				assert.Equal(t, uint64(1), p.Stats().Dropped[tt.reason])
 				packets, _ := s.packets(t)
@@ -179,9 +179,9 @@ func TestMixedSeriesAllocate(t *testing.T) {
 func TestEvictionLosesOne(t *testing.T) {
 	var c counters
 	l := newDirectLane(8, drop.Oldest(), &c, &waker{wake: make(chan struct{}, 1)})
-	i := &Instrument{InstrumentConfig: counterConfig("n")}
+	b := &Bound{instrument: &Instrument{InstrumentConfig: counterConfig("n")}}
 	for n := range uint64(100) {
-		require.True(t, l.record(&Event{Instrument: i, Bits: n}))
+		require.True(t, l.record(&Event{Bound: b, Bits: n}))
 	}
 	assert.Equal(t, uint64(92), c.dropped[wire.Evicted].Load())
 	assert.Zero(t, c.dropped[wire.RingFull].Load())
@@ -189,6 +189,6 @@ func TestEvictionLosesOne(t *testing.T) {
 	require.True(t, l.ring.TryPop(&e))
 	assert.Equal(t, uint64(92), e.Bits)
 	l.ring.Close()
-	require.False(t, l.record(&Event{Instrument: i}))
+	require.False(t, l.record(&Event{Bound: b}))
 	assert.Equal(t, uint64(1), c.dropped[wire.Shutdown].Load())
 }
