@@ -188,12 +188,16 @@ func (p *Provider) tick() {
 // nothing else, and says nothing about what they did not observe. While one of
 // them hangs, none is run again.
 func (p *Provider) observe(ctx context.Context) {
+	todo := p.callbacks.list()
+	if len(todo) == 0 {
+		p.config.Direct.Missing(nil)
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, min(p.config.Interval, maxRound))
 	defer cancel()
 	defer context.AfterFunc(p.running, cancel)() // whoever asked, Close does not wait so long
-	todo := p.callbacks.list()
 	whole := make([]atomic.Bool, len(todo))
-	if len(todo) > 0 && p.observing.CompareAndSwap(false, true) {
+	if p.observing.CompareAndSwap(false, true) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)

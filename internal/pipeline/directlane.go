@@ -17,17 +17,20 @@ type directLane struct {
 	strategy drop.Strategy
 	counters *counters
 	waker    *waker
-	half     int
-	checks   uint64 // one push in so many looks whether half of the ring is in use
+	checks   uint64 // lookers in so many pushes look how full the ring is
 
 	_ cpu.CacheLinePad
 	// pressed is set while half of the ring or more is in use: by the caller who
-	// finds it so, and by the pump, which also clears it.
+	// finds it so, and cleared by the pump.
 	pressed atomic.Bool
 	_       cpu.CacheLinePad
 }
 
-const maxAttempts = 4 // at a push, when others take the room that was made
+const (
+	maxAttempts = 4 // at a push, when others take the room that was made
+	// lookers are several, as others may have pushed, too, before one looks where it is.
+	lookers = 8
+)
 
 func newDirectLane(capacity int, s drop.Strategy, c *counters, w *waker) *directLane {
 	ring, err := ringbuf.New[Event](capacity)
@@ -36,7 +39,7 @@ func newDirectLane(capacity int, s drop.Strategy, c *counters, w *waker) *direct
 	}
 	return &directLane{
 		ring: ring, strategy: s, counters: c, waker: w,
-		half: capacity / 2, checks: uint64(max(1, capacity/16)),
+		checks: uint64(max(1, capacity/16)),
 	}
 }
 
@@ -48,11 +51,29 @@ func (l *directLane) record(e *Event) bool {
 	}
 	if l.waker.asleep.Load() {
 		l.waker.rouse()
-	} else if l.ring.Pushed()&(l.checks-1) == 0 && l.ring.Len() >= l.half {
-		l.pressed.Store(true)
-		signal(l.waker.wake)
+	} else if l.ring.Pushed()&(l.checks-1) < lookers {
+		l.look()
 	}
 	return true
+}
+
+// look wakes the pump at a quarter of the ring, so that it need not follow the callers
+// all the time and yet is there before half is in use.
+func (l *directLane) look() {
+	used := l.ring.Len()
+	if used >= l.ring.Cap()/4 {
+		signal(l.waker.wake)
+	}
+	if used >= l.ring.Cap()/2 {
+		l.pressed.Store(true)
+	}
+}
+
+// relieve is the pump's, when it has taken something out.
+func (l *directLane) relieve() {
+	if l.pressed.Load() && l.ring.Len() < l.ring.Cap()/2 {
+		l.pressed.Store(false)
+	}
 }
 
 // recordPressed asks the strategy.

@@ -37,6 +37,7 @@ type folder struct {
 	memory   *budget
 	every    bool    // every event is a point of its own
 	run      []Event // one run of events
+	toFold   int     // events to be folded before the next rest
 	// observed are the observations at hand, from nextObserved on still to be made points
 	// of; nil: none.
 	observed     *observations

@@ -82,13 +82,20 @@ func TestPumpGathersEvents(t *testing.T) {
 		<-time.After(p.config.MaxBatchAge)
 		synctest.Wait()
 		assert.Equal(t, uint64(3), p.Stats().Folded)
-		for range p.config.BufferSize/2 + p.config.BufferSize/16 {
+		wakes := p.config.BufferSize / 4
+		for range wakes - 1 {
 			add()
 		}
 		synctest.Wait()
-		assert.Less(t, p.Stats().Queued, uint64(p.config.BufferSize/2), "half a ring wakes it")
-		require.NoError(t, d.Collect(t.Context()))
-		assert.Equal(t, []string{fmt.Sprint("n: ", 3+p.config.BufferSize/2+p.config.BufferSize/16)}, decoded(t, s))
+		assert.Equal(t, uint64(wakes-1), p.Stats().Queued, "these gather as well")
+		add()
+		synctest.Wait()
+		assert.Zero(t, p.Stats().Queued, "a quarter of the ring wakes it")
+		add()
+		synctest.Wait()
+		assert.Equal(t, uint64(1), p.Stats().Queued)
+		require.NoError(t, d.Collect(t.Context()), "which does not wait")
+		assert.Equal(t, []string{fmt.Sprint("n: ", 4+wakes)}, decoded(t, s))
 		require.NoError(t, p.Close(t.Context()))
 		requireDirectBooks(t, p)
 	})

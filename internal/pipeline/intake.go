@@ -21,9 +21,9 @@ func (f *folder) release() {
 	f.observed = nil
 }
 
-// drain folds the observations there are and one run of events, and reports
-// whether there were any.
-func (f *folder) drain(limit int) bool {
+// drain folds the observations there are and one run of events. came reports whether
+// there were any, more whether more are due.
+func (f *folder) drain(limit int) (came, more bool) {
 	observed := f.observed != nil
 	if observed {
 		f.foldAll(f.observed.events)
@@ -31,9 +31,10 @@ func (f *folder) drain(limit int) bool {
 	}
 	n := f.lane.ring.TryPopBatch(f.run[:limit])
 	f.counters.inPump.Add(int64(n))
-	f.lane.pressed.Store(f.lane.ring.Len() >= f.lane.half)
+	f.lane.relieve()
 	f.foldAll(f.run[:n])
-	return observed || n > 0
+	f.toFold -= n
+	return observed || n > 0, n > 0 && f.toFold > 0
 }
 
 func (f *folder) foldAll(events []Event) {
@@ -107,7 +108,7 @@ func (f *folder) pop() bool {
 		return false
 	}
 	f.counters.inPump.Add(1)
-	f.lane.pressed.Store(f.lane.ring.Len() >= f.lane.half)
+	f.lane.relieve()
 	return true
 }
 

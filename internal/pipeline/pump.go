@@ -83,8 +83,9 @@ func newPump(c *Config, l *lane, counters *counters) (*pump, error) {
 func (p *pump) loop(in *inbox) {
 	defer close(in.stopped)
 	defer p.timer.Stop()
+	rested := true
 	for {
-		p.measure()
+		p.measure(rested)
 		moved := p.fold()
 		moved = p.emit() || moved
 		moved = p.packRun() || moved
@@ -109,7 +110,7 @@ func (p *pump) loop(in *inbox) {
 			continue
 		default:
 		}
-		if !moved {
+		if rested = !moved; rested {
 			p.sleep(in)
 		}
 	}
@@ -123,10 +124,17 @@ func (p *pump) observed(in *inbox) chan *observations {
 	return in.observed
 }
 
-// measure notes how much waits.
-func (p *pump) measure() {
-	if n := int64(p.waiting()); n > p.counters.peak.Load() {
-		p.counters.peak.Store(n)
+// measure notes how much waits. How many events do, and are to be folded before the
+// next rest, is looked at only after a rest and under pressure: each look takes a cache
+// line from the callers, and so does what they have just pushed.
+func (p *pump) measure(rested bool) {
+	n := p.lane.len()
+	if f := p.folder; f != nil && (rested || f.lane.pressed.Load()) {
+		f.toFold = f.lane.ring.Len()
+		n += f.toFold
+	}
+	if int64(n) > p.counters.peak.Load() {
+		p.counters.peak.Store(int64(n))
 	}
 }
 
@@ -207,9 +215,9 @@ func (p *pump) fold() bool {
 	if f.every {
 		return p.packEvents()
 	}
-	moved := f.drain(p.runLength())
-	p.flow(moved)
-	return moved
+	came, more := f.drain(p.runLength())
+	p.flow(came)
+	return more
 }
 
 // flow notes whether events came.

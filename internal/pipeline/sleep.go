@@ -14,7 +14,7 @@ func (p *pump) sleep(in *inbox) {
 	if p.room() && (p.next < len(p.run) || p.folder != nil && p.folder.busy()) {
 		return // there was no room for the rest, and there is now
 	}
-	if p.waiting() > 0 && p.room() {
+	if p.due(now) && p.room() {
 		if !p.stalled {
 			p.stalled = true
 			return
@@ -37,13 +37,14 @@ func (p *pump) sleep(in *inbox) {
 	}
 }
 
-// waiting returns how much is in the lanes.
-func (p *pump) waiting() int {
-	n := p.lane.len()
-	if p.folder != nil {
-		n += p.folder.lane.ring.Len()
+// due reports whether something in the lanes is not to wait any longer: events may
+// gather, unless they have done so or a flush wants them.
+func (p *pump) due(now time.Time) bool {
+	f := p.folder
+	if p.lane.len() > 0 || f == nil || f.lane.ring.Len() == 0 {
+		return p.lane.len() > 0
 	}
-	return n
+	return f.every || len(p.flushes) > 0 || !p.gather.After(now)
 }
 
 // packets returns how many packets wait to be sent.
