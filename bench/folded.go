@@ -18,8 +18,8 @@ const (
 	foldedEvents  = 2_000_000 // in a round
 	betweenChecks = 256
 	// highWater is where producers wait. It leaves room for what the others
-	// record between two checks, and is more than the half of the ring at which
-	// the exporter is woken.
+	// record between two checks, and is more than the quarter of the ring at
+	// which the exporter is woken.
 	highWater = 3 * defaultRing / 4
 )
 

@@ -47,8 +47,9 @@ type Ring[T any] struct {
 	_        [lineSize - 16]byte
 }
 
-// slot holds a value beside its word, so that a push needs as few cache lines as
-// can be, and shares few with its neighbours: where T is 56 bytes long, one, and none.
+// slot holds a value beside its word, so that a push needs few cache lines, and shares
+// few with its neighbours: where T is 56 bytes long, one, and none in a ring of 512
+// or more, which the runtime aligns.
 type slot[T any] struct {
 	// The producer that claimed position p owns the slot until it stores p+1 in
 	// word, which hands the value over to consumers. The consumer that claimed p

@@ -20,8 +20,8 @@ type directLane struct {
 	checks   uint64 // lookers in so many pushes look how full the ring is
 
 	_ cpu.CacheLinePad
-	// pressed is set while half of the ring or more is in use: by the caller who
-	// finds it so, and cleared by the pump.
+	// pressed says that half of the ring or more is in use: a caller who finds it so
+	// sets it, and the pump clears it.
 	pressed atomic.Bool
 	_       cpu.CacheLinePad
 }
@@ -57,19 +57,20 @@ func (l *directLane) record(e *Event) bool {
 	return true
 }
 
-// look wakes the pump at a quarter of the ring, so that it need not follow the callers
-// all the time and yet is there before half is in use.
+// look wakes the pump at a quarter of the ring: it need not follow the callers all the
+// time, and has time to come before half is in use. What it is to see comes before the
+// signal, here and elsewhere.
 func (l *directLane) look() {
 	used := l.ring.Len()
-	if used >= l.ring.Cap()/4 {
-		signal(l.waker.wake)
-	}
 	if used >= l.ring.Cap()/2 {
 		l.pressed.Store(true)
 	}
+	if used >= l.ring.Cap()/4 {
+		signal(l.waker.wake)
+	}
 }
 
-// relieve is the pump's, when it has taken something out.
+// relieve is the pump's, when it has taken something out, or there was nothing.
 func (l *directLane) relieve() {
 	if l.pressed.Load() && l.ring.Len() < l.ring.Cap()/2 {
 		l.pressed.Store(false)
@@ -78,7 +79,7 @@ func (l *directLane) relieve() {
 
 // recordPressed asks the strategy.
 func (l *directLane) recordPressed(e *Event) bool {
-	signal(l.waker.wake)
+	defer signal(l.waker.wake)
 	load := drop.Load{Used: l.ring.Len(), Capacity: l.ring.Cap()}
 	for range maxAttempts {
 		if l.ring.Closed() {

@@ -53,3 +53,22 @@ func TestRelieve(t *testing.T) {
 	l.relieve()
 	assert.False(t, l.pressed.Load())
 }
+
+// meanwhile is a strategy that has something happen while it decides.
+type meanwhile func()
+
+func (m meanwhile) Decide(drop.Load, drop.Priority) drop.Verdict {
+	m()
+	return drop.Verdict{}
+}
+
+// TestPressedWakesAfterwards: a pump that comes before the event has been pushed
+// comes again, whether it finds pressure or not.
+func TestPressedWakesAfterwards(t *testing.T) {
+	w := &waker{wake: make(chan struct{}, 1)}
+	l := newDirectLane(16, meanwhile(w.forget), &counters{}, w)
+	l.pressed.Store(true)
+	require.True(t, l.record(&Event{Bound: &Bound{instrument: &Instrument{}}}))
+	assert.Len(t, w.wake, 1)
+	assert.Equal(t, 1, l.ring.Len())
+}

@@ -25,6 +25,9 @@ const (
 	flushed
 )
 
+// drains reports whether f still waits for something in the lanes.
+func (f flush) drains() bool { return f.step == draining }
+
 // accept takes a flush in: everything now in the lanes is its business.
 func (p *pump) accept(f flush) {
 	f.ticket = p.lane.pushed()

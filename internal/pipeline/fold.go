@@ -114,13 +114,13 @@ func (i *Instrument) cost(s *wire.AttributeSet) int64 {
 func (i *Instrument) prepare(s *Series) {
 	switch i.Fold {
 	case FoldExplicit:
-		s.explicit = &explicit{counts: make([]uint64, len(i.Bounds)+1)}
+		s.histogram = &histogram{explicit: explicit{counts: make([]uint64, len(i.Bounds)+1)}}
 	case FoldExponential:
 		config := structure.NewConfig(structure.WithMaxSize(i.MaxSize))
 		if i.Integer {
-			s.ints = structure.NewInt64(config)
+			s.histogram = &histogram{ints: structure.NewInt64(config)}
 		} else {
-			s.floats = structure.NewFloat64(config)
+			s.histogram = &histogram{floats: structure.NewFloat64(config)}
 		}
 	}
 }

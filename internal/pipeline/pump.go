@@ -126,12 +126,15 @@ func (p *pump) observed(in *inbox) chan *observations {
 
 // measure notes how much waits. How many events do, and are to be folded before the
 // next rest, is looked at only after a rest and under pressure: each look takes a cache
-// line from the callers, and so does what they have just pushed.
+// line from the callers, and so does what they have just pushed. Where every event is a
+// point there is nothing to gain.
 func (p *pump) measure(rested bool) {
 	n := p.lane.len()
-	if f := p.folder; f != nil && (rested || f.lane.pressed.Load()) {
-		f.toFold = f.lane.ring.Len()
-		n += f.toFold
+	if f := p.folder; f != nil {
+		if rested || f.every || f.lane.pressed.Load() {
+			f.toFold = f.lane.ring.Len()
+		}
+		n += max(0, f.toFold)
 	}
 	if int64(n) > p.counters.peak.Load() {
 		p.counters.peak.Store(int64(n))

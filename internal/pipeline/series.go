@@ -27,8 +27,13 @@ type Series struct {
 	gone    bool  // forgotten: a Bound that refers to it looks it up again
 	idle    uint8 // collections without a measurement, under delta
 
-	explicit *explicit
-	floats   *structure.Float64
+	histogram *histogram // nil for what is a number
+}
+
+// histogram is what a histogram has beside its sum: one of these.
+type histogram struct {
+	explicit explicit
+	floats   *structure.Float64 // exponential, as is ints
 	ints     *structure.Int64
 }
 
@@ -51,13 +56,13 @@ func (s *Series) fold(e *Event) {
 	case FoldAbsolute:
 		s.observe(bits, e.Round)
 	case FoldExplicit:
-		s.explicit.fold(s.instrument, bits, weight)
+		s.histogram.explicit.fold(s.instrument, bits, weight)
 		s.bits = s.added(bits, weight)
 	case FoldExponential:
-		if s.ints != nil {
-			s.ints.UpdateByIncr(int64(bits), weight)
+		if s.histogram.ints != nil {
+			s.histogram.ints.UpdateByIncr(int64(bits), weight)
 		} else {
-			s.floats.UpdateByIncr(math.Float64frombits(bits), weight)
+			s.histogram.floats.UpdateByIncr(math.Float64frombits(bits), weight)
 		}
 		s.bits = s.added(bits, weight)
 	}
@@ -119,18 +124,18 @@ func (s *Series) point(at int64, d *wire.Distribution) wire.Point {
 		}
 	case FoldExplicit:
 		positive, negative := d.Positive.Counts[:0], d.Negative.Counts[:0] // of exponential ones, for the next
-		*d = wire.Distribution{Count: s.explicit.count, Bounds: i.Bounds, BucketCounts: s.explicit.counts}
+		*d = wire.Distribution{Count: s.histogram.explicit.count, Bounds: i.Bounds, BucketCounts: s.histogram.explicit.counts}
 		d.Positive.Counts, d.Negative.Counts = positive, negative
-		if !i.NoMinMax && s.explicit.count > 0 {
-			d.Min = wire.Extremum{Bits: s.explicit.min, Defined: true}
-			d.Max = wire.Extremum{Bits: s.explicit.max, Defined: true}
+		if !i.NoMinMax && s.histogram.explicit.count > 0 {
+			d.Min = wire.Extremum{Bits: s.histogram.explicit.min, Defined: true}
+			d.Max = wire.Extremum{Bits: s.histogram.explicit.max, Defined: true}
 		}
 		p.Distribution = d
 	case FoldExponential:
-		if s.ints != nil {
-			exponential(d, s.ints, i)
+		if s.histogram.ints != nil {
+			exponential(d, s.histogram.ints, i)
 		} else {
-			exponential(d, s.floats, i)
+			exponential(d, s.histogram.floats, i)
 		}
 		p.Distribution = d
 	}
@@ -183,14 +188,14 @@ func (s *Series) settle(at int64) {
 	case FoldSum:
 		s.bits = 0
 	case FoldExplicit:
-		clear(s.explicit.counts)
-		s.explicit.count, s.bits = 0, 0
+		clear(s.histogram.explicit.counts)
+		s.histogram.explicit.count, s.bits = 0, 0
 	case FoldExponential:
 		s.bits = 0
-		if s.ints != nil {
-			s.ints.Clear()
+		if s.histogram.ints != nil {
+			s.histogram.ints.Clear()
 		} else {
-			s.floats.Clear()
+			s.histogram.floats.Clear()
 		}
 	}
 }

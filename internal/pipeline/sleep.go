@@ -1,13 +1,17 @@
 package pipeline
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // sleep waits until there may be something to do.
 func (p *pump) sleep(in *inbox) {
+	defer p.lane.waker.forget()
 	now := time.Now()
 	until := p.deadline(now)
-	if !p.open && p.packets() == 0 && !p.gather.After(now) {
-		// Nothing here has a deadline, so callers have to wake the pump.
+	if !p.gather.After(now) && until.Sub(now) > p.config.MaxBatchAge {
+		// That is too late for what callers bring, so they have to wake the pump.
 		p.lane.waker.asleep.Store(true)
 		defer p.lane.waker.asleep.Store(false)
 	}
@@ -37,14 +41,14 @@ func (p *pump) sleep(in *inbox) {
 	}
 }
 
-// due reports whether something in the lanes is not to wait any longer: events may
-// gather, unless they have done so or a flush wants them.
+// due reports whether something in the lanes is not to wait any longer. Events may
+// gather, unless they have done so, were hidden by one half pushed, or a flush waits.
 func (p *pump) due(now time.Time) bool {
 	f := p.folder
 	if p.lane.len() > 0 || f == nil || f.lane.ring.Len() == 0 {
 		return p.lane.len() > 0
 	}
-	return f.every || len(p.flushes) > 0 || !p.gather.After(now)
+	return f.every || f.toFold > 0 || !p.gather.After(now) || slices.ContainsFunc(p.flushes, flush.drains)
 }
 
 // packets returns how many packets wait to be sent.

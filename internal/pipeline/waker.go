@@ -10,6 +10,14 @@ type waker struct {
 	wake   chan struct{}
 }
 
+// forget takes back what was signalled to a pump that looks at everything now.
+func (w *waker) forget() {
+	select {
+	case <-w.wake:
+	default:
+	}
+}
+
 func (w *waker) rouse() {
 	if w.asleep.CompareAndSwap(true, false) {
 		signal(w.wake)
