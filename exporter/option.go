@@ -53,7 +53,8 @@ func WithBatchSize(points int) Option {
 }
 
 // WithMaxBatchAge sets how long a packet that is not full may wait for more
-// points. The default is 100 ms.
+// points, and measurements of the direct path for others to be folded with: at most
+// until a quarter of the ring is in use, or somebody flushes. The default is 100 ms.
 func WithMaxBatchAge(d time.Duration) Option {
 	return optionFunc(func(c config) config { c.maxBatchAge = d; return c })
 }
