@@ -28,7 +28,7 @@ type directLane struct {
 
 const (
 	maxAttempts = 4 // at a push, when others take the room that was made
-	// lookers are several, as others may have pushed, too, before one looks where it is.
+	// lookers are more than one, since others may push between a push and its look.
 	lookers = 8
 )
 

@@ -24,8 +24,9 @@ func (e *Event) weight() uint64 { return uint64(max(1, e.Weight)) }
 // neither to look them up nor to compare them.
 type Bound struct {
 	instrument *Instrument
-	// Both are nil where each measurement has attributes of its own, or else are the pump's after the first measurement. series is what was made of
-	// set, and is never that of the overflow; once it is known, set is not kept.
+	// Both are the pump's after the first measurement, and nil where each measurement
+	// has attributes of its own. series is what was made of set, and is never that of
+	// the overflow; once it is known, set is not kept.
 	set    *attribute.Set
 	series *Series
 }
