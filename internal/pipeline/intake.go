@@ -104,12 +104,12 @@ func (f *folder) take() *Event {
 
 // pop takes one event out of the lane.
 func (f *folder) pop() bool {
-	if !f.lane.ring.TryPop(&f.run[0]) {
-		return false
+	popped := f.lane.ring.TryPop(&f.run[0])
+	if popped {
+		f.counters.inPump.Add(1)
 	}
-	f.counters.inPump.Add(1)
 	f.lane.relieve()
-	return true
+	return popped
 }
 
 // discardWait bounds how long discard waits for callers in the middle of a push.

@@ -10,15 +10,14 @@ func (p *pump) sleep(in *inbox) {
 	defer p.lane.waker.forget()
 	now := time.Now()
 	until := p.deadline(now)
-	if !p.gather.After(now) && until.Sub(now) > p.config.MaxBatchAge {
-		// That is too late for what callers bring, so they have to wake the pump.
+	if p.rousable(now, until) {
 		p.lane.waker.asleep.Store(true)
 		defer p.lane.waker.asleep.Store(false)
 	}
 	if p.room() && (p.next < len(p.run) || p.folder != nil && p.folder.busy()) {
 		return // there was no room for the rest, and there is now
 	}
-	if p.due(now) && p.room() {
+	if p.due(now) {
 		if !p.stalled {
 			p.stalled = true
 			return
@@ -41,14 +40,30 @@ func (p *pump) sleep(in *inbox) {
 	}
 }
 
-// due reports whether something in the lanes is not to wait any longer. Events may
-// gather, unless they have done so, were hidden by one half pushed, or a flush waits.
-func (p *pump) due(now time.Time) bool {
-	f := p.folder
-	if p.lane.len() > 0 || f == nil || f.lane.ring.Len() == 0 {
-		return p.lane.len() > 0
+// rousable reports whether callers have to wake a pump that sleeps until then: nothing
+// here has a deadline, or it has one that is too late for events to be folded.
+func (p *pump) rousable(now, until time.Time) bool {
+	if p.gather.After(now) {
+		return false
 	}
-	return f.every || f.toFold > 0 || !p.gather.After(now) || slices.ContainsFunc(p.flushes, flush.drains)
+	folds := p.folder != nil && !p.folder.every
+	return !p.open && p.packets() == 0 || folds && until.Sub(now) > p.config.MaxBatchAge
+}
+
+// due reports whether something in the lanes is not to wait any longer, and need not
+// wait for room. Events that are folded need none; they may gather, unless they have
+// done so, were hidden by one half pushed, or a flush waits for them.
+func (p *pump) due(now time.Time) bool {
+	f, room := p.folder, p.room()
+	switch {
+	case p.lane.len() > 0 && room:
+		return true
+	case f == nil || f.lane.ring.Len() == 0:
+		return false
+	case f.every:
+		return room
+	}
+	return f.toFold > 0 || !p.gather.After(now) || slices.ContainsFunc(p.flushes, flush.drains)
 }
 
 // packets returns how many packets wait to be sent.

@@ -29,6 +29,43 @@ func resting(t *testing.T, events int) *pump {
 	return p
 }
 
+// onePoint puts a point into the SDK lane.
+func onePoint(p *pump) {
+	p.lane.open()
+	p.lane.points.Load().TryPush(&point{})
+}
+
+// full leaves no room for another packet.
+func full(p *pump) { p.ready = p.ready[:cap(p.ready)-1] }
+
+// TestRousable: callers wake a pump that has nothing else to wake for, and one that
+// would be too late for what it folds; but not one that could do nothing.
+func TestRousable(t *testing.T) {
+	now := time.Now()
+	tests := []struct {
+		name  string
+		given func(*pump)
+		until time.Duration
+		want  bool
+	}{
+		{"nothing to do", func(*pump) {}, time.Second, true},
+		{"nothing to do, for a moment", func(*pump) {}, time.Millisecond, true},
+		{"events gather", func(p *pump) { p.gather = now.Add(time.Nanosecond) }, time.Second, false},
+		{"packets wait, for long", full, time.Second, true},
+		{"packets wait, for a moment", full, 100 * time.Millisecond, false},
+		{"packets wait, and each event is a point", func(p *pump) { p.folder.every = true; full(p) }, time.Second, false},
+		{"packets wait, and no direct path", func(p *pump) { p.folder = nil; full(p) }, time.Second, false},
+		{"an open packet", func(p *pump) { p.open = true }, 50 * time.Millisecond, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := resting(t, 0)
+			tt.given(p)
+			assert.Equal(t, tt.want, p.rousable(now, now.Add(tt.until)))
+		})
+	}
+}
+
 // TestDue: what waits in the SDK lane is due, and events are once they have gathered,
 // or somebody waits for them.
 func TestDue(t *testing.T) {
@@ -48,15 +85,12 @@ func TestDue(t *testing.T) {
 		{"events, each a point", 1, func(p *pump) { p.folder.every = true }, true},
 		{"events, and a flush drains", 1, func(p *pump) { p.flushes = []flush{{step: sending}, {}} }, true},
 		{"events, and a flush sends", 1, func(p *pump) { p.flushes = []flush{{step: sending}} }, false},
-		{"a point", 0, func(p *pump) {
-			p.lane.open()
-			p.lane.points.Load().TryPush(&point{})
-		}, true},
-		{"a point, and no direct path", 0, func(p *pump) {
-			p.folder = nil
-			p.lane.open()
-			p.lane.points.Load().TryPush(&point{})
-		}, true},
+		{"events, gathered, and no room", 1, func(p *pump) { p.gather = now; full(p) }, true},
+		{"events, each a point, and no room", 1, func(p *pump) { p.folder.every = true; full(p) }, false},
+		{"a point", 0, onePoint, true},
+		{"a point, and no direct path", 0, func(p *pump) { p.folder = nil; onePoint(p) }, true},
+		{"a point, and no room", 0, func(p *pump) { onePoint(p); full(p) }, false},
+		{"a point and no room, events gathered", 1, func(p *pump) { onePoint(p); full(p); p.gather = now }, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -108,6 +142,9 @@ func TestDrainsWhatWasThere(t *testing.T) {
 	assert.False(t, came)
 	assert.False(t, more)
 	assert.False(t, f.lane.pressed.Load())
+	f.lane.pressed.Store(true)
+	assert.False(t, f.pop())
+	assert.False(t, f.lane.pressed.Load())
 	assert.Equal(t, uint64(130), p.counters.folded.Load())
 }
 
@@ -119,6 +156,33 @@ func TestSleepForgets(t *testing.T) {
 	p.sleep(&inbox{}) // the event is due
 	assert.Empty(t, p.lane.waker.wake)
 	assert.True(t, p.stalled)
+
+	p = resting(t, 0)
+	in := &inbox{stop: make(chan struct{})}
+	close(in.stop)
+	for range 20 { // either may end it
+		signal(p.lane.waker.wake)
+		p.sleep(in)
+		assert.Empty(t, p.lane.waker.wake)
+	}
+}
+
+// TestOldBatches: points that come to a pump at rest wait for others once, however
+// long that may be.
+func TestOldBatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &fakeSender{}
+		c := testConfig(s)
+		c.MaxBatchAge = 2 * reportIdle
+		p := start(t, c)
+		<-time.After(time.Second)
+		require.NoError(t, p.Export(t.Context(), sums(1)))
+		<-time.After(c.MaxBatchAge + time.Millisecond)
+		synctest.Wait()
+		assert.Equal(t, uint64(1), p.Stats().Sent)
+		require.NoError(t, p.Close(t.Context()))
+		requireClosedBooks(t, p)
+	})
 }
 
 // TestWakesWhilePacketsWait: an event is folded in time also while packets are paced,
