@@ -43,7 +43,7 @@ var descriptions = [gauges]description{
 			o.ObserveFloat64(i.(metric.Float64Observable), max(v.Use, v.DirectUse), v.sets.plain)
 		},
 	},
-	gauge("stats.buffer.peak", "{event}", "The most points and measurements that ever waited in the rings.",
+	gauge("stats.buffer.peak", "{event}", "The most points and measurements that were ever found waiting in the rings.",
 		func(v *view) int64 { return int64(v.Peak) }),
 	counter("stats.udp.packets.sent", "{packet}", "Packets that the kernel took, reports included.",
 		func(v *view) int64 { return int64(v.Packets) }),

@@ -47,8 +47,9 @@ type Stats struct {
 	// LastSend is when the kernel last took a packet with points. It is zero if
 	// it never did.
 	LastSend time.Time
-	// Waiting is how many points and measurements are in the rings, Peak the
-	// most there ever were, and Capacity the room in the rings that are in use.
+	// Waiting is how many points and measurements are in the rings, Peak the most
+	// that were ever found there, by who takes them out, at the end of a rest and
+	// while half of a ring is in use, and Capacity the room in the rings that are in use.
 	Waiting, Peak, Capacity int
 	// CardinalityOverflow says that an instrument of the direct path has had
 	// more attribute sets than it may have, 2,000; the others went into one series

@@ -28,7 +28,7 @@ type counters struct {
 	circuit    atomic.Uint32 // a Circuit
 	packetSize atomic.Int64  // the limit of the path, in bytes
 	lastSend   atomic.Int64  // Unix nanoseconds; 0: never
-	peak       atomic.Int64  // the most that ever waited in the lanes
+	peak       atomic.Int64  // the most that the pump found in the lanes, see measure
 	overflow   atomic.Bool   // an instrument has used up its series
 
 	exemplarsCut, descriptionsCut, resolutionHalved atomic.Uint64
@@ -79,7 +79,7 @@ type Stats struct {
 	Address    string    // what Resolve found; empty: nothing yet
 
 	// Waiting is how many points and measurements are in the lanes, Peak the
-	// most there ever were, Capacity the room in those lanes that are in use.
+	// most that the pump ever found there, Capacity the room in those lanes that are in use.
 	Waiting, Peak, Capacity int
 	// Use and DirectUse are how full the two lanes are, from 0 to 1.
 	Use, DirectUse float64
