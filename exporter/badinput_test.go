@@ -115,22 +115,22 @@ func TestBadInput(t *testing.T) {
 
 // TestReducedPoints are larger than a packet only by what may be left out.
 func TestReducedPoints(t *testing.T) {
-	exemplars := make([]metricdata.Exemplar[int64], 60)
+	exemplars := make([]metricdata.Exemplar[int64], 3000)
 	for i := range exemplars {
 		exemplars[i] = metricdata.Exemplar[int64]{TraceID: make([]byte, 16), SpanID: make([]byte, 8), Value: int64(i)}
 	}
 	withExemplars := pointWith()
 	withExemplars.Exemplars = exemplars
-	counts := make([]uint64, 1600)
+	counts := make([]uint64, 70_000)
 	for i := range counts {
 		counts[i] = 3
 	}
 	described := gauge("m", pointWith())
-	described.Description = strings.Repeat("d", 2000)
+	described.Description = strings.Repeat("d", 70_000)
 	wide := metricdata.Metrics{Name: "m", Data: metricdata.ExponentialHistogram[float64]{
 		Temporality: metricdata.CumulativeTemporality,
 		DataPoints: []metricdata.ExponentialHistogramDataPoint[float64]{{
-			Scale: 10, Count: 4800, PositiveBucket: metricdata.ExponentialBucket{Offset: -3, Counts: counts},
+			Scale: 10, Count: 210_000, PositiveBucket: metricdata.ExponentialBucket{Offset: -3, Counts: counts},
 		}},
 	}}
 	t.Run("exemplars", func(t *testing.T) {
@@ -155,18 +155,18 @@ func TestReducedPoints(t *testing.T) {
 		for _, n := range p.PositiveBucket.Counts {
 			total += n
 		}
-		assert.Equal(t, uint64(4800), total)
-		assert.Equal(t, uint64(1), c.exp.Stats().ResolutionHalved)
+		assert.Equal(t, uint64(210_000), total)
+		assert.Equal(t, uint64(1), c.exp.Stats().Downscaled)
 	})
 }
 
 func TestResourceWithoutRoom(t *testing.T) {
 	c := connect(t)
 	rm := data(gauge("m", pointWith(), pointWith()))
-	rm.Resource = resource.NewSchemaless(attribute.String("k", strings.Repeat("v", 1500)))
+	rm.Resource = resource.NewSchemaless(attribute.String("k", strings.Repeat("v", 65_500)))
 	err := c.exp.Export(t.Context(), rm)
-	require.ErrorContains(t, err, "resource of 15")
-	require.ErrorContains(t, err, "1472")
+	require.ErrorContains(t, err, "resource of 655")
+	require.ErrorContains(t, err, "65472")
 	require.NoError(t, c.exp.Export(t.Context(), rm), "said once")
 	s := c.exp.Stats()
 	assert.Equal(t, exporter.Dropped{Oversize: 4}, s.Dropped)

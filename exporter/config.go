@@ -27,7 +27,7 @@ type config struct {
 	bufferSize       int
 	batchSize        int
 	maxBatchAge      time.Duration
-	packetSize       int
+	packetSize       int // 0: what suits the path
 	packetsPerSecond int
 	burst            int
 	temporality      sdkmetric.TemporalitySelector
@@ -50,7 +50,6 @@ const (
 	defaultBufferSize       = 16384
 	defaultBatchSize        = 50
 	defaultMaxBatchAge      = 100 * time.Millisecond
-	defaultPacketSize       = 1472
 	defaultPacketsPerSecond = 10_000
 	defaultBurst            = 32
 	defaultFlushInterval    = 10 * time.Second
@@ -69,7 +68,6 @@ func newConfig(opts []Option) (c config, err error) {
 		bufferSize:       defaultBufferSize,
 		batchSize:        defaultBatchSize,
 		maxBatchAge:      defaultMaxBatchAge,
-		packetSize:       defaultPacketSize,
 		packetsPerSecond: defaultPacketsPerSecond,
 		burst:            defaultBurst,
 		temporality:      sdkmetric.DefaultTemporalitySelector,
@@ -120,7 +118,7 @@ func (c *config) validate() error {
 	if c.maxBatchAge <= 0 || c.maxBatchAge > time.Hour {
 		return fmt.Errorf("otelgram: WithMaxBatchAge(%v): must be more than 0 and at most 1h", c.maxBatchAge)
 	}
-	if c.packetSize < wire.MinPacketSize || c.packetSize > wire.MaxPacketSize {
+	if c.packetSize != 0 && (c.packetSize < wire.MinPacketSize || c.packetSize > wire.MaxPacketSize) {
 		return fmt.Errorf("otelgram: WithMaxPacketSize(%d): must be from %d to %d bytes", c.packetSize, wire.MinPacketSize, wire.MaxPacketSize)
 	}
 	if c.packetsPerSecond < 0 || c.packetsPerSecond > maxRate {
@@ -157,7 +155,7 @@ func (a *config) budget(c *config) (int64, error) {
 		source = fmt.Sprintf("preset %s, %d bytes of memory", c.preset, c.maxMemory)
 	}
 	err := fmt.Errorf("otelgram: %s: a ring of %d points and packets of %d bytes need %d bytes at least",
-		source, c.bufferSize, c.packetSize, need)
+		source, c.bufferSize, c.largestPacket(), need)
 	if a.maxMemory != 0 || a.presetAsked {
 		return 0, err
 	}
@@ -170,7 +168,18 @@ const minMemory = 64 << 10
 
 // fixedMemory is what is taken whatever comes, in bytes.
 func (c *config) fixedMemory() int64 {
-	return pipeline.FixedMemory(c.bufferSize, c.batchSize, c.packetSize)
+	return pipeline.FixedMemory(c.bufferSize, c.batchSize, c.largestPacket())
+}
+
+// largestPacket is how large packets may become, in bytes.
+func (c *config) largestPacket() int {
+	switch {
+	case c.packetSize > 0:
+		return c.packetSize
+	case udp.IsUnix(c.endpoint):
+		return pipeline.UnixSize
+	}
+	return pipeline.LoopbackSize
 }
 
 // memory is what is left for all else, in bytes.

@@ -61,6 +61,7 @@ func New(ctx context.Context, opts ...Option) (*Exporter, error) {
 			Disabled: !c.breaker.Enabled, Failures: c.breaker.FailureThreshold, Timeout: c.breaker.Timeout,
 		},
 		OnCircuit: e.circuitChanged,
+		Report:    e.report,
 		Resolve: func(ctx context.Context) ([]string, error) {
 			return udp.Resolve(ctx, c.endpoint)
 		},

@@ -3,6 +3,8 @@ package exporter
 import (
 	"time"
 
+	"go.opentelemetry.io/otel"
+
 	"github.com/otelgram/otelgram/health"
 	"github.com/otelgram/otelgram/internal/pipeline"
 )
@@ -27,12 +29,20 @@ func (e *Exporter) tell() {
 	}
 }
 
-// notify has tell call notice, and never waits.
-func (e *Exporter) notify(notice func()) {
+// notify has tell call notice, and never waits. It returns false where too many
+// notices wait.
+func (e *Exporter) notify(notice func()) bool {
 	select {
 	case e.notices <- notice:
+		return true
 	default:
+		return false
 	}
+}
+
+// report has tell hand err to OpenTelemetry's error handler.
+func (e *Exporter) report(err error) bool {
+	return e.notify(func() { otel.Handle(err) })
 }
 
 // healthConfig has the alert logged, before the user's own is called.

@@ -59,17 +59,21 @@ func WithMaxBatchAge(d time.Duration) Option {
 	return optionFunc(func(c config) config { c.maxBatchAge = d; return c })
 }
 
-// WithMaxPacketSize sets the largest UDP payload, in bytes. What fits one
-// Ethernet frame over IPv4 is 1472, the default; over IPv6 it is 1452. Where the
-// path takes less the exporter keeps to that, see [Stats]: it never sends
-// fragments. That works on Linux, and as far as routers report their limit.
+// WithMaxPacketSize sets the largest UDP payload, in bytes, from 512 to 65507. The
+// default suits the path: 7,800 to the host itself, whose IP_MTU is large, 16,000
+// to a Unix socket, both on Linux, and else 1472, which fits one Ethernet frame
+// over IPv4. Where the path takes less the exporter keeps to that, see [Stats]: IP
+// never fragments a packet. That works on Linux, and as far as routers report their
+// limit. A point that is larger than a packet, up to 64 KiB, is sent in several.
 func WithMaxPacketSize(bytes int) Option {
 	return optionFunc(func(c config) config { c.packetSize = bytes; return c })
 }
 
 // WithPacing sets how many packets leave a second, and how many of them at
-// once after a pause. Zero packets a second means no pacing: a burst larger
-// than the receiver's socket buffer (92 packets by default on Linux) is then
+// once after a pause. It counts bytes, 1472 for a packet, whatever the size of those
+// that are sent. Zero packets a second means no pacing: a burst larger
+// than the receiver's socket buffer (by default on Linux 92 packets of 1472 bytes,
+// or 25 of 7,800) is then
 // lost. The default is 10,000 packets a second in bursts of 32.
 func WithPacing(packetsPerSecond, burst int) Option {
 	return optionFunc(func(c config) config {

@@ -29,7 +29,7 @@ type Stats struct {
 	// Batches counts the calls in which the kernel took packets with points.
 	Batches uint64
 	// Refused counts the times that the kernel did not take a packet, a full
-	// send buffer and packets that were packed again for a narrower path aside.
+	// send buffer and packets that were too large for a narrower path aside.
 	// Some packets it took when they were tried again.
 	// ClosedPort is how many of these times the reason was that an earlier
 	// packet had met a closed port.
@@ -39,7 +39,8 @@ type Stats struct {
 	// Circuit is the state of the circuit breaker.
 	Circuit CircuitState
 	// PacketSize is the largest packet made at present, in bytes: what
-	// [WithMaxPacketSize] says, or less if the path takes less.
+	// [WithMaxPacketSize] says, or less if the path takes less. It is 1472 until an
+	// address is known where nothing is said.
 	PacketSize int
 	// Address is where packets go: what the endpoint was found to mean. It is
 	// empty as long as it is unresolved.
@@ -56,10 +57,11 @@ type Stats struct {
 	// with the attribute otel.metric.overflow.
 	CardinalityOverflow bool
 
-	// Points larger than a packet that were sent without something, each
+	// Points larger than 64 KiB that were sent without something, each
 	// counted once for each: without exemplars, without the metric's
-	// description, with less resolution of an exponential histogram.
-	ExemplarsCut, DescriptionsCut, ResolutionHalved uint64
+	// description, with an exponential histogram downscaled. OpenTelemetry's error
+	// handler is told, once for each metric.
+	ExemplarsCut, DescriptionsCut, Downscaled uint64
 }
 
 // Dropped counts lost points, each for exactly one reason.
@@ -70,8 +72,8 @@ type Dropped struct {
 	Sampled     uint64 // left out by sampling under pressure (direct path)
 	Invalid     uint64 // a time or measurement that cannot be represented
 	Deadline    uint64 // the context of Export, or the time for callbacks, ended first
-	Oversize    uint64 // larger than a packet, whatever was left out
-	Encode      uint64 // an aggregation, temporality or attribute without wire form
+	Oversize    uint64 // larger than 64 KiB, whatever was left out
+	Encode      uint64 // an aggregation, temporality or attribute without wire form, more than 512 attributes
 	Unresolved  uint64 // the endpoint had no address yet
 	BreakerOpen uint64 // the circuit breaker was open
 	WouldBlock  uint64 // the socket's send buffer was full
@@ -96,7 +98,7 @@ func (e *Exporter) Stats() Stats {
 		Waiting: s.Waiting, Peak: s.Peak, Capacity: s.Capacity, CardinalityOverflow: s.Overflow,
 		Packets: s.Packets, Bytes: s.Bytes, Batches: s.Batches, Refused: s.Refused, ClosedPort: s.ClosedPort,
 		Sessions: s.Sessions, Circuit: CircuitState(s.Circuit), PacketSize: s.PacketSize, Address: s.Address, LastSend: s.LastSend,
-		ExemplarsCut: s.ExemplarsCut, DescriptionsCut: s.DescriptionsCut, ResolutionHalved: s.ResolutionHalved,
+		ExemplarsCut: s.ExemplarsCut, DescriptionsCut: s.DescriptionsCut, Downscaled: s.Downscaled,
 	}
 }
 

@@ -37,6 +37,12 @@ func unixPath(address string) (path string, ok bool) {
 	return strings.CutPrefix(address, unixScheme)
 }
 
+// IsUnix reports whether address is that of a Unix datagram socket.
+func IsUnix(address string) bool {
+	_, ok := unixPath(address)
+	return ok
+}
+
 func checkUnixPath(path string) error {
 	reason := ""
 	switch {

@@ -137,6 +137,10 @@ func (p *Packer) attributes(b []byte, s *AttributeSet) []byte {
 	if at, ok := p.known(s.place); ok {
 		return appendUvarint(b, at)
 	}
+	if len(s.attributes) > MaxAttributes {
+		p.overflow = true
+		return b
+	}
 	s.place = p.define(&p.sets)
 	b = appendUvarint(append(b, 0), uint64(len(s.attributes)))
 	for i := range s.attributes {
@@ -215,7 +219,12 @@ func (d *Decoder) attributes() *AttributesView {
 // nextAttributes reads a definition. Most attributes are a reference to a key
 // and one to a string value, of one byte each: these it reads itself.
 func (d *Decoder) nextAttributes() *AttributesView {
-	list := extend(&d.keyValues, d.r.count("attributes", 2))
+	n := d.r.count("attributes", 2)
+	if n > MaxAttributes {
+		d.r.failAs(OverBudget, "attributes")
+		n = 0
+	}
+	list := extend(&d.keyValues, n)
 	b, at, strings := d.r.b, d.r.off, d.strings
 	weight := int64(0)
 	for i := range list {

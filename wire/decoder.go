@@ -2,7 +2,7 @@ package wire
 
 import "slices"
 
-// Decoder reads the points of Compact packets, one packet at a time. It takes
+// Decoder reads the points of Compact bodies, one at a time. It takes
 // hostile bytes: a packet is accepted whole or not at all, no length is
 // believed before it is checked, memory is bounded by a multiple of the
 // packet's length, and nothing is allocated once the Decoder's tables have
@@ -44,29 +44,30 @@ type Decoder struct {
 // rejected packet has no points; the error is an *[Error], valid until the
 // next Reset.
 func (d *Decoder) Reset(packet []byte) error {
-	d.clear()
 	h, cause, offset := parseHeader(packet)
 	if cause == Accepted && h.Format != Compact {
 		cause, offset = UnknownVersion, 0
 	}
 	if cause != Accepted {
+		d.clear()
 		d.r.reset(nil, 0)
 		d.r.err = Error{Cause: cause, Field: "header", Offset: offset}
 		return &d.r.err
 	}
-	d.header = h
-	d.body(packet)
-	if d.r.failed() {
-		d.metrics, d.sets, d.points = d.metrics[:0], d.sets[:0], d.points[:0]
-		return &d.r.err
-	}
-	return nil
+	return d.read(&h, packet[:len(packet)-TrailerSize], HeaderSize)
 }
 
-// body reads all records of packet.
-func (d *Decoder) body(packet []byte) {
-	d.r.reset(packet[:len(packet)-TrailerSize], HeaderSize)
-	d.budget = MaxExpansion * len(packet)
+// ResetBody is Reset for a body whose header is known: that of a packet which
+// [CheckHeader] has accepted, or one put together from fragments, with the
+// header of the last. Offsets in errors count from the begin of the body.
+func (d *Decoder) ResetBody(h *Header, body []byte) error { return d.read(h, body, 0) }
+
+// read reads all records of b from off on.
+func (d *Decoder) read(h *Header, b []byte, off int) error {
+	d.clear()
+	d.header = *h
+	d.r.reset(b, off)
+	d.budget = MaxExpansion * (HeaderSize + len(b) - off + TrailerSize)
 	d.strings = append(d.strings, nil)
 	d.sets = append(d.sets, AttributesView{})
 	d.bounds = append(d.bounds, nil)
@@ -76,6 +77,11 @@ func (d *Decoder) body(packet []byte) {
 	if len(d.points) != int(d.header.Points) {
 		d.r.fail("point count")
 	}
+	if d.r.failed() {
+		d.metrics, d.sets, d.points = d.metrics[:0], d.sets[:0], d.points[:0]
+		return &d.r.err
+	}
+	return nil
 }
 
 // clear forgets the packet and keeps the tables' memory.

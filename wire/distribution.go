@@ -56,7 +56,9 @@ func (p *Packer) distribution(b []byte, m *Metric, d *Distribution) []byte {
 	switch m.Kind {
 	case Histogram:
 		b = appendExtrema(b, d, m.Integer)
+		at := len(b)
 		b = p.boundsList(b, m, d.Bounds)
+		p.defined += len(b) - at
 		p.expanded += boundWeight * len(d.Bounds)
 		return p.counts(b, d.BucketCounts)
 	case ExponentialHistogram:

@@ -22,8 +22,8 @@
 // The fields are:
 //
 //   - V, F: one byte, the version in its high half (1), the format of the body
-//     in its low half: 2 is Compact, 3 is a sender report.
-//   - sequence: 0, 1, 2, ... within a session, for packets of both formats. A
+//     in its low half: 2 is Compact, 3 is a sender report, 4 is a fragment.
+//   - sequence: 0, 1, 2, ... within a session, for packets of all formats. A
 //     packet that the sender's kernel refused has used no number.
 //   - time: Unix nanoseconds (int64) at which the packet was sent.
 //   - session: a random number (uint64), one for each socket the sender dials.
@@ -33,8 +33,10 @@
 //     and 0x80 are critical: a decoder rejects a packet that sets one it does
 //     not know, which at present are all of them. It ignores the others.
 //   - key: 0. Other values are reserved for encryption and rejected.
-//   - pts: points in this packet (uint16). 0 in a report.
-//   - before: points the session sent before this packet, modulo 2^32 (uint32).
+//   - pts: points in this packet (uint16). 0 in a report. In the last fragment
+//     of a body, the points of the body; 0 in its other fragments.
+//   - before: points the session sent before this packet, modulo 2^32 (uint32):
+//     the sum of pts of all packets with a lower sequence number.
 //   - CRC32C: Castagnoli, of all bytes before it; that of "123456789" is
 //     0xe3069283.
 //
@@ -42,9 +44,13 @@
 // of different packets seen, is how many packets are missing; the largest
 // before + pts, minus the points of those packets, is how many points are.
 // Reordering and duplicates, which have a sequence number that was seen already,
-// disturb neither. A receiver that joins a session late counts from the first
-// packet that it saw, and takes before for what is nearest, modulo 2^32, to what
-// it knows.
+// disturb neither. A receiver takes before for what is nearest, modulo 2^32, to
+// what it knows.
+//
+// A receiver that meets a session in the middle cannot know at first whether the
+// packets before were lost, or were sent before it ran. The next report tells, by
+// the age of the session: one that is older than the receiver has run is counted
+// from the first packet seen, a younger one from 0.
 //
 // # Numbers and strings
 //
@@ -122,14 +128,18 @@
 //
 // # Compact bodies
 //
-// The body is a sequence of records up to the checksum. A record is a point
-// or an extension:
+// The body is a sequence of records, up to the checksum, with padding at its end.
+// A record is a point or an extension:
 //
+//	body      = (point | extension)* padding*
 //	point     = tag:byte metric set [time] [start] num [distribution] [extras]
 //	extension = 0x80 uvarint(kind) text
+//	padding   = 0xFF
 //
-// Extensions are for later versions; a decoder skips them. Other tags with
-// bit 7 set are rejected. The tag of a point:
+// Extensions are for later versions; a decoder skips them. Padding makes the
+// packets of one send of one size, which the segmentation offload of a kernel
+// asks for; anything else behind it is rejected. Other tags with bit 7 set are
+// rejected. The tag of a point:
 //
 //	bits 0-2   the encoding of num
 //	bit  3     time follows: svarint, the difference to the time of the point before
@@ -172,13 +182,39 @@
 // trace and span are 16 and 8 bytes, or empty, by convention: a decoder passes
 // other lengths on.
 //
+// # Fragments
+//
+// A packet that would be larger than the path takes travels in fragments, each of
+// them a packet with a header, a sequence number and a checksum of its own:
+//
+//	fragment = index:byte last:byte data
+//
+// data, of at least one byte, goes up to the checksum. The Compact body is the
+// data of the fragments with index 0 to last, one after the other; last is 1 to
+// 255 and the same in all of them, and the body is of at most 65,536 bytes. The
+// fragments of a body have sequence numbers in the order of their indexes, without
+// a gap: session and sequence - index, which is never negative, name the body. An
+// encoder makes all fragments but the last of one size.
+//
+// The header of the last fragment, and no other, says how many points the body
+// has, which are at least one. So the points are missing, by the rule above, where
+// the last fragment is lost; where another one is, they came and cannot be read. A
+// decoder takes fragments in any order, and bounds how many it keeps, and for how
+// long, of bodies that are not whole. A sender may give a body up, and begin the
+// next, with whatever sequence number is next.
+//
+// An encoder uses fragments only where a point with its definitions does not fit a
+// packet, or where definitions take more than half of each packet: all points of a
+// body are lost with any of its fragments. With more than one point, a body ends at
+// four packets.
+//
 // # Sender reports
 //
 // The body of a report is a sequence of pairs uvarint(field) uvarint(value) up
 // to the checksum, in any order. Missing fields are 0, unknown ones ignored; if
 // one comes twice, the last counts.
 //
-//	1  start of the session, Unix nanoseconds (int64, as its two's complement)
+//	1  age of the session: nanoseconds since it began, at the time in the header
 //	2  packets sent in the session before this one, reports included
 //	3  points sent in the session
 //	4  largest packet the sender makes, in bytes
@@ -193,14 +229,17 @@
 //
 // # What a decoder must reject
 //
-// A packet is accepted whole or not at all. Rejected are: fewer than 36 bytes;
+// A packet is accepted whole or not at all, and so is a body that came in
+// fragments. Rejected are: fewer than 36 bytes;
 // another version or format; an unknown critical flag or key; a wrong
 // checksum; a length, count or reference that points outside the packet or
 // the dictionary; deeper nesting; a type, kind, flag of a metric, form, encoding,
 // tag, bool or bit of extrema that is not defined here (flags of the header that are
-// not critical, extensions, extras and fields of reports are skipped); a number of
-// points other than pts, or any in a report; and a packet that unfolds to more than
-// 512 times the length of the datagram, counted thus:
+// not critical, extensions, extras and fields of reports are skipped); anything
+// behind padding; a number of points other than pts, or any in a report; a fragment
+// that breaks a rule of its section; a set of more than 512 attributes; more than 64
+// resources in a body; and a packet that unfolds to more than 128 times its length,
+// counted thus:
 //
 //	point                       64 + its set + 8 * its number of bounds
 //	exemplars of a point        64 * their number + 8 * the length of extra 1's text
@@ -210,14 +249,21 @@
 //	attribute of a string       32 + the length of the key + the length of the string
 //	attribute of another type   32 + the length of the key + 8 * the length of the payload
 //
-// The payload is what stands in the table above, without the type. Extensions and
-// extras that are skipped count nothing. (References make small packets unfold to large data; without that bound one
-// datagram could fill a receiver's memory.) Encoders close a packet before it
-// exceeds the bound.
+// The payload is what stands in the table above, without the type. Extensions,
+// extras that are skipped and padding count nothing. The length of a body that came
+// in fragments is that of the packet it would make: 36 bytes more.
 //
-// # Points larger than a packet
+// References make small packets unfold to large data: without the bound on what a
+// packet unfolds to, one datagram could fill a receiver's memory. The bounds on
+// attributes and resources are about work: sorting a set takes more than in
+// proportion to its length, and each resource is handed over by itself. Encoders
+// close a packet before it exceeds a bound. A single point never exceeds the bound
+// on what it unfolds to.
 //
-// An encoder leaves out, in this order and until the point fits: its
+// # Points larger than a body
+//
+// Of a point that does not fit a body of 65,536 bytes an encoder leaves out, in
+// this order and until it fits: its
 // exemplars, the metric's description, half the resolution of an exponential
 // histogram (merge buckets 2i and 2i+1, scale - 1). It never cuts a name, a key,
 // a value or an attribute, because that forges another series.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"math"
 	"os"
@@ -108,6 +109,7 @@ var goldens = []struct {
 			resource: resource{schema: "http://x/1", attributes: shop.attributes}, name: "lib", version: "v1", schema: "http://x/2", attributes: []attribute{{"service.name", str("lib")}, {"empty", str("")}},
 		}, name: "load", unit: "v1", description: "lib", kind: wire.Gauge}, start: 0, time: 2, bits: f64(1)},
 	}},
+	{name: "padding", foreign: true, points: []point{{metric: load, attributes: get, start: wire.NoTime, time: 5, bits: f64(0.75)}}},
 	{name: "extension", foreign: true, points: []point{
 		{metric: load, time: 1, bits: f64(1)}, {metric: load, time: 1, bits: f64(2)},
 	}},
@@ -146,7 +148,7 @@ var reports = []struct {
 	header wire.Header
 }{
 	{"report", wire.Report{
-		SessionStart: second, PacketsSent: 300, PointsSent: 5000, PacketLimit: 1472,
+		Age: uint64(second), PacketsSent: 300, PointsSent: 5000, PacketLimit: 1472,
 		Dropped: [wire.DropReasons]uint64{wire.RingFull: 1, wire.Oversize: 130, wire.Shutdown: math.MaxUint64},
 	}, wire.Header{Format: wire.SenderReport, Sequence: 7, Time: 2 * second, Session: 9, PointsBefore: 5000}},
 	{"goodbye", wire.Report{PacketLimit: 1472}, wire.Header{Format: wire.SenderReport, Sequence: 1<<56 - 1, Time: -1, Session: math.MaxUint64, PointsBefore: math.MaxUint32, Goodbye: true}},
@@ -220,7 +222,7 @@ func TestPrefixesAreRejected(t *testing.T) {
 			cause := wire.BadChecksum
 			if n < wire.HeaderSize+wire.TrailerSize {
 				cause = wire.TooShort
-			} else {
+			} else if g.name != "padding" || n < len(packet)-3 { // less padding is good, too
 				assertRejected(t, repaired(packet[:n]), wire.Malformed, "%s repaired at %d", g.name, n)
 			}
 			assertRejected(t, packet[:n], cause, "%s cut at %d", g.name, n)
@@ -234,6 +236,41 @@ func TestPrefixesAreRejected(t *testing.T) {
 			assert.Zero(t, report)
 		}
 	}
+}
+
+// The fragments of a golden body, as they are made and put together.
+func TestGoldenFragments(t *testing.T) {
+	const limit, last = 58, 3
+	whole := golden(t, "gauge_float64")
+	require.Equal(t, last+1, wire.Fragments(whole, limit))
+	assert.Equal(t, 1, wire.Fragments(whole, len(whole)))
+	var a wire.Assembly
+	h := testHeader
+	for i := range last + 1 {
+		want := golden(t, fmt.Sprintf("fragment_%d", i))
+		h = testHeader
+		h.Format, h.Sequence = wire.FragmentFormat, testHeader.Sequence+uint64(i)
+		if i == last {
+			h.Points = 1
+		}
+		packet := wire.AppendFragment(nil, whole, limit, i)
+		wire.Stamp(packet, &h)
+		assert.Equal(t, hex.Dump(want), hex.Dump(packet), "encoded")
+		got, cause := wire.CheckHeader(want)
+		require.Equal(t, wire.Accepted, cause)
+		assert.Equal(t, h, got)
+		f, ok := wire.ReadFragment(want, &got)
+		require.True(t, ok)
+		assert.Equal(t, []int{i, last}, []int{f.Index, f.Last})
+		require.True(t, a.Add(f))
+		assert.Equal(t, i == last, a.Whole())
+	}
+	body := a.AppendBody(nil)
+	assert.Equal(t, whole[wire.HeaderSize:len(whole)-wire.TrailerSize], body)
+	var d wire.Decoder
+	require.NoError(t, d.ResetBody(&h, body))
+	require.True(t, d.Next())
+	assert.Equal(t, point{metric: load, attributes: get, start: wire.NoTime, time: 5, bits: f64(0.75)}.String(), readPoint(d.Point()).String())
 }
 
 // assertRejected wants packet to be rejected for cause, without any points.

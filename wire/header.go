@@ -14,6 +14,8 @@ const (
 	Compact Format = 2
 	// SenderReport packets carry what the sender counted, see [Report].
 	SenderReport Format = 3
+	// FragmentFormat packets carry a part of a body, see [Fragment].
+	FragmentFormat Format = 4
 )
 
 const (
@@ -31,7 +33,7 @@ type Header struct {
 	Session  uint64 // random, one per dialled socket
 	Goodbye  bool   // the last packet of the session
 	Key      uint8  // 0: plain text; other values are reserved
-	Points   uint16 // points in this packet
+	Points   uint16 // points in this packet, or in the body of which it is the last fragment
 	// PointsBefore is how many points the session sent before this packet,
 	// modulo 2^32.
 	PointsBefore uint32
@@ -40,8 +42,8 @@ type Header struct {
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Stamp writes h into the first bytes of packet and the checksum into its last
-// four. The packet comes from [Packer.Finish] or [AppendReport]; it may be
-// stamped again, which is how a packet that the kernel refused gets the number
+// four. The packet comes from [Packer.Finish], [AppendFragment] or
+// [AppendReport]; it may be stamped again, which is how a packet that the kernel refused gets the number
 // under which it leaves at last.
 func Stamp(packet []byte, h *Header) {
 	flags := byte(0)
@@ -83,7 +85,7 @@ func parseHeader(packet []byte) (h Header, cause Cause, offset int) {
 		return h, TooShort, len(packet)
 	}
 	format := Format(packet[0] & 0x0F)
-	if packet[0]>>4 != version || (format != Compact && format != SenderReport) {
+	if packet[0]>>4 != version || format < Compact || format > FragmentFormat {
 		return h, UnknownVersion, 0
 	}
 	if packet[24]&flagsCritical != 0 {

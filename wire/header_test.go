@@ -48,7 +48,7 @@ func TestHeaderChecks(t *testing.T) {
 		{"version 15", with(0, 0xF2), wire.UnknownVersion},
 		{"format 0", with(0, 0x10), wire.UnknownVersion},
 		{"format 1", with(0, 0x11), wire.UnknownVersion},
-		{"format 4", with(0, 0x14), wire.UnknownVersion},
+		{"format 5", with(0, 0x15), wire.UnknownVersion},
 		{"format 15", with(0, 0x1F), wire.UnknownVersion},
 		{"critical flag 0x10", with(24, 0x10), wire.UnknownFlag},
 		{"critical flag 0x20", with(24, 0x20), wire.UnknownFlag},
@@ -141,11 +141,11 @@ func TestDecodersWantTheirFormat(t *testing.T) {
 }
 
 func TestReportRoundTrip(t *testing.T) {
-	full := wire.Report{SessionStart: math.MinInt64, PacketsSent: math.MaxUint64, PointsSent: math.MaxUint64, PacketLimit: wire.MaxPacketSize}
+	full := wire.Report{Age: math.MaxUint64, PacketsSent: math.MaxUint64, PointsSent: math.MaxUint64, PacketLimit: wire.MaxPacketSize}
 	for i := range full.Dropped {
 		full.Dropped[i] = math.MaxUint64 - uint64(i)
 	}
-	for _, report := range []wire.Report{{}, {SessionStart: 1}, full} {
+	for _, report := range []wire.Report{{}, {Age: 1}, full} {
 		packet := wire.AppendReport([]byte("before"), &report)[len("before"):]
 		assert.LessOrEqual(t, len(packet), wire.MinPacketSize)
 		wire.Stamp(packet, &wire.Header{Format: wire.SenderReport})

@@ -120,7 +120,9 @@ var malformed = []struct {
 	{"encoding 7 of a quantile", "00" + summary + "01 00 01 07 00", "quantile", 0},
 	{"start mode 3", "30" + gaugeInt + "01", "start time", 0},
 	{"tag with bit 7 and another", "81 00 00", "tag", 33},
-	{"tag with all bits", "FF 00 00", "tag", 33},
+	{"a point behind padding", "FF 00" + gaugeInt + "01", "padding", 34},
+	{"an extension behind padding", "00" + gaugeInt + "01 FF FF 80 01 00", "padding", 50},
+	{"nothing but padding", "FF FF", "point count", 34},
 	{"scale 2^31", "00" + exponential + "01 00 00 80 80 80 80 10 00 00 00 00 00 00", "scale", 0},
 	{"scale -2^31-1", "00" + exponential + "01 00 00 81 80 80 80 10 00 00 00 00 00 00", "scale", 0},
 	{"positive offset 2^31", "00" + exponential + "01 00 00 00 00 00 80 80 80 80 10 00 00 00", "positive offset", 0},
@@ -187,6 +189,8 @@ func TestUnusualBodiesAreAccepted(t *testing.T) {
 		points     int
 	}{
 		{"nothing", "", 0},
+		{"nothing but padding", "FF FF", 0},
+		{"padding", "00" + gaugeInt + "01 FF FF FF", 1},
 		{"only extensions", "80 00 00 80 FF 01 02 00 00", 0},
 		{"16 levels", "00" + gaugeInt + "00 01 01" + levels(16), 1},
 		{"16 levels in an exemplar", "40" + gaugeInt + "01 01 26 00 00 00 00 01 00 0A" + strings.Repeat("01 0A", 15) + "00 00", 1},
@@ -239,6 +243,6 @@ func TestAmplificationIsRejected(t *testing.T) {
 // A set that alone is over the budget does not wait for its point.
 func TestSetOverBudget(t *testing.T) {
 	key := "00" + hex.EncodeToString(binary.AppendUvarint(nil, 1000)) + strings.Repeat("61", 1000)
-	set := "00" + hex.EncodeToString(binary.AppendUvarint(nil, 1000)) + key + "05" + strings.Repeat("02 05", 999)
+	set := "00" + hex.EncodeToString(binary.AppendUvarint(nil, 500)) + key + "05" + strings.Repeat("02 05", 499)
 	assertRejected(t, crafted(1, "00"+gaugeInt+set), wire.OverBudget, "set")
 }

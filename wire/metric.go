@@ -80,16 +80,20 @@ func (p *Packer) metric(b []byte, m *Metric) []byte {
 		return appendUvarint(b, at)
 	}
 	m.place = p.define(&p.metrics)
+	at := len(b)
 	b = p.scope(append(b, 0), m.Scope)
 	b = append(b, m.flags())
 	b = p.symbol(b, m.Name)
 	b = p.symbol(b, m.Unit)
 	p.expanded += definitionWeight + symbolLen(m.Name) + symbolLen(m.Unit)
 	if p.withoutDescription {
-		return append(b, 1)
+		b = append(b, 1)
+	} else {
+		p.expanded += symbolLen(m.Description)
+		b = p.symbol(b, m.Description)
 	}
-	p.expanded += symbolLen(m.Description)
-	return p.symbol(b, m.Description)
+	p.defined += len(b) - at
+	return b
 }
 
 func (p *Packer) scope(b []byte, s *Scope) []byte {
@@ -108,6 +112,10 @@ func (p *Packer) scope(b []byte, s *Scope) []byte {
 func (p *Packer) resource(b []byte, r *Resource) []byte {
 	if at, ok := p.known(r.place); ok {
 		return appendUvarint(b, at)
+	}
+	if p.resources == MaxResources {
+		p.overflow = true
+		return b
 	}
 	r.place = p.define(&p.resources)
 	b = p.symbol(append(b, 0), r.SchemaURL)
@@ -227,6 +235,10 @@ func (d *Decoder) resource() *ResourceView {
 	}
 	if n > 0 {
 		return &d.resources[n-1]
+	}
+	if len(d.resources) == MaxResources {
+		d.r.failAs(OverBudget, "resources")
+		return nil
 	}
 	r := ResourceView{Index: len(d.resources), SchemaURL: d.symbol("resource schema URL")}
 	r.Attributes = d.attributes()

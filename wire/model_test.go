@@ -268,7 +268,8 @@ func pack(t testing.TB, limit int, points []point) (packets [][]byte, tooLarge [
 	return packets, tooLarge
 }
 
-// packAll packs n points; it returns the numbers of those that were too large.
+// packAll packs n points; it returns the numbers of those that were too large. A
+// packet that was enlarged may be larger than limit.
 func packAll(t testing.TB, limit, n int, get func(i int) *wire.Point) (packets [][]byte, tooLarge []int) {
 	t.Helper()
 	p := newPacker(t, limit)
@@ -281,10 +282,17 @@ func packAll(t testing.TB, limit, n int, get func(i int) *wire.Point) (packets [
 			p.Start(nil)
 			result = p.Append(pt)
 		}
+		if result == wire.Large {
+			require.Zero(t, p.Points(), "only an empty packet is enlarged")
+			p.Enlarge(nil)
+			result = p.Append(pt)
+		}
 		if result == wire.TooLarge {
 			tooLarge = append(tooLarge, i)
+			p.Start(nil)
+			continue
 		}
-		require.NotEqual(t, wire.Full, result, "twice in a row")
+		require.Equal(t, wire.Added, result)
 	}
 	return append(packets, finish(p)), tooLarge
 }

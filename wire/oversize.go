@@ -1,11 +1,11 @@
 package wire
 
-// Reduction says what a point larger than a packet had to leave behind. A name,
+// Reduction says what a point larger than any body had to leave behind. A name,
 // a key, a value or an attribute is never cut: that would forge another series.
 type Reduction struct {
 	Exemplars   int  // exemplars left out
 	Description bool // description left out
-	Halvings    int  // times an exponential histogram's resolution was halved
+	Downscales  int  // times an exponential histogram was downscaled by one
 }
 
 // minScale is the lowest scale of an exponential histogram: OpenTelemetry's
@@ -39,17 +39,33 @@ func (p *Packer) AppendReduced(pt *Point) (Reduction, bool) {
 	}
 	for d := pt.Distribution; d.Scale > minScale; {
 		before := len(d.Positive.Counts) + len(d.Negative.Counts)
-		d.Halve()
+		d.Downscale()
 		if len(d.Positive.Counts)+len(d.Negative.Counts) == before {
 			break // merging does not make it smaller any more
 		}
-		r.Halvings++
+		r.Downscales++
 		if p.appendLast(pt) {
 			return r, true
 		}
 	}
 	return r, false
 }
+
+// Size returns how many bytes the body of pt alone would have, after TooLarge: a
+// lower bound where that is very much. It is for messages: it allocates.
+func (p *Packer) Size(pt *Point) int {
+	limit, buf := p.limit, p.buf
+	p.limit, p.buf = maxMeasured, make([]byte, HeaderSize, LargeBufferSize)
+	p.restart()
+	p.overflow = false
+	n := len(p.point(p.buf, pt)) - HeaderSize
+	p.limit, p.buf = limit, buf
+	p.restart()
+	return n
+}
+
+// maxMeasured is up to what length Size measures, in bytes.
+const maxMeasured = 16 << 20
 
 func (p *Packer) appendLast(pt *Point) bool {
 	if p.Append(pt) != Added {
@@ -59,16 +75,16 @@ func (p *Packer) appendLast(pt *Point) bool {
 	return true
 }
 
-// Halve halves the resolution of an exponential histogram in place: it merges
+// Downscale halves the resolution of an exponential histogram in place: it merges
 // neighbouring buckets, and the scale drops by one, as the data model allows
 // (opentelemetry-specification, metrics/data-model.md, "ExponentialHistogram").
-func (d *Distribution) Halve() {
+func (d *Distribution) Downscale() {
 	d.Scale--
-	d.Positive.halve()
-	d.Negative.halve()
+	d.Positive.downscale()
+	d.Negative.downscale()
 }
 
-func (b *Buckets) halve() {
+func (b *Buckets) downscale() {
 	if len(b.Counts) == 0 {
 		b.Offset >>= 1
 		return

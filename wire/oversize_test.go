@@ -22,12 +22,19 @@ func ones(offset int32, n int) wire.Buckets {
 }
 
 var (
-	long    = strings.Repeat("d", 600)
+	long    = strings.Repeat("d", wire.MaxBody)
 	talkers = []exemplar{{time: 1, attributes: []attribute{{"text", str(long)}}}, {time: 2}}
 )
 
 func described(kind wire.Kind, description string) metric {
 	return metric{scope: lib, name: "m", description: description, kind: kind}
+}
+
+// newWidePacker returns a packer whose open packet is enlarged.
+func newWidePacker(t *testing.T) *wire.Packer {
+	p := newPacker(t, 512)
+	p.Enlarge(nil)
+	return p
 }
 
 func TestAppendReduced(t *testing.T) {
@@ -41,20 +48,20 @@ func TestAppendReduced(t *testing.T) {
 		{"description", point{metric: described(wire.Sum, long), attributes: get, time: 3, bits: f64(4)}, wire.Reduction{Description: true}, true},
 		{"both", point{metric: described(wire.Gauge, long), exemplars: talkers}, wire.Reduction{Exemplars: 2, Description: true}, true},
 		{"small exemplars go before the description", point{metric: described(wire.Gauge, long), exemplars: talkers[1:]}, wire.Reduction{Exemplars: 1, Description: true}, true},
-		{"one halving", point{metric: described(wire.ExponentialHistogram, ""), dist: wire.Distribution{Count: 500, Scale: 3, Positive: ones(-7, 500)}}, wire.Reduction{Halvings: 1}, true},
-		{"three halvings, both sides", point{metric: described(wire.ExponentialHistogram, ""), dist: wire.Distribution{Count: 2500, Scale: 20, ZeroCount: 1, Positive: ones(-1001, 1501), Negative: ones(7, 999)}}, wire.Reduction{Halvings: 3}, true},
-		{"everything", point{metric: described(wire.ExponentialHistogram, long), dist: wire.Distribution{Scale: -1, Positive: ones(0, 500)}, exemplars: talkers}, wire.Reduction{Exemplars: 2, Description: true, Halvings: 1}, true},
-		{"the lowest scale", point{metric: described(wire.ExponentialHistogram, ""), dist: wire.Distribution{Scale: -10, Positive: ones(-3, 500)}}, wire.Reduction{}, false},
-		{"down to the lowest scale", point{metric: described(wire.ExponentialHistogram, ""), dist: wire.Distribution{Scale: -9, Positive: ones(-3, 5000)}}, wire.Reduction{Halvings: 1}, false},
+		{"one downscale", point{metric: described(wire.ExponentialHistogram, ""), dist: wire.Distribution{Count: 500, Scale: 3, Positive: ones(-7, 66_000)}}, wire.Reduction{Downscales: 1}, true},
+		{"three downscales, both sides", point{metric: described(wire.ExponentialHistogram, ""), dist: wire.Distribution{Count: 2500, Scale: 20, ZeroCount: 1, Positive: ones(-1001, 300_001), Negative: ones(7, 99_999)}}, wire.Reduction{Downscales: 3}, true},
+		{"everything", point{metric: described(wire.ExponentialHistogram, long), dist: wire.Distribution{Scale: -1, Positive: ones(0, 66_000)}, exemplars: talkers}, wire.Reduction{Exemplars: 2, Description: true, Downscales: 1}, true},
+		{"the lowest scale", point{metric: described(wire.ExponentialHistogram, ""), dist: wire.Distribution{Scale: -10, Positive: ones(-3, 66_000)}}, wire.Reduction{}, false},
+		{"down to the lowest scale", point{metric: described(wire.ExponentialHistogram, ""), dist: wire.Distribution{Scale: -9, Positive: ones(-3, 600_000)}}, wire.Reduction{Downscales: 1}, false},
 		{"attributes", point{metric: described(wire.Gauge, ""), attributes: []attribute{{"k", str(long)}}}, wire.Reduction{}, false},
-		{"attributes of an exponential histogram", point{metric: described(wire.ExponentialHistogram, ""), attributes: []attribute{{"k", str(long)}}, dist: wire.Distribution{Scale: 2, Positive: ones(-3, 3), Negative: ones(5, 1)}}, wire.Reduction{Halvings: 2}, false},
-		{"explicit histogram", point{metric: described(wire.Histogram, ""), dist: wire.Distribution{Count: 5, BucketCounts: make([]uint64, 600)}}, wire.Reduction{}, false},
+		{"attributes of an exponential histogram", point{metric: described(wire.ExponentialHistogram, ""), attributes: []attribute{{"k", str(long)}}, dist: wire.Distribution{Scale: 2, Positive: ones(-3, 3), Negative: ones(5, 1)}}, wire.Reduction{Downscales: 2}, false},
+		{"explicit histogram", point{metric: described(wire.Histogram, ""), dist: wire.Distribution{Count: 5, BucketCounts: make([]uint64, 66_000)}}, wire.Reduction{}, false},
 		{"explicit histogram loses exemplars", point{metric: described(wire.Histogram, ""), dist: wire.Distribution{Count: 5, Bounds: []float64{1, 2}, BucketCounts: []uint64{1, 2, 3}}, exemplars: talkers}, wire.Reduction{Exemplars: 2}, true},
-		{"summary", point{metric: described(wire.Summary, ""), dist: wire.Distribution{Quantiles: make([]wire.Quantile, 300)}}, wire.Reduction{}, false},
+		{"summary", point{metric: described(wire.Summary, ""), dist: wire.Distribution{Quantiles: make([]wire.Quantile, 33_000)}}, wire.Reduction{}, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			p, in := newPacker(t, 512), interner{}
+			p, in := newWidePacker(t), interner{}
 			before := test.in
 			test.in.dist = cloned(before.dist)
 			pt := in.point(test.in)
@@ -74,7 +81,7 @@ func TestAppendReduced(t *testing.T) {
 			got, err := read(&wire.Decoder{}, finish(p))
 			require.NoError(t, err)
 			require.Len(t, got, 1)
-			assertMerged(t, before.dist, got[0].dist, took.Halvings)
+			assertMerged(t, before.dist, got[0].dist, took.Downscales)
 			want := before
 			want.dist = got[0].dist
 			want.exemplars = nil
@@ -94,22 +101,22 @@ func TestAppendReduced(t *testing.T) {
 
 // assertMerged wants to be from with neighbours merged so many times, and
 // everything else as it was.
-func assertMerged(t *testing.T, from, to wire.Distribution, halvings int) {
+func assertMerged(t *testing.T, from, to wire.Distribution, downscales int) {
 	t.Helper()
-	assert.Equal(t, int(from.Scale)-halvings, int(to.Scale))
-	assert.Equal(t, merged(from.Positive, halvings), counted(to.Positive))
-	assert.Equal(t, merged(from.Negative, halvings), counted(to.Negative))
+	assert.Equal(t, int(from.Scale)-downscales, int(to.Scale))
+	assert.Equal(t, merged(from.Positive, downscales), counted(to.Positive))
+	assert.Equal(t, merged(from.Negative, downscales), counted(to.Negative))
 	from.Scale, from.Positive, from.Negative = to.Scale, to.Positive, to.Negative
 	assert.Equal(t, distText(from), distText(to))
 }
 
 // merged is the slow way: bucket i of a scale lies inside bucket floor(i/2) of
 // the next lower one.
-func merged(b wire.Buckets, halvings int) map[int64]uint64 {
+func merged(b wire.Buckets, downscales int) map[int64]uint64 {
 	out := map[int64]uint64{}
 	for i, c := range b.Counts {
 		index := int64(b.Offset) + int64(i)
-		for range halvings {
+		for range downscales {
 			if index%2 != 0 {
 				index--
 			}
@@ -125,26 +132,25 @@ func merged(b wire.Buckets, halvings int) map[int64]uint64 {
 // counted are the buckets that are not empty, by index.
 func counted(b wire.Buckets) map[int64]uint64 { return merged(b, 0) }
 
-// Halving against the slow way, at all offsets and lengths around zero and at
+// Downscale against the slow way, at all offsets and lengths around zero and at
 // the ends of the offset's range.
-func TestHalving(t *testing.T) {
+func TestDownscale(t *testing.T) {
 	for _, base := range []int32{-1 << 31, -4, 1<<31 - 1 - 13} {
 		for offset := base; offset <= base+8; offset++ {
 			for n := range 6 {
-				// A limit of 512 and counts of five bytes: it takes as many
-				// halvings as the length asks for.
+				// Counts of five bytes: once is what the length asks for.
 				b := ones(offset, n)
 				for i := range b.Counts {
 					b.Counts[i] = 1<<28 + uint64(i*i)
 				}
-				d := wire.Distribution{Scale: 4, Positive: b, Negative: ones(0, 600)}
+				d := wire.Distribution{Scale: 4, Positive: b, Negative: ones(0, 66_000)}
 				before := cloned(d)
-				p := newPacker(t, 512)
+				p := newWidePacker(t)
 				pt := interner{}.point(point{metric: described(wire.ExponentialHistogram, ""), dist: d})
 				require.Equal(t, wire.TooLarge, p.Append(pt))
 				took, ok := p.AppendReduced(pt)
 				require.True(t, ok)
-				require.Equal(t, wire.Reduction{Halvings: 1}, took)
+				require.Equal(t, wire.Reduction{Downscales: 1}, took)
 				got, err := read(&wire.Decoder{}, finish(p))
 				require.NoError(t, err)
 				assertMerged(t, before, got[0].dist, 1)
@@ -154,13 +160,12 @@ func TestHalving(t *testing.T) {
 	}
 }
 
-// TestReductionIsBounded: where halving does not help it ends at once, whatever
+// TestReductionIsBounded: where that does not help it ends at once, whatever
 // the scale.
 func TestReductionIsBounded(t *testing.T) {
-	p := newPacker(t, 1472)
-	p.Start(nil)
+	p := newWidePacker(t)
 	large := &wire.AttributeSet{}
-	large.AddString(wire.NewSymbol("k"), wire.NewSymbol(strings.Repeat("v", 2000)))
+	large.AddString(wire.NewSymbol("k"), wire.NewSymbol(strings.Repeat("v", wire.MaxBody)))
 	m := &wire.Metric{Scope: &wire.Scope{Resource: &wire.Resource{}}, Kind: wire.ExponentialHistogram}
 	for _, scale := range []int32{20, 1 << 30, math.MaxInt32, math.MinInt32, -10} {
 		for _, counts := range [][]uint64{nil, {1}, {1, 1}, {1, 1, 1, 1, 1}} {
@@ -169,7 +174,7 @@ func TestReductionIsBounded(t *testing.T) {
 				d := &wire.Distribution{Scale: scale, Positive: buckets, Negative: wire.Buckets{Offset: offset, Counts: slices.Clone(counts)}}
 				r, ok := p.AppendReduced(&wire.Point{Metric: m, Attributes: large, Distribution: d})
 				require.False(t, ok)
-				require.LessOrEqual(t, r.Halvings, 4)
+				require.LessOrEqual(t, r.Downscales, 4)
 			}
 		}
 	}

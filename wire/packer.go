@@ -17,18 +17,31 @@ const placeBits = 16
 // writes between two looks at the length.
 const slack = 256
 
-// Packer packs points into packets of at most a given size. A packet decodes
-// alone: it carries each string, attribute set and identity it uses, once. It
-// is not safe for concurrent use.
+const (
+	// wideFragments is at how many fragments a body closes that has more than one
+	// point: each of them costs all points if it is lost.
+	wideFragments = 4
+	// paddingShare is the part of a packet that padding may fill: a larger gap is
+	// left, and the packet is shorter than its neighbours.
+	paddingShare = 16
+)
+
+// Packer packs points into bodies of Compact packets. A body fits a packet of at
+// most a given size, but where a point or what has to be defined for it is too
+// large for that, see [Large]. It decodes alone: it carries each string,
+// attribute set and identity it uses, once. A Packer is not safe for concurrent
+// use.
 type Packer struct {
 	limit int // bytes of header and body; the trailer comes on top
 	next  int // the limit from the next packet on
 	buf   []byte
 	epoch place
 	full  bool // a point did not fit: Finish comes next
+	wide  bool // the body may be larger than a packet, see Enlarge
 
 	points    int
 	expanded  int
+	defined   int // bytes that metrics, with scope and resource, and bounds take
 	prevTime  int64
 	prevStart int64
 
@@ -58,12 +71,33 @@ func (p *Packer) SetLimit(limit int) {
 // BufferSize returns the capacity of the buffers to give to Start, in bytes.
 func (p *Packer) BufferSize() int { return p.next + TrailerSize + slack }
 
-// Start begins a packet in buf, which belongs to the Packer until Finish or
-// the next Start. A buffer with less capacity than BufferSize is replaced.
+// LargeBufferSize is the capacity of the buffers to give to Enlarge, in bytes.
+const LargeBufferSize = HeaderSize + MaxBody + TrailerSize + slack
+
+// Start begins a packet in buf, which belongs to the Packer until Finish,
+// Enlarge or the next Start. A buffer with less capacity than BufferSize is
+// replaced.
 func (p *Packer) Start(buf []byte) {
 	p.limit = p.next
-	if cap(buf) < p.BufferSize() {
-		buf = make([]byte, 0, p.BufferSize())
+	p.wide = false
+	p.begin(buf, p.BufferSize())
+}
+
+// Enlarge makes the open packet, which has no points, one whose body may be
+// larger than a packet: MaxBody bytes for its first point, and as much as four
+// fragments hold for more. It is built in buf; one with less capacity than
+// LargeBufferSize is replaced. It returns the buffer that Start was given.
+func (p *Packer) Enlarge(buf []byte) []byte {
+	old := p.buf
+	p.limit = HeaderSize + MaxBody
+	p.wide = true
+	p.begin(buf, LargeBufferSize)
+	return old
+}
+
+func (p *Packer) begin(buf []byte, size int) {
+	if cap(buf) < size {
+		buf = make([]byte, 0, size)
 	}
 	p.buf = buf[:HeaderSize]
 	p.restart()
@@ -73,7 +107,7 @@ func (p *Packer) Start(buf []byte) {
 func (p *Packer) restart() {
 	p.epoch++
 	p.full = false
-	p.points, p.expanded = 0, 0
+	p.points, p.expanded, p.defined = 0, 0, 0
 	p.prevTime, p.prevStart = 0, 0
 	// Entry 1 of these three is predefined: the empty string, set and list.
 	p.strings, p.sets, p.bounds = 1, 1, 1
@@ -85,10 +119,19 @@ func (p *Packer) restart() {
 func (p *Packer) Points() int { return p.points }
 
 // Finish ends the packet and returns it. Header.Points and everything else in
-// the header is written by [Stamp]. The packet is the buffer given to Start
-// and no longer belongs to the Packer; Start comes next.
+// the header is written by [Stamp]. A packet that a point has found full is
+// padded to the full size where little is missing, so that the packets of one
+// send are of one size. One that was enlarged may be larger than a packet: then
+// it travels in fragments, see [Fragments]. The packet is the buffer given to
+// Start or Enlarge and no longer belongs to the Packer; Start comes next.
 func (p *Packer) Finish() []byte {
-	packet := append(p.buf, 0, 0, 0, 0)
+	packet := p.buf
+	if gap := p.limit - len(packet); p.full && !p.wide && gap <= p.limit/paddingShare {
+		for range gap {
+			packet = append(packet, tagPadding)
+		}
+	}
+	packet = append(packet, 0, 0, 0, 0)
 	p.buf = nil
 	packet[0] = version<<4 | byte(Compact)
 	return packet
@@ -102,7 +145,12 @@ const (
 	Added Result = iota
 	// Full packets have no room for the point: Finish, Start, and append it again.
 	Full
-	// TooLarge points do not fit an empty packet; see [Packer.AppendReduced].
+	// Large points need a body that is larger than a packet, by themselves or
+	// since what is defined for them takes more than half of each packet: Enlarge
+	// the packet, which is empty, and append the point again.
+	Large
+	// TooLarge points do not fit an enlarged packet either; see
+	// [Packer.AppendReduced].
 	TooLarge
 )
 
@@ -114,24 +162,42 @@ func (p *Packer) Append(pt *Point) Result {
 		return Full
 	}
 	prevTime, prevStart := p.prevTime, p.prevStart
-	mark, expanded := len(p.buf), p.expanded
+	mark, expanded, defined := len(p.buf), p.expanded, p.defined
 	p.overflow = false
 	b := p.point(p.buf, pt)
-	if !p.overflow && len(b) <= p.limit && p.expanded <= MaxExpansion*(len(b)+TrailerSize) {
+	fits := !p.overflow && len(b) <= p.limit && p.expanded <= MaxExpansion*(len(b)+TrailerSize)
+	if p.points == 0 {
+		return p.appendFirst(b, fits)
+	}
+	if fits {
 		p.buf = b
 		p.points++
 		return Added
 	}
 	// The marks in pt's objects point into what is rolled back. No point is
 	// added before the next epoch, so nobody will follow them.
-	if p.points == 0 {
-		p.restart()
-		return TooLarge
-	}
 	p.buf = p.buf[:mark]
-	p.expanded, p.prevTime, p.prevStart = expanded, prevTime, prevStart
+	p.expanded, p.defined, p.prevTime, p.prevStart = expanded, defined, prevTime, prevStart
 	p.full = true
 	return Full
+}
+
+// appendFirst ends the Append of the first point of a packet, written to b.
+func (p *Packer) appendFirst(b []byte, fits bool) Result {
+	if !fits || !p.wide && 2*p.defined > p.limit {
+		p.restart()
+		if p.wide {
+			return TooLarge
+		}
+		return Large
+	}
+	p.buf = b
+	p.points = 1
+	if p.wide {
+		p.limit = min(HeaderSize+wideFragments*fragmentData(p.next+TrailerSize), p.limit)
+		p.full = len(b) > p.limit
+	}
+	return Added
 }
 
 // known returns the number of the entry at which the open packet defines an

@@ -26,7 +26,7 @@ func TestPacketLimits(t *testing.T) {
 		pt := in.point(point{metric: load})
 		for p.Append(pt) == wire.Added {
 		}
-		assert.InDelta(t, limit, len(finish(p)), 2, "a point takes three bytes")
+		assert.Len(t, finish(p), limit, "padded")
 	}
 }
 
@@ -70,6 +70,7 @@ func TestFullRollsBack(t *testing.T) {
 		require.Equal(t, wire.Full, p.Append(pt), "sealed")
 		assert.Equal(t, want, finish(p))
 
+		p.SetLimit(1472)
 		p.Start(nil)
 		big.attributes = nil
 		require.Equal(t, wire.Added, p.Append(in.point(big)), "a part of it")
@@ -80,15 +81,19 @@ func TestFullRollsBack(t *testing.T) {
 	}
 }
 
-// A point larger than a packet leaves an empty packet, which is good for the
+// A point larger than any body leaves an empty packet, which is good for the
 // next one, also where it shares strings, sets and identities.
 func TestTooLargeLeavesAnEmptyPacket(t *testing.T) {
-	wide := append([]attribute{{"text", str(strings.Repeat("y", 500))}}, get...)
+	wide := append([]attribute{{"text", str(strings.Repeat("y", wire.MaxBody))}}, get...)
+	many := make([]attribute, wire.MaxAttributes+1)
+	for i := range many {
+		many[i].key = fmt.Sprint(i)
+	}
 	p, in := newPacker(t, 512), interner{}
 	next := point{metric: requests, attributes: get, start: 1, time: 2, bits: 3}
 	for _, large := range []point{
 		{metric: requests, attributes: wide, start: 5, time: 6},
-		{metric: metric{scope: scope{resource: shop, name: strings.Repeat("n", 500)}, name: "requests", kind: wire.Gauge}, attributes: get},
+		{metric: metric{scope: scope{resource: shop, name: strings.Repeat("n", wire.MaxBody)}, name: "requests", kind: wire.Gauge}, attributes: get},
 		{metric: metric{scope: lib, name: strings.Repeat("n", 70_000), kind: wire.Gauge}},
 		{metric: metric{scope: scope{resource: resource{attributes: wide}}, kind: wire.Gauge}},
 		{metric: requests, attributes: []attribute{{"b", raw(strings.Repeat("z", 70_000))}}},
@@ -97,13 +102,22 @@ func TestTooLargeLeavesAnEmptyPacket(t *testing.T) {
 		{metric: latency, dist: wire.Distribution{Bounds: make([]float64, 100_000)}},
 		{metric: latency, dist: wire.Distribution{Bounds: []float64{0: math.Pi, 99_999: 1}}},
 		{metric: metric{scope: lib, kind: wire.Summary}, dist: wire.Distribution{Quantiles: make([]wire.Quantile, 100_000)}},
+		{metric: requests, attributes: many},
 	} {
 		capacity := p.BufferSize()
-		require.Equal(t, wire.TooLarge, p.Append(in.point(large)))
+		pt := in.point(large)
+		require.Equal(t, wire.Large, p.Append(pt))
 		require.Zero(t, p.Points())
+		before := p.Enlarge(nil)
+		assert.Equal(t, capacity, cap(before), "the buffer was replaced")
+		require.Equal(t, wire.TooLarge, p.Append(pt))
+		require.Zero(t, p.Points())
+		if len(large.attributes) < len(many) { // which are not written to be measured
+			assert.Greater(t, p.Size(pt), wire.MaxBody)
+		}
 		require.Equal(t, wire.Added, p.Append(in.point(next)))
 		packet := finish(p)
-		assert.Equal(t, capacity, cap(packet), "the buffer was replaced")
+		assert.Equal(t, wire.LargeBufferSize, cap(packet), "the buffer was replaced")
 		got, err := read(&wire.Decoder{}, packet)
 		require.NoError(t, err)
 		assert.Equal(t, texts([]point{next}), texts(got))

@@ -31,6 +31,7 @@ const (
 	tagStart     = 0x30
 	tagExtras    = 0x40
 	tagExtension = 0x80
+	tagPadding   = 0xFF
 
 	startSame  = 0x00
 	startDelta = 0x10
@@ -103,11 +104,11 @@ type pointEntry struct {
 	exemplars, exemplarsEnd int32 // where they stand in the packet
 }
 
-// record reads a point, or skips an extension.
+// record reads a point, or skips an extension or padding.
 func (d *Decoder) record() {
 	tag := d.r.byte("tag")
-	if tag&tagExtension != 0 {
-		d.extension(tag)
+	if tag >= tagExtension {
+		d.skip(tag)
 		return
 	}
 	m := d.metric()
@@ -146,14 +147,22 @@ func (d *Decoder) record() {
 	}
 }
 
-// extension skips a record of a kind that later versions may add.
-func (d *Decoder) extension(tag byte) {
-	if tag != tagExtension {
+// skip skips an extension, a record of a kind that later versions may add, or
+// the padding at the end of a body.
+func (d *Decoder) skip(tag byte) {
+	switch tag {
+	case tagExtension:
+		d.r.uvarint("extension kind")
+		d.r.text("extension")
+	case tagPadding:
+		for d.r.left() > 0 {
+			if d.r.byte("padding") != tagPadding {
+				d.r.fail("padding")
+			}
+		}
+	default:
 		d.r.fail("tag")
-		return
 	}
-	d.r.uvarint("extension kind")
-	d.r.text("extension")
 }
 
 // extras reads the fields behind a point and returns where its exemplars

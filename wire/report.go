@@ -5,10 +5,13 @@ package wire
 // knows what was sent, also where the last packets were lost, and what never
 // left.
 type Report struct {
-	SessionStart int64  // Unix nanoseconds
-	PacketsSent  uint64 // packets of this session before this one, reports included
-	PointsSent   uint64 // points of this session
-	PacketLimit  uint64 // the largest packet the sender makes, in bytes
+	// Age is how long ago the session began, in nanoseconds of the sender's own
+	// clock: a receiver needs no clock in step with the sender's to know whether
+	// the session is older than itself.
+	Age         uint64
+	PacketsSent uint64 // packets of this session before this one, reports included
+	PointsSent  uint64 // points of this session
+	PacketLimit uint64 // the largest packet the sender makes, in bytes
 	// Dropped counts the points dropped since the sender was created, over all
 	// its sessions.
 	Dropped [DropReasons]uint64
@@ -16,18 +19,18 @@ type Report struct {
 
 // The numbers of a report's fields. They are part of the wire format.
 const (
-	fieldSessionStart = 1
-	fieldPacketsSent  = 2
-	fieldPointsSent   = 3
-	fieldPacketLimit  = 4
-	fieldDropped      = 16 // plus the DropReason
+	fieldAge         = 1
+	fieldPacketsSent = 2
+	fieldPointsSent  = 3
+	fieldPacketLimit = 4
+	fieldDropped     = 16 // plus the DropReason
 )
 
 // AppendReport appends a whole packet with r to b, to be completed by [Stamp].
 func AppendReport(b []byte, r *Report) []byte {
 	var header [HeaderSize]byte
 	b = append(b, header[:]...)
-	b = appendField(b, fieldSessionStart, uint64(r.SessionStart))
+	b = appendField(b, fieldAge, r.Age)
 	b = appendField(b, fieldPacketsSent, r.PacketsSent)
 	b = appendField(b, fieldPointsSent, r.PointsSent)
 	b = appendField(b, fieldPacketLimit, r.PacketLimit)
@@ -71,8 +74,8 @@ func ParseReport(packet []byte) (Report, error) {
 
 func (r *Report) set(field, v uint64) {
 	switch field {
-	case fieldSessionStart:
-		r.SessionStart = int64(v)
+	case fieldAge:
+		r.Age = v
 	case fieldPacketsSent:
 		r.PacketsSent = v
 	case fieldPointsSent:

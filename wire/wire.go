@@ -21,10 +21,19 @@ const (
 	// MaxDepth is how deep slices and maps nest in an attribute value. A slice
 	// of plain values has depth 1.
 	MaxDepth = 16
-	// MaxExpansion bounds what a packet unfolds to: the weights of its points
-	// and definitions add up to at most MaxExpansion times its length. The
-	// package documentation defines the weights.
-	MaxExpansion = 512
+	// MaxBody is the largest body that travels in fragments, in bytes.
+	MaxBody = 64 << 10
+	// MaxExpansion bounds what a body unfolds to: the weights of its points and
+	// definitions add up to at most MaxExpansion times the length of its packet,
+	// or of the packet that the whole body would make. The package documentation
+	// defines the weights.
+	MaxExpansion = 128
+	// MaxAttributes is the most attributes a set has. It bounds the work of
+	// sorting a set, which grows faster than the set.
+	MaxAttributes = 512
+	// MaxResources is the most resources a body has. It bounds how often a
+	// receiver has to hand something over for one packet.
+	MaxResources = 64
 )
 
 // NoTime is the Time of a point or exemplar whose time is not set. Every other
@@ -58,7 +67,8 @@ const (
 	BadChecksum
 	// Malformed packets break the grammar, although their checksum is right.
 	Malformed
-	// OverBudget packets unfold to more than MaxExpansion allows.
+	// OverBudget packets unfold to more than MaxExpansion, MaxAttributes or
+	// MaxResources allow.
 	OverBudget
 
 	// Causes is the number of causes, for tables indexed by Cause.
@@ -103,7 +113,7 @@ const (
 	Sampled                       // left out by sampling under pressure
 	Invalid                       // a measurement or time that cannot be represented
 	Deadline                      // the caller's context ended before there was room
-	Oversize                      // larger than a packet, whatever was left out
+	Oversize                      // larger than any body, whatever was left out
 	Encode                        // an aggregation, temporality or value unknown to the encoder
 	Unresolved                    // the endpoint has no address yet
 	BreakerOpen                   // the circuit breaker is open

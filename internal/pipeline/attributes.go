@@ -11,8 +11,10 @@ import (
 const (
 	// maxSymbolLen is the longest string worth keeping, in bytes.
 	maxSymbolLen = 1024
-	// maxSetLen is the most attributes a kept set has.
-	maxSetLen = 128
+	// maxSetLen is the most attributes a kept set has, and maxSetBytes how long it
+	// is at most, encoded.
+	maxSetLen   = 128
+	maxSetBytes = 4096
 	// What a symbol and a kept set take beside their text and attributes, their
 	// places in a map included, in bytes, about.
 	symbolCost = 96
@@ -25,8 +27,7 @@ type attributeSets struct {
 	symbols cache[string, *wire.Symbol]
 	sets    cache[attribute.Distinct, *internedSet]
 
-	largest int     // bytes of a packet: a larger set is never sent
-	memory  *budget // of both caches
+	memory *budget // of both caches
 
 	// uncached is the set that found no room, until the next one; temporary
 	// are its strings that found none.
@@ -49,9 +50,8 @@ func (a *attributeSets) forget() {
 }
 
 // newAttributeSets returns an empty one that charges what it keeps to memory.
-func newAttributeSets(limit, packetSize int, memory *budget) *attributeSets {
+func newAttributeSets(limit int, memory *budget) *attributeSets {
 	return &attributeSets{
-		largest: packetSize,
 		memory:  memory,
 		symbols: newCache[string](limit, memory, func(s *wire.Symbol) int64 { return int64(symbolCost + len(s.Text())) }),
 		sets:    newCache[attribute.Distinct](limit, memory, func(s *internedSet) int64 { return setMemory(&s.wire) }),
@@ -83,7 +83,7 @@ func (a *attributeSets) intern(set attribute.Set) (*wire.AttributeSet, bool) {
 		return nil, true
 	}
 	lent, ok := a.lend(set)
-	if !ok || hit || n > maxSetLen || a.sets.len() >= a.sets.limit || lent.EncodedLen() > a.largest || !a.memory.has(room(lent)) {
+	if !ok || hit || n > maxSetLen || a.sets.len() >= a.sets.limit || lent.EncodedLen() > maxSetBytes || !a.memory.has(room(lent)) {
 		return lent, ok
 	}
 	e := &internedSet{set: set}
@@ -106,10 +106,13 @@ func (a *attributeSets) compile(to *wire.AttributeSet, set attribute.Set, symbol
 }
 
 // compileSet makes to the wire form of set, with the symbols that symbol
-// returns. It fails if a value has no wire form. payload is memory to work in,
+// returns. It fails if a value has no wire form, or the set too many attributes. payload is memory to work in,
 // and is returned.
 func compileSet(to *wire.AttributeSet, set attribute.Set, symbol func(string) *wire.Symbol, payload []byte) ([]byte, bool) {
 	to.Reset()
+	if set.Len() > wire.MaxAttributes {
+		return payload, false
+	}
 	for i := range set.Len() {
 		kv, _ := set.Get(i)
 		if kv.Value.Type() == attribute.STRING {

@@ -61,7 +61,7 @@ func newSetPacker(t *testing.T, limit int) setPacker {
 	t.Helper()
 	p, err := wire.NewPacker(wire.MaxPacketSize)
 	require.NoError(t, err)
-	return setPacker{newAttributeSets(limit, wire.MaxPacketSize, newBudget(math.MaxInt64)), p}
+	return setPacker{newAttributeSets(limit, newBudget(math.MaxInt64)), p}
 }
 
 func (a *setPacker) encoded(t *testing.T, set attribute.Set) []byte {
@@ -102,7 +102,7 @@ func TestUncachedSetsAreEncodedAlike(t *testing.T) {
 func TestInternAllocations(t *testing.T) {
 	sets := testSets(50)
 	for _, limit := range []int{100, 10} {
-		a := newAttributeSets(limit, wire.MaxPacketSize, newBudget(math.MaxInt64))
+		a := newAttributeSets(limit, newBudget(math.MaxInt64))
 		all := func() {
 			for _, set := range sets {
 				a.intern(set)
@@ -153,12 +153,6 @@ func TestIdentitiesAreBounded(t *testing.T) {
 		ids.metric(ids.scope(r, &sm.Scope), 0, metricKey{name: name})
 	}
 	assert.LessOrEqual(t, ids.metrics, maxIdentities+3)
-}
-
-func TestPacerWithoutPace(t *testing.T) {
-	p := newPacer(0, 0)
-	now := p.ready(5)
-	assert.Equal(t, 1000, p.take(now, 1000))
 }
 
 // TestWithoutInterningPacketsAreTheSame, byte by byte, on both paths: what is

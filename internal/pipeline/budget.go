@@ -1,6 +1,10 @@
 package pipeline
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/otelgram/otelgram/wire"
+)
 
 // budget bounds the memory of what grows with the traffic: payloads, caches and
 // names of both paths, instruments and series of the direct one. Its users may be
@@ -54,10 +58,8 @@ const (
 )
 
 // FixedMemory is what a pipeline takes whatever comes, in bytes: rings of so many
-// points, runs, and buffers for packets of so many bytes.
+// points, runs, and buffers for packets of so many bytes and for larger bodies.
 func FixedMemory(points, run, packet int) int64 {
-	return pointSlot*int64(points+run) + eventSlot*int64(points+2*run) + int64(packetBuffers(packet))*int64(packet) + baseMemory
+	buffers := maxReadyBytes + 2*packet + maxLarge*wire.LargeBufferSize + maxScratch
+	return pointSlot*int64(points+run) + eventSlot*int64(points+2*run) + int64(buffers) + baseMemory
 }
-
-// packetBuffers is how many packets of so many bytes are made at once.
-func packetBuffers(size int) int { return max(2, min(32, maxBatchBytes/size)) + 1 }

@@ -119,13 +119,14 @@ func summaries(x *export, i int, m *metricdata.Metrics, points []metricdata.Summ
 
 // distribution prepares a point that carries one of the given number of
 // elements. It drops the point and returns false where that cannot be: bad
-// times, more elements than any packet holds, no payload in time.
+// times, more elements than any body holds, no payload in time.
 func (x *export) distribution(timesValid bool, elements int) bool {
 	switch {
 	case !timesValid:
 		x.counters.drop(wire.Invalid, 1)
-	case elements > wire.MaxPacketSize:
+	case elements > wire.MaxBody: // each takes a byte at least
 		x.counters.drop(wire.Oversize, 1)
+		x.notices.oversize(&wire.Point{Metric: x.point.metric}, elements)
 	case !x.payload():
 		x.discard(x.reason)
 	default:

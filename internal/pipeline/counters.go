@@ -31,7 +31,7 @@ type counters struct {
 	peak       atomic.Int64  // the most that the pump found in the lanes, see measure
 	overflow   atomic.Bool   // an instrument has used up its series
 
-	exemplarsCut, descriptionsCut, resolutionHalved atomic.Uint64
+	exemplarsCut, descriptionsCut, downscaled atomic.Uint64
 }
 
 func (c *counters) drop(reason wire.DropReason, points int) {
@@ -52,8 +52,8 @@ func (c *counters) reduce(r wire.Reduction) {
 	if r.Description {
 		c.descriptionsCut.Add(1)
 	}
-	if r.Halvings > 0 {
-		c.resolutionHalved.Add(1)
+	if r.Downscales > 0 {
+		c.downscaled.Add(1)
 	}
 }
 
@@ -66,7 +66,7 @@ type Stats struct {
 	Packets, Bytes uint64
 	Batches        uint64 // calls in which the kernel took packets with points
 	// Refused counts the times that the kernel did not take a packet, a full
-	// send buffer and packets that were packed again for a narrower path aside.
+	// send buffer and packets that were too large for a narrower path aside.
 	// ClosedPort is how many of them said that an earlier
 	// packet had met a closed port.
 	Refused, ClosedPort uint64
@@ -90,7 +90,7 @@ type Stats struct {
 	// attribute sets than it may have.
 	Overflow bool
 
-	ExemplarsCut, DescriptionsCut, ResolutionHalved uint64
+	ExemplarsCut, DescriptionsCut, Downscaled uint64
 }
 
 // maxSnapshots bounds the attempts at a consistent snapshot; the pump settles
@@ -115,21 +115,21 @@ func (c *counters) snapshot(pushed func() uint64) Stats {
 
 func (c *counters) settled() Stats {
 	s := Stats{
-		Sent:             c.sent.Load(),
-		Folded:           c.folded.Load(),
-		Packets:          c.packets.Load(),
-		Bytes:            c.bytes.Load(),
-		Refused:          c.refused.Load(),
-		Batches:          c.batches.Load(),
-		ClosedPort:       c.closedPort.Load(),
-		Peak:             int(c.peak.Load()),
-		Overflow:         c.overflow.Load(),
-		Sessions:         c.sessions.Load(),
-		Circuit:          Circuit(c.circuit.Load()),
-		PacketSize:       int(c.packetSize.Load()),
-		ExemplarsCut:     c.exemplarsCut.Load(),
-		DescriptionsCut:  c.descriptionsCut.Load(),
-		ResolutionHalved: c.resolutionHalved.Load(),
+		Sent:            c.sent.Load(),
+		Folded:          c.folded.Load(),
+		Packets:         c.packets.Load(),
+		Bytes:           c.bytes.Load(),
+		Refused:         c.refused.Load(),
+		Batches:         c.batches.Load(),
+		ClosedPort:      c.closedPort.Load(),
+		Peak:            int(c.peak.Load()),
+		Overflow:        c.overflow.Load(),
+		Sessions:        c.sessions.Load(),
+		Circuit:         Circuit(c.circuit.Load()),
+		PacketSize:      int(c.packetSize.Load()),
+		ExemplarsCut:    c.exemplarsCut.Load(),
+		DescriptionsCut: c.descriptionsCut.Load(),
+		Downscaled:      c.downscaled.Load(),
 	}
 	if at := c.lastSend.Load(); at != 0 {
 		s.LastSend = time.Unix(0, at)

@@ -35,7 +35,7 @@ func (p *Pipeline) Direct() *Direct {
 	}
 	lane := newDirectLane(p.config.BufferSize, p.config.Strategy, &p.counters, p.waker)
 	d := &Direct{pipeline: p, lane: lane, memory: p.memory, clock: clock.New()}
-	d.registry = newRegistry(p.config.Priorities, p.config.PacketSize, d.memory)
+	d.registry = newRegistry(p.config.Priorities, d.memory)
 	p.direct = d
 	p.events.Store(lane)
 	if p.directClosed {
@@ -45,8 +45,8 @@ func (p *Pipeline) Direct() *Direct {
 	strings := p.memory.left.Load() / stringShare
 	p.memory.give(-strings)
 	f := &folder{
-		lane: lane, registry: d.registry, counters: &p.counters,
-		sets:   newAttributeSets(maxSeries, p.config.PacketSize, newBudget(strings)),
+		lane: lane, registry: d.registry, counters: &p.counters, notices: p.notices,
+		sets:   newAttributeSets(maxSeries, newBudget(strings)),
 		memory: d.memory, every: p.config.EveryEvent, run: make([]Event, 2*p.config.BatchSize),
 	}
 	p.inbox.folders <- f // the pump runs until directClosed is set

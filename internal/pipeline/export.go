@@ -12,8 +12,8 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// minRoom is what a packet needs beside header and resource, in bytes: a
-// scope, a metric and a number with short names.
+// minRoom is what a body needs besides the resource, in bytes: a scope, a metric
+// and a number with short names.
 const minRoom = 64
 
 // offerRun is how many points are counted as offered at once, and so by how
@@ -25,7 +25,7 @@ type export struct {
 	ctx      context.Context
 	lane     *lane
 	counters *counters
-	limit    int // bytes of a packet
+	notices  *notices
 	reported map[metricKey]struct{}
 
 	resource *resourceIdentity
@@ -36,6 +36,7 @@ type export struct {
 	// walk only counts them, for reason.
 	refused   bool
 	reason    wire.DropReason
+	late      int // points without room when the context ended
 	unchecked int // points since it was last looked at
 	errs      []error
 }
@@ -53,18 +54,17 @@ func (p *Pipeline) Export(ctx context.Context, rm *metricdata.ResourceMetrics) e
 		}
 		return ctx.Err()
 	}
-	x := export{ctx: ctx, lane: p.lane, counters: &p.counters, limit: int(p.counters.packetSize.Load()), reported: p.reported}
+	x := export{ctx: ctx, lane: p.lane, counters: &p.counters, notices: p.notices, reported: p.reported}
 	over := ctx.Err() != nil
 	if w := p.lane.acquire(ctx); w == granted {
 		defer p.lane.release()
+		defer p.lane.finish()
 		x.begin()
 	} else {
 		x.stop(w)
 	}
 	x.walk(rm)
-	if p.lane.len() >= p.config.BatchSize {
-		signal(p.waker.wake) // do not leave a burst to the age of an open packet
-	}
+	p.cancelled.note(ctx, x.late)
 	if over || x.refused && x.reason == wire.Deadline {
 		x.errs = append(x.errs, ctx.Err())
 	}
@@ -104,11 +104,11 @@ func (x *export) walk(rm *metricdata.ResourceMetrics) {
 
 func (x *export) enterResource(rm *metricdata.ResourceMetrics) {
 	x.resource = x.lane.ids.resource(rm.Resource)
-	if x.resource.fits(x.limit) {
+	if x.resource.fits() {
 		return
 	}
 	x.refused, x.reason = true, wire.Oversize
-	if err := x.resource.room(x.limit); err != nil {
+	if err := x.resource.room(); err != nil {
 		x.errs = append(x.errs, err)
 	}
 }
@@ -164,7 +164,15 @@ func (x *export) enter(i int, m *metricdata.Metrics, n int, key metricKey, t met
 // lose counts n points as offered and dropped.
 func (x *export) lose(reason wire.DropReason, n int) {
 	x.counters.offered.Add(uint64(n))
+	x.drop(reason, n)
+}
+
+// drop counts n points, which were counted as offered, as dropped.
+func (x *export) drop(reason wire.DropReason, n int) {
 	x.counters.drop(reason, n)
+	if reason == wire.Deadline {
+		x.late += n
+	}
 }
 
 // unknown drops a metric that has no wire form, and reports it once.
@@ -227,7 +235,7 @@ func (x *export) push() {
 
 // discard drops the point, which was counted as offered.
 func (x *export) discard(reason wire.DropReason) {
-	x.counters.drop(reason, 1)
+	x.drop(reason, 1)
 	if x.point.payload != nil {
 		x.lane.payloads.give(x.point.payload)
 		x.point.payload = nil

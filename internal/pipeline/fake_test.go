@@ -113,7 +113,7 @@ func (f *fakeSender) packets(t *testing.T) (points, reports []takenPacket) {
 	for _, p := range f.taken {
 		h, err := wire.ParseHeader(p.bytes)
 		require.NoError(t, err)
-		if h.Format == wire.Compact {
+		if h.Format != wire.SenderReport {
 			points = append(points, p)
 		} else {
 			reports = append(reports, p)
@@ -135,6 +135,7 @@ func testConfig(s Sender) Config {
 		PacketsPerSecond: 10_000, Burst: 32, Memory: math.MaxInt64,
 		Breaker:   BreakerConfig{Failures: 10, Timeout: 30 * time.Second},
 		OnCircuit: func(_, _ Circuit) {},
+		Report:    func(error) bool { return true },
 		Resolve:   func(context.Context) ([]string, error) { return []string{"there"}, nil },
 		Dial:      func(context.Context, string) (Sender, error) { return s, nil },
 	}

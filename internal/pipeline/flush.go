@@ -77,7 +77,7 @@ func (p *pump) advance(f *flush) {
 		}
 		f.step, f.until = sending, p.finished
 	}
-	if f.step == sending && p.settled >= f.until && len(p.link.pieces) == 0 {
+	if f.step == sending && p.settled >= f.until {
 		f.step = flushed
 	}
 }
@@ -85,8 +85,7 @@ func (p *pump) advance(f *flush) {
 // drained reports whether what was in the lanes when f came in is packed or
 // folded.
 func (p *pump) drained(f *flush) bool {
-	packed := p.lane.popped() - uint64(len(p.run)-p.next)
-	if int64(packed-f.ticket) < 0 {
+	if int64(p.packed()-f.ticket) < 0 {
 		return false
 	}
 	return p.folder == nil || p.folder.observed == nil && int64(p.folder.lane.ring.Popped()-f.eventTicket) >= 0

@@ -33,6 +33,7 @@ type folder struct {
 	lane     *directLane
 	registry *registry
 	counters *counters
+	notices  *notices
 	sets     *attributeSets
 	memory   *budget
 	every    bool    // every event is a point of its own
@@ -71,6 +72,7 @@ func (f *folder) lookup(i *Instrument, set attribute.Set) (*Series, wire.DropRea
 	}
 	lent, ok := f.sets.lend(set)
 	if !ok {
+		f.notices.unsendable(i.metric)
 		return nil, wire.Encode
 	}
 	if !f.memory.need(i.cost(lent)) { // before anything of it is kept

@@ -45,19 +45,16 @@ type resourceIdentity struct {
 }
 
 // room returns an error, the first time, for a resource that leaves no room for a
-// point in a packet of so many bytes.
-func (r *resourceIdentity) room(packet int) error {
-	if r.fits(packet) || r.reported {
+// point.
+func (r *resourceIdentity) room() error {
+	if r.fits() || r.reported {
 		return nil
 	}
 	r.reported = true
-	return fmt.Errorf("otelgram: resource of %d bytes leaves no room for a point in a packet of %d bytes: shorten the resource or raise the packet size",
-		r.size, packet)
+	return fmt.Errorf("otelgram: resource of %d bytes: more than the %d that can be sent with each point: shorten it", r.size, wire.MaxBody-minRoom)
 }
 
-func (r *resourceIdentity) fits(packet int) bool {
-	return wire.HeaderSize+wire.TrailerSize+r.size+minRoom <= packet
-}
+func (r *resourceIdentity) fits() bool { return r.size+minRoom <= wire.MaxBody }
 
 type scopeKey struct {
 	name, version, schemaURL string

@@ -39,6 +39,8 @@ type lane struct {
 
 	waker   *waker
 	closing chan struct{} // closed when the lane takes no more points
+	// end is how many points were pushed when the last Export ended.
+	end atomic.Uint64
 
 	// marks are when points were handed over, in Unix nanoseconds: one for each
 	// markEvery, as often as they fit the ring, and then over again.
@@ -89,6 +91,12 @@ func (l *lane) len() int {
 		return r.Len()
 	}
 	return 0
+}
+
+// finish says, for the holder of the lane, that no more points of its Export come.
+func (l *lane) finish() {
+	l.end.Store(l.pushed())
+	signal(l.waker.wake)
 }
 
 // pushed and popped count points, see [ringbuf.Ring.Pushed].

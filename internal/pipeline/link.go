@@ -52,25 +52,24 @@ type link struct {
 	started  time.Time
 	limit    int // bytes of a packet on this path
 	trouble  trouble
-	// pieces are packets made of one that was too large for the path; they go
-	// before others.
-	pieces []packet
+	// fragment is how many fragments of the first packet that waits have left in
+	// this session.
+	fragment int
 
 	nextReport  time.Time
 	nextMeasure time.Time
 	lastRedial  time.Time
-	batch       [][]byte
+	batch       batch
 	report      []byte
 	latencies   *Latencies
 }
 
-func newLink(c *Config, counters *counters, batch int) link {
+func newLink(c *Config, counters *counters, size int) link {
 	l := link{
 		config: c, counters: counters, pacer: newPacer(c.PacketsPerSecond, c.Burst),
 		redial:     make(chan struct{}, 1),
-		limit:      c.PacketSize,
+		limit:      size,
 		nextReport: time.Now().Add(reportIdle),
-		batch:      make([][]byte, 0, batch),
 		latencies:  &Latencies{},
 	}
 	redial := l.redial
@@ -80,7 +79,7 @@ func newLink(c *Config, counters *counters, batch int) link {
 		}
 		c.OnCircuit(from, to)
 	})
-	counters.packetSize.Store(int64(c.PacketSize))
+	counters.packetSize.Store(int64(size))
 	return l
 }
 
@@ -98,7 +97,7 @@ func (l *link) adopt(d dialled) {
 	_, _ = rand.Read(id[:]) // never fails, see crypto/rand
 	l.sender, l.address = d.sender, d.address
 	l.header = wire.Header{Session: binary.BigEndian.Uint64(id[:])}
-	l.sequence, l.points = 0, 0
+	l.sequence, l.points, l.fragment = 0, 0, 0
 	l.trouble = trouble{}
 	l.started = time.Now()
 	l.nextReport = l.started.Add(reportIdle)
@@ -120,46 +119,18 @@ func (l *link) close() {
 }
 
 // send sends of ready what the pace allows, and returns how many packets are
-// settled: taken by the kernel, refused and counted, or made into pieces.
+// settled: taken by the kernel as a whole, or refused and counted.
 func (l *link) send(now time.Time, ready []packet) (done int) {
 	l.tend(now)
 	if _, blocked := l.blocked(); !blocked {
-		pieces := l.pieces
-		l.pieces = nil // there may be pieces of pieces
-		n := l.paced(now, pieces)
-		if l.pieces = append(l.pieces, pieces[n:]...); len(l.pieces) == 0 {
-			done = l.paced(now, ready)
-		}
+		done = l.transmit(now, ready)
 	}
 	if reason, blocked := l.blocked(); blocked {
-		l.discard(reason)
 		for i := range ready[done:] {
 			l.drop(&ready[done+i], reason)
 		}
-		l.trouble = trouble{} // its packet is gone
+		l.trouble, l.fragment = trouble{}, 0 // its packet is gone
 		return len(ready)
-	}
-	return done
-}
-
-// discard drops the pieces that wait.
-func (l *link) discard(reason wire.DropReason) {
-	for i := range l.pieces {
-		l.drop(&l.pieces[i], reason)
-	}
-	l.pieces = nil
-}
-
-// paced sends packets as far as the pace allows, and returns how many are settled.
-func (l *link) paced(now time.Time, packets []packet) (done int) {
-	if len(packets) == 0 || now.Before(l.trouble.until) {
-		return 0
-	}
-	n := l.pacer.take(now, len(packets))
-	done = l.transmit(now, packets[:n])
-	l.pacer.giveBack(n - done)
-	if n > 0 {
-		l.nextReport = earlier(l.nextReport, now.Add(reportActive))
 	}
 	return done
 }
@@ -175,14 +146,22 @@ func (l *link) blocked() (reason wire.DropReason, blocked bool) {
 	return 0, false
 }
 
-// transmit sends packets until something stops it, and returns how many are
-// settled. A packet the kernel refuses is tried again, kept for later, made into
-// pieces, which go first, or dropped; those behind it are stamped anew.
+// transmit sends packets until something stops it, the pace among others, and
+// returns how many are settled. A packet that the kernel refuses is tried again,
+// kept for later or dropped; those behind it are stamped anew.
 func (l *link) transmit(now time.Time, packets []packet) (done int) {
-	for done < len(packets) && len(l.pieces) == 0 && l.breaker.closed() && !now.Before(l.trouble.until) {
-		took, outcome := l.sender.Send(l.stamp(now, packets[done:]))
-		for i := range packets[done : done+took] {
-			l.sent(&packets[done+i])
+	for done < len(packets) && l.breaker.closed() && !now.Before(l.trouble.until) {
+		datagrams := l.fill(now, packets[done:])
+		if len(datagrams) == 0 {
+			return done
+		}
+		l.nextReport = earlier(l.nextReport, now.Add(reportActive))
+		took, outcome := l.sender.Send(datagrams)
+		for i := range took {
+			done += l.sent(&packets[done], len(datagrams[i]))
+		}
+		for _, refused := range datagrams[took:] {
+			l.pacer.giveBack(len(refused))
 		}
 		if took > 0 {
 			l.counters.batches.Add(1)
@@ -190,9 +169,9 @@ func (l *link) transmit(now time.Time, packets []packet) (done int) {
 			l.breaker.took(now)
 			l.counters.lastSend.Store(now.UnixNano())
 		}
-		done += took
-		if done < len(packets) && l.refusal(now, &packets[done], outcome) {
+		if took < len(datagrams) && l.refusal(now, &packets[done], len(datagrams[took]), outcome) {
 			l.trouble.tries, l.trouble.since = 0, time.Time{}
+			l.fragment = 0
 			done++
 		}
 	}
@@ -210,7 +189,7 @@ func (l *link) tend(now time.Time) {
 	} else if l.breaker.due(now) {
 		l.probe(now)
 	}
-	if !now.Before(l.nextReport) {
+	if !now.Before(l.nextReport) && l.fragment == 0 { // the fragments of a body follow each other
 		l.nextReport = now.Add(reportIdle)
 		if l.breaker.closed() {
 			l.sendReport(1)
@@ -224,11 +203,11 @@ func (l *link) tend(now time.Time) {
 // measure looks how large a packet the path takes.
 func (l *link) measure(now time.Time) {
 	l.nextMeasure = now.Add(measureEvery)
-	l.limit = l.config.PacketSize
-	if n := l.sender.PayloadLimit(); n > 0 {
-		l.limit = max(min(l.limit, n), wire.MinPacketSize)
+	limit := packetSize(l.config.PacketSize, l.address, l.sender.PayloadLimit())
+	if limit != l.limit {
+		l.limit, l.fragment = limit, 0 // a body is sent from its begin again
 	}
-	l.counters.packetSize.Store(int64(l.limit))
+	l.counters.packetSize.Store(int64(limit))
 }
 
 // probe sends a report, since a packet is what it takes to be refused. That the
@@ -252,11 +231,14 @@ func (l *link) hear(now time.Time) {
 }
 
 // deadline returns when the link has something to do by itself, given how many
-// packets wait.
+// bytes wait to be sent.
 func (l *link) deadline(now time.Time, ready int) time.Time {
 	until := now.Add(reportIdle)
 	if l.sender != nil {
-		until = earlier(l.nextReport, l.nextMeasure)
+		until = l.nextMeasure
+		if l.fragment == 0 {
+			until = earlier(until, l.nextReport)
+		}
 		if at, ok := l.breaker.next(); ok {
 			until = earlier(until, at)
 		}
@@ -264,37 +246,25 @@ func (l *link) deadline(now time.Time, ready int) time.Time {
 	if ready == 0 {
 		return until
 	}
-	at := l.pacer.ready(ready)
+	at := l.pacer.ready(min(ready, l.limit), ready)
 	if l.trouble.until.After(at) {
 		at = l.trouble.until
 	}
 	return earlier(until, at)
 }
 
-// stamp writes into packets the numbers under which they would leave now.
-func (l *link) stamp(now time.Time, packets []packet) [][]byte {
-	l.batch = l.batch[:0]
-	h := l.header
-	h.Format = wire.Compact
-	h.Time = now.UnixNano()
-	before := l.points
-	for i := range packets {
-		h.Sequence = l.sequence + uint64(i)
-		h.Points = uint16(packets[i].points)
-		h.PointsBefore = uint32(before)
-		before += uint64(packets[i].points)
-		wire.Stamp(packets[i].bytes, &h)
-		l.batch = append(l.batch, packets[i].bytes)
-	}
-	return l.batch
-}
-
-func (l *link) sent(p *packet) {
+// sent enters a datagram that the kernel took, of so many bytes, in the books,
+// and returns 1 if with it the whole packet p has left.
+func (l *link) sent(p *packet, size int) int {
 	l.sequence++
+	l.counters.packets.Add(1)
+	l.counters.bytes.Add(uint64(size))
+	if l.fragment++; l.fragment < wire.Fragments(p.bytes, l.limit) {
+		return 0
+	}
+	l.fragment = 0
 	l.points += uint64(p.points)
 	l.counters.sent.Add(uint64(p.points))
-	l.counters.packets.Add(1)
-	l.counters.bytes.Add(uint64(len(p.bytes)))
 	l.counters.inPump.Add(-int64(p.points))
 	if p.recorded > 0 {
 		// The wall clock, by which points are handed over, may jump.
@@ -304,6 +274,7 @@ func (l *link) sent(p *packet) {
 		l.latencies.Send.Add(send)
 		l.latencies.EndToEnd.Add(buffer + send)
 	}
+	return 1
 }
 
 func (l *link) drop(p *packet, reason wire.DropReason) { l.counters.lose(reason, p.points) }
@@ -312,10 +283,10 @@ func (l *link) drop(p *packet, reason wire.DropReason) { l.counters.lose(reason,
 // sequence number, and returns how many of them the kernel took.
 func (l *link) sendReport(times int) int {
 	r := wire.Report{
-		SessionStart: l.started.UnixNano(),
-		PacketsSent:  l.sequence,
-		PointsSent:   l.points,
-		PacketLimit:  uint64(l.limit),
+		Age:         uint64(max(0, time.Since(l.started))),
+		PacketsSent: l.sequence,
+		PointsSent:  l.points,
+		PacketLimit: uint64(l.limit),
 	}
 	for i := range r.Dropped {
 		r.Dropped[i] = l.counters.dropped[i].Load()
@@ -357,9 +328,10 @@ func (l *link) sendReport(times int) int {
 // sendOne sends one packet, and once more where the first outcome may be about an
 // earlier one. It returns whether the kernel took it, and the first outcome.
 func (l *link) sendOne(b []byte) (taken int, first udp.Outcome) {
-	n, first := l.sender.Send(append(l.batch[:0], b))
+	one := l.batch.only(b)
+	n, first := l.sender.Send(one)
 	if mayBeEarlier(first) {
-		n, _ = l.sender.Send(append(l.batch[:0], b))
+		n, _ = l.sender.Send(one)
 	}
 	return n, first
 }

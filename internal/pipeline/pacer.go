@@ -2,12 +2,16 @@ package pipeline
 
 import "time"
 
+// paced is how many bytes the pace takes for a packet, whatever the size of those
+// that are sent.
+const paced = 1472
+
 // pacer is a token bucket in virtual time: spent is the instant up to which
 // tokens have been taken. It spreads an export over time, because a receive
-// buffer of default size holds fewer than a hundred packets.
+// buffer of default size holds some 200 KB.
 type pacer struct {
-	interval time.Duration // between two packets; 0: no pacing
-	burst    int
+	interval time.Duration // for paced bytes; 0: no pacing
+	burst    time.Duration // what may leave at once
 	spent    time.Time
 }
 
@@ -15,34 +19,43 @@ func newPacer(packetsPerSecond, burst int) pacer {
 	if packetsPerSecond <= 0 {
 		return pacer{}
 	}
-	return pacer{interval: max(1, time.Second/time.Duration(packetsPerSecond)), burst: max(1, burst)}
+	interval := max(1, time.Second/time.Duration(packetsPerSecond))
+	return pacer{interval: interval, burst: interval * time.Duration(max(1, burst))}
 }
 
-// take returns how many of n packets may leave now, and takes their tokens.
-func (p *pacer) take(now time.Time, n int) int {
+// cost is the time that so many bytes take, rounded up.
+func (p *pacer) cost(bytes int) time.Duration {
+	return (p.interval*time.Duration(bytes) + paced - 1) / paced
+}
+
+// take reports whether a packet of so many bytes may leave now, and takes its
+// tokens. One that is larger than a burst waits for a whole burst, and those
+// behind it for the rest.
+func (p *pacer) take(now time.Time, bytes int) bool {
 	if p.interval == 0 {
-		return n
+		return true
 	}
-	if full := now.Add(-p.interval * time.Duration(p.burst)); p.spent.Before(full) {
+	if full := now.Add(-p.burst); p.spent.Before(full) {
 		p.spent = full
 	}
-	n = min(n, int(now.Sub(p.spent)/p.interval))
-	if n <= 0 {
-		return 0
+	cost := p.cost(bytes)
+	if now.Sub(p.spent) < min(cost, p.burst) {
+		return false
 	}
-	p.spent = p.spent.Add(p.interval * time.Duration(n))
-	return n
+	p.spent = p.spent.Add(cost)
+	return true
 }
 
-// giveBack returns the tokens of n packets that did not leave after all.
-func (p *pacer) giveBack(n int) { p.spent = p.spent.Add(-p.interval * time.Duration(n)) }
+// giveBack returns the tokens of bytes that did not leave after all.
+func (p *pacer) giveBack(bytes int) { p.spent = p.spent.Add(-p.cost(bytes)) }
 
-// ready returns when n packets may leave, or as many as make waking up worth
-// it: what a millisecond brings or half a burst, whichever is more.
-func (p *pacer) ready(n int) time.Time {
+// ready returns when so many bytes may leave, of which the first packet has
+// first, or as many as make waking up worth it: what a millisecond brings or half
+// a burst, whichever is more.
+func (p *pacer) ready(first, bytes int) time.Time {
 	if p.interval == 0 {
 		return p.spent
 	}
-	worth := max(1, int(time.Millisecond/p.interval), p.burst/2)
-	return p.spent.Add(p.interval * time.Duration(min(n, worth, p.burst)))
+	worth := max(time.Millisecond, p.interval, p.burst/2)
+	return p.spent.Add(min(max(worth, p.cost(first)), p.cost(bytes), p.burst))
 }

@@ -20,7 +20,7 @@ type Config struct {
 	BufferSize       int           // points in the lane, a power of two
 	BatchSize        int           // points the pump takes at once
 	MaxBatchAge      time.Duration // after which a packet leaves that is not full
-	PacketSize       int           // bytes
+	PacketSize       int           // bytes; 0: what suits the path
 	PacketsPerSecond int           // 0: no pacing
 	Burst            int           // packets
 	Strategy         drop.Strategy // of the direct lane
@@ -32,6 +32,9 @@ type Config struct {
 	// OnCircuit is told of each change of the breaker's state, by the pump: it
 	// must not wait for anything.
 	OnCircuit func(from, to Circuit)
+	// Report says something to whoever runs the service, and reports whether it
+	// will. It is called by whoever moves points: it must not wait for anything.
+	Report func(error) bool
 	// Resolve finds the addresses of the endpoint, in the order in which to try
 	// them, and Dial makes a socket to one. They are called off the data path,
 	// again and again.
@@ -41,13 +44,15 @@ type Config struct {
 
 // Pipeline carries points from Export to the network.
 type Pipeline struct {
-	config   Config
-	counters counters
-	memory   *budget
-	lane     *lane
-	reported map[metricKey]struct{} // by the holder of the lane
-	waker    *waker
-	inbox    inbox
+	config    Config
+	counters  counters
+	memory    *budget
+	lane      *lane
+	reported  map[metricKey]struct{} // by the holder of the lane
+	notices   *notices
+	cancelled cancelled
+	waker     *waker
+	inbox     inbox
 
 	directMu     sync.Mutex
 	direct       *Direct // nil until it is asked for
@@ -95,8 +100,9 @@ func New(ctx context.Context, c Config) (*Pipeline, error) {
 		closed: make(chan struct{}),
 	}
 	p.memory = newBudget(c.Memory)
+	p.notices = newNotices(c.Report)
 	p.lane = newLane(c.BufferSize, p.waker, p.memory)
-	pump, err := newPump(&p.config, p.lane, &p.counters)
+	pump, err := newPump(&p.config, p.lane, &p.counters, p.notices)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +179,7 @@ func (p *Pipeline) close(ctx context.Context) error {
 	<-p.dialer.ended
 	close(p.inbox.stop)
 	<-p.inbox.stopped
-	return unsent(before, p.Stats(), cause)
+	return unsent(before, p.Stats(), p.cancelled.justNow(), cause)
 }
 
 func (p *Pipeline) closeDirect() {
@@ -186,8 +192,9 @@ func (p *Pipeline) closeDirect() {
 }
 
 // unsent makes the error of Close from what was dropped, and refused by the
-// other side, between two snapshots.
-func unsent(before, after Stats, cause error) error {
+// other side, between two snapshots, and from the points that a cancelled Export
+// lost before.
+func unsent(before, after Stats, cancelled int, cause error) error {
 	var reasons []string
 	total := uint64(0)
 	for i := range after.Dropped {
@@ -199,6 +206,9 @@ func unsent(before, after Stats, cause error) error {
 	var parts []string
 	if total > 0 {
 		parts = append(parts, fmt.Sprintf("%d points not sent (%s)", total, strings.Join(reasons, ", ")))
+	}
+	if cancelled > 0 {
+		parts = append(parts, fmt.Sprintf("%d points not handed over: their Export was cancelled (%s)", cancelled, wire.Deadline))
 	}
 	// Who never sent a point has lost none, whoever is there.
 	if refused := after.ClosedPort - before.ClosedPort; refused > 0 && after.Sent > 0 {

@@ -15,6 +15,7 @@ type pump struct {
 	counters *counters
 	lane     *lane
 	sets     *attributeSets
+	notices  *notices
 	packer   *wire.Packer
 	link     link
 
@@ -26,14 +27,19 @@ type pump struct {
 	// no interest.
 	recording int64
 
-	// A packet goes from spare to open to ready and back.
-	spare    [][]byte
-	open     bool
-	openedAt time.Time
-	recorded int64 // when the first timed point of the open packet was handed over, see packet
-	ready    []packet
-	finished uint64 // packets ever closed
-	settled  uint64 // packets ever sent or dropped
+	// A packet goes from spare to open to ready and back. One that travels in
+	// fragments has a buffer of large instead.
+	spare      [][]byte
+	large      [][]byte
+	open       bool
+	wide       bool // the open packet has a buffer of large
+	openedAt   time.Time
+	recorded   int64 // when the first timed point of the open packet was handed over, see packet
+	ready      []packet
+	readyBytes int
+	finished   uint64 // packets ever closed
+	settled    uint64 // packets ever sent or dropped
+	ended      uint64 // up to which end of an Export packets have been closed
 
 	folder  *folder // nil without a direct path
 	flushes []flush
@@ -45,10 +51,12 @@ type pump struct {
 	stalled bool
 }
 
-// packet is a finished packet that waits to be sent.
+// packet is a finished packet that waits to be sent. One that is larger than the
+// path takes leaves in fragments.
 type packet struct {
 	bytes  []byte
 	points int
+	wide   bool // its buffer is one of large
 	// When the first of its points was handed over, in Unix nanoseconds, 0 where
 	// that is not measured, and when the pump took it: on the direct path, where
 	// points are made of series, both are when they were.
@@ -56,26 +64,34 @@ type packet struct {
 	openedAt time.Time
 }
 
-// maxBatchBytes bounds the memory of the packets that wait to be sent.
-const maxBatchBytes = 256 << 10
+const (
+	// maxReady and maxReadyBytes bound the packets that wait to be sent: another
+	// is begun below both.
+	maxReady      = 32
+	maxReadyBytes = 64 << 10
+	// maxLarge is how many buffers there are for packets that leave in fragments:
+	// one that waits, and the open one.
+	maxLarge = 2
+)
 
-func newPump(c *Config, l *lane, counters *counters) (*pump, error) {
-	packer, err := wire.NewPacker(c.PacketSize)
+func newPump(c *Config, l *lane, counters *counters, n *notices) (*pump, error) {
+	size := c.PacketSize
+	if size == 0 {
+		size = usualSize
+	}
+	packer, err := wire.NewPacker(size)
 	if err != nil {
 		return nil, err
 	}
-	batch := packetBuffers(c.PacketSize) - 1
 	p := &pump{
-		config: c, counters: counters, lane: l, packer: packer,
-		sets:  newAttributeSets(maxSeries, c.PacketSize, l.memory),
+		config: c, counters: counters, lane: l, notices: n, packer: packer,
+		sets:  newAttributeSets(maxSeries, l.memory),
 		buf:   make([]point, c.BatchSize),
-		ready: make([]packet, 0, batch),
+		large: make([][]byte, maxLarge), // made when first needed
+		ready: make([]packet, 0, maxReady),
 		timer: time.NewTimer(time.Hour),
 	}
-	for range batch + 1 {
-		p.spare = append(p.spare, make([]byte, 0, packer.BufferSize()))
-	}
-	p.link = newLink(c, counters, batch)
+	p.link = newLink(c, counters, size)
 	return p, nil
 }
 
@@ -89,6 +105,7 @@ func (p *pump) loop(in *inbox) {
 		moved := p.fold()
 		moved = p.emit() || moved
 		moved = p.packRun() || moved
+		p.closeEnded()
 		p.closeOld()
 		p.transmit(time.Now())
 		moved = p.advanceFlushes() || moved
@@ -141,9 +158,11 @@ func (p *pump) measure(rested bool) {
 	}
 }
 
-// room reports whether there is a buffer for one more packet than the open one,
-// so that one more point is sure to find a place.
-func (p *pump) room() bool { return len(p.ready)+1 < cap(p.ready) }
+// room reports whether there are buffers for one more packet than the open one,
+// so that one more point is sure to find a place, whatever its size.
+func (p *pump) room() bool {
+	return len(p.ready)+1 < maxReady && p.readyBytes < maxReadyBytes && len(p.large) > 0
+}
 
 // packRun packs one run of points from the SDK lane, as far as there is room,
 // and reports whether it moved anything.
@@ -180,6 +199,7 @@ func (p *pump) packPoint(pt *point) {
 	if ok {
 		p.pack(&w, &pt.attributes)
 	} else {
+		p.notices.unsendable(pt.metric)
 		p.counters.lose(wire.Encode, 1)
 	}
 	p.release(pt)
@@ -201,11 +221,15 @@ func (p *pump) pack(w *wire.Point, interned *attribute.Set) {
 		}
 		result = p.packer.Append(w)
 	}
+	if result == wire.Large {
+		p.enlarge()
+		result = p.packer.Append(w)
+	}
 	if p.recorded == 0 {
 		p.recorded = p.recording
 	}
-	if result != wire.Added && !p.reduce(w) {
-		p.counters.lose(wire.Oversize, 1)
+	if result != wire.Added {
+		p.reduce(w)
 	}
 }
 
@@ -287,14 +311,21 @@ func (p *pump) emit() bool {
 	return false
 }
 
-// reduce packs a point that does not fit a packet without leaving something out.
-func (p *pump) reduce(w *wire.Point) bool {
-	r, ok := p.packer.AppendReduced(w)
-	if !ok {
-		return false
+// reduce packs a point that does not fit any body without leaving something out,
+// or drops it, and says so.
+func (p *pump) reduce(w *wire.Point) {
+	n, size := p.notices, 0
+	if n.open(w.Metric) {
+		size = p.packer.Size(w)
 	}
-	p.counters.reduce(r)
-	return true
+	r, ok := p.packer.AppendReduced(w)
+	if ok {
+		p.counters.reduce(r)
+		n.reduced(w.Metric, size, r)
+		return
+	}
+	p.counters.lose(wire.Oversize, 1)
+	n.oversize(w, size)
 }
 
 // release gives back what pt holds.
@@ -308,15 +339,51 @@ func (p *pump) release(pt *point) {
 
 // begin opens a packet.
 func (p *pump) begin() {
-	last := len(p.spare) - 1
 	if p.config.NoInterning {
 		p.sets.forget()
 	}
+	var b []byte
+	if last := len(p.spare) - 1; last >= 0 {
+		b, p.spare = p.spare[last], p.spare[:last]
+	}
 	p.packer.SetLimit(p.link.limit)
-	p.packer.Start(p.spare[last])
-	p.spare = p.spare[:last]
-	p.open, p.openedAt, p.recorded = true, time.Now(), 0
+	p.packer.Start(b)
+	p.open, p.wide, p.openedAt, p.recorded = true, false, time.Now(), 0
 }
+
+// enlarge gives the open packet, which is empty, a buffer for the largest body.
+func (p *pump) enlarge() {
+	last := len(p.large) - 1
+	p.keep(p.packer.Enlarge(p.large[last]), false)
+	p.large = p.large[:last]
+	p.wide = true
+}
+
+// keep takes back the buffer of a packet.
+func (p *pump) keep(b []byte, wide bool) {
+	switch {
+	case wide:
+		p.large = append(p.large, b[:0])
+	case cap(b) >= p.packer.BufferSize(): // else the path takes more by now
+		p.spare = append(p.spare, b[:0])
+	}
+}
+
+// closeEnded closes the open packet when all points of an Export are packed: it
+// does not wait for points that will not come.
+func (p *pump) closeEnded() {
+	end := p.lane.end.Load()
+	if end == p.ended || int64(p.packed()-end) < 0 {
+		return
+	}
+	p.ended = end
+	if p.open {
+		p.finish()
+	}
+}
+
+// packed is how many points of the lane have been packed or dropped.
+func (p *pump) packed() uint64 { return p.lane.popped() - uint64(len(p.run)-p.next) }
 
 // closeOld closes the open packet once it is too old to wait for more points.
 func (p *pump) closeOld() {
@@ -331,10 +398,11 @@ func (p *pump) finish() {
 	b := p.packer.Finish()
 	p.open = false
 	if points == 0 {
-		p.spare = append(p.spare, b[:0])
+		p.keep(b, p.wide)
 		return
 	}
-	p.ready = append(p.ready, packet{bytes: b, points: points, recorded: p.recorded, openedAt: p.openedAt})
+	p.ready = append(p.ready, packet{bytes: b, points: points, wide: p.wide, recorded: p.recorded, openedAt: p.openedAt})
+	p.readyBytes += len(b)
 	p.finished++
 }
 
@@ -342,7 +410,8 @@ func (p *pump) finish() {
 func (p *pump) transmit(now time.Time) {
 	n := p.link.send(now, p.ready)
 	for i := range p.ready[:n] {
-		p.spare = append(p.spare, p.ready[i].bytes[:0])
+		p.readyBytes -= len(p.ready[i].bytes)
+		p.keep(p.ready[i].bytes, p.ready[i].wide)
 	}
 	p.ready = p.ready[:copy(p.ready, p.ready[n:])]
 	p.settled += uint64(n)
@@ -360,8 +429,7 @@ func (p *pump) discardAll() {
 	for i := range p.ready {
 		p.counters.lose(wire.Shutdown, p.ready[i].points)
 	}
-	p.ready = p.ready[:0]
-	p.link.discard(wire.Shutdown)
+	p.ready, p.readyBytes = p.ready[:0], 0
 	for {
 		n := p.lane.popBatch(p.buf)
 		if n == 0 {

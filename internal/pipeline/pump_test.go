@@ -38,14 +38,45 @@ func TestPacing(t *testing.T) {
 	})
 }
 
-func TestBatchAge(t *testing.T) {
+// TestExportEndsItsPacket: the last packet of an Export waits for nothing.
+func TestExportEndsItsPacket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &fakeSender{}
 		p := start(t, testConfig(s))
+		for n := 1; n < 2000; n += 97 {
+			before, _ := s.packets(t)
+			begin := time.Now()
+			require.NoError(t, p.Export(t.Context(), sums(n)))
+			synctest.Wait()
+			for p.Stats().Queued > 0 {
+				<-time.After(100 * time.Microsecond) // the pace
+			}
+			packets, _ := s.packets(t)
+			pace := time.Duration(max(0, len(packets)-len(before)-32)) * 100 * time.Microsecond
+			assert.LessOrEqual(t, time.Since(begin), pace+1100*time.Microsecond, "%d points", n)
+			<-time.After(time.Second)
+		}
+		require.NoError(t, p.Close(t.Context()))
+		requireClosedBooks(t, p)
+	})
+}
+
+// TestBatchAge: events wait for more of them, but not for long; a flush does not
+// wait.
+func TestBatchAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &fakeSender{}
+		c := directConfig(s)
+		c.EveryEvent = true
+		p := start(t, c)
+		d := p.Direct()
+		i := instrument(d, counterConfig("n"))
+		add := func() { require.True(t, d.Record(&Event{Bound: i.Unbound(), Bits: 1})) }
 		begin := time.Now()
-		require.NoError(t, p.Export(t.Context(), sums(1)))
+		add()
 		<-time.After(50 * time.Millisecond)
-		require.NoError(t, p.Export(t.Context(), sums(2)))
+		add()
+		add()
 		synctest.Wait()
 		packets, _ := s.packets(t)
 		require.Empty(t, packets)
@@ -56,7 +87,7 @@ func TestBatchAge(t *testing.T) {
 		assert.Equal(t, 100*time.Millisecond, packets[0].at.Sub(begin), "the oldest point decides")
 		assert.Equal(t, uint16(3), header(t, packets[0]).Points)
 
-		require.NoError(t, p.Export(t.Context(), sums(1)))
+		add()
 		begin = time.Now()
 		require.NoError(t, p.Flush(t.Context()))
 		assert.Zero(t, time.Since(begin), "a flush does not wait for the age")
@@ -113,7 +144,7 @@ func TestReportsAndGoodbye(t *testing.T) {
 		assert.Equal(t, []time.Duration{time.Second, 11 * time.Second, 21 * time.Second, 31 * time.Second}, at)
 		r, err := wire.ParseReport(reports[0].bytes)
 		require.NoError(t, err)
-		assert.Equal(t, begin.UnixNano(), r.SessionStart)
+		assert.Equal(t, uint64(time.Second), r.Age)
 		assert.Equal(t, uint64(20), r.PointsSent)
 		assert.Equal(t, uint64(1), r.PacketsSent)
 		assert.Equal(t, uint64(1472), r.PacketLimit)

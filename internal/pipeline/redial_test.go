@@ -319,9 +319,9 @@ func TestTroubleEndsWithItsPacket(t *testing.T) {
 	})
 }
 
-// TestPieces of a packet too large are treated as other packets are: tried again,
+// TestFragments of a packet too large are treated as other packets are: tried again,
 // waited for, paced, flushed.
-func TestPieces(t *testing.T) {
+func TestFragments(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		script []udp.Outcome
@@ -375,7 +375,7 @@ func TestPieces(t *testing.T) {
 			s.set(func(s *fakeSender) {
 				s.limit, s.script = 1252, append(repeat(udp.Sent, 2), repeat(udp.Closed, 10)...)
 			})
-			require.NoError(t, p.Export(t.Context(), sums(1000)))
+			require.NoError(t, p.Export(t.Context(), sums(10_000)))
 			require.NoError(t, p.Flush(t.Context()))
 			requireClosedBooks(t, p)
 			assert.Positive(t, p.Stats().Dropped[wire.BreakerOpen])
@@ -389,7 +389,7 @@ func TestPieces(t *testing.T) {
 			c.PacketSize, c.PacketsPerSecond, c.Burst = 8952, 1, 1
 			p := start(t, c)
 			s.set(func(s *fakeSender) { s.limit = 1252 })
-			require.NoError(t, p.Export(t.Context(), sums(200)))
+			require.NoError(t, p.Export(t.Context(), sums(300)))
 			ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond) // the last of four would leave at 3 s
 			defer cancel()
 			require.Error(t, p.Close(ctx))

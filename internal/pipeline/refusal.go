@@ -31,9 +31,9 @@ type trouble struct {
 // refusal deals with a packet that the kernel did not take, and reports whether
 // it is settled. If not, it is to be sent again: at once, or later where
 // trouble.until says so. Each packet is tried twice at most in a session, but for a
-// full send buffer, for which it waits. One that is too large for the path is packed
-// again, which is no refusal: nothing is lost by it.
-func (l *link) refusal(now time.Time, p *packet, o udp.Outcome) (settled bool) {
+// full send buffer, for which it waits. A datagram, of so many bytes, that is too
+// large for the path is no refusal: its packet leaves in fragments that are not.
+func (l *link) refusal(now time.Time, p *packet, size int, o udp.Outcome) (settled bool) {
 	t := &l.trouble
 	if o == udp.WouldBlock {
 		if t.since.IsZero() {
@@ -47,9 +47,8 @@ func (l *link) refusal(now time.Time, p *packet, o udp.Outcome) (settled bool) {
 		return false
 	}
 	if o == udp.TooLarge {
-		if l.measure(now); len(p.bytes) > l.limit {
-			l.repack(p)
-			return true
+		if l.measure(now); size > l.limit {
+			return false
 		}
 	}
 	l.count(o)
@@ -96,21 +95,5 @@ func (l *link) blame(now time.Time, o udp.Outcome) {
 	if now.Sub(l.lastRedial) >= redialAfter {
 		l.lastRedial = now
 		signal(l.redial)
-	}
-}
-
-// repack makes the points of a packet that is too large for the path into pieces.
-func (l *link) repack(p *packet) {
-	r, err := wire.Repack(p.bytes, l.limit)
-	if err != nil { // the packet is our own
-		l.drop(p, wire.SendError)
-		return
-	}
-	l.counters.lose(wire.Oversize, r.Oversize)
-	for _, reduction := range r.Reductions {
-		l.counters.reduce(reduction)
-	}
-	for i, b := range r.Packets {
-		l.pieces = append(l.pieces, packet{bytes: b, points: r.Points[i], recorded: p.recorded, openedAt: p.openedAt})
 	}
 }

@@ -93,7 +93,7 @@ func assertSession(t *testing.T, packets []takenPacket, points uint64) {
 	assert.Equal(t, points, uint64(before))
 }
 
-// TestPathNarrows: packets made for a wider path are packed again, no point is
+// TestPathNarrows: packets made for a wider path leave in fragments, no point is
 // lost, and the packets to come are smaller from the start.
 func TestPathNarrows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -110,7 +110,7 @@ func TestPathNarrows(t *testing.T) {
 		st := p.Stats()
 		assert.Equal(t, 1252, st.PacketSize)
 		assert.Equal(t, uint64(2000), st.Sent)
-		assert.Zero(t, st.Refused, "what is packed again is not refused")
+		assert.Zero(t, st.Refused, "what leaves in fragments is not refused")
 		tooLarge := s.tooLarge()
 		assert.Positive(t, tooLarge)
 		packets, _ := s.packets(t)

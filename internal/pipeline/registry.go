@@ -16,7 +16,6 @@ import (
 // registry holds the instruments of the direct path.
 type registry struct {
 	priorities  drop.Priorities
-	packetSize  int
 	memory      *budget
 	mu          sync.Mutex
 	ids         *identities
@@ -45,8 +44,8 @@ type instrumentKey struct {
 	noSum        bool
 }
 
-func newRegistry(p drop.Priorities, packetSize int, memory *budget) *registry {
-	return &registry{priorities: p, packetSize: packetSize, memory: memory, ids: newIdentities(math.MaxInt64), byKey: map[instrumentKey]*Instrument{}, names: map[nameKey]*namesakes{}}
+func newRegistry(p drop.Priorities, memory *budget) *registry {
+	return &registry{priorities: p, memory: memory, ids: newIdentities(math.MaxInt64), byKey: map[instrumentKey]*Instrument{}, names: map[nameKey]*namesakes{}}
 }
 
 // instrument returns the instrument that c describes, always the same for the
@@ -93,7 +92,7 @@ func (r *registry) check(of *resource.Resource) error {
 	defer r.mu.Unlock()
 	id := r.ids.resource(of)
 	if !id.invalid || id.reported {
-		return id.room(r.packetSize)
+		return id.room()
 	}
 	id.reported = true
 	return errors.New("otelgram: an attribute of the resource has no wire form: no point can be sent")

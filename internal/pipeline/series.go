@@ -157,7 +157,7 @@ func exponential[N structure.ValueType](d *wire.Distribution, h *structure.Histo
 	d.Positive = buckets(positive, h.Positive())
 	d.Negative = buckets(negative, h.Negative())
 	for d.Scale > i.MaxScale {
-		d.Halve()
+		d.Downscale()
 	}
 	if !i.NoMinMax && d.Count > 0 {
 		d.Min = wire.Extremum{Bits: bitsOf(h.Min()), Defined: true}

@@ -23,7 +23,7 @@ import (
 // TestEmptySetsAreOne: an empty set of attributes has two forms, and names one
 // scope, resource and instrument.
 func TestEmptySetsAreOne(t *testing.T) {
-	r := newRegistry(directConfig(nil).Priorities, 1472, &budget{})
+	r := newRegistry(directConfig(nil).Priorities, &budget{})
 	r.memory.give(math.MaxInt32)
 	var first *Instrument
 	for _, set := range []attribute.Set{{}, attribute.NewSet(), *attribute.EmptySet()} {
@@ -117,7 +117,7 @@ func TestUnsendable(t *testing.T) {
 		deep = attribute.SliceValue(deep)
 	}
 	bad := []attribute.KeyValue{attribute.String("a", "b"), {Key: "deep", Value: deep}}
-	large := []attribute.KeyValue{attribute.String("a", strings.Repeat("x", 2000))}
+	large := []attribute.KeyValue{attribute.String("a", strings.Repeat("x", wire.MaxBody))}
 	for _, tt := range []struct {
 		name     string
 		resource []attribute.KeyValue
@@ -127,7 +127,7 @@ func TestUnsendable(t *testing.T) {
 	}{
 		{"resource", bad, nil, "no wire form", wire.Encode},
 		{"scope", nil, bad, "no wire form", wire.Encode},
-		{"large resource", large, nil, "leaves no room for a point in a packet of 1472 bytes", wire.Oversize},
+		{"large resource", large, nil, "more than the 65472 that can be sent with each point", wire.Oversize},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -47,7 +47,7 @@ func (p *pump) rousable(now, until time.Time) bool {
 		return false
 	}
 	folds := p.folder != nil && !p.folder.every
-	return !p.open && p.packets() == 0 || folds && until.Sub(now) > p.config.MaxBatchAge
+	return !p.open && len(p.ready) == 0 || folds && until.Sub(now) > p.config.MaxBatchAge
 }
 
 // due reports whether something in the lanes is not to wait any longer, and need not
@@ -66,16 +66,13 @@ func (p *pump) due(now time.Time) bool {
 	return f.toFold > 0 || !p.gather.After(now) || slices.ContainsFunc(p.flushes, flush.drains)
 }
 
-// packets returns how many packets wait to be sent.
-func (p *pump) packets() int { return len(p.ready) + len(p.link.pieces) }
-
 // halfPushed is how long to wait for a caller that has claimed a slot of the
 // lane and not filled it yet.
 const halfPushed = 50 * time.Microsecond
 
 // deadline returns when the pump has to look again by itself.
 func (p *pump) deadline(now time.Time) time.Time {
-	until := p.link.deadline(now, p.packets())
+	until := p.link.deadline(now, p.readyBytes)
 	if p.gather.After(now) {
 		until = earlier(until, p.gather)
 	}

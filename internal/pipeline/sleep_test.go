@@ -16,7 +16,7 @@ func resting(t *testing.T, events int) *pump {
 	t.Helper()
 	w := &waker{wake: make(chan struct{}, 1)}
 	c := directConfig(&fakeSender{})
-	p, err := newPump(&c, newLane(16, w, newBudget(1<<20)), &counters{})
+	p, err := newPump(&c, newLane(16, w, newBudget(1<<20)), &counters{}, newNotices(c.Report))
 	require.NoError(t, err)
 	t.Cleanup(p.link.close)
 	l := newDirectLane(1024, drop.Newest(), p.counters, w)

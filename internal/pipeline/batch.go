@@ -1,0 +1,76 @@
+package pipeline
+
+import (
+	"time"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+// maxScratch is what the fragments of one batch take at most, in bytes: those of
+// the largest body in the smallest packets.
+const maxScratch = wire.MaxBody + (wire.MaxBody/400+1)*64
+
+// batch is the datagrams of one call of Send.
+type batch struct {
+	datagrams [][]byte
+	scratch   []byte // behind the fragments; made when first needed
+}
+
+// only returns a batch of one datagram.
+func (b *batch) only(datagram []byte) [][]byte {
+	b.datagrams = append(b.datagrams[:0], datagram)
+	return b.datagrams
+}
+
+// fill returns the datagrams of packets that the pace lets leave now, stamped with
+// the numbers under which they would: packets as they are, and what is left of
+// those that are larger than the path takes in fragments.
+func (l *link) fill(now time.Time, packets []packet) [][]byte {
+	b := &l.batch
+	b.datagrams, b.scratch = b.datagrams[:0], b.scratch[:0]
+	h := l.header
+	h.Time = now.UnixNano()
+	h.Sequence = l.sequence
+	before := l.points
+	first := l.fragment
+	for i := range packets {
+		p := &packets[i]
+		n := wire.Fragments(p.bytes, l.limit)
+		for k := first; k < n; k++ {
+			datagram, ok := b.datagram(p.bytes, l.limit, n, k)
+			if !ok || !l.pacer.take(now, len(datagram)) {
+				return b.datagrams
+			}
+			h.Format, h.Points, h.PointsBefore = wire.Compact, 0, uint32(before)
+			if n > 1 {
+				h.Format = wire.FragmentFormat
+			}
+			if k == n-1 {
+				h.Points = uint16(p.points)
+			}
+			wire.Stamp(datagram, &h)
+			h.Sequence++
+			b.datagrams = append(b.datagrams, datagram)
+		}
+		before += uint64(p.points)
+		first = 0
+	}
+	return b.datagrams
+}
+
+// datagram returns the k-th of the n datagrams of a packet, and false where the
+// scratch has no room for another fragment.
+func (b *batch) datagram(packet []byte, limit, n, k int) ([]byte, bool) {
+	if n == 1 {
+		return packet, true
+	}
+	if b.scratch == nil {
+		b.scratch = make([]byte, 0, maxScratch)
+	}
+	start := len(b.scratch)
+	if start+limit > cap(b.scratch) {
+		return nil, false
+	}
+	b.scratch = wire.AppendFragment(b.scratch, packet, limit, k)
+	return b.scratch[start:], true
+}

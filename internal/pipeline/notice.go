@@ -1,0 +1,86 @@
+package pipeline
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+// maxNotices bounds the metrics of which something was said.
+const maxNotices = 1024
+
+// notices say, once for each metric, what of it is dropped or sent with less,
+// since it is too large or has no wire form. They are safe for concurrent use.
+type notices struct {
+	report func(error) bool // never waits; false: it cannot say anything now
+
+	mu   sync.Mutex
+	said map[noticeKey]struct{}
+}
+
+type noticeKey struct{ scope, name string }
+
+func newNotices(report func(error) bool) *notices {
+	return &notices{report: report, said: map[noticeKey]struct{}{}}
+}
+
+func keyOf(m *wire.Metric) noticeKey { return noticeKey{m.Scope.Name.Text(), m.Name.Text()} }
+
+// open reports whether nothing was said of m yet, and something may be.
+func (n *notices) open(m *wire.Metric) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	_, ok := n.said[keyOf(m)]
+	return !ok && len(n.said) < maxNotices
+}
+
+// say says what, which happens to m, unless something was said of m already.
+func (n *notices) say(m *wire.Metric, format string, args ...any) {
+	key := keyOf(m)
+	if !n.mark(key) {
+		return
+	}
+	if !n.report(fmt.Errorf("otelgram: metric %q of scope %q: "+format, append([]any{key.name, key.scope}, args...)...)) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		delete(n.said, key) // another time
+	}
+}
+
+// mark notes that something is said of a metric, and returns false if it was.
+func (n *notices) mark(key noticeKey) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if _, ok := n.said[key]; ok || len(n.said) >= maxNotices {
+		return false
+	}
+	n.said[key] = struct{}{}
+	return true
+}
+
+// oversize says that points such as pt, of so many bytes at least, are dropped.
+func (n *notices) oversize(pt *wire.Point, size int) {
+	n.say(pt.Metric, "a point of %d bytes is larger than the %d that can be sent: it is dropped (oversize)", size, wire.MaxBody)
+}
+
+// unsendable says that points of m are dropped since they have no wire form.
+func (n *notices) unsendable(m *wire.Metric) {
+	n.say(m, "a point has more than %d attributes, or a value without wire form: it is dropped (encode)", wire.MaxAttributes)
+}
+
+// reduced says that points of m, of so many bytes, are sent with less.
+func (n *notices) reduced(m *wire.Metric, size int, r wire.Reduction) {
+	var without []string
+	if r.Exemplars > 0 {
+		without = append(without, fmt.Sprintf("without its %d exemplars", r.Exemplars))
+	}
+	if r.Description {
+		without = append(without, "without the description")
+	}
+	if r.Downscales > 0 {
+		without = append(without, fmt.Sprintf("downscaled by %d", r.Downscales))
+	}
+	n.say(m, "a point of %d bytes is larger than the %d that can be sent: it is sent %s", size, wire.MaxBody, strings.Join(without, ", "))
+}

@@ -1,0 +1,39 @@
+package pipeline
+
+import (
+	"runtime"
+
+	"github.com/otelgram/otelgram/udp"
+	"github.com/otelgram/otelgram/wire"
+)
+
+// How large packets are where nobody says. A default receive buffer of Linux holds
+// 25 packets of LoopbackSize, which are 195 KB, and 12 of 8,192: it charges memory
+// in steps.
+const (
+	usualSize    = 1472 // one Ethernet frame over IPv4
+	LoopbackSize = 7800
+	UnixSize     = 16000
+	// loopbackLimit is the least that the path takes where it leaves the host by no
+	// real link: an IP_MTU of 16 KiB, less the headers of IPv6 and UDP.
+	loopbackLimit = 16<<10 - 48
+)
+
+// packetSize returns how large packets to address are: as asked for, and else what
+// suits the path; but not more than the path takes, 0 where nobody knows.
+func packetSize(asked int, address string, pathTakes int) int {
+	size := asked
+	switch {
+	case asked > 0:
+	case udp.IsUnix(address) && runtime.GOOS == "linux": // elsewhere 2 KiB are usual
+		size = UnixSize
+	case pathTakes >= loopbackLimit:
+		size = LoopbackSize
+	default:
+		size = usualSize
+	}
+	if pathTakes > 0 {
+		size = min(size, pathTakes)
+	}
+	return max(size, wire.MinPacketSize)
+}
