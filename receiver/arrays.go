@@ -11,7 +11,8 @@ import (
 // Whoever may send could fill the process with such types.
 const (
 	// shortArray is up to what length lists are free: there are not many types of
-	// them, and each takes little.
+	// them, and each takes little. Sets are no longer than that, see
+	// [wire.MaxAttributes].
 	shortArray = 1024
 	// maxLongArrays is how many types of longer ones a process makes. Each takes up
 	// to some tens of KiB.

@@ -150,9 +150,6 @@ func (b *builder) set(v *wire.AttributesView) attribute.Set {
 		return s
 	}
 	kvs := make([]attribute.KeyValue, 0, len(v.All))
-	if !b.allows(attributesArray, distinct(v.All)) {
-		return *attribute.EmptySet()
-	}
 	for _, kv := range v.All {
 		kvs = append(kvs, attribute.KeyValue{Key: attribute.Key(kv.Key), Value: b.value(kv.Value)})
 	}
@@ -161,19 +158,6 @@ func (b *builder) set(v *wire.AttributesView) attribute.Set {
 		b.known[string(b.key)] = s
 	}
 	return s
-}
-
-// distinct is how many different keys there are, of a list that is long: a set keeps
-// one attribute of each.
-func distinct(all []wire.KeyValue) int {
-	if len(all) <= shortArray {
-		return len(all)
-	}
-	keys := make(map[string]struct{}, len(all))
-	for i := range all {
-		keys[string(all[i].Key)] = struct{}{}
-	}
-	return len(keys)
 }
 
 // cost is about what a set takes in memory, its key included, in bytes. A small

@@ -32,12 +32,15 @@ type Receiver struct {
 	working  sync.WaitGroup
 	closing  sync.Once
 	closeErr error
+	scratch  []byte // of the goroutine that reads
 
-	mu    sync.Mutex
-	table table
+	mu         sync.Mutex
+	table      table
+	reassembly reassembly
 
-	causes  [wire.Causes]atomic.Uint64 // packets
-	foreign atomic.Uint64              // packets from sources that are not allowed
+	causes     [wire.Causes]atomic.Uint64 // packets
+	incomplete atomic.Uint64              // fragments of bodies that were not completed
+	foreign    atomic.Uint64              // packets from sources that are not allowed
 	// What became of the packets in the queues, over all sessions.
 	handedPackets, handedPoints     atomic.Uint64
 	rejectedPackets, rejectedPoints atomic.Uint64
@@ -46,7 +49,8 @@ type Receiver struct {
 // Listen opens a socket at addr, as host:port; an empty host means all of the
 // host's addresses, port 0 any free port. Or addr is the path of a Unix datagram
 // socket, as unixgram:///run/otelgram.sock. It calls handle for each packet, or
-// more often where a packet holds points of several resources, with the points
+// for the body that came in several; more often where that holds points of several
+// resources, with the points
 // grouped by resource, scope and metric. handle is never called concurrently
 // for one session; the data is its to keep and to change, but for the
 // resource, sets and bounds, which are shared as in the SDK. A bad address or
@@ -59,12 +63,13 @@ func Listen(addr string, handle func(*metricdata.ResourceMetrics), opts ...Optio
 	if handle == nil {
 		return nil, errors.New("otelgram: Listen: handle is nil: want a function")
 	}
+	begin := time.Now() // before the first packet can come
 	l, err := udp.Listen(addr, udp.WithReceiveBuffer(c.receiveBuffer))
 	if err != nil {
 		return nil, fmt.Errorf("otelgram: Listen(%q): want host:port, the host may be empty, the port 0, or unixgram:///path: %w", addr, err)
 	}
 	c.warn(l.Addr())
-	r := &Receiver{config: c, listener: l, table: newTable()}
+	r := &Receiver{config: c, listener: l, table: newTable(begin), reassembly: newReassembly()}
 	for range c.workers {
 		w := newWorker(r, handle, c.queue)
 		r.workers = append(r.workers, w)
@@ -103,6 +108,9 @@ func (r *Receiver) read() {
 	for {
 		n, err := r.listener.ReadBatch(batch)
 		if errors.Is(err, net.ErrClosed) {
+			r.mu.Lock()
+			r.abandon(r.reassembly.expire(time.Time{})) // what is missing will not come
+			r.mu.Unlock()
 			return
 		}
 		if err != nil {
@@ -111,7 +119,7 @@ func (r *Receiver) read() {
 		}
 		now := time.Now()
 		r.mu.Lock()
-		r.table.expire(now)
+		r.expire(now)
 		for i := range batch[:n] {
 			r.take(&batch[i], now)
 		}
@@ -134,45 +142,86 @@ func (r *Receiver) take(d *udp.Datagram, now time.Time) {
 	if !s.see(&h, d.Source, now) {
 		return
 	}
-	if h.Format == wire.SenderReport {
-		r.report(s, &h, d.Data)
-		return
+	switch h.Format {
+	case wire.SenderReport:
+		r.report(s, &h, d.Data, now)
+	case wire.FragmentFormat:
+		r.fragment(s, &h, d.Data, now)
+	default:
+		r.queue(body{session: s, header: h, packets: 1}, d.Data[wire.HeaderSize:len(d.Data)-wire.TrailerSize])
 	}
-	w := r.workers[h.Session%uint64(len(r.workers))]
-	if !w.offer(s, &h, d.Data) {
-		s.overrunPackets++
-		s.overrunPoints += uint64(h.Points)
+}
+
+// queue hands a body to its session's worker, or counts it.
+func (r *Receiver) queue(b body, data []byte) {
+	w := r.workers[b.header.Session%uint64(len(r.workers))]
+	if !w.offer(b, data) {
+		b.session.overrunPackets += uint64(b.packets)
+		b.session.overrunPoints += uint64(b.header.Points)
 	}
+}
+
+// fragment keeps a fragment until its body is whole.
+func (r *Receiver) fragment(s *session, h *wire.Header, packet []byte, now time.Time) {
+	f, ok := wire.ReadFragment(packet, h)
+	whole, evicted := (*partial)(nil), []*partial(nil)
+	if ok {
+		whole, evicted, ok = r.reassembly.add(s, h, f, now)
+	}
+	if !ok {
+		r.causes[wire.Malformed].Add(1)
+		r.reject(s, 1, int(h.Points))
+	}
+	r.abandon(evicted)
+	if whole != nil {
+		r.scratch = whole.assembly.AppendBody(r.scratch[:0])
+		r.queue(whole.body, r.scratch)
+	}
+}
+
+// abandon counts the fragments of bodies that will not be whole.
+func (r *Receiver) abandon(partials []*partial) {
+	for _, p := range partials {
+		r.incomplete.Add(uint64(p.packets))
+		r.reject(p.session, p.packets, int(p.header.Points))
+	}
+}
+
+// expire forgets what has been silent for too long, with the lock held.
+func (r *Receiver) expire(now time.Time) {
+	r.table.expire(now)
+	r.abandon(r.reassembly.expire(now.Add(-reassemblyAge)))
 }
 
 // report enters what the sender says about itself. A report has no points of
 // its own; its header says how many were sent. One that was overtaken has nothing
 // to say any more.
-func (r *Receiver) report(s *session, h *wire.Header, packet []byte) {
+func (r *Receiver) report(s *session, h *wire.Header, packet []byte, now time.Time) {
 	report, err := wire.ParseReport(packet)
 	if err != nil {
 		r.causes[causeOf(err)].Add(1)
-		r.reject(s, int(h.Points))
+		r.reject(s, 1, int(h.Points))
 		return
 	}
+	s.learn(report.Age, now, r.table.known)
 	if h.Sequence+1 == s.newest.packets {
 		s.dropped = report.Dropped
 	}
-	r.hand(s, 0)
+	r.hand(s, 1, 0)
 }
 
-// hand counts one packet and its points as handed over.
-func (r *Receiver) hand(s *session, points int) {
-	r.handedPackets.Add(1)
+// hand counts packets and their points as handed over.
+func (r *Receiver) hand(s *session, packets, points int) {
+	r.handedPackets.Add(uint64(packets))
 	r.handedPoints.Add(uint64(points))
-	s.handedPackets.Add(1)
+	s.handedPackets.Add(uint64(packets))
 	s.handedPoints.Add(uint64(points))
 }
 
-// reject counts one packet and its points as rejected.
-func (r *Receiver) reject(s *session, points int) {
-	r.rejectedPackets.Add(1)
+// reject counts packets and their points as rejected.
+func (r *Receiver) reject(s *session, packets, points int) {
+	r.rejectedPackets.Add(uint64(packets))
 	r.rejectedPoints.Add(uint64(points))
-	s.rejectedPackets.Add(1)
+	s.rejectedPackets.Add(uint64(packets))
 	s.rejectedPoints.Add(uint64(points))
 }

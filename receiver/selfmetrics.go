@@ -170,6 +170,6 @@ func (r *Receiver) view() view {
 func (r *Rejected) byName() map[string]uint64 {
 	return map[string]uint64{
 		"foreign_source": r.ForeignSource, "too_short": r.TooShort, "unknown_version": r.UnknownVersion, "unknown_flag": r.UnknownFlag,
-		"bad_checksum": r.BadChecksum, "malformed": r.Malformed, "over_budget": r.OverBudget,
+		"bad_checksum": r.BadChecksum, "malformed": r.Malformed, "over_budget": r.OverBudget, "incomplete": r.Incomplete,
 	}
 }

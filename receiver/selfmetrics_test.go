@@ -59,7 +59,7 @@ func TestSelfMetrics(t *testing.T) {
 		"stats.receiver.duplicate": 3, "stats.receiver.late": 0, "stats.receiver.overrun": 0, "stats.receiver.kernel.drops": 0,
 		"stats.receiver.sessions": 1, "stats.receiver.rejected too_short": 1, "stats.receiver.rejected bad_checksum": 0,
 		"stats.receiver.rejected foreign_source": 0, "stats.receiver.rejected malformed": 0, "stats.receiver.rejected over_budget": 0,
-		"stats.receiver.rejected unknown_flag": 0, "stats.receiver.rejected unknown_version": 0,
+		"stats.receiver.rejected incomplete": 0, "stats.receiver.rejected unknown_flag": 0, "stats.receiver.rejected unknown_version": 0,
 	}
 	require.Eventually(t, func() bool { return collected(t, reader)["stats.receiver.lost"] == 4 }, 10*time.Second, 10*time.Millisecond)
 	assert.Equal(t, want, collected(t, reader))

@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"math"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -19,13 +20,19 @@ type session struct {
 	source   netip.AddrPort
 	started  time.Time
 	lastSeen time.Time
-	joined   bool // first seen in mid-session: the books begin there
-	closed   bool // said goodbye
-	proven   bool // not forged, as far as one can tell
-	dropped  [wire.DropReasons]uint64
+	began    time.Time // by its sender's account of its age; zero: no report yet
+	// provisional says that packets came before the first one seen, and that nobody
+	// knows yet whether they were lost or sent before there was a receiver. The
+	// books begin with the first one until a report tells.
+	provisional bool
+	joined      bool // it was under way before: the books begin with the first packet seen
+	closed      bool // said goodbye
+	proven      bool // not forged, as far as one can tell
+	dropped     [wire.DropReasons]uint64
 
-	base    mark // where the books begin
-	newest  mark // the end of the newest packet
+	origin  uint64 // the packet at which the window begins
+	base    mark   // where the books begin
+	newest  mark   // the end of the newest packet
 	window  window
 	settled tally // received up to older
 	waiting tally // received from there up to newer
@@ -53,23 +60,60 @@ func (t *tally) add(o tally) {
 	t.points += o.points
 }
 
-// newSession begins the books at 0: what came before the first packet seen is
-// missing.
-func newSession(h *wire.Header, source netip.AddrPort, now time.Time) *session {
-	return &session{id: h.Session, source: source, started: now, turned: now}
-}
+// roomBefore is how many packets before the first one seen find a place in a
+// window that does not reach back to the begin of the session.
+const roomBefore = 1024
 
-// join begins the books with the packet at hand, in mid-session.
-func (s *session) join(h *wire.Header) {
-	s.joined = true
+// newSession begins the books with the packet at hand. Unless it is the session's
+// first, that is provisional.
+func newSession(h *wire.Header, source netip.AddrPort, now time.Time) *session {
+	s := &session{id: h.Session, source: source, started: now, turned: now}
+	if h.Sequence == 0 {
+		return s
+	}
+	s.provisional = true
+	if h.Sequence >= windowSize {
+		s.origin = (h.Sequence - roomBefore) &^ 63
+	}
 	s.begin(mark{h.Sequence, uint64(h.PointsBefore)})
+	return s
 }
 
 // resume begins the books where they were closed before.
-func (s *session) resume(m mark) { s.begin(m) }
+func (s *session) resume(m mark) {
+	s.provisional = false
+	s.origin = m.packets
+	s.begin(m)
+}
 
 func (s *session) begin(m mark) {
 	s.base, s.newest, s.older, s.newer = m, m, m, m
+}
+
+// rebase has the books begin earlier. What is missing since then is not lost before
+// it is late.
+func (s *session) rebase(m mark) {
+	if s.older == s.base {
+		s.older = m
+	}
+	if s.newer == s.base {
+		s.newer = m
+	}
+	s.base = m
+}
+
+// learn takes the age of the session from a report, which says whether it was under
+// way before there was somebody to count its packets: since known every session that
+// begins is.
+func (s *session) learn(age uint64, now, known time.Time) {
+	s.began = now.Add(-time.Duration(min(age, math.MaxInt64)))
+	if !s.provisional {
+		return
+	}
+	s.provisional = false
+	if s.joined = s.began.Before(known); !s.joined {
+		s.rebase(mark{})
+	}
 }
 
 // see enters a packet and reports whether it is new.
@@ -78,8 +122,8 @@ func (s *session) see(h *wire.Header, source netip.AddrPort, now time.Time) bool
 	s.lastSeen, s.source = now, source
 	points := uint64(h.Points)
 	v := late
-	if h.Sequence >= s.base.packets {
-		v = s.window.see(h.Sequence - s.base.packets)
+	if s.reaches(h) {
+		v = s.window.see(h.Sequence - s.origin)
 	}
 	switch v {
 	case duplicate:
@@ -109,6 +153,23 @@ func (s *session) see(h *wire.Header, source netip.AddrPort, now time.Time) bool
 	// A sender that lies about what it sent has sent what arrived.
 	s.newest.points = max(s.newest.points, s.base.points+s.received().points)
 	s.closed = s.closed || h.Goodbye
+	return true
+}
+
+// reaches reports whether a packet belongs to the books. One from before their
+// begin has them begin with it, while that is provisional and nothing late.
+func (s *session) reaches(h *wire.Header) bool {
+	if h.Sequence >= s.base.packets {
+		return true
+	}
+	if !s.provisional || h.Sequence < s.origin || s.older != s.base {
+		return false
+	}
+	m := mark{h.Sequence, s.base.points}
+	if less := uint32(m.points) - h.PointsBefore; int32(less) > 0 && uint64(less) <= m.points {
+		m.points -= uint64(less)
+	}
+	s.rebase(m)
 	return true
 }
 

@@ -39,10 +39,14 @@ func points(hs []wire.Header) (sum uint64) {
 
 // feed shows the packets to a new session, a millisecond apart.
 func feed(hs []wire.Header) *session {
-	table := newTable()
+	table := newTable(begin)
 	s := table.session(&hs[0], source, begin)
 	for i := range hs {
-		s.see(&hs[i], source, begin.Add(time.Duration(i)*time.Millisecond))
+		now := begin.Add(time.Duration(i) * time.Millisecond)
+		s.see(&hs[i], source, now)
+		if i == 0 {
+			s.learn(0, now, table.known) // it began just now
+		}
 	}
 	return s
 }
@@ -122,25 +126,72 @@ func TestLossIsPublishedLate(t *testing.T) {
 	assert.Equal(t, uint64(8), s.books().Packets.Lost, "lost, and found")
 }
 
-func TestJoinedMidSession(t *testing.T) {
-	hs := stream(windowSize, 1<<32+17, 100)
-	s := feed(hs[3:])
-	assert.True(t, s.joined)
-	b := closeBooks(s)
-	assert.Equal(t, uint64(97), b.Packets.Sent)
-	assert.Zero(t, b.Packets.Lost)
-	assert.Equal(t, points(hs[3:]), b.Points.Sent)
-	assert.Equal(t, points(hs[3:]), b.Points.Received)
-	// What came before the books began is late, not part of them.
-	assert.False(t, s.see(&hs[0], source, begin))
-	assert.Equal(t, uint64(1), s.books().Packets.Late)
+// TestMidSession: what is missing before the first packet seen is lost or not,
+// depending on whether the session is older than the receiver. Until its first
+// report nobody knows.
+func TestMidSession(t *testing.T) {
+	const age = 10 * time.Second
+	for _, first := range []uint64{1, 5, 900, windowSize - 1, windowSize, 5 * windowSize} {
+		for _, since := range []time.Duration{-time.Nanosecond, age + 1} { // the receiver's begin, before the report
+			hs := stream(first, first, 100)
+			table := newTable(begin.Add(50*time.Millisecond - since))
+			s := table.session(&hs[3], source, begin)
+			for i, h := range hs[3:] {
+				require.True(t, s.see(&h, source, begin.Add(time.Duration(i)*time.Millisecond)))
+				require.Zero(t, s.books().Packets.Lost)
+			}
+			require.True(t, s.public().Joined, "provisionally")
+			require.True(t, s.public().Began.IsZero())
+			require.True(t, s.see(&hs[1], source, begin.Add(98*time.Millisecond)), "out of order")
+			require.False(t, s.see(&hs[1], source, begin.Add(98*time.Millisecond)), "twice")
+			report := hs[99]
+			report.Sequence++
+			now := begin.Add(50 * time.Millisecond)
+			s.learn(uint64(age), now, table.known)
+			joined := since < 0
+			if joined = now.Add(-age).Before(table.known); joined {
+				b := closeBooks(s)
+				assert.True(t, s.public().Joined)
+				assert.Equal(t, Counts{Sent: 99, Received: 98, Lost: 1, Duplicate: 1}, b.Packets)
+				assert.Equal(t, points(hs[1:]), b.Points.Sent)
+				assert.Equal(t, points(hs[2:3]), b.Points.Lost)
+				assert.False(t, s.see(&hs[0], source, begin), "from before the books began")
+				assert.Equal(t, uint64(1), s.books().Packets.Late)
+			} else {
+				assert.Zero(t, s.books().Packets.Lost, "nothing is late yet")
+				b := closeBooks(s)
+				assert.False(t, s.public().Joined)
+				assert.Equal(t, Counts{Sent: first + 100, Received: 98, Lost: first + 2, Duplicate: 1}, b.Packets)
+				assert.Equal(t, b.Points.Sent, b.Points.Received+b.Points.Lost)
+			}
+			assert.Equal(t, now.Add(-age), s.public().Began)
+		}
+	}
+}
 
-	hs = stream(windowSize-1, 50, 10)
-	s = feed(hs)
-	assert.False(t, s.joined)
-	b = closeBooks(s)
-	assert.Equal(t, uint64(windowSize-1), b.Packets.Lost)
-	assert.Equal(t, uint64(50), b.Points.Lost)
+// TestFirstPacketsInAnyOrder: before the first report the books move back to what
+// comes out of order, and nothing of it is lost before it is late.
+func TestFirstPacketsInAnyOrder(t *testing.T) {
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		hs := stream(uint64(r.IntN(3)*1000), 77, 40)
+		r.Shuffle(len(hs), func(i, j int) { hs[i], hs[j] = hs[j], hs[i] })
+		table := newTable(begin.Add(-time.Hour))
+		s := table.session(&hs[0], source, begin)
+		told := r.IntN(len(hs))
+		for i, h := range hs {
+			require.True(t, s.see(&h, source, begin.Add(time.Duration(i)*20*time.Millisecond)))
+			if i == told {
+				s.learn(uint64(time.Minute), begin, table.known)
+			}
+			require.Zero(t, s.books().Packets.Lost)
+			require.Zero(t, s.books().Points.Lost)
+		}
+		b := closeBooks(s)
+		assert.Equal(t, uint64(len(hs)), b.Packets.Received)
+		assert.Equal(t, b.Packets.Sent, b.Packets.Received+b.Packets.Lost)
+		assert.Equal(t, b.Points.Sent, b.Points.Received+b.Points.Lost)
+	}
 }
 
 // TestPointsBeforeWraps: the header has 32 bits of a number that grows on.
@@ -193,7 +244,7 @@ func TestLyingSender(t *testing.T) {
 // they were closed, and nothing is counted twice.
 func TestSessionsReturn(t *testing.T) {
 	for _, sessions := range []int{1, maxSessions + 1, 3*maxSessions + 1} {
-		table := newTable()
+		table := newTable(begin)
 		const rounds = 5
 		now := begin
 		for r := range uint64(rounds) {
@@ -212,27 +263,32 @@ func TestSessionsReturn(t *testing.T) {
 	}
 }
 
-// TestLongSessionReturns: that it is beyond the window when it is heard of again
-// does not make it one that was joined.
-func TestLongSessionReturns(t *testing.T) {
-	table := newTable()
-	hs := stream(windowSize-10, 0, 100)
-	for _, i := range []int{0, 50} {
-		at := begin.Add(time.Duration(i) * sessionIdle)
-		table.expire(at)
-		s := table.session(&hs[i], source, at)
-		s.see(&hs[i], source, at)
-		assert.False(t, s.joined)
+// TestForgottenForGood: a session that nobody can remember is not counted a second
+// time when it returns; one that began since then is counted from its begin.
+func TestForgottenForGood(t *testing.T) {
+	table := newTable(begin)
+	now := begin
+	visit := func(id, sequence uint64, age time.Duration) *session {
+		h := wire.Header{Session: id, Sequence: sequence}
+		s := table.session(&h, source, now)
+		s.see(&h, source, now)
+		s.learn(uint64(age), now, table.known)
+		return s
 	}
-	table.expire(begin.Add(100 * sessionIdle))
-	assert.Equal(t, Counts{Sent: windowSize + 41, Received: 2, Lost: windowSize + 39}, table.retired.Packets)
-	s := table.session(&wire.Header{Session: 2, Sequence: windowSize}, source, begin)
-	assert.True(t, s.joined)
+	visit(1, 50, 0)
+	for id := range uint64(4*maxSessions + 2) {
+		now = now.Add(time.Millisecond)
+		visit(10+id, 0, 0)
+	}
+	_, remembered := table.left(1)
+	require.False(t, remembered)
+	assert.True(t, visit(1, 60, now.Sub(begin)).joined)
+	assert.False(t, visit(2, 7, 0).joined)
 }
 
 // TestLossBetweenVisits: what is missing when a session returns is lost.
 func TestLossBetweenVisits(t *testing.T) {
-	table := newTable()
+	table := newTable(begin)
 	hs := stream(0, 0, 100)
 	for _, i := range []int{0, 50, 99} {
 		at := begin.Add(time.Duration(i) * sessionIdle)
@@ -246,7 +302,7 @@ func TestLossBetweenVisits(t *testing.T) {
 }
 
 func TestTableIsBounded(t *testing.T) {
-	table := newTable()
+	table := newTable(begin)
 	for i := range 3 * maxSessions {
 		h := wire.Header{Session: uint64(i), Points: 1}
 		now := begin.Add(time.Duration(i))
@@ -269,7 +325,7 @@ func TestTableIsBounded(t *testing.T) {
 // TestForgedSessionsPushOutEachOther, and none that has proven itself, be it
 // silent meanwhile; among the proven the one silent for longest goes first.
 func TestForgedSessionsPushOutEachOther(t *testing.T) {
-	table := newTable()
+	table := newTable(begin)
 	see := func(session, sequence uint64, at time.Time) {
 		h := wire.Header{Session: session, Sequence: sequence}
 		table.session(&h, source, at).see(&h, source, at)
@@ -285,10 +341,10 @@ func TestForgedSessionsPushOutEachOther(t *testing.T) {
 	assert.Len(t, table.sessions, maxSessions)
 	assert.Equal(t, 100, table.proven.Len())
 	for len(table.all()) > 100 {
-		table.forget(table.leastUseful())
+		table.forget(table.leastUseful(), begin)
 	}
 	assert.Equal(t, uint64(99), table.all()[0].id)
-	table.forget(table.leastUseful())
+	table.forget(table.leastUseful(), begin)
 	assert.NotContains(t, table.sessions, uint64(0))
 	assert.Len(t, table.sessions, 99)
 }
@@ -325,7 +381,7 @@ func TestSendersClockJumps(t *testing.T) {
 func TestNumbersNearTheEnd(t *testing.T) {
 	const last = 1<<56 - 1
 	first := wire.Header{Session: 1, Sequence: last - 9, PointsBefore: 1<<32 - 5}
-	table := newTable()
+	table := newTable(begin)
 	s := table.session(&first, source, begin)
 	for i := range uint64(10) {
 		if i == 4 {
@@ -340,12 +396,12 @@ func TestNumbersNearTheEnd(t *testing.T) {
 }
 
 func TestForgettingClosesTheBooks(t *testing.T) {
-	table := newTable()
+	table := newTable(begin)
 	hs := stream(0, 0, 100)
 	s := table.session(&hs[0], source, begin)
 	s.see(&hs[0], source, begin)
 	s.see(&hs[99], source, begin)
-	table.forget(table.leastUseful())
+	table.forget(table.leastUseful(), begin)
 	assert.Equal(t, uint64(98), table.retired.Packets.Lost)
 	assert.Equal(t, points(hs[1:99]), table.retired.Points.Lost)
 }

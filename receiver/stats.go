@@ -42,7 +42,7 @@ type Counts struct {
 	Received uint64 // arrived for the first time and in time
 	Lost     uint64 // missing for a second, or up to two, and more
 	Handed   uint64 // given to the handler
-	Rejected uint64 // arrived whole, but could not be decoded
+	Rejected uint64 // arrived, but could not be decoded, or not without what did not arrive
 	Overrun  uint64 // had no place in the queue
 
 	Duplicate uint64 // arrived again; in no other term
@@ -74,8 +74,12 @@ type Session struct {
 	Source netip.AddrPort
 	// FirstSeen and LastSeen are when its packets came, by the local clock.
 	FirstSeen, LastSeen time.Time
-	// Joined says that the session was running before the receiver was: the
-	// books begin with the first packet seen.
+	// Began is when the session did, by the sender's account of its age; zero until
+	// its first report, which comes within a second of traffic or ten of silence.
+	Began time.Time
+	// Joined says that the session was under way before the receiver could count its
+	// packets: the books begin with the first one seen. Until its first report that
+	// is so for any session, since nobody knows whether what came before was lost.
 	Joined bool
 	// Closed says that the sender said goodbye.
 	Closed bool
@@ -95,9 +99,9 @@ func (s Stats) NetworkLost() uint64 {
 	return s.Packets.Lost - s.KernelDrops
 }
 
-// Rejected counts packets that were not taken, by cause. Malformed and OverBudget
-// packets belong to a session and are in its books; of the others nobody knows
-// where they came from.
+// Rejected counts packets that were not taken, by cause. Malformed, OverBudget and
+// Incomplete packets belong to a session and are in its books; of the others nobody
+// knows where they came from.
 type Rejected struct {
 	ForeignSource  uint64 // from a network that is not allowed
 	TooShort       uint64 // cannot hold a header
@@ -106,6 +110,11 @@ type Rejected struct {
 	BadChecksum    uint64 // damaged, or no otelgram
 	Malformed      uint64 // right checksum, wrong content
 	OverBudget     uint64 // unfolds to more than allowed, or to too many kinds of long lists
+	// Incomplete packets are fragments of a body of which others did not come within
+	// two seconds, or made room for newer ones: fragments of incomplete bodies take 8
+	// MiB at most. The points of the body are rejected with its last fragment, and
+	// lost where that is.
+	Incomplete uint64
 }
 
 // Stats returns the books as they stand.
@@ -126,7 +135,7 @@ func (r *Receiver) totals() Stats {
 	s.BufferAsked, s.BufferEffective = r.listener.ReceiveBuffer()
 	s.KernelDrops, _ = r.listener.Drops()
 	now := time.Now()
-	r.table.expire(now)
+	r.expire(now)
 	s.Books = r.table.retired
 	s.Forgotten = r.table.forgotten
 	for _, e := range r.table.sessions {
@@ -148,13 +157,14 @@ func (r *Receiver) byCause() Rejected {
 		ForeignSource: r.foreign.Load(),
 		TooShort:      n(wire.TooShort), UnknownVersion: n(wire.UnknownVersion), UnknownFlag: n(wire.UnknownFlag),
 		BadChecksum: n(wire.BadChecksum), Malformed: n(wire.Malformed), OverBudget: n(wire.OverBudget),
+		Incomplete: r.incomplete.Load(),
 	}
 }
 
 func (s *session) public() Session {
 	p := Session{
 		Books: s.books(), ID: s.id, Source: s.source,
-		FirstSeen: s.started, LastSeen: s.lastSeen, Joined: s.joined, Closed: s.closed,
+		FirstSeen: s.started, LastSeen: s.lastSeen, Began: s.began, Joined: s.joined || s.provisional, Closed: s.closed,
 		Dropped: map[string]uint64{},
 	}
 	for i, n := range s.dropped {

@@ -25,18 +25,19 @@ type table struct {
 	sessions      map[uint64]*list.Element // of *session
 	fresh, proven *list.List
 	// past holds how far the sessions came that left, so that the books of one
-	// that returns go on where they were closed. older holds those before, and
-	// once some are forgotten for good, unsure is set.
+	// that returns go on where they were closed. older holds those before.
 	past, older map[uint64]mark
-	unsure      bool
-	retired     Books // of the sessions that left, but for what is handed and rejected
-	forgotten   uint64
+	// known is since when each session that begins is new or remembered: since the
+	// receiver runs, or since it forgot some for good.
+	known     time.Time
+	retired   Books // of the sessions that left, but for what is handed and rejected
+	forgotten uint64
 }
 
-func newTable() table {
+func newTable(now time.Time) table {
 	return table{
 		sessions: map[uint64]*list.Element{}, fresh: list.New(), proven: list.New(),
-		past: map[uint64]mark{}, older: map[uint64]mark{},
+		past: map[uint64]mark{}, older: map[uint64]mark{}, known: now,
 	}
 }
 
@@ -46,13 +47,11 @@ func (t *table) session(h *wire.Header, source netip.AddrPort, now time.Time) *s
 		return t.touch(e)
 	}
 	if len(t.sessions) >= maxSessions {
-		t.forget(t.leastUseful())
+		t.forget(t.leastUseful(), now)
 	}
 	s := newSession(h, source, now)
 	if m, ok := t.left(h.Session); ok {
 		s.resume(m)
-	} else if h.Sequence >= windowSize || t.unsure && h.Sequence > 0 {
-		s.join(h) // it was under way: nobody here knows what came before
 	}
 	t.sessions[h.Session] = t.fresh.PushFront(s)
 	return s
@@ -85,7 +84,7 @@ func (t *table) leastUseful() *list.Element {
 func (t *table) expire(now time.Time) {
 	for _, l := range []*list.List{t.fresh, t.proven} {
 		for e := l.Back(); e != nil && now.Sub(e.Value.(*session).lastSeen) >= sessionIdle; e = l.Back() {
-			t.forget(e)
+			t.forget(e, now)
 		}
 	}
 }
@@ -102,7 +101,7 @@ func (t *table) all() []*session {
 
 // forget closes the books of a session and takes it out. What is missing by
 // then is lost.
-func (t *table) forget(e *list.Element) {
+func (t *table) forget(e *list.Element, now time.Time) {
 	s := e.Value.(*session)
 	s.shift()
 	s.shift()
@@ -115,7 +114,9 @@ func (t *table) forget(e *list.Element) {
 		t.fresh.Remove(e)
 	}
 	if len(t.past) >= maxSessions {
-		t.unsure = t.unsure || len(t.older) > 0
+		if len(t.older) > 0 {
+			t.known = now
+		}
 		clear(t.older)
 		t.past, t.older = t.older, t.past
 	}

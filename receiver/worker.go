@@ -21,16 +21,26 @@ type worker struct {
 	builder  builder
 }
 
-// packetBudget is what a packet in the queue may take on average, in bytes: the
-// queue holds as many of usual size as it has places, and fewer jumbo ones.
-const packetBudget = 2048
+const (
+	// packetBudget is what a packet in the queue may take on average, in bytes: the
+	// queue holds as many of usual size as it has places, and fewer larger ones.
+	packetBudget = 2048
+	// maxPooled is how large a buffer is at most that is used again, in bytes.
+	maxPooled = 16 << 10
+)
 
-// job is a packet on its way from the socket to a worker. The bytes are the
+// body is what a packet carries, or several together.
+type body struct {
+	session *session
+	header  wire.Header // of the packet with the points
+	packets int
+}
+
+// job is a body on its way from the socket to a worker. The bytes are the
 // worker's.
 type job struct {
-	session *session
-	packet  *[]byte
-	points  int
+	body
+	data *[]byte
 }
 
 func newWorker(r *Receiver, handle func(*metricdata.ResourceMetrics), queue int) *worker {
@@ -40,31 +50,31 @@ func newWorker(r *Receiver, handle func(*metricdata.ResourceMetrics), queue int)
 	}
 }
 
-// offer queues a copy of packet and reports whether there was a place.
-func (w *worker) offer(s *session, h *wire.Header, packet []byte) bool {
+// offer queues a body with a copy of data and reports whether there was a place.
+func (w *worker) offer(b body, data []byte) bool {
 	// Only one goroutine offers, so that room cannot vanish in between.
 	if len(w.queue) == cap(w.queue) || w.waiting.Load() > int64(cap(w.queue))*packetBudget {
 		return false
 	}
-	w.waiting.Add(int64(len(packet)))
-	b := w.buffers.Get().(*[]byte)
-	*b = append((*b)[:0], packet...)
-	w.queue <- job{session: s, packet: b, points: int(h.Points)}
+	w.waiting.Add(int64(len(data)))
+	own := w.buffers.Get().(*[]byte)
+	*own = append((*own)[:0], data...)
+	w.queue <- job{b, own}
 	return true
 }
 
 func (w *worker) run() {
 	for j := range w.queue {
 		w.serve(&j)
-		w.waiting.Add(-int64(len(*j.packet)))
-		if cap(*j.packet) <= packetBudget {
-			w.buffers.Put(j.packet)
+		w.waiting.Add(-int64(len(*j.data)))
+		if cap(*j.data) <= maxPooled {
+			w.buffers.Put(j.data)
 		}
 	}
 }
 
 func (w *worker) serve(j *job) {
-	if err := w.decoder.Reset(*j.packet); err != nil {
+	if err := w.decoder.ResetBody(&j.header, *j.data); err != nil {
 		w.reject(j, causeOf(err))
 		return
 	}
@@ -76,12 +86,12 @@ func (w *worker) serve(j *job) {
 	for _, rm := range data {
 		w.handle(rm)
 	}
-	w.receiver.hand(j.session, j.points)
+	w.receiver.hand(j.session, j.packets, int(j.header.Points))
 }
 
 func (w *worker) reject(j *job, cause wire.Cause) {
-	w.receiver.causes[cause].Add(1)
-	w.receiver.reject(j.session, j.points)
+	w.receiver.causes[cause].Add(uint64(j.packets))
+	w.receiver.reject(j.session, j.packets, int(j.header.Points))
 }
 
 func causeOf(err error) wire.Cause {

@@ -59,36 +59,45 @@ func ReadFragment(packet []byte, h *Header) (Fragment, bool) {
 }
 
 // Assembly puts the fragments of one body together, in whatever order they come.
-// Its zero value has seen none.
+// Its zero value has seen none. Its memory is in proportion to the data it took.
 type Assembly struct {
-	parts   [][]byte
-	missing int
-	size    int
+	parts []part
+	last  int
+	size  int
+	seen  [4]uint64 // a bit for each index
 }
 
-// Add takes a fragment, whose data it copies. It reports false for one that does
-// not belong to the others: another number of fragments, one that is there
-// already, or more data than a body has.
+type part struct {
+	index uint8
+	data  []byte
+}
+
+// Add takes a fragment, whose data it copies. It reports false, and takes nothing,
+// for one that does not go with the others: of another number of fragments, one
+// that is there already, or more data than a body has.
 func (a *Assembly) Add(f Fragment) bool {
-	if a.parts == nil {
-		a.parts, a.missing = make([][]byte, f.Last+1), f.Last+1
-	}
-	if f.Last+1 != len(a.parts) || a.parts[f.Index] != nil || a.size+len(f.Data) > MaxBody {
+	word, bit := &a.seen[f.Index/64], uint64(1)<<(f.Index%64)
+	if len(a.parts) > 0 && f.Last != a.last || *word&bit != 0 || a.size+len(f.Data) > MaxBody {
 		return false
 	}
-	a.parts[f.Index] = append([]byte(nil), f.Data...)
-	a.missing--
+	*word |= bit
+	a.last = f.Last
+	a.parts = append(a.parts, part{uint8(f.Index), append([]byte(nil), f.Data...)})
 	a.size += len(f.Data)
 	return true
 }
 
 // Whole reports whether all fragments are there.
-func (a *Assembly) Whole() bool { return a.parts != nil && a.missing == 0 }
+func (a *Assembly) Whole() bool { return len(a.parts) > 0 && len(a.parts) == a.last+1 }
 
 // AppendBody appends the body to b, once it is whole; see [Decoder.ResetBody].
 func (a *Assembly) AppendBody(b []byte) []byte {
-	for _, part := range a.parts {
-		b = append(b, part...)
+	var order [256][]byte
+	for i := range a.parts {
+		order[a.parts[i].index] = a.parts[i].data
+	}
+	for _, data := range order[:len(a.parts)] {
+		b = append(b, data...)
 	}
 	return b
 }

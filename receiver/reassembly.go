@@ -1,0 +1,95 @@
+package receiver
+
+import (
+	"container/list"
+	"time"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+const (
+	// maxReassembly bounds the memory of the bodies that are not whole, over all
+	// sessions, in bytes.
+	maxReassembly = 8 << 20
+	// reassemblyAge is how long a body waits for another fragment.
+	reassemblyAge = 2 * time.Second
+	// What a body and each of its fragments take besides the data, in bytes, about.
+	partialCost  = 384
+	fragmentCost = 48
+)
+
+// reassembly holds the bodies of which fragments are missing. Those that have
+// waited for longest make room for others, so that a flood of fragments harms only
+// those that wait for longer than it takes to fill the memory.
+type reassembly struct {
+	partials map[partialKey]*list.Element // of *partial
+	waiting  *list.List                   // the one that waits for longest in front
+	bytes    int
+}
+
+type partialKey struct {
+	session *session
+	first   uint64 // the sequence number of the first fragment
+}
+
+// partial is a body that is not whole.
+type partial struct {
+	body
+	key      partialKey
+	assembly wire.Assembly
+	bytes    int
+	since    time.Time // when the last fragment came
+}
+
+func newReassembly() reassembly {
+	return reassembly{partials: map[partialKey]*list.Element{}, waiting: list.New()}
+}
+
+// add takes a fragment and returns its body if that is whole now, and the bodies
+// that made room for it. It returns false, and keeps nothing, if the fragment does
+// not go with the others of its body.
+func (r *reassembly) add(s *session, h *wire.Header, f wire.Fragment, now time.Time) (whole *partial, evicted []*partial, ok bool) {
+	key := partialKey{s, h.Sequence - uint64(f.Index)}
+	e, known := r.partials[key]
+	if !known {
+		e = r.waiting.PushBack(&partial{body: body{session: s}, key: key, bytes: partialCost})
+		r.partials[key] = e
+		r.bytes += partialCost
+	}
+	p := e.Value.(*partial)
+	if !p.assembly.Add(f) {
+		return nil, nil, false
+	}
+	p.packets++
+	if f.Index == f.Last {
+		p.header = *h
+	}
+	p.since = now
+	p.bytes += fragmentCost + len(f.Data)
+	r.bytes += fragmentCost + len(f.Data)
+	if p.assembly.Whole() {
+		r.remove(e)
+		return p, nil, true
+	}
+	r.waiting.MoveToBack(e)
+	for r.bytes > maxReassembly {
+		evicted = append(evicted, r.remove(r.waiting.Front()))
+	}
+	return nil, evicted, true
+}
+
+// expire takes out the bodies that have waited since before then for another
+// fragment; the zero time stands for all.
+func (r *reassembly) expire(before time.Time) (expired []*partial) {
+	for e := r.waiting.Front(); e != nil && (before.IsZero() || e.Value.(*partial).since.Before(before)); e = r.waiting.Front() {
+		expired = append(expired, r.remove(e))
+	}
+	return expired
+}
+
+func (r *reassembly) remove(e *list.Element) *partial {
+	p := r.waiting.Remove(e).(*partial)
+	delete(r.partials, p.key)
+	r.bytes -= p.bytes
+	return p
+}

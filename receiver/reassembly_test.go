@@ -1,0 +1,182 @@
+package receiver
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+// fragmentsOf makes the fragments of a body of so many points.
+func fragmentsOf(t *testing.T, session, first uint64, before uint32, points int) (out [][]byte) {
+	t.Helper()
+	packet := gauges(t, wire.Header{}, points)
+	limit := max(len(packet)/5, 60)
+	n := wire.Fragments(packet, limit)
+	for i := range n {
+		h := wire.Header{Format: wire.FragmentFormat, Session: session, Sequence: first + uint64(i), PointsBefore: before}
+		if i == n-1 {
+			h.Points = uint16(points)
+		}
+		f := wire.AppendFragment(nil, packet, limit, i)
+		wire.Stamp(f, &h)
+		out = append(out, f)
+	}
+	return out
+}
+
+// TestFragmentsArrive in any order, twice, and beside others: each body is handed
+// over once and whole, and the books close.
+func TestFragmentsArrive(t *testing.T) {
+	got := make(chan int, 1000)
+	r := listen(t, func(rm *metricdata.ResourceMetrics) {
+		got <- len(rm.ScopeMetrics[0].Metrics[0].Data.(metricdata.Gauge[int64]).DataPoints)
+	})
+	send := dial(t, r)
+	var all [][]byte
+	want, packets := 0, 0
+	for session := range uint64(3) {
+		sequence, before := uint64(0), uint32(0)
+		for body := range 10 {
+			points := 20 + body
+			parts := fragmentsOf(t, session, sequence, before, points)
+			single := gauges(t, wire.Header{Session: session, Sequence: sequence + uint64(len(parts)), PointsBefore: before + uint32(points)}, 2)
+			all = append(append(all, parts...), parts...)
+			all = append(all, single)
+			sequence += uint64(len(parts)) + 1
+			before += uint32(points) + 2
+			want += points + 2
+			packets += len(parts) + 1
+		}
+	}
+	rand.New(rand.NewPCG(1, 1)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	send(all...)
+	for total := 0; total < want; {
+		total += <-got
+	}
+	eventually(t, r, func(s Stats) bool {
+		return s.Packets.Handed == uint64(packets) && s.Points.Handed == uint64(want) && s.Packets.Received == uint64(packets)
+	})
+	s := r.Stats()
+	assert.Zero(t, s.Packets.Lost+s.Packets.Rejected+s.Packets.Overrun)
+	assert.Empty(t, r.reassembly.partials)
+	assert.Zero(t, r.reassembly.bytes)
+}
+
+// TestIncompleteBodies: with one fragment missing the others are rejected, and the
+// points with the last one; without the last one they are lost.
+func TestIncompleteBodies(t *testing.T) {
+	for missing := range 5 {
+		t.Run(fmt.Sprint(missing), func(t *testing.T) {
+			r := listen(t, func(*metricdata.ResourceMetrics) { t.Error("handed over") })
+			send := dial(t, r)
+			parts := fragmentsOf(t, 1, 0, 0, 50)
+			last := len(parts) - 1
+			require.Greater(t, last, 3)
+			gone := missing
+			if missing == 4 {
+				gone = last
+			}
+			send(append(append([][]byte{}, parts[:gone]...), parts[gone+1:]...)...)
+			after := wire.AppendReport(nil, &wire.Report{})
+			wire.Stamp(after, &wire.Header{Format: wire.SenderReport, Session: 1, Sequence: uint64(len(parts)), PointsBefore: 50})
+			send(after)
+			eventually(t, r, func(s Stats) bool { return s.Packets.Rejected == uint64(last) && s.Packets.Lost == 1 })
+			s := r.Stats()
+			assert.Equal(t, uint64(last), s.Rejected.Incomplete)
+			if gone == last {
+				assert.Equal(t, Counts{Sent: 50, Lost: 50}, s.Points)
+			} else {
+				assert.Equal(t, Counts{Sent: 50, Received: 50, Rejected: 50}, s.Points)
+			}
+			assert.Equal(t, s.Packets.Received, s.Packets.Handed+s.Packets.Rejected)
+		})
+	}
+}
+
+// TestCloseWithIncompleteBodies: what is missing will not come, and is counted.
+func TestCloseWithIncompleteBodies(t *testing.T) {
+	r, err := Listen("127.0.0.1:0", drop)
+	require.NoError(t, err)
+	dial(t, r)(fragmentsOf(t, 1, 0, 0, 50)[1:]...)
+	eventually(t, r, func(s Stats) bool { return s.Packets.Received >= 4 })
+	require.NoError(t, r.Close())
+	s := r.Stats()
+	assert.Equal(t, s.Packets.Received, s.Packets.Rejected)
+	assert.Equal(t, uint64(50), s.Points.Rejected)
+}
+
+// TestBadFragments are malformed, and leave the body to which they do not belong.
+func TestBadFragments(t *testing.T) {
+	done := make(chan struct{}, 1)
+	r := listen(t, func(*metricdata.ResourceMetrics) { done <- struct{}{} })
+	send := dial(t, r)
+	parts := fragmentsOf(t, 1, 100, 0, 50)
+	bad := append([]byte(nil), parts[2]...)
+	bad[wire.HeaderSize+1] = 77 // another number of them
+	h, err := wire.ParseHeader(parts[2])
+	require.NoError(t, err)
+	wire.Stamp(bad, &h)
+	alone := append([]byte(nil), parts[0]...)
+	alone[wire.HeaderSize+1] = 0
+	wire.Stamp(alone, &wire.Header{Format: wire.FragmentFormat, Session: 2, Points: 3})
+	send(parts[0], bad, alone)
+	eventually(t, r, func(s Stats) bool { return s.Rejected.Malformed == 2 && s.Packets.Rejected == 2 })
+	send(parts[1:]...) // of which the third is a duplicate now
+	eventually(t, r, func(s Stats) bool { return s.Rejected.Incomplete == uint64(len(parts)-1) })
+	s := r.Stats()
+	assert.Equal(t, uint64(53), s.Points.Rejected)
+	assert.Empty(t, done)
+}
+
+// TestReassemblyIsBounded: whatever comes, in bytes; what waits for longest goes
+// first, and a body in a hurry comes through.
+func TestReassemblyIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newReassembly()
+		s := newSession(&wire.Header{}, source, time.Now())
+		rnd := rand.New(rand.NewPCG(5, 5))
+		kept, evicted := 0, 0
+		data := make([]byte, 60_000)
+		for i := range 40_000 {
+			size := 1
+			if i%10 == 0 {
+				size = 1 + rnd.IntN(len(data))
+			}
+			last := 1 + rnd.IntN(255)
+			f := wire.Fragment{Index: rnd.IntN(last), Last: last, Data: data[:size]}
+			whole, out, ok := r.add(s, &wire.Header{Sequence: uint64(1000 * i)}, f, time.Now())
+			require.True(t, ok)
+			require.Nil(t, whole)
+			kept++
+			evicted += len(out)
+			require.LessOrEqual(t, r.bytes, maxReassembly)
+			if i%1000 == 999 { // an honest one, with a little of the flood in between
+				first := uint64(1000*i + 500)
+				for k := range 2 {
+					f := wire.Fragment{Index: k, Last: 1, Data: data[:1400]}
+					whole, out, ok = r.add(s, &wire.Header{Sequence: first + uint64(k)}, f, time.Now())
+					require.True(t, ok)
+					evicted += len(out)
+				}
+				require.NotNil(t, whole)
+				require.Equal(t, 2, whole.packets)
+			}
+			<-time.After(10 * time.Microsecond)
+		}
+		require.Positive(t, evicted)
+		assert.Equal(t, kept-evicted, len(r.partials))
+		assert.Equal(t, len(r.partials), r.waiting.Len())
+		assert.Empty(t, r.expire(time.Now().Add(-reassemblyAge)))
+		<-time.After(reassemblyAge)
+		assert.Len(t, r.expire(time.Now().Add(-reassemblyAge)), kept-evicted)
+		assert.Zero(t, r.bytes)
+	})
+}
