@@ -66,7 +66,8 @@ func TestBadInput(t *testing.T) {
 		{"64 KiB value", gauge("m", pointWith(attribute.String("k", strings.Repeat("v", 65536)))), exporter.Dropped{Oversize: 1}, ""},
 		{"64 KiB bytes", gauge("m", pointWith(attribute.KeyValue{Key: "k", Value: attribute.ByteSliceValue(make([]byte, 65536))})),
 			exporter.Dropped{Oversize: 1}, ""},
-		{"10,000 attributes", gauge("m", pointWith(manyAttributes(10_000)...)), exporter.Dropped{Oversize: 1}, ""},
+		{"10,000 attributes", gauge("m", pointWith(manyAttributes(10_000)...)), exporter.Dropped{Encode: 1}, ""},
+		{"512 attributes", gauge("m", pointWith(manyAttributes(512)...)), exporter.Dropped{}, ""},
 		{"maps 16 deep", gauge("m", pointWith(attribute.KeyValue{Key: "k", Value: nestedMap(16)})), exporter.Dropped{}, ""},
 		{"maps 17 deep", gauge("m", pointWith(attribute.KeyValue{Key: "k", Value: nestedMap(17)})), exporter.Dropped{Encode: 1}, ""},
 		{"maps 1,000 deep", gauge("m", pointWith(attribute.KeyValue{Key: "k", Value: nestedMap(1000)})), exporter.Dropped{Encode: 1}, ""},
@@ -78,12 +79,12 @@ func TestBadInput(t *testing.T) {
 			exporter.Dropped{Encode: 2}, "temporality 0"},
 		{"unknown temporality", metricdata.Metrics{Name: "odd", Data: metricdata.Histogram[float64]{
 			DataPoints: make([]metricdata.HistogramDataPoint[float64], 3), Temporality: 9}}, exporter.Dropped{Encode: 3}, "temporality 9"},
-		{"more buckets than a packet has bytes", metricdata.Metrics{Name: "odd", Data: metricdata.Histogram[int64]{
+		{"more buckets than a body has bytes", metricdata.Metrics{Name: "odd", Data: metricdata.Histogram[int64]{
 			Temporality: metricdata.DeltaTemporality,
 			DataPoints:  []metricdata.HistogramDataPoint[int64]{{BucketCounts: make([]uint64, 70_000)}}}}, exporter.Dropped{Oversize: 1}, ""},
-		{"histogram larger than a packet", metricdata.Metrics{Name: "odd", Data: metricdata.Histogram[int64]{
+		{"histogram larger than a body", metricdata.Metrics{Name: "odd", Data: metricdata.Histogram[int64]{
 			Temporality: metricdata.DeltaTemporality,
-			DataPoints:  []metricdata.HistogramDataPoint[int64]{{BucketCounts: make([]uint64, 1500)}}}}, exporter.Dropped{Oversize: 1}, ""},
+			DataPoints:  []metricdata.HistogramDataPoint[int64]{{BucketCounts: make([]uint64, 65_530)}}}}, exporter.Dropped{Oversize: 1}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -113,7 +114,7 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// TestReducedPoints are larger than a packet only by what may be left out.
+// TestReducedPoints are larger than a body only by what may be left out.
 func TestReducedPoints(t *testing.T) {
 	exemplars := make([]metricdata.Exemplar[int64], 3000)
 	for i := range exemplars {
@@ -121,16 +122,16 @@ func TestReducedPoints(t *testing.T) {
 	}
 	withExemplars := pointWith()
 	withExemplars.Exemplars = exemplars
-	counts := make([]uint64, 70_000)
+	counts := make([]uint64, 40_000)
 	for i := range counts {
-		counts[i] = 3
+		counts[i] = 300
 	}
 	described := gauge("m", pointWith())
 	described.Description = strings.Repeat("d", 70_000)
 	wide := metricdata.Metrics{Name: "m", Data: metricdata.ExponentialHistogram[float64]{
 		Temporality: metricdata.CumulativeTemporality,
 		DataPoints: []metricdata.ExponentialHistogramDataPoint[float64]{{
-			Scale: 10, Count: 210_000, PositiveBucket: metricdata.ExponentialBucket{Offset: -3, Counts: counts},
+			Scale: 10, Count: 12_000_000, PositiveBucket: metricdata.ExponentialBucket{Offset: -3, Counts: counts},
 		}},
 	}}
 	t.Run("exemplars", func(t *testing.T) {
@@ -155,7 +156,7 @@ func TestReducedPoints(t *testing.T) {
 		for _, n := range p.PositiveBucket.Counts {
 			total += n
 		}
-		assert.Equal(t, uint64(210_000), total)
+		assert.Equal(t, uint64(12_000_000), total)
 		assert.Equal(t, uint64(1), c.exp.Stats().Downscaled)
 	})
 }

@@ -439,7 +439,7 @@ func TestUnknownAttributes(t *testing.T) {
 		i.bind(deep).record(t.Context(), 3)
 		i.record(t.Context(), 2)
 	}
-	large := attribute.String("k", strings.Repeat("v", 3000))
+	large := attribute.String("k", strings.Repeat("v", 70_000))
 	n, err := c.exp.MeterProvider().Meter("m").Int64Counter("large")
 	require.NoError(t, err)
 	n.Add(t.Context(), 1, metric.WithAttributes(large))
@@ -450,7 +450,7 @@ func TestUnknownAttributes(t *testing.T) {
 	s := requireBooks(t, c.exp)
 	assert.Equal(t, exporter.Dropped{Encode: 16, Oversize: 1}, s.Dropped)
 	assert.Equal(t, uint64(17), s.Folded)
-	require.ErrorContains(t, c.exp.Shutdown(t.Context()), "oversize 1", "a series that fits no packet is tried each time")
+	require.ErrorContains(t, c.exp.Shutdown(t.Context()), "oversize 1", "a series that fits no body is tried each time")
 }
 
 // TestDirectAllocations: recording costs no memory, once a series is known.

@@ -107,7 +107,7 @@ func TestDirectConcurrentSafe(t *testing.T) {
 			require.NoError(t, err)
 			const buffer, callers = 1024, 8
 			exp, err := exporter.New(t.Context(), exporter.WithEndpoint(r.Addr().String()), exporter.WithBufferSize(buffer),
-				exporter.WithPacing(0, 0), exporter.WithFlushInterval(interval))
+				exporter.WithPacing(0, 0), exporter.WithFlushInterval(interval), exporter.WithMaxPacketSize(1472))
 			require.NoError(t, err)
 			// What ring, run, packets and callers in flight can hold, see Stats.
 			const packets, perPacket, run = 33, 1472 / 4, 100

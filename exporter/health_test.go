@@ -51,7 +51,7 @@ func TestHealth(t *testing.T) {
 	assert.Equal(t, health.Healthy, h.Status)
 	assert.Empty(t, h.Issues)
 	assert.Equal(t, r.Addr().String(), h.Endpoint)
-	assert.Equal(t, 1472, h.PacketSize)
+	assert.Equal(t, 7800, h.PacketSize)
 	assert.Equal(t, 200, status())
 
 	require.NoError(t, r.Close())
@@ -108,7 +108,7 @@ func (b blocked) Write(p []byte) (int, error) { <-b; return len(p), nil }
 func TestHealthOfABurst(t *testing.T) {
 	reader := sdkmetric.NewManualReader()
 	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
-	c := connect(t, exporter.WithMeterProvider(provider), exporter.WithPacing(1000, 1), exporter.WithBufferSize(1<<16))
+	c := connect(t, exporter.WithMeterProvider(provider), exporter.WithMaxPacketSize(1472), exporter.WithPacing(1000, 1), exporter.WithBufferSize(1<<16))
 	began := time.Now()
 	require.NoError(t, c.exp.Export(t.Context(), counters(10, 6000)))
 	handed := time.Since(began)

@@ -62,7 +62,7 @@ func TestAfterShutdown(t *testing.T) {
 }
 
 func TestContextEnds(t *testing.T) {
-	c := connect(t, exporter.WithBufferSize(2), exporter.WithPacing(1, 1))
+	c := connect(t, exporter.WithBufferSize(2), exporter.WithPacing(1, 1), exporter.WithMaxPacketSize(1472))
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	// What needs no waiting is handed over: a periodic reader that is shut down
@@ -123,7 +123,7 @@ func TestBooksConcurrentSafe(t *testing.T) {
 	require.NoError(t, err)
 	const buffer, callers = 256, 8
 	exp, err := exporter.New(t.Context(), exporter.WithEndpoint(r.Addr().String()),
-		exporter.WithBufferSize(buffer), exporter.WithPacing(0, 0))
+		exporter.WithBufferSize(buffer), exporter.WithPacing(0, 0), exporter.WithMaxPacketSize(1472))
 	require.NoError(t, err)
 	// What ring, run, packets and callers in flight can hold, see Stats.
 	const packets, perPacket, run, perCaller = 33, 1472 / 4, 50, 64

@@ -126,7 +126,7 @@ func TestSelfMetrics(t *testing.T) {
 	for name, want := range map[string]uint64{
 		"stats.events.received": s.Offered, "stats.events.sent": s.Sent, "stats.events.folded": 0, "stats.events.dropped deadline": s.Dropped.Deadline,
 		"stats.events.dropped ring_full": 0, "stats.batches.sent": s.Batches, "stats.buffer.size": 0, "stats.buffer.peak": uint64(s.Peak),
-		"stats.udp.packets.sent": s.Packets, "stats.udp.bytes.sent": s.Bytes, "stats.udp.errors": 0, "stats.udp.packet.limit": 1472,
+		"stats.udp.packets.sent": s.Packets, "stats.udp.bytes.sent": s.Bytes, "stats.udp.errors": 0, "stats.udp.packet.limit": 7800,
 		"stats.circuit.state":                                   0,
 		"otel.sdk.exporter.metric_data_point.exported":          s.Sent,
 		"otel.sdk.exporter.metric_data_point.exported deadline": s.Dropped.Deadline,

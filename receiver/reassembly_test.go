@@ -75,6 +75,7 @@ func TestFragmentsArrive(t *testing.T) {
 func TestIncompleteBodies(t *testing.T) {
 	for missing := range 5 {
 		t.Run(fmt.Sprint(missing), func(t *testing.T) {
+			t.Parallel()
 			r := listen(t, func(*metricdata.ResourceMetrics) { t.Error("handed over") })
 			send := dial(t, r)
 			parts := fragmentsOf(t, 1, 0, 0, 50)

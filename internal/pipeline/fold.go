@@ -72,7 +72,7 @@ func (f *folder) lookup(i *Instrument, set attribute.Set) (*Series, wire.DropRea
 	}
 	lent, ok := f.sets.lend(set)
 	if !ok {
-		f.notices.unsendable(i.metric)
+		f.notices.unsendable(i.metric, &set)
 		return nil, wire.Encode
 	}
 	if !f.memory.need(i.cost(lent)) { // before anything of it is kept

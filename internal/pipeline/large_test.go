@@ -244,7 +244,7 @@ func TestNoticesOfSize(t *testing.T) {
 		assert.ElementsMatch(t, []string{
 			`otelgram: metric "buckets" of scope "scope": a point of 70000 bytes is larger than the 65536 that can be sent: it is dropped (oversize)`,
 			`otelgram: metric "large" of scope "scope": a point of 65601 bytes is larger than the 65536 that can be sent: it is dropped (oversize)`,
-			`otelgram: metric "many" of scope "scope": a point has more than 512 attributes, or a value without wire form: it is dropped (encode)`,
+			`otelgram: metric "many" of scope "scope": a point has 513 attributes, more than 512: it is dropped (encode)`,
 			`otelgram: metric "described" of scope "scope": a point of 65600 bytes is larger than the 65536 that can be sent: it is sent without the description`,
 			`otelgram: metric "exemplars" of scope "scope": a point of 65613 bytes is larger than the 65536 that can be sent: it is sent without its 1 exemplars`,
 			`otelgram: metric "exponential" of scope "scope": a point of 80074 bytes is larger than the 65536 that can be sent: it is sent downscaled by 1`,

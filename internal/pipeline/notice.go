@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -65,9 +67,14 @@ func (n *notices) oversize(pt *wire.Point, size int) {
 	n.say(pt.Metric, "a point of %d bytes is larger than the %d that can be sent: it is dropped (oversize)", size, wire.MaxBody)
 }
 
-// unsendable says that points of m are dropped since they have no wire form.
-func (n *notices) unsendable(m *wire.Metric) {
-	n.say(m, "a point has more than %d attributes, or a value without wire form: it is dropped (encode)", wire.MaxAttributes)
+// unsendable says that points of m with such a set are dropped since that has no
+// wire form.
+func (n *notices) unsendable(m *wire.Metric, set *attribute.Set) {
+	if set.Len() > wire.MaxAttributes {
+		n.say(m, "a point has %d attributes, more than %d: it is dropped (encode)", set.Len(), wire.MaxAttributes)
+		return
+	}
+	n.say(m, "an attribute has no wire form: the point is dropped (encode)")
 }
 
 // reduced says that points of m, of so many bytes, are sent with less.

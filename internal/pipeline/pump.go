@@ -199,7 +199,7 @@ func (p *pump) packPoint(pt *point) {
 	if ok {
 		p.pack(&w, &pt.attributes)
 	} else {
-		p.notices.unsendable(pt.metric)
+		p.notices.unsendable(pt.metric, &pt.attributes)
 		p.counters.lose(wire.Encode, 1)
 	}
 	p.release(pt)
