@@ -13,12 +13,16 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
+// paced is how many bytes a packet has for the pace, and for a bareReader.
+const paced = 1472
+
 // bareReader reads a socket without package receiver.
 type bareReader struct {
 	address string
 	stats   func() (points, packets, dropped uint64)
-	// stalled is the longest that it took over a packet beyond what it was told to:
-	// it was ready to run, and did not.
+	// stalled is the longest that the machine kept it, or the sender, waiting: it took
+	// longer over a packet than it was told to, or did not read what was there; the
+	// sender did not send what the pace allowed.
 	stalled func() time.Duration
 	end     func() error
 }
@@ -37,39 +41,61 @@ func (b *bareReader) settle(t *testing.T, sent uint64) (points uint64) {
 }
 
 // newBareReader reads a socket with a receive buffer of so many bytes, and is
-// busy for a while with each packet.
-func newBareReader(t *testing.T, buffer int, busy time.Duration) *bareReader {
+// busy for a while with each 1472 bytes. Once, in the middle, it stops for a longer
+// while.
+func newBareReader(t *testing.T, address string, buffer int, busy, stop time.Duration) *bareReader {
 	t.Helper()
-	l, err := udp.Listen("127.0.0.1:0", udp.WithReceiveBuffer(buffer/2))
+	const middle = 100 * paced // bytes
+	l, err := udp.Listen(address, udp.WithReceiveBuffer(buffer/2))
 	require.NoError(t, err)
 	var points, packets atomic.Uint64
 	var stalled atomic.Int64
 	ended := make(chan struct{})
+	stall := func(d time.Duration) { stalled.Store(max(stalled.Load(), int64(d))) }
 	go func() {
 		defer close(ended)
+		bytes, done := 0, time.Time{}
+		var last wire.Header
 		batch := make([]udp.Datagram, 16)
 		for i := range batch {
-			batch[i].Data = make([]byte, 0, 2048)
+			batch[i].Data = make([]byte, 0, 65535)
 		}
 		for {
 			n, err := l.ReadBatch(batch)
 			if err != nil {
 				return
 			}
+			if n == len(batch) && !done.IsZero() {
+				stall(time.Since(done))
+			}
 			for _, d := range batch[:n] {
-				begin := time.Now()
+				begin, busy := time.Now(), busy*time.Duration(len(d.Data))/paced
+				if bytes < middle && bytes+len(d.Data) >= middle {
+					busy += stop
+				}
+				bytes += len(d.Data)
 				for time.Since(begin) < busy {
 				}
-				stalled.Store(max(stalled.Load(), int64(time.Since(begin)-busy)))
+				done = time.Now()
+				stall(done.Sub(begin) - busy)
 				if h, cause := wire.CheckHeader(d.Data); cause == wire.Accepted {
 					points.Add(uint64(h.Points))
+					if h.Format == wire.Compact && h.Sequence > 0 {
+						// A packet of 1472 bytes every 100 microseconds, a millisecond's at once.
+						pace := time.Duration(h.Sequence-last.Sequence) * 100 * time.Microsecond * time.Duration(len(d.Data)) / paced
+						stall(time.Duration(h.Time-last.Time) - pace - time.Millisecond)
+					}
+					last = h
 				}
 				packets.Add(1)
 			}
 		}
 	}()
+	if !udp.IsUnix(address) {
+		address = l.Addr().String()
+	}
 	return &bareReader{
-		address: l.Addr().String(),
+		address: address,
 		stats: func() (uint64, uint64, uint64) {
 			dropped, _ := l.Drops()
 			return points.Load(), packets.Load(), dropped

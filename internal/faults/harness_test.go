@@ -63,6 +63,7 @@ func newLine(t *testing.T, f faultproxy.Faults, opts ...exporter.Option) *line {
 	require.NoError(t, err)
 	exp, err := exporter.New(t.Context(), append([]exporter.Option{
 		exporter.WithEndpoint(p.Addr()), exporter.WithLogger(silent), exporter.WithPacing(5000, 32),
+		exporter.WithMaxPacketSize(1472), // as on a network
 	}, opts...)...)
 	require.NoError(t, err)
 	t.Cleanup(func() {

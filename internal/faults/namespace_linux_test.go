@@ -234,10 +234,17 @@ func (w *wired) staysHealthy(t *testing.T) {
 	require.Equal(t, health.Healthy, h.Status, "%v", h.Issues)
 }
 
+// fullPackets has exports that fill packets.
+func fullPackets() exporterOptions {
+	o := steady
+	o.Points = 300
+	return o
+}
+
 // TestFault14PathNarrows in the middle of a session, at the sender's own link: no
 // point is lost, and the packets are smaller from then on.
 func TestFault14PathNarrows(t *testing.T) {
-	w := newWired(t, steady)
+	w := newWired(t, fullPackets())
 	require.Equal(t, 1472, ask[exporter.Stats](t, w.exp, "").PacketSize)
 	w.isHealthy(t)
 	w.atSender(t, "ip link set s mtu 1280")
@@ -249,18 +256,18 @@ func TestFault14PathNarrows(t *testing.T) {
 	s, r := w.settle(t, nothingLost)
 	assert.Equal(t, s.Sent, r.Points.Handed)
 	assert.Zero(t, s.Dropped.Total()-s.Dropped.Unresolved, "%+v", s)
-	assert.Zero(t, s.Refused, "packed again is not refused")
+	assert.Zero(t, s.Refused, "what leaves in fragments is not refused")
 }
 
 // TestFault14RouteNarrows has the route have a limit of its own.
 func TestFault14RouteNarrows(t *testing.T) {
-	w := newWired(t, steady)
+	w := newWired(t, fullPackets())
 	w.atSender(t, "ip route add 10.77.0.2/32 dev s mtu lock 1000")
 	until(t, w.exp, patience, func(s exporter.Stats) bool { return s.PacketSize == 1000-28 })
 	s, r := w.settle(t, nothingLost)
 	assert.Equal(t, s.Sent, r.Points.Handed)
 	assert.Zero(t, s.Dropped.Total()-s.Dropped.Unresolved, "%+v", s)
-	assert.Zero(t, s.Refused, "packed again is not refused")
+	assert.Zero(t, s.Refused, "what leaves in fragments is not refused")
 }
 
 // TestFault14RouterTells has a router on the way whose second link is narrower: what

@@ -50,12 +50,12 @@ func (p *pacer) take(now time.Time, bytes int) bool {
 func (p *pacer) giveBack(bytes int) { p.spent = p.spent.Add(-p.cost(bytes)) }
 
 // ready returns when so many bytes may leave, of which the first packet has
-// first, or as many as make waking up worth it: what a millisecond brings or half
-// a burst, whichever is more.
+// first, or as many as make waking up worth it: what a millisecond brings. More at
+// once would take from the time that a reader may stop.
 func (p *pacer) ready(first, bytes int) time.Time {
 	if p.interval == 0 {
 		return p.spent
 	}
-	worth := max(time.Millisecond, p.interval, p.burst/2)
-	return p.spent.Add(min(max(worth, p.cost(first)), p.cost(bytes), p.burst))
+	worth := max(time.Millisecond, p.interval, p.cost(first))
+	return p.spent.Add(min(worth, p.cost(bytes), p.burst))
 }
