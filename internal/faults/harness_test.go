@@ -57,7 +57,14 @@ type line struct {
 func newLine(t *testing.T, f faultproxy.Faults, opts ...exporter.Option) *line {
 	t.Helper()
 	seen := newWitness()
-	r, err := receiver.Listen("127.0.0.1:0", seen.handle)
+	l := newLineTo(t, f, seen.handle, opts...)
+	l.seen = seen
+	return l
+}
+
+func newLineTo(t *testing.T, f faultproxy.Faults, handle func(*metricdata.ResourceMetrics), opts ...exporter.Option) *line {
+	t.Helper()
+	r, err := receiver.Listen("127.0.0.1:0", handle)
 	require.NoError(t, err)
 	p, err := faultproxy.Listen(r.Addr().String(), 1, f)
 	require.NoError(t, err)
@@ -71,7 +78,7 @@ func newLine(t *testing.T, f faultproxy.Faults, opts ...exporter.Option) *line {
 		p.Close()
 		assert.NoError(t, r.Close())
 	})
-	return &line{exp: exp, proxy: p, recv: r, seen: seen}
+	return &line{exp: exp, proxy: p, recv: r}
 }
 
 // export hands over so many points, so many times, and waits until they left.
@@ -99,6 +106,13 @@ func shut(t *testing.T, exp *exporter.Exporter) exporter.Stats {
 // was sent, with so many points lost and not more.
 func (l *line) settle(t *testing.T, lost func(faultproxy.Books) uint64) (exporter.Stats, receiver.Stats, faultproxy.Books) {
 	t.Helper()
+	s, r, b := l.settleBooks(t, lost)
+	l.seen.agrees(t, r.Points.Handed)
+	return s, r, b
+}
+
+func (l *line) settleBooks(t *testing.T, lost func(faultproxy.Books) uint64) (exporter.Stats, receiver.Stats, faultproxy.Books) {
+	t.Helper()
 	l.proxy.Set(faultproxy.Faults{}) // let the goodbye through
 	s := shut(t, l.exp)
 	require.Eventually(t, func() bool { return l.proxy.Books().Held.Packets == 0 }, patience, time.Millisecond)
@@ -106,7 +120,6 @@ func (l *line) settle(t *testing.T, lost func(faultproxy.Books) uint64) (exporte
 	r := closed(t, l.recv, s.Sent, lost(b))
 	require.Zero(t, l.proxy.KernelDrops(), "this machine is too busy for the proxy to read what it is sent")
 	require.Equal(t, lost(b), r.Points.Lost, "receiver %+v\nproxy %+v", r, b)
-	l.seen.agrees(t, r.Points.Handed)
 	return s, r, b
 }
 

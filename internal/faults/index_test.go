@@ -52,7 +52,7 @@ var index = []struct {
 	27: {"extreme numbers", []string{"TestRandomDataArrivesBitByBit", "TestInvalidMeasurements"}, ""},
 	28: {"strings that are not UTF-8, long or many", []string{"TestBadInput", "TestUnknownAttributes"}, ""},
 	29: {"counters near their end", []string{"TestNumbersNearTheEnd", "TestPointsBeforeWraps"}, ""},
-	30: {"histograms that fill a packet", []string{"TestReducedPoints", "TestAppendReduced"}, "fragments are not sent"},
+	30: {"points and resources larger than a packet", []string{"TestFault30LargePoints", "TestFault30LargeResource", "TestFault30ReceiverRestarts", "TestLargeBodies", "TestIncompleteBodies", "TestReassemblyIsBounded", "TestReducedPoints", "TestAppendReduced"}, ""},
 	31: {"stopped, on one processor, with little memory", []string{"TestFault31Stopped"}, ""},
 	32: {"keys, replay and clones", nil, "packets are not encrypted"},
 	33: {"forged sessions", []string{"TestFault33ForgedSessions", "TestForgedSessionsPushOutEachOther"}, ""},
