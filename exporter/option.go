@@ -116,8 +116,8 @@ func WithHealth(h health.Config) Option {
 	return optionFunc(func(c config) config { c.health = h; return c })
 }
 
-// WithTemporalitySelector sets the temporality of each kind of instrument. The
-// default, also for nil, is OTEL_EXPORTER_OTELGRAM_TEMPORALITY_PREFERENCE, else
+// WithTemporalitySelector sets the temporality of each kind of instrument, which New
+// asks for, once; a kind that there is not yet is asked for each time. The default, also for nil, is OTEL_EXPORTER_OTELGRAM_TEMPORALITY_PREFERENCE, else
 // cumulative for all: over a network that loses packets a lost cumulative
 // point is made good by the next, a lost delta never.
 func WithTemporalitySelector(s sdkmetric.TemporalitySelector) Option {
@@ -129,11 +129,11 @@ func WithTemporalitySelector(s sdkmetric.TemporalitySelector) Option {
 	})
 }
 
-// WithAggregationSelector sets the aggregation of each kind of instrument. The
-// default, also for nil, is the SDK's. On the direct path the selector is asked
-// once for each kind; an aggregation that does not fit the kind, or has invalid
-// parameters, is reported to OpenTelemetry's error handler and the kind's default
-// used.
+// WithAggregationSelector sets the aggregation of each kind of instrument, which New
+// asks for, once; a kind that there is not yet is asked for each time. The default,
+// also for nil, is the SDK's. On the direct path an aggregation that does not fit the
+// kind, or has invalid parameters, is reported to OpenTelemetry's error handler when
+// the path is first used, and the kind's default taken.
 func WithAggregationSelector(s sdkmetric.AggregationSelector) Option {
 	return optionFunc(func(c config) config {
 		if s != nil {

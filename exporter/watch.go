@@ -51,7 +51,7 @@ func (e *Exporter) watch() {
 			e.observe(time.Now(), false)
 		case <-e.pipeline.Closed():
 			e.observe(time.Now(), true)
-			close(e.notices) // the pump has ended, and sends no more of them
+			e.notices.close()
 			return
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/embedded"
@@ -82,8 +81,8 @@ func (c *callbacks) float64(i *core, fs []metric.Float64Callback) {
 // run calls the callbacks of todo, one after the other, until the round is over,
 // and sets whole for each that is done and of which every observation was taken.
 // One that panics or returns an error loses its own observations that were still
-// to come and nothing else; it is reported to OpenTelemetry's error handler, once.
-func run(ctx context.Context, round *pipeline.Round, todo []*callback, whole []atomic.Bool) {
+// to come and nothing else; it is reported, once.
+func run(ctx context.Context, round *pipeline.Round, todo []*callback, whole []atomic.Bool, report func(error)) {
 	defer round.End()
 	for n, f := range todo {
 		if ctx.Err() != nil {
@@ -96,7 +95,7 @@ func run(ctx context.Context, round *pipeline.Round, todo []*callback, whole []a
 		err := f.call(ctx, observer{round: round})
 		if err != nil && !f.reported {
 			f.reported = true
-			otel.Handle(fmt.Errorf("otelgram: callback of %s: %w", f.names(), err))
+			report(fmt.Errorf("otelgram: callback of %s: %w", f.names(), err))
 		}
 		if round.Flush() && err == nil {
 			whole[n].Store(true)

@@ -54,6 +54,7 @@ func openWith(t *testing.T, interval time.Duration, r *resource.Resource) *world
 	return &world{pipeline: p, Provider: New(Config{
 		Direct: p.Direct(), Resource: r, Interval: interval, First: interval,
 		Temporality: sdkmetric.DefaultTemporalitySelector, Aggregation: sdkmetric.DefaultAggregationSelector,
+		Report: otel.Handle,
 	})}
 }
 
@@ -104,3 +105,6 @@ func listen(t *testing.T) *errorLog {
 	t.Cleanup(func() { otel.SetErrorHandler(before) })
 	return l
 }
+
+// chosenBy reports to OpenTelemetry's handler.
+func chosenBy(s sdkmetric.AggregationSelector) aggregations { return choose(s, otel.Handle) }

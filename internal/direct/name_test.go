@@ -140,7 +140,7 @@ func TestAggregations(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := open(t, time.Hour)
 			defer w.close(t)
-			w.aggregations = choose(func(sdkmetric.InstrumentKind) sdkmetric.Aggregation { return tt.aggregation })
+			w.aggregations = chosenBy(func(sdkmetric.InstrumentKind) sdkmetric.Aggregation { return tt.aggregation })
 			got := w.instrument(w.Meter("m").(*meter).scope, description{kind: tt.kind, name: "n"}).instrument
 			if tt.want == nil {
 				assert.Nil(t, got)
@@ -157,7 +157,7 @@ func TestAggregations(t *testing.T) {
 // measurements are no losses.
 func TestDroppedInstruments(t *testing.T) {
 	w := open(t, time.Hour)
-	w.aggregations = choose(func(sdkmetric.InstrumentKind) sdkmetric.Aggregation { return sdkmetric.AggregationDrop{} })
+	w.aggregations = chosenBy(func(sdkmetric.InstrumentKind) sdkmetric.Aggregation { return sdkmetric.AggregationDrop{} })
 	n, err := w.Meter("m").Int64Counter("n", metric.WithUnit("1"))
 	require.NoError(t, err)
 	assert.False(t, n.Enabled(t.Context()))

@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/embedded"
 	"go.opentelemetry.io/otel/metric/noop"
@@ -28,7 +27,8 @@ const (
 	maxRound = 30 * time.Second
 )
 
-// Config is what a Provider needs to know. All of it is required.
+// Config is what a Provider needs to know. All of it is required. The selectors are
+// asked by New, and not again.
 type Config struct {
 	Direct   *pipeline.Direct
 	Resource *resource.Resource
@@ -43,6 +43,11 @@ type Config struct {
 	// Own is the name of the scope of the exporter's own metrics. The latency of
 	// what is in it is not measured: that would be a measurement again.
 	Own string
+	// Report is told what is wrong, where nobody is there to get an error: by New,
+	// by the collector and by the goroutine that runs callbacks. All of them are
+	// waited for, so it must not wait, nor call anything that may: OpenTelemetry's
+	// error handler belongs to the user, and may call the provider.
+	Report func(error)
 }
 
 // Provider is a metric.MeterProvider. After Close it hands out instruments that
@@ -51,6 +56,7 @@ type Provider struct {
 	embedded.MeterProvider
 	config       Config
 	aggregations aggregations
+	delta        map[sdkmetric.InstrumentKind]bool
 
 	mu     sync.Mutex
 	meters map[instrumentation.Scope]*meter
@@ -77,8 +83,12 @@ var _ metric.MeterProvider = (*Provider)(nil)
 // New returns a provider and starts its collector. Close ends it.
 func New(c Config) *Provider {
 	p := &Provider{
-		config: c, aggregations: choose(c.Aggregation), meters: map[instrumentation.Scope]*meter{},
+		config: c, aggregations: choose(c.Aggregation, c.Report), delta: map[sdkmetric.InstrumentKind]bool{},
+		meters:   map[instrumentation.Scope]*meter{},
 		collects: make(chan collect), stopped: make(chan struct{}),
+	}
+	for _, k := range Kinds {
+		p.delta[k] = c.Temporality(k) == metricdata.DeltaTemporality
 	}
 	p.running, p.cancel = context.WithCancel(context.Background())
 	go p.run()
@@ -149,7 +159,7 @@ func (p *Provider) Close(ctx context.Context) error {
 func (p *Provider) run() {
 	defer close(p.stopped)
 	if err := p.config.Direct.CheckResource(p.config.Resource); err != nil {
-		otel.Handle(err) // not where somebody records
+		p.config.Report(err)
 	}
 	tick := time.NewTicker(p.config.First)
 	defer tick.Stop()
@@ -202,7 +212,7 @@ func (p *Provider) observe(ctx context.Context) {
 		go func() {
 			defer close(done)
 			defer p.observing.Store(false)
-			run(ctx, p.config.Direct.Round(ctx), todo, whole)
+			run(ctx, p.config.Direct.Round(ctx), todo, whole, p.config.Report)
 		}()
 		select {
 		case <-done:
@@ -226,13 +236,14 @@ type admission struct {
 	conflict   error                // it has a namesake, which is to be said once
 }
 
-// instrument makes an instrument of the pipeline, or finds it.
+// instrument makes an instrument of the pipeline, or finds it. It calls nothing that
+// is not otelgram's own: a caller may hold a lock.
 func (p *Provider) instrument(scope instrumentation.Scope, d description) (a admission) {
 	c := pipeline.InstrumentConfig{
 		Resource: p.config.Resource, Scope: scope,
 		Name: d.name, Unit: d.unit, Description: d.text, Kind: d.String(),
 		Integer: d.integer,
-		Delta:   p.config.Temporality(d.kind) == metricdata.DeltaTemporality,
+		Delta:   p.delta[d.kind],
 		Untimed: scope.Name == p.config.Own,
 	}
 	if p.config.EveryEvent {
