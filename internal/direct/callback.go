@@ -142,8 +142,9 @@ func (r *registration) Unregister() error {
 	return nil
 }
 
-// RegisterCallback registers f for instruments of this provider. Without any, or
-// where all of them are dropped, f is never called.
+// RegisterCallback registers f for those of the instruments that are of this meter; the
+// error names the others. Without any, or where all of them are dropped, f is never
+// called.
 func (m *meter) RegisterCallback(f metric.Callback, instruments ...metric.Observable) (metric.Registration, error) {
 	var errs []error
 	var of []*pipeline.Instrument
@@ -153,7 +154,13 @@ func (m *meter) RegisterCallback(f metric.Callback, instruments ...metric.Observ
 			errs = append(errs, fmt.Errorf("otelgram: RegisterCallback: %T is an instrument of another provider", i))
 			continue
 		}
-		if c := o.observedCore(); c.instrument != nil && !slices.Contains(of, c.instrument) {
+		c := o.observedCore()
+		if c.fate == recorded && !c.meter.is(m) {
+			errs = append(errs, fmt.Errorf("otelgram: RegisterCallback: %q is an instrument of the meter %q, and not of %q",
+				c.instrument.Name, c.meter.scope.Name, m.scope.Name))
+			continue
+		}
+		if c.instrument != nil && !slices.Contains(of, c.instrument) {
 			of = append(of, c.instrument)
 		}
 	}
@@ -183,9 +190,7 @@ func (o observer) float64(c *core, v float64, opts []metric.ObserveOption) {
 
 func (o observer) observe(c *core, bits uint64, set attribute.Set) {
 	if c.instrument == nil {
-		if c.crowded {
-			c.direct.RefuseForMemory()
-		}
+		c.lose()
 		return
 	}
 	o.round.Observe(pipeline.Event{Bound: c.instrument.Unbound(), Attributes: c.merged(set), Bits: bits})

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/sdk/instrumentation"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 	"go.uber.org/goleak"
@@ -108,3 +109,10 @@ func listen(t *testing.T) *errorLog {
 
 // chosenBy reports to OpenTelemetry's handler.
 func chosenBy(s sdkmetric.AggregationSelector) aggregations { return choose(s, otel.Handle) }
+
+// counterOf is what the pipeline knows a counter of int64 by.
+func (w *world) counterOf(scope, name string) pipeline.InstrumentConfig {
+	return pipeline.InstrumentConfig{
+		Resource: w.config.Resource, Scope: instrumentation.Scope{Name: scope}, Name: name, Fold: pipeline.FoldSum, Integer: true, Monotonic: true,
+	}
+}

@@ -13,7 +13,6 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/embedded"
-	"go.opentelemetry.io/otel/metric/noop"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
 	"github.com/otelgram/otelgram/internal/pipeline"
@@ -185,8 +184,9 @@ func TestMeters(t *testing.T) {
 	assert.NotSame(t, w.Meter("m"), w.Meter("m", a))
 	assert.NotSame(t, w.Meter("m"), w.Meter("m", metric.WithInstrumentationVersion("v1")))
 	assert.NotSame(t, w.Meter("m"), w.Meter("m", metric.WithSchemaURL("s")))
+	assert.Same(t, w.Meter("m"), w.Meter("m", metric.WithInstrumentationAttributes()), "none is none")
 	w.close(t)
-	assert.Equal(t, noop.Meter{}, w.Meter("m"))
+	assert.NotSame(t, w.Meter("m"), w.Meter("m"), "later ones are not kept")
 	assert.Implements(t, (*embedded.MeterProvider)(nil), w.Provider)
 }
 

@@ -8,7 +8,6 @@ import (
 
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/embedded"
-	"go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/sdk/instrumentation"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -50,8 +49,8 @@ type Config struct {
 	Report func(error)
 }
 
-// Provider is a metric.MeterProvider. After Close it hands out instruments that
-// do nothing, and those handed out before record nothing.
+// Provider is a metric.MeterProvider. After Close its instruments, whether they were
+// made before or are made then, record nothing, and count that.
 type Provider struct {
 	embedded.MeterProvider
 	config       Config
@@ -97,22 +96,27 @@ func New(c Config) *Provider {
 
 // Meter returns the meter of a scope, always the same for the same scope.
 func (p *Provider) Meter(name string, opts ...metric.MeterOption) metric.Meter {
-	if p.closed.Load() {
-		return noop.Meter{}
-	}
 	c := metric.NewMeterConfig(opts...)
 	scope := instrumentation.Scope{
-		Name: name, Version: c.InstrumentationVersion(), SchemaURL: c.SchemaURL(), Attributes: c.InstrumentationAttributes(),
+		Name: name, Version: c.InstrumentationVersion(), SchemaURL: c.SchemaURL(),
+	}
+	if set := c.InstrumentationAttributes(); set.Len() > 0 { // else there are two sets that are empty
+		scope.Attributes = set
+	}
+	if p.closed.Load() {
+		return &meter{provider: p, scope: scope, fate: tooLate} // it is not kept
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	m, ok := p.meters[scope]
 	if !ok {
 		cost := meterCost + len(name) + len(scope.Version) + len(scope.SchemaURL)
-		m = &meter{provider: p, scope: scope, crowded: len(p.meters) >= maxMeters || !p.config.Direct.Need(cost)}
-		if !m.crowded {
-			p.meters[scope] = m
+		m = &meter{provider: p, scope: scope}
+		if len(p.meters) >= maxMeters || !p.config.Direct.Need(cost) {
+			m.fate = noRoom
+			return m
 		}
+		p.meters[scope] = m
 	}
 	return m
 }
@@ -230,9 +234,9 @@ func (p *Provider) observe(ctx context.Context) {
 
 // admission is what came of the wish for an instrument.
 type admission struct {
-	instrument *pipeline.Instrument // nil: measurements are dropped
+	fate       fate
+	instrument *pipeline.Instrument // nil unless measurements are recorded
 	created    bool                 // there was no other of its identity before
-	crowded    bool                 // there is no room: they are dropped for that reason
 	conflict   error                // it has a namesake, which is to be said once
 }
 
@@ -250,10 +254,12 @@ func (p *Provider) instrument(scope instrumentation.Scope, d description) (a adm
 		c.Delta = d.kind == sdkmetric.InstrumentKindCounter || d.kind == sdkmetric.InstrumentKindHistogram
 	}
 	if !p.aggregations.aggregate(&c, d) {
-		return a
+		return admission{fate: unwanted}
 	}
 	a.instrument, a.created, a.conflict = p.config.Direct.Instrument(c)
-	a.crowded = a.instrument == nil
+	if a.instrument == nil {
+		a.fate = noRoom
+	}
 	return a
 }
 
