@@ -186,8 +186,11 @@ func WithPriority(pattern string, p drop.Priority) Option {
 	})
 }
 
-// WithResource sets the resource of what the direct path sends; points of the
-// SDK carry the SDK's. The default, also for nil, is resource.Default().
+// WithResource sets the resource of the direct path, and of nothing else: what the SDK
+// hands over carries the resource of its MeterProvider. As there, it is merged over
+// what OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME say. What is wrong with these, or
+// a schema URL other than theirs, goes to OpenTelemetry's error handler. The default,
+// also for nil, is resource.Default(), which has both, too.
 func WithResource(r *resource.Resource) Option {
 	return optionFunc(func(c config) config { c.resource = r; return c })
 }

@@ -3,6 +3,7 @@ package exporter
 import (
 	"slices"
 
+	"go.opentelemetry.io/otel"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -35,10 +36,15 @@ func ask(t sdkmetric.TemporalitySelector, a sdkmetric.AggregationSelector) selec
 	return s
 }
 
-// directResource is the resource of the direct path, where the user wants r.
+// directResource is the resource of the direct path, where the user wants r: what the
+// SDK's provider makes of its own option, without which it takes the default.
 func directResource(r *resource.Resource) *resource.Resource {
 	if r == nil {
 		return resource.Default()
 	}
-	return r
+	merged, err := resource.Merge(resource.Environment(), r)
+	if err != nil {
+		otel.Handle(err)
+	}
+	return merged
 }
