@@ -62,7 +62,7 @@ func Listen(addr string, handle func(*metricdata.ResourceMetrics), opts ...Optio
 	}
 	l, err := udp.Listen(addr, udp.WithReceiveBuffer(c.receiveBuffer))
 	if err != nil {
-		return nil, fmt.Errorf("otelgram: Listen(%q): want host:port, the host may be empty, the port 0, or unixgram:///path: %w", addr, err)
+		return nil, fmt.Errorf("otelgram: Listen(%q): %w", addr, err)
 	}
 	c.warn(l.Addr())
 	r := &Receiver{config: c, listener: l, table: newTable(), closed: make(chan struct{})}
