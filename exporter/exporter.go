@@ -40,7 +40,8 @@ var _ sdkmetric.Exporter = (*Exporter)(nil)
 // and log; the direct path adds two when it is first used. [Exporter.Shutdown] ends
 // them. The selectors are asked, and the resource of the direct path is put together,
 // before New returns. An option with a value that is not allowed is an error which names both. A
-// name that does not resolve is no error, see [WithEndpoint]; New waits for it a
+// name that does not resolve is no error, nor is one that cannot be dialled, see
+// [WithEndpoint]; New waits for it a
 // quarter of a second, or until ctx ends. Otherwise ctx is of no importance: the
 // exporter runs on when it ends.
 func New(ctx context.Context, opts ...Option) (*Exporter, error) {
@@ -70,6 +71,7 @@ func New(ctx context.Context, opts ...Option) (*Exporter, error) {
 			Disabled: !c.breaker.Enabled, Failures: c.breaker.FailureThreshold, Timeout: c.breaker.Timeout,
 		},
 		OnCircuit: e.circuitChanged,
+		OnDial:    e.dialChanged,
 		Resolve: func(ctx context.Context) ([]string, error) {
 			return udp.Resolve(ctx, c.endpoint)
 		},
@@ -133,7 +135,8 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 // until ctx ends or, if it has no deadline, for five seconds. It then tells the
 // receiver goodbye and releases socket and goroutines, but for a logger or an alert
 // that takes longer than a tenth of a second. Its error says how many
-// points were not sent, by reason, and how often the other side refused packets
+// points were not sent, by reason, what kept the endpoint from being dialled if that
+// is one, and how often the other side refused packets
 // meanwhile, if any point was ever sent: then nobody was there, and what was sent
 // last is lost. If ctx has ended
 // already, what is queued is dropped. Later calls wait for the first and return

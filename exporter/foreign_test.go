@@ -3,6 +3,7 @@ package exporter_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -232,25 +233,33 @@ func (c calling) Handle(context.Context, slog.Record) error {
 // TestLoggerAndAlertCallBack: they may use the exporter, and end it.
 func TestLoggerAndAlertCallBack(t *testing.T) {
 	for _, shutdown := range []bool{false, true} {
-		logger, alert := newReentrant(shutdown), newReentrant(shutdown)
-		e, err := exporter.New(t.Context(), exporter.WithEndpoint("no-such-name.invalid:4319"),
-			exporter.WithLogger(slog.New(calling{slog.NewTextHandler(io.Discard, nil), logger})),
-			exporter.WithHealth(health.Config{AlertAfter: time.Nanosecond, Alert: func(health.Report) { alert.call() }}))
-		require.NoError(t, err)
-		logger.exporter.Store(e)
-		alert.exporter.Store(e)
-		for range 2 {
-			within(t, "recording", func() {
-				for range 100 {
-					e.RecordMetric("n", 1)
+		for name, option := range map[string]func(*reentrant) exporter.Option{
+			"logger": func(user *reentrant) exporter.Option {
+				return exporter.WithLogger(slog.New(calling{slog.NewTextHandler(io.Discard, nil), user}))
+			},
+			"alert": func(user *reentrant) exporter.Option {
+				return exporter.WithHealth(health.Config{AlertAfter: time.Nanosecond, Alert: func(health.Report) { user.call() }})
+			},
+		} {
+			t.Run(fmt.Sprint(name, " that shuts down: ", shutdown), func(t *testing.T) {
+				user := newReentrant(shutdown)
+				e, err := exporter.New(t.Context(), exporter.WithEndpoint("no-such-name.invalid:4319"),
+					exporter.WithLogger(slog.New(slog.DiscardHandler)), exporter.WithHealth(health.Config{AlertAfter: time.Nanosecond}), option(user))
+				require.NoError(t, err)
+				user.exporter.Store(e)
+				for range 2 {
+					within(t, "recording", func() {
+						for range 100 {
+							e.RecordMetric("n", 1)
+						}
+						_ = e.ForceFlush(context.Background())
+					})
+					<-time.After(1100 * time.Millisecond) // two looks, so that losses are seen
 				}
-				_ = e.ForceFlush(context.Background())
+				user.await(t)
+				within(t, "Shutdown", func() { _ = e.Shutdown(context.Background()) })
+				requireBooks(t, e)
 			})
-			<-time.After(1100 * time.Millisecond) // two looks, so that losses are seen
 		}
-		alert.await(t)
-		logger.await(t)
-		within(t, "Shutdown", func() { _ = e.Shutdown(context.Background()) })
-		requireBooks(t, e)
 	}
 }

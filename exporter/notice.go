@@ -122,3 +122,16 @@ func (e *Exporter) circuitChanged(was, is pipeline.Circuit) {
 			"send_errors", s.Refused, "closed_port", s.ClosedPort, "dropped", s.Dropped.BreakerOpen)
 	})
 }
+
+// dialChanged is called by the dialer.
+func (e *Exporter) dialChanged(cause string) bool {
+	return e.notify(func() {
+		s := e.Stats()
+		if cause == "" {
+			e.config.logger.Info("otelgram: the endpoint was dialled again", "endpoint", e.config.endpoint, "address", s.Address)
+			return
+		}
+		e.config.logger.Warn("otelgram: the endpoint cannot be dialled", "endpoint", e.config.endpoint, "error", cause,
+			"address", s.Address, "dropped", s.Dropped.Unresolved)
+	})
+}

@@ -25,8 +25,8 @@ func (f optionFunc) apply(c config) config { return f(c) }
 // WithEndpoint sets where the points go: host:port, or the path of a Unix
 // datagram socket as in unixgram:///run/otelgram.sock. A name is resolved in the
 // background, again every 45 seconds or so, and a new address is followed; while
-// none is known yet, points are counted as unresolved. The default is
-// OTEL_EXPORTER_OTELGRAM_ENDPOINT, else localhost:4319.
+// none is known yet, or none can be dialled, points are counted as unresolved, and
+// [Stats] says why. The default is OTEL_EXPORTER_OTELGRAM_ENDPOINT, else localhost:4319.
 func WithEndpoint(hostport string) Option {
 	return optionFunc(func(c config) config { c.endpoint = hostport; return c })
 }
@@ -85,8 +85,9 @@ func WithCircuitBreaker(b CircuitBreakerConfig) Option {
 }
 
 // WithLogger sets where the exporter logs: one line for each change of the
-// circuit breaker's state, at level Warn when it opens, and one when it has not
-// been healthy for long (see [WithHealth]). Nothing on the path of the data logs.
+// circuit breaker's state, at level Warn when it opens, one for each change of what
+// keeps the endpoint from being dialled, at level Info when nothing does any more, and
+// one when it has not been healthy for long (see [WithHealth]). Nothing on the path of the data logs.
 // The default, also for nil, is slog.Default(); slog.New(slog.DiscardHandler)
 // silences it.
 func WithLogger(l *slog.Logger) Option {

@@ -32,6 +32,11 @@ type Config struct {
 	// OnCircuit is told of each change of the breaker's state, by the pump: it
 	// must not wait for anything.
 	OnCircuit func(from, to Circuit)
+	// OnDial is told of each change of what keeps the endpoint from being resolved
+	// or dialled, by the dialer: it must not wait for anything. The empty string is
+	// for nothing. If it returns false it did not take the cause, and is told again
+	// after the next attempt. It may be nil.
+	OnDial func(cause string) bool
 	// Resolve finds the addresses of the endpoint, in the order in which to try
 	// them, and Dial makes a socket to one. They are called off the data path,
 	// again and again.
@@ -200,6 +205,9 @@ func unsent(before, after Stats, cause error) error {
 	if total > 0 {
 		parts = append(parts, fmt.Sprintf("%d points not sent (%s)", total, strings.Join(reasons, ", ")))
 	}
+	if after.DialError != "" && after.Dropped[wire.Unresolved] > before.Dropped[wire.Unresolved] {
+		parts = append(parts, "the endpoint cannot be dialled: "+after.DialError)
+	}
 	// Who never sent a point has lost none, whoever is there.
 	if refused := after.ClosedPort - before.ClosedPort; refused > 0 && after.Sent > 0 {
 		parts = append(parts, fmt.Sprintf("the other side refused packets %d times (no open port at %s): what was sent last is lost", refused, after.Address))
@@ -231,6 +239,9 @@ func (p *Pipeline) Stats() Stats {
 	}
 	if a := p.dialer.address.Load(); a != nil {
 		s.Address = *a
+	}
+	if cause := p.dialer.cause.Load(); cause != nil {
+		s.DialError = *cause
 	}
 	s.BudgetReached = p.memory.reached.Load()
 	return s
