@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -96,6 +95,9 @@ func unfit(sdkmetric.InstrumentKind) sdkmetric.Aggregation {
 	return sdkmetric.AggregationBase2ExponentialHistogram{}
 }
 
+// tooDeep has no wire form.
+var tooDeep = attribute.KeyValue{Key: "deep", Value: nestedMap(17)}
+
 // foreignCalls are the places where an error handler is called while the direct
 // path is opened or used. Each has to return, whatever the handler does.
 var foreignCalls = []struct {
@@ -107,7 +109,7 @@ var foreignCalls = []struct {
 		func(t *testing.T, e *exporter.Exporter) { assert.True(t, e.RecordMetric("n", 1)) }},
 	{"an unfit aggregation, by the API", []exporter.Option{exporter.WithAggregationSelector(unfit)},
 		func(_ *testing.T, e *exporter.Exporter) { e.MeterProvider() }},
-	{"a resource without room", []exporter.Option{exporter.WithResource(resource.NewSchemaless(attribute.String("a", strings.Repeat("x", 2000))))},
+	{"a resource that cannot be sent", []exporter.Option{exporter.WithResource(resource.NewSchemaless(tooDeep))},
 		func(t *testing.T, e *exporter.Exporter) { assert.True(t, e.RecordMetric("n", 1)) }},
 	{"a callback that fails", nil, func(t *testing.T, e *exporter.Exporter) {
 		_, err := e.MeterProvider().Meter("m").Int64ObservableGauge("g",
@@ -131,7 +133,7 @@ var foreignCalls = []struct {
 		require.NoError(t, err)
 	}},
 	{"a scope that cannot be sent", nil, func(t *testing.T, e *exporter.Exporter) {
-		_, err := e.MeterProvider().Meter("m", metric.WithInstrumentationAttributes(attribute.KeyValue{Key: "a"})).Int64Counter("n")
+		_, err := e.MeterProvider().Meter("m", metric.WithInstrumentationAttributes(tooDeep)).Int64Counter("n")
 		require.NoError(t, err)
 	}},
 }
