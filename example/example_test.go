@@ -111,7 +111,7 @@ func TestLoss(t *testing.T) {
 }
 
 func TestBadEndpoint(t *testing.T) {
-	require.ErrorContains(t, run(t.Context(), settings{endpoint: "nowhere"}, nil), "host:port")
+	require.ErrorContains(t, run(t.Context(), settings{endpoint: "nowhere"}, nil), `want "nowhere:4319"`)
 }
 
 func TestClosed(t *testing.T) {

@@ -68,13 +68,14 @@ func histogram(count uint64, sum float64, buckets int) string {
 // print writes the series in order.
 func (a *arrivals) print(w io.Writer) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
+	series := maps.Clone(a.series)
+	a.mu.Unlock() // whoever reads w may be slow, and the receiver's handler must not wait
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	keys := slices.SortedFunc(maps.Keys(a.series), func(x, y seriesKey) int {
+	keys := slices.SortedFunc(maps.Keys(series), func(x, y seriesKey) int {
 		return cmp.Or(cmp.Compare(x.metric, y.metric), cmp.Compare(x.attributes, y.attributes))
 	})
 	for _, k := range keys {
-		fmt.Fprintf(out, "%s\t%s\t%s\n", k.metric, a.series[k], k.attributes)
+		fmt.Fprintf(out, "%s\t%s\t%s\n", k.metric, series[k], k.attributes)
 	}
 	_ = out.Flush() // what cannot be printed cannot be reported either
 }

@@ -9,7 +9,6 @@ import (
 
 	"go.opentelemetry.io/otel/metric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
-	"go.opentelemetry.io/otel/sdk/resource"
 
 	"github.com/otelgram/otelgram/internal/direct"
 )
@@ -72,7 +71,8 @@ type entrance struct {
 //
 // A run of all callbacks has an interval's time, at most 30 s and at most that of
 // who asked. What is observed later is dropped as deadline. A callback that fails or
-// panics is reported to OpenTelemetry's error handler once. In both cases nothing
+// panics is reported to OpenTelemetry's error handler once, by the goroutine that
+// logs. In both cases nothing
 // else is lost: a series that was not observed is not sent, and its next point goes
 // on from the last one. While a callback does not return, none is called again, and
 // Shutdown waits for it for half of its time. One that itself calls ForceFlush, or
@@ -120,6 +120,8 @@ func (e *Exporter) direct() *entrance {
 	return e.openDirect()
 }
 
+// openDirect calls nothing that is not otelgram's own: it holds a lock, and whoever
+// records first waits for it. What is wrong is said by tell.
 func (e *Exporter) openDirect() *entrance {
 	p := &e.directPath
 	p.mu.Lock()
@@ -127,18 +129,16 @@ func (e *Exporter) openDirect() *entrance {
 	if d := p.opened.Load(); d != nil {
 		return d
 	}
-	c := e.config
-	if c.resource == nil {
-		c.resource = resource.Default()
-	}
+	c := &e.config
 	interval := c.flushInterval
 	if interval == 0 {
 		interval = defaultFlushInterval // callbacks still need a rhythm
 	}
 	provider := direct.New(direct.Config{
-		Direct: e.pipeline.Direct(), Resource: c.resource, EveryEvent: c.flushInterval == 0,
+		Direct: e.pipeline.Direct(), Resource: e.resource, EveryEvent: c.flushInterval == 0,
 		Interval: interval, First: interval - rand.N(interval),
-		Temporality: c.temporality, Aggregation: c.aggregation, Own: scopeName,
+		Temporality: e.Temporality, Aggregation: e.Aggregation, Own: scopeName,
+		Report: e.report,
 	})
 	d := &entrance{provider: provider, recorder: direct.NewRecorder(provider)}
 	if p.closing != nil {

@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/metric/noop"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
@@ -20,10 +19,12 @@ import (
 	"github.com/otelgram/otelgram/receiver"
 )
 
-// TestDirectAfterShutdown: new instruments do nothing, old ones only count.
+// TestDirectAfterShutdown: instruments only count what is lost, whether they or their
+// meter are new or old.
 func TestDirectAfterShutdown(t *testing.T) {
 	c := connect(t, exporter.WithFlushInterval(time.Hour))
 	mp := c.exp.MeterProvider()
+	early := mp.Meter("without instruments")
 	all := eight(mp.Meter("m"))
 	for _, i := range eight(mp.Meter("m")) {
 		all = append(all, i.bind(attribute.Int("a", 1)))
@@ -44,12 +45,14 @@ func TestDirectAfterShutdown(t *testing.T) {
 	assert.False(t, c.exp.RecordMetric("n", -1), "still invalid in the first place")
 	assert.Equal(t, exporter.Dropped{Shutdown: 3*16 + 3, Invalid: 1}, requireBooks(t, c.exp).Dropped)
 	assert.Same(t, mp, c.exp.MeterProvider())
-	for _, i := range eight(c.exp.MeterProvider().Meter("later")) {
-		assert.False(t, i.enabled(t.Context()))
-		i.record(t.Context(), 3)
+	for _, m := range []metric.Meter{early, c.exp.MeterProvider().Meter("later"), mp.Meter("m")} {
+		for _, i := range eight(m) {
+			assert.True(t, i.enabled(t.Context()), "it has to be told to count")
+			i.record(t.Context(), 3)
+			i.bind(attribute.Int("c", 3)).record(t.Context(), 3)
+		}
 	}
-	assert.Equal(t, noop.Meter{}, mp.Meter("m"))
-	assert.Equal(t, uint64(3*16+3), requireBooks(t, c.exp).Dropped.Shutdown, "a no-op does not count")
+	assert.Equal(t, exporter.Dropped{Shutdown: 3*16 + 3 + 3*16, Invalid: 1}, requireBooks(t, c.exp).Dropped)
 	require.NoError(t, c.exp.ForceFlush(t.Context()))
 	require.NoError(t, c.exp.Shutdown(t.Context()))
 	assert.Zero(t, c.exp.Stats().Queued)
@@ -59,7 +62,11 @@ func TestDirectAfterShutdown(t *testing.T) {
 // is too late; TestMain finds goroutines left behind.
 func TestDirectOpenedAfterShutdown(t *testing.T) {
 	for _, first := range []func(*exporter.Exporter){
-		func(e *exporter.Exporter) { assert.Equal(t, noop.Meter{}, e.MeterProvider().Meter("m")) },
+		func(e *exporter.Exporter) {
+			c, err := e.MeterProvider().Meter("m").Int64Counter("n")
+			require.NoError(t, err)
+			c.Add(t.Context(), 1)
+		},
 		func(e *exporter.Exporter) { assert.False(t, e.RecordMetric("n", 1)) },
 	} {
 		exp, err := exporter.New(t.Context(), exporter.WithEndpoint(silent(t)))
@@ -67,11 +74,11 @@ func TestDirectOpenedAfterShutdown(t *testing.T) {
 		require.NoError(t, exp.Shutdown(t.Context()))
 		first(exp)
 		assert.False(t, exp.RecordGauge("n", 1))
-		assert.Equal(t, noop.Meter{}, exp.MeterProvider().Meter("m"))
 		require.NoError(t, exp.ForceFlush(t.Context()))
 		require.NoError(t, exp.Shutdown(t.Context()))
 		s := requireBooks(t, exp)
 		assert.Equal(t, s.Offered, s.Dropped.Shutdown)
+		assert.Equal(t, uint64(2), s.Offered)
 		assert.Zero(t, s.Queued)
 	}
 }

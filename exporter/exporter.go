@@ -6,6 +6,7 @@ import (
 
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/resource"
 
 	"github.com/otelgram/otelgram/health"
 	"github.com/otelgram/otelgram/internal/pipeline"
@@ -19,6 +20,8 @@ const shutdownTimeout = 5 * time.Second
 // [sdkmetric.Exporter]; all methods are safe for concurrent use.
 type Exporter struct {
 	config     config
+	selected   selected
+	resource   *resource.Resource // of the direct path
 	pipeline   *pipeline.Pipeline
 	directPath directPath
 
@@ -27,16 +30,18 @@ type Exporter struct {
 	seen    latencySeen   // of watch
 	lastUse float64       // of the SDK lane, at the sample before; of watch
 	watched chan struct{} // closed when watch has ended
-	notices chan func()   // what is to be logged, and alerts; closed by watch
-	told    chan struct{} // closed when that is done
+	notices notices       // closed by watch
+	told    chan struct{} // closed when all of them are told
 }
 
 var _ sdkmetric.Exporter = (*Exporter)(nil)
 
 // New starts an exporter: one socket and a few goroutines, which send, dial, watch
 // and log; the direct path adds two when it is first used. [Exporter.Shutdown] ends
-// them. An option with a value that is not allowed is an error which names both. A
-// name that does not resolve is no error, see [WithEndpoint]; New waits for it a
+// them. The selectors are asked, and the resource of the direct path is put together,
+// before New returns. An option with a value that is not allowed is an error which names both. A
+// name that does not resolve is no error, nor is one that cannot be dialled, see
+// [WithEndpoint]; New waits for it a
 // quarter of a second, or until ctx ends. Otherwise ctx is of no importance: the
 // exporter runs on when it ends.
 func New(ctx context.Context, opts ...Option) (*Exporter, error) {
@@ -44,7 +49,12 @@ func New(ctx context.Context, opts ...Option) (*Exporter, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Exporter{config: c, watched: make(chan struct{}), notices: make(chan func(), maxNotices), told: make(chan struct{})}
+	// Whatever is not otelgram's own is called here, and not again where somebody
+	// records: it may call the exporter.
+	e := &Exporter{
+		config: c, selected: ask(c.temporality, c.aggregation), resource: directResource(c.resource),
+		watched: make(chan struct{}), notices: newNotices(), told: make(chan struct{}),
+	}
 	e.pipeline, err = pipeline.New(ctx, pipeline.Config{
 		BufferSize:       c.bufferSize,
 		BatchSize:        c.batchSize,
@@ -62,6 +72,7 @@ func New(ctx context.Context, opts ...Option) (*Exporter, error) {
 		},
 		OnCircuit: e.circuitChanged,
 		Report:    e.report,
+		OnDial:    e.dialChanged,
 		Resolve: func(ctx context.Context) ([]string, error) {
 			return udp.Resolve(ctx, c.endpoint)
 		},
@@ -80,13 +91,21 @@ func New(ctx context.Context, opts ...Option) (*Exporter, error) {
 	return e, nil
 }
 
-// Temporality returns the temporality for a kind of instrument.
+// Temporality returns the temporality for a kind of instrument: what the selector
+// answered in New.
 func (e *Exporter) Temporality(k sdkmetric.InstrumentKind) metricdata.Temporality {
+	if t, ok := e.selected.temporality[k]; ok {
+		return t
+	}
 	return e.config.temporality(k)
 }
 
-// Aggregation returns the aggregation for a kind of instrument.
+// Aggregation returns the aggregation for a kind of instrument: what the selector
+// answered in New.
 func (e *Exporter) Aggregation(k sdkmetric.InstrumentKind) sdkmetric.Aggregation {
+	if a, ok := e.selected.aggregation[k]; ok {
+		return a
+	}
 	return e.config.aggregation(k)
 }
 
@@ -117,7 +136,8 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 // until ctx ends or, if it has no deadline, for five seconds. It then tells the
 // receiver goodbye and releases socket and goroutines, but for a logger or an alert
 // that takes longer than a tenth of a second. Its error says how many
-// points were not sent, by reason, and how often the other side refused packets
+// points were not sent, by reason, what kept the endpoint from being dialled if that
+// is one, and how often the other side refused packets
 // meanwhile, if any point was ever sent: then nobody was there, and what was sent
 // last is lost. If ctx has ended
 // already, what is queued is dropped. Later calls wait for the first and return

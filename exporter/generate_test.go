@@ -27,6 +27,9 @@ func (g *generator) resourceMetrics() *metricdata.ResourceMetrics {
 		sm := metricdata.ScopeMetrics{Scope: instrumentation.Scope{
 			Name: fmt.Sprint("scope", i), Version: g.text(), SchemaURL: g.text(), Attributes: g.set(3),
 		}}
+		if sm.Scope.Attributes.Len() == 0 {
+			sm.Scope.Attributes = attribute.Set{} // as the SDK has it where none are given
+		}
 		for j := range 1 + g.IntN(4) {
 			sm.Metrics = append(sm.Metrics, metricdata.Metrics{
 				Name: fmt.Sprint(g.text(), j), Description: g.text(), Unit: g.text(), Data: g.aggregation(),

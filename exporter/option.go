@@ -25,8 +25,8 @@ func (f optionFunc) apply(c config) config { return f(c) }
 // WithEndpoint sets where the points go: host:port, or the path of a Unix
 // datagram socket as in unixgram:///run/otelgram.sock. A name is resolved in the
 // background, again every 45 seconds or so, and a new address is followed; while
-// none is known yet, points are counted as unresolved. The default is
-// OTEL_EXPORTER_OTELGRAM_ENDPOINT, else localhost:4319.
+// none is known yet, or none can be dialled, points are counted as unresolved, and
+// [Stats] says why. The default is OTEL_EXPORTER_OTELGRAM_ENDPOINT, else localhost:4319.
 func WithEndpoint(hostport string) Option {
 	return optionFunc(func(c config) config { c.endpoint = hostport; return c })
 }
@@ -89,8 +89,9 @@ func WithCircuitBreaker(b CircuitBreakerConfig) Option {
 }
 
 // WithLogger sets where the exporter logs: one line for each change of the
-// circuit breaker's state, at level Warn when it opens, and one when it has not
-// been healthy for long (see [WithHealth]). Nothing on the path of the data logs.
+// circuit breaker's state, at level Warn when it opens, one for each change of what
+// keeps the endpoint from being dialled, at level Info when nothing does any more, and
+// one when it has not been healthy for long (see [WithHealth]). Nothing on the path of the data logs.
 // The default, also for nil, is slog.Default(); slog.New(slog.DiscardHandler)
 // silences it.
 func WithLogger(l *slog.Logger) Option {
@@ -120,8 +121,8 @@ func WithHealth(h health.Config) Option {
 	return optionFunc(func(c config) config { c.health = h; return c })
 }
 
-// WithTemporalitySelector sets the temporality of each kind of instrument. The
-// default, also for nil, is OTEL_EXPORTER_OTELGRAM_TEMPORALITY_PREFERENCE, else
+// WithTemporalitySelector sets the temporality of each kind of instrument, which New
+// asks for, once; a kind that there is not yet is asked for each time. The default, also for nil, is OTEL_EXPORTER_OTELGRAM_TEMPORALITY_PREFERENCE, else
 // cumulative for all: over a network that loses packets a lost cumulative
 // point is made good by the next, a lost delta never.
 func WithTemporalitySelector(s sdkmetric.TemporalitySelector) Option {
@@ -133,11 +134,11 @@ func WithTemporalitySelector(s sdkmetric.TemporalitySelector) Option {
 	})
 }
 
-// WithAggregationSelector sets the aggregation of each kind of instrument. The
-// default, also for nil, is the SDK's. On the direct path the selector is asked
-// once for each kind; an aggregation that does not fit the kind, or has invalid
-// parameters, is reported to OpenTelemetry's error handler and the kind's default
-// used.
+// WithAggregationSelector sets the aggregation of each kind of instrument, which New
+// asks for, once; a kind that there is not yet is asked for each time. The default,
+// also for nil, is the SDK's. On the direct path an aggregation that does not fit the
+// kind, or has invalid parameters, is reported to OpenTelemetry's error handler when
+// the path is first used, and the kind's default taken.
 func WithAggregationSelector(s sdkmetric.AggregationSelector) Option {
 	return optionFunc(func(c config) config {
 		if s != nil {
@@ -190,8 +191,11 @@ func WithPriority(pattern string, p drop.Priority) Option {
 	})
 }
 
-// WithResource sets the resource of what the direct path sends; points of the
-// SDK carry the SDK's. The default, also for nil, is resource.Default().
+// WithResource sets the resource of the direct path, and of nothing else: what the SDK
+// hands over carries the resource of its MeterProvider. As there, it is merged over
+// what OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME say. What is wrong with these, or
+// a schema URL other than theirs, goes to OpenTelemetry's error handler. The default,
+// also for nil, is resource.Default(), which has both, too.
 func WithResource(r *resource.Resource) Option {
 	return optionFunc(func(c config) config { c.resource = r; return c })
 }

@@ -19,14 +19,14 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		option Option
 		says   []string
 	}{
-		{"endpoint without port", WithEndpoint("collector"), []string{"WithEndpoint", `"collector"`, "host:port"}},
+		{"endpoint without port", WithEndpoint("collector"), []string{"WithEndpoint", `"collector"`, `want "collector:4319"`}},
 		{"endpoint without host", WithEndpoint(":4319"), []string{"WithEndpoint", `":4319"`, "host"}},
 		{"endpoint with a bad port", WithEndpoint("a:70000"), []string{"WithEndpoint", "70000", "65535"}},
 		{"endpoint with a port that is no number", WithEndpoint("a:http!"), []string{"WithEndpoint", "http!"}},
 		{"endpoint with port 0", WithEndpoint("a:0"), []string{"WithEndpoint", "a:0"}},
 		{"endpoint without brackets", WithEndpoint("::1:4319"), []string{"WithEndpoint", "::1:4319"}},
 		{"empty endpoint", WithEndpoint(""), []string{"WithEndpoint", `""`}},
-		{"URL", WithEndpoint("http://a:1"), []string{"WithEndpoint", "http://a:1"}},
+		{"URL", WithEndpoint("http://a:1"), []string{"WithEndpoint", `udp: address "http://a:1": otelgram does not speak HTTP`, `such as "a:4319"`}},
 		{"buffer that is no power of two", WithBufferSize(1000), []string{"WithBufferSize(1000)", "power of two"}},
 		{"no buffer", WithBufferSize(0), []string{"WithBufferSize(0)", "power of two"}},
 		{"negative buffer", WithBufferSize(-8), []string{"WithBufferSize(-8)"}},

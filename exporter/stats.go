@@ -7,8 +7,8 @@ import (
 )
 
 // Stats are the exporter's books, counted in points where nothing else is
-// said. Counters only grow; Queued, Circuit, PacketSize, Address and Waiting are
-// as of the moment.
+// said. Counters only grow; Queued, Circuit, PacketSize, Address, DialError and Waiting
+// are as of the moment.
 type Stats struct {
 	// Offered is what was handed over: points to Export, measurements to the
 	// direct path, and the points that the direct path made of those (at a
@@ -45,6 +45,10 @@ type Stats struct {
 	// Address is where packets go: what the endpoint was found to mean. It is
 	// empty as long as it is unresolved.
 	Address string
+	// DialError is why the endpoint could not be resolved or dialled, when it was
+	// tried last; it is empty if it could. The socket before, if there is one, is in
+	// use meanwhile.
+	DialError string
 	// LastSend is when the kernel last took a packet with points. It is zero if
 	// it never did.
 	LastSend time.Time
@@ -74,7 +78,7 @@ type Dropped struct {
 	Deadline    uint64 // the context of Export, or the time for callbacks, ended first
 	Oversize    uint64 // larger than 64 KiB, whatever was left out
 	Encode      uint64 // an aggregation, temporality or attribute without wire form, more than 512 attributes
-	Unresolved  uint64 // the endpoint had no address yet
+	Unresolved  uint64 // the endpoint could not be resolved or dialled yet: see Stats.DialError
 	BreakerOpen uint64 // the circuit breaker was open
 	WouldBlock  uint64 // the socket's send buffer was full
 	SendError   uint64 // the kernel refused the packet
@@ -97,7 +101,7 @@ func (e *Exporter) Stats() Stats {
 		Dropped: droppedBy(s.Dropped),
 		Waiting: s.Waiting, Peak: s.Peak, Capacity: s.Capacity, CardinalityOverflow: s.Overflow,
 		Packets: s.Packets, Bytes: s.Bytes, Batches: s.Batches, Refused: s.Refused, ClosedPort: s.ClosedPort,
-		Sessions: s.Sessions, Circuit: CircuitState(s.Circuit), PacketSize: s.PacketSize, Address: s.Address, LastSend: s.LastSend,
+		Sessions: s.Sessions, Circuit: CircuitState(s.Circuit), PacketSize: s.PacketSize, Address: s.Address, DialError: s.DialError, LastSend: s.LastSend,
 		ExemplarsCut: s.ExemplarsCut, DescriptionsCut: s.DescriptionsCut, Downscaled: s.Downscaled,
 	}
 }

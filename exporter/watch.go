@@ -51,7 +51,7 @@ func (e *Exporter) watch() {
 			e.observe(time.Now(), false)
 		case <-e.pipeline.Closed():
 			e.observe(time.Now(), true)
-			close(e.notices) // the pump has ended, and sends no more of them
+			e.notices.close()
 			return
 		}
 	}
@@ -93,7 +93,7 @@ func (e *Exporter) sample(now time.Time, latency health.Latency) health.Sample {
 		// Export fills its lane on purpose, and waits: only one that is full
 		// second after second is a bottleneck.
 		Utilization: max(s.DirectUse, min(s.Use, e.lastUse)),
-		Circuit:     s.Circuit.String(), Endpoint: e.config.endpoint, Address: s.Address, PacketSize: s.PacketSize,
+		Circuit:     s.Circuit.String(), Endpoint: e.config.endpoint, Address: s.Address, DialError: s.DialError, PacketSize: s.PacketSize,
 		LastSend: s.LastSend, CardinalityOverflow: s.Overflow, BudgetReached: s.BudgetReached,
 	}
 	e.lastUse = s.Use

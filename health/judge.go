@@ -78,11 +78,17 @@ func (m *Monitor) judgePath(f *findings, leaving [2]loss) {
 		f.add(Unhealthy, "the exporter was shut down: nothing is recorded or sent any more")
 		return
 	}
-	if last.Circuit != circuitClosed {
+	if last.Circuit != circuitClosed && last.DialError != "" {
+		f.add(Unhealthy, "the circuit breaker is %s: nothing is sent to %s, which cannot be dialled: %s", last.Circuit, last.Endpoint, last.DialError)
+	} else if last.Circuit != circuitClosed {
 		f.add(Unhealthy, "the circuit breaker is %s: nothing is sent to %s; is a receiver listening there?", last.Circuit, last.Endpoint)
 	}
 	if last.Address == "" && last.Time.Sub(m.first) >= resolveGrace {
-		f.add(Unhealthy, "nothing is sent: %s does not resolve, or there is no route to it", last.Endpoint)
+		cause := "it does not resolve yet"
+		if last.DialError != "" {
+			cause = last.DialError
+		}
+		f.add(Unhealthy, "nothing is sent: %s cannot be dialled: %s", last.Endpoint, cause)
 		return
 	}
 	for _, l := range leaving {

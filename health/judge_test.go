@@ -45,7 +45,7 @@ func TestNoAddress(t *testing.T) {
 	}
 	r := w.second(nil)
 	assert.Equal(t, Unhealthy, r.Status)
-	assert.Equal(t, []string{"nothing is sent: there:4319 does not resolve, or there is no route to it"}, r.Issues)
+	assert.Equal(t, []string{"nothing is sent: there:4319 cannot be dialled: it does not resolve yet"}, r.Issues)
 	r = w.seconds(12, func(s *Sample) { s.Address = "192.0.2.1:4319" })
 	assert.Equal(t, Healthy, r.Status)
 }
@@ -152,4 +152,22 @@ func TestValidate(t *testing.T) {
 		assert.Positive(t, c.Thresholds.DropRate)
 		assert.Positive(t, c.Hold)
 	}
+}
+
+// TestDialErrorInIssues: the cause is named wherever nothing is sent, and changes no
+// status by itself.
+func TestDialErrorInIssues(t *testing.T) {
+	const cause = "dial unixgram /run/x: connect: permission denied"
+	w := newWorld(Config{})
+	w.now.DialError = cause
+	r := w.seconds(20, nil)
+	assert.Equal(t, Healthy, r.Status, "the socket before is in use")
+	assert.Equal(t, cause, r.DialError)
+	r = w.second(func(s *Sample) { s.Circuit = "open" })
+	assert.Equal(t, []string{"the circuit breaker is open: nothing is sent to there:4319, which cannot be dialled: " + cause}, r.Issues)
+	w = newWorld(Config{})
+	w.now.Address, w.now.DialError = "", cause
+	r = w.seconds(20, nil)
+	assert.Equal(t, Unhealthy, r.Status)
+	assert.Equal(t, []string{"nothing is sent: there:4319 cannot be dialled: " + cause}, r.Issues)
 }

@@ -228,6 +228,7 @@ func (m *Monitor) report() Report {
 		}
 	}
 	r.Circuit, r.Endpoint, r.Address, r.PacketSize = last.Circuit, last.Endpoint, last.Address, last.PacketSize
+	r.DialError = last.DialError
 	if !last.LastSend.IsZero() {
 		at := last.LastSend
 		r.LastSend = &at

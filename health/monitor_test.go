@@ -289,7 +289,7 @@ func TestJSON(t *testing.T) {
 	assert.Equal(t, "unconfirmed", fields["delivery"])
 	assert.Equal(t, map[string]any{"ring_full": 3.0}, fields["dropped"])
 	assert.Nil(t, fields["last_send"])
-	for _, name := range []string{"status_since", "status_seconds", "uptime_seconds", "points", "packets", "latency", "circuit", "endpoint", "address",
+	for _, name := range []string{"status_since", "status_seconds", "uptime_seconds", "points", "packets", "latency", "circuit", "endpoint", "address", "dial_error",
 		"packet_size", "cardinality_overflow", "memory_budget_reached"} {
 		assert.Contains(t, fields, name)
 	}

@@ -75,6 +75,9 @@ type Report struct {
 	// Endpoint is what the exporter was told, Address what that means at present.
 	Endpoint string `json:"endpoint"`
 	Address  string `json:"address"`
+	// DialError is why the endpoint could not be resolved or dialled, when it was tried
+	// last; it is empty if it could.
+	DialError string `json:"dial_error"`
 	// PacketSize is the largest packet at present, in bytes.
 	PacketSize int `json:"packet_size"`
 	// LastSend is when the kernel last took points; nil: never.

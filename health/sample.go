@@ -16,6 +16,7 @@ type Sample struct {
 
 	Circuit             string
 	Endpoint, Address   string
+	DialError           string // why the endpoint could not be dialled; empty: it could
 	PacketSize          int
 	LastSend            time.Time // zero: never
 	CardinalityOverflow bool

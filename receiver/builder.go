@@ -121,10 +121,11 @@ func (b *builder) countMetrics(metrics []wire.MetricView) {
 }
 
 func (b *builder) scope(s *wire.ScopeView) instrumentation.Scope {
-	return instrumentation.Scope{
-		Name: string(s.Name), Version: string(s.Version), SchemaURL: string(s.SchemaURL),
-		Attributes: b.sets[s.Attributes.Index],
+	scope := instrumentation.Scope{Name: string(s.Name), Version: string(s.Version), SchemaURL: string(s.SchemaURL)}
+	if set := b.sets[s.Attributes.Index]; set.Len() > 0 {
+		scope.Attributes = set // else it stays equal to a Scope written down without
 	}
+	return scope
 }
 
 func (b *builder) resource(v *wire.ResourceView) *resource.Resource {

@@ -30,9 +30,10 @@ type Receiver struct {
 	self     selfMetrics
 	reading  sync.WaitGroup
 	working  sync.WaitGroup
-	closing  sync.Once
-	closeErr error
-	scratch  []byte // of the goroutine that reads
+	closing  atomic.Bool
+	closed   chan struct{} // closed when the socket is, and the handler has returned
+	closeErr error         // set before closed is closed
+	scratch  []byte        // of the goroutine that reads
 
 	mu         sync.Mutex
 	table      table
@@ -66,10 +67,10 @@ func Listen(addr string, handle func(*metricdata.ResourceMetrics), opts ...Optio
 	begin := time.Now() // before the first packet can come
 	l, err := udp.Listen(addr, udp.WithReceiveBuffer(c.receiveBuffer))
 	if err != nil {
-		return nil, fmt.Errorf("otelgram: Listen(%q): want host:port, the host may be empty, the port 0, or unixgram:///path: %w", addr, err)
+		return nil, fmt.Errorf("otelgram: Listen(%q): %w", addr, err)
 	}
 	c.warn(l.Addr())
-	r := &Receiver{config: c, listener: l, table: newTable(begin), reassembly: newReassembly()}
+	r := &Receiver{config: c, listener: l, table: newTable(begin), reassembly: newReassembly(), closed: make(chan struct{})}
 	for range c.workers {
 		w := newWorker(r, handle, c.queue)
 		r.workers = append(r.workers, w)
@@ -85,17 +86,21 @@ func (r *Receiver) Addr() net.Addr { return r.listener.Addr() }
 
 // Close closes the socket, hands over what is queued and returns when the
 // handler has returned for the last time. It must not be called from the
-// handler. Later calls return the same.
+// handler. Later calls wait for that, too, and return the same.
 func (r *Receiver) Close() error {
-	r.closing.Do(func() {
-		r.closeErr = r.listener.Close()
-		r.reading.Wait()
-		for _, w := range r.workers {
-			close(w.queue)
-		}
-		r.working.Wait()
-		r.self.stop()
-	})
+	if !r.closing.CompareAndSwap(false, true) {
+		<-r.closed
+		return r.closeErr
+	}
+	r.closeErr = r.listener.Close()
+	r.reading.Wait()
+	for _, w := range r.workers {
+		close(w.queue)
+	}
+	r.working.Wait()
+	r.self.gone.Store(true)
+	close(r.closed)
+	r.self.stop() // the provider is not ours: it may call Close
 	return r.closeErr
 }
 

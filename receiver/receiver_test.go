@@ -89,7 +89,8 @@ func TestListenRefuses(t *testing.T) {
 		opts   []Option
 		says   string
 	}{
-		{"no port", "localhost", nop, nil, `Listen("localhost")`},
+		{"no port", "localhost", nop, nil, `Listen("localhost"): udp: address "localhost": the port is missing: want "localhost:4319"`},
+		{"URL", "udp://:4319", nop, nil, `leave out "udp://": want ":4319"`},
 		{"bad port", "localhost:99999", nop, nil, `Listen("localhost:99999")`},
 		{"no handler", "localhost:0", nil, nil, "handle is nil"},
 		{"negative buffer", "localhost:0", nop, []Option{WithReceiveBuffer(-1)}, "WithReceiveBuffer(-1)"},

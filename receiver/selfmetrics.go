@@ -119,10 +119,10 @@ func localAddress(a net.Addr) []attribute.KeyValue {
 	return []attribute.KeyValue{attribute.String("network.local.address", a.String())}
 }
 
-// stop has the instruments read nothing any more. The SDK unregisters when the
+// stop takes the callback out. The SDK unregisters when the
 // callbacks under way have returned, and other people's may not return for long.
 func (m *selfMetrics) stop() {
-	if m.gone.Swap(true) || m.registration == nil {
+	if m.registration == nil {
 		return
 	}
 	done := make(chan struct{})

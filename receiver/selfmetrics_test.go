@@ -1,11 +1,16 @@
 package receiver
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/embedded"
+	"go.opentelemetry.io/otel/metric/noop"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
@@ -65,4 +70,58 @@ func TestSelfMetrics(t *testing.T) {
 	assert.Equal(t, want, collected(t, reader))
 	require.NoError(t, r.Close())
 	assert.Empty(t, collected(t, reader), "gone")
+}
+
+// meter has another name than the method that returns it.
+type meter = noop.Meter
+
+// closing is a provider of which Unregister closes the receiver, and says whether
+// that returned before anybody gave up waiting.
+type closing struct {
+	embedded.MeterProvider
+	meter
+	embedded.Registration
+	receiver *Receiver
+	returned chan bool
+}
+
+func (c *closing) Meter(string, ...metric.MeterOption) metric.Meter { return c }
+
+func (c *closing) RegisterCallback(metric.Callback, ...metric.Observable) (metric.Registration, error) {
+	return c, nil
+}
+
+func (c *closing) Unregister() error {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		_ = c.receiver.Close()
+	}()
+	select {
+	case <-closed:
+		c.returned <- true
+	case <-time.After(stopTimeout / 2):
+		c.returned <- false
+	}
+	return errors.New("not registered")
+}
+
+// TestUnregisterCloses: what is not ours may call Close while Close waits for it, and
+// so may the error handler that is told what came of it.
+func TestUnregisterCloses(t *testing.T) {
+	c := &closing{returned: make(chan bool, 1)}
+	var err error
+	c.receiver, err = Listen("127.0.0.1:0", drop, WithMeterProvider(c))
+	require.NoError(t, err)
+	told := make(chan error, 1)
+	before := otel.GetErrorHandler()
+	defer otel.SetErrorHandler(before)
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
+		_ = c.receiver.Close()
+		told <- err
+	}))
+	require.NoError(t, c.receiver.Close())
+	assert.True(t, <-c.returned, "Close waits for what waits for it")
+	require.ErrorContains(t, <-told, "not registered")
+	require.NoError(t, c.receiver.Close(), "the same as before")
 }

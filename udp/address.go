@@ -23,7 +23,8 @@ const maxUnixPath = 103
 // "[fe80::1%eth0]:4319"; or the absolute path of a Unix datagram socket, as in
 // "unixgram:///run/otelgram.sock". A nil error does not mean that the host or
 // the socket exists. An error names the address, what is wrong and what is
-// wanted.
+// wanted; where one can tell what was meant, as with "unix:///run/otelgram.sock" or
+// "udp://collector:4319", how to write that.
 func ValidateAddress(address string) error {
 	if path, ok := unixPath(address); ok {
 		return checkUnixPath(path)
@@ -58,7 +59,18 @@ func checkUnixPath(path string) error {
 	return fmt.Errorf("udp: address %q: %s: want %s/path", unixScheme+path, reason, unixScheme)
 }
 
+// splitAddress is parseAddress, with an error that says what was meant.
 func splitAddress(address string) (host string, port uint16, err error) {
+	host, port, err = parseAddress(address)
+	if err != nil {
+		if says := meantError(address, false); says != nil {
+			err = says
+		}
+	}
+	return host, port, err
+}
+
+func parseAddress(address string) (host string, port uint16, err error) {
 	host, service, err := net.SplitHostPort(address)
 	if err != nil {
 		reason := err.Error()

@@ -23,23 +23,19 @@ func TestValidateAddress(t *testing.T) {
 	}
 	for address, reason := range map[string]string{
 		"":                  "missing port",
+		"http://":           "otelgram does not speak HTTP",
+		"udp://":            "is not a number",
 		":4319":             "missing host",
-		"localhost":         "missing port",
 		"localhost:":        `port "" is not a number`,
 		"localhost:0":       `port "0" is not a number from 1 to 65535`,
 		"localhost:65536":   `port "65536"`,
 		"localhost:-1":      `port "-1"`,
 		"localhost:+1":      `port "+1"`,
 		"localhost:otlp":    `port "otlp"`,
-		"localhost:4319 ":   `port "4319 "`,
-		"::1:4319":          "too many colons",
-		"[::1]":             "missing port",
 		"[::1:4319":         "missing ']'",
 		"[]:4319":           "no IPv6 address in the brackets",
 		"[localhost]:4319":  "no IPv6 address in the brackets",
 		"[192.0.2.1]:4319":  "no IPv6 address in the brackets",
-		"http://host:4319":  "too many colons",
-		"//host:4319":       `'/' in the host`,
 		"user@host:4319":    `'@' in the host`,
 		"local host:4319":   `' ' in the host`,
 		"host\x00name:4319": `'\x00' in the host`,
@@ -63,8 +59,8 @@ func TestValidateAddress(t *testing.T) {
 		_, err = udp.Listen(address)
 		assert.ErrorContains(t, err, reason, address)
 	}
-	assert.EqualError(t, udp.ValidateAddress("here"),
-		`udp: address "here": missing port in address: want host:port, with IPv6 literals in brackets, or unixgram:///path`)
+	assert.EqualError(t, udp.ValidateAddress("here:"),
+		`udp: address "here:": port "" is not a number from 1 to 65535: want host:port, with IPv6 literals in brackets, or unixgram:///path`)
 }
 
 // TestResolve: what leads to the same place is equal, Dial takes it, and IPv4 comes

@@ -56,6 +56,9 @@ func Listen(address string, opts ...Option) (*Listener, error) {
 	if path, ok := unixPath(address); ok {
 		return listenUnix(path, c)
 	}
+	if err := checkListen(address); err != nil {
+		return nil, err
+	}
 	packetConn, err := net.ListenPacket("udp", address)
 	if err != nil {
 		return nil, fmt.Errorf("udp: listen on %q: %w", address, err)

@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"slices"
 
-	"go.opentelemetry.io/otel"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
 	"github.com/otelgram/otelgram/internal/pipeline"
 )
 
-// kinds are the kinds of instruments.
-var kinds = [...]sdkmetric.InstrumentKind{
+// Kinds are the kinds of instruments.
+var Kinds = [...]sdkmetric.InstrumentKind{
 	sdkmetric.InstrumentKindCounter, sdkmetric.InstrumentKindUpDownCounter, sdkmetric.InstrumentKindHistogram, sdkmetric.InstrumentKindGauge,
 	sdkmetric.InstrumentKindObservableCounter, sdkmetric.InstrumentKindObservableUpDownCounter, sdkmetric.InstrumentKindObservableGauge,
 }
@@ -26,16 +25,15 @@ const (
 // aggregations is how the measurements of each kind of instrument are folded.
 type aggregations map[sdkmetric.InstrumentKind]sdkmetric.Aggregation
 
-// choose asks s about each kind. An answer that cannot be is reported to
-// OpenTelemetry's error handler, and the kind's default taken: the SDK does so
-// with bad parameters, and loses the measurements where the aggregation does
-// not fit the kind.
-func choose(s sdkmetric.AggregationSelector) aggregations {
+// choose asks s about each kind. An answer that cannot be is reported, and the
+// kind's default taken: the SDK does so with bad parameters, and loses the
+// measurements where the aggregation does not fit the kind.
+func choose(s sdkmetric.AggregationSelector, report func(error) bool) aggregations {
 	chosen := aggregations{}
-	for _, k := range kinds {
+	for _, k := range Kinds {
 		a := s(k)
 		if err := unfit(k, a); err != nil {
-			otel.Handle(fmt.Errorf("otelgram: aggregation of %v: %w: the default is used", k, err))
+			report(fmt.Errorf("otelgram: aggregation of %v: %w: the default is used", k, err))
 			a = nil
 		}
 		switch own := a.(type) {

@@ -34,13 +34,13 @@ func TestUnfitAggregations(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			log := listen(t)
-			chosen := choose(func(k sdkmetric.InstrumentKind) sdkmetric.Aggregation {
+			chosen := chosenBy(func(k sdkmetric.InstrumentKind) sdkmetric.Aggregation {
 				if k == tt.kind {
 					return tt.aggregation
 				}
 				return nil
 			})
-			for _, k := range kinds {
+			for _, k := range Kinds {
 				assert.Equal(t, sdkmetric.DefaultAggregationSelector(k), chosen[k], "%v", k)
 			}
 			require.Len(t, log.lines(), 1)
@@ -53,11 +53,11 @@ func TestUnfitAggregations(t *testing.T) {
 func TestChosenOnce(t *testing.T) {
 	log := listen(t)
 	bounds := []float64{1, 2}
-	chosen := choose(func(sdkmetric.InstrumentKind) sdkmetric.Aggregation {
+	chosen := chosenBy(func(sdkmetric.InstrumentKind) sdkmetric.Aggregation {
 		return sdkmetric.AggregationExplicitBucketHistogram{Boundaries: bounds, NoMinMax: true}
 	})
 	bounds[0] = 99
-	for _, k := range kinds {
+	for _, k := range Kinds {
 		assert.Equal(t, sdkmetric.AggregationExplicitBucketHistogram{Boundaries: []float64{1, 2}, NoMinMax: true}, chosen[k], "%v", k)
 	}
 	assert.Empty(t, log.lines())
@@ -67,7 +67,7 @@ func TestChosenOnce(t *testing.T) {
 // bucket.
 func TestGaugesInHistograms(t *testing.T) {
 	w := open(t, time.Hour)
-	w.aggregations = choose(func(sdkmetric.InstrumentKind) sdkmetric.Aggregation {
+	w.aggregations = chosenBy(func(sdkmetric.InstrumentKind) sdkmetric.Aggregation {
 		return sdkmetric.AggregationBase2ExponentialHistogram{MaxSize: 160, MaxScale: 20}
 	})
 	r := NewRecorder(w.Provider)

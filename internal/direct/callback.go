@@ -10,7 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/embedded"
@@ -82,8 +81,8 @@ func (c *callbacks) float64(i *core, fs []metric.Float64Callback) {
 // run calls the callbacks of todo, one after the other, until the round is over,
 // and sets whole for each that is done and of which every observation was taken.
 // One that panics or returns an error loses its own observations that were still
-// to come and nothing else; it is reported to OpenTelemetry's error handler, once.
-func run(ctx context.Context, round *pipeline.Round, todo []*callback, whole []atomic.Bool) {
+// to come and nothing else; it is reported, once.
+func run(ctx context.Context, round *pipeline.Round, todo []*callback, whole []atomic.Bool, report func(error) bool) {
 	defer round.End()
 	for n, f := range todo {
 		if ctx.Err() != nil {
@@ -95,8 +94,7 @@ func run(ctx context.Context, round *pipeline.Round, todo []*callback, whole []a
 		}
 		err := f.call(ctx, observer{round: round})
 		if err != nil && !f.reported {
-			f.reported = true
-			otel.Handle(fmt.Errorf("otelgram: callback of %s: %w", f.names(), err))
+			f.reported = report(fmt.Errorf("otelgram: callback of %s: %w", f.names(), err))
 		}
 		if round.Flush() && err == nil {
 			whole[n].Store(true)
@@ -143,8 +141,9 @@ func (r *registration) Unregister() error {
 	return nil
 }
 
-// RegisterCallback registers f for instruments of this provider. Without any, or
-// where all of them are dropped, f is never called.
+// RegisterCallback registers f for those of the instruments that are of this meter; the
+// error names the others. Without any, or where all of them are dropped, f is never
+// called.
 func (m *meter) RegisterCallback(f metric.Callback, instruments ...metric.Observable) (metric.Registration, error) {
 	var errs []error
 	var of []*pipeline.Instrument
@@ -154,7 +153,13 @@ func (m *meter) RegisterCallback(f metric.Callback, instruments ...metric.Observ
 			errs = append(errs, fmt.Errorf("otelgram: RegisterCallback: %T is an instrument of another provider", i))
 			continue
 		}
-		if c := o.observedCore(); c.instrument != nil && !slices.Contains(of, c.instrument) {
+		c := o.observedCore()
+		if c.fate == recorded && !c.meter.is(m) {
+			errs = append(errs, fmt.Errorf("otelgram: RegisterCallback: %q is an instrument of the meter %q, and not of %q",
+				c.instrument.Name, c.meter.scope.Name, m.scope.Name))
+			continue
+		}
+		if c.instrument != nil && !slices.Contains(of, c.instrument) {
 			of = append(of, c.instrument)
 		}
 	}
@@ -184,9 +189,7 @@ func (o observer) float64(c *core, v float64, opts []metric.ObserveOption) {
 
 func (o observer) observe(c *core, bits uint64, set attribute.Set) {
 	if c.instrument == nil {
-		if c.crowded {
-			c.direct.RefuseForMemory()
-		}
+		c.lose()
 		return
 	}
 	o.round.Observe(pipeline.Event{Bound: c.instrument.Unbound(), Attributes: c.merged(set), Bits: bits})

@@ -30,11 +30,22 @@ func (d description) String() string {
 	return "Float64" + d.kind.String()
 }
 
+// fate is what becomes of all measurements of an instrument, or of a meter's.
+type fate uint8
+
+const (
+	recorded fate = iota
+	unwanted      // dropped without being counted, as the aggregation selector asks for
+	noRoom        // dropped, for memory
+	tooLate       // dropped: it was made after the end
+)
+
 // core is what all instruments share: it turns a measurement into an event.
 type core struct {
 	direct     *pipeline.Direct
-	instrument *pipeline.Instrument // nil: measurements are dropped, as asked for
-	crowded    bool                 // there was no room for the instrument
+	meter      *meter
+	fate       fate
+	instrument *pipeline.Instrument // nil unless measurements are recorded
 	created    bool                 // there was no other of its identity before
 	bound      *pipeline.Bound      // set in a bound instrument
 	set        attribute.Set        // what it is bound to
@@ -46,21 +57,28 @@ type core struct {
 
 func newCore(m *meter, d description) core {
 	p := m.provider
-	a := admission{crowded: true}
-	if !m.crowded {
+	a := admission{fate: m.fate}
+	if p.closed.Load() {
+		a.fate = tooLate // it is not kept: nothing would ever be done with it
+	}
+	if a.fate == recorded {
 		a = p.instrument(m.scope, d)
 	}
 	if a.conflict != nil {
 		otel.Handle(a.conflict)
 	}
-	if a.crowded && p.crowded.CompareAndSwap(false, true) {
+	if a.fate == noRoom && p.crowded.CompareAndSwap(false, true) {
 		otel.Handle(fmt.Errorf("otelgram: scope %q: no room for instrument %q, nor for further ones: their measurements are dropped, their callbacks not called",
 			m.scope.Name, d.name))
 	}
+	gauge := d.kind == sdkmetric.InstrumentKindGauge || d.kind == sdkmetric.InstrumentKindObservableGauge
+	if a.instrument != nil {
+		gauge = a.instrument.Fold == pipeline.FoldLast
+	}
 	return core{
-		direct: p.config.Direct, instrument: a.instrument, created: a.created, crowded: a.crowded,
+		direct: p.config.Direct, meter: m, fate: a.fate, instrument: a.instrument, created: a.created,
 		rising: d.kind == sdkmetric.InstrumentKindCounter,
-		gauge:  a.instrument != nil && a.instrument.Fold == pipeline.FoldLast,
+		gauge:  gauge,
 		keys:   d.keys, limited: d.limited,
 	}
 }
@@ -98,17 +116,25 @@ func (c *core) float64(v float64, set attribute.Set, given bool) {
 
 // refuse counts a measurement that cannot be.
 func (c *core) refuse() {
-	if c.instrument != nil || c.crowded {
+	if c.fate != unwanted {
 		c.direct.RefuseInvalid()
+	}
+}
+
+// lose counts a measurement for the reason why none is recorded.
+func (c *core) lose() {
+	switch c.fate {
+	case noRoom:
+		c.direct.RefuseForMemory()
+	case tooLate:
+		c.direct.RefuseForShutdown()
 	}
 }
 
 // record hands a measurement over; given says that attributes came with it.
 func (c *core) record(bits uint64, set attribute.Set, given bool) {
 	if c.instrument == nil {
-		if c.crowded {
-			c.direct.RefuseForMemory()
-		}
+		c.lose()
 		return
 	}
 	e := pipeline.Event{Bound: c.instrument.Unbound(), Bits: bits}
@@ -135,6 +161,5 @@ func (c *core) merged(set attribute.Set) attribute.Set {
 	return set
 }
 
-// enabled is true also where there is no room for the instrument: its
-// measurements are lost, and have to be counted.
-func (c *core) enabled() bool { return c.instrument != nil || c.crowded }
+// enabled is true also where all measurements are lost: they have to be counted.
+func (c *core) enabled() bool { return c.fate != unwanted }

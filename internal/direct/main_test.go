@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/sdk/instrumentation"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 	"go.uber.org/goleak"
@@ -54,7 +55,14 @@ func openWith(t *testing.T, interval time.Duration, r *resource.Resource) *world
 	return &world{pipeline: p, Provider: New(Config{
 		Direct: p.Direct(), Resource: r, Interval: interval, First: interval,
 		Temporality: sdkmetric.DefaultTemporalitySelector, Aggregation: sdkmetric.DefaultAggregationSelector,
+		Report: reportNow,
 	})}
+}
+
+// reportNow hands an error to OpenTelemetry's handler at once.
+func reportNow(err error) bool {
+	otel.Handle(err)
+	return true
 }
 
 // close ends w and asserts that the books close.
@@ -103,4 +111,14 @@ func listen(t *testing.T) *errorLog {
 	otel.SetErrorHandler(l)
 	t.Cleanup(func() { otel.SetErrorHandler(before) })
 	return l
+}
+
+// chosenBy reports to OpenTelemetry's handler.
+func chosenBy(s sdkmetric.AggregationSelector) aggregations { return choose(s, reportNow) }
+
+// counterOf is what the pipeline knows a counter of int64 by.
+func (w *world) counterOf(scope, name string) pipeline.InstrumentConfig {
+	return pipeline.InstrumentConfig{
+		Resource: w.config.Resource, Scope: instrumentation.Scope{Name: scope}, Name: name, Fold: pipeline.FoldSum, Integer: true, Monotonic: true,
+	}
 }

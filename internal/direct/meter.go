@@ -15,7 +15,12 @@ type meter struct {
 	embedded.Meter
 	provider *Provider
 	scope    instrumentation.Scope
-	crowded  bool // there was no room for it
+	fate     fate // of its instruments, unless it is recorded
+}
+
+// is reports whether other stands for the same: not every meter is kept.
+func (m *meter) is(other *meter) bool {
+	return m == other || m.provider == other.provider && m.scope == other.scope
 }
 
 var _ metric.Meter = (*meter)(nil)

@@ -13,7 +13,6 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/embedded"
-	"go.opentelemetry.io/otel/metric/noop"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
 	"github.com/otelgram/otelgram/internal/pipeline"
@@ -140,7 +139,7 @@ func TestAggregations(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := open(t, time.Hour)
 			defer w.close(t)
-			w.aggregations = choose(func(sdkmetric.InstrumentKind) sdkmetric.Aggregation { return tt.aggregation })
+			w.aggregations = chosenBy(func(sdkmetric.InstrumentKind) sdkmetric.Aggregation { return tt.aggregation })
 			got := w.instrument(w.Meter("m").(*meter).scope, description{kind: tt.kind, name: "n"}).instrument
 			if tt.want == nil {
 				assert.Nil(t, got)
@@ -157,7 +156,7 @@ func TestAggregations(t *testing.T) {
 // measurements are no losses.
 func TestDroppedInstruments(t *testing.T) {
 	w := open(t, time.Hour)
-	w.aggregations = choose(func(sdkmetric.InstrumentKind) sdkmetric.Aggregation { return sdkmetric.AggregationDrop{} })
+	w.aggregations = chosenBy(func(sdkmetric.InstrumentKind) sdkmetric.Aggregation { return sdkmetric.AggregationDrop{} })
 	n, err := w.Meter("m").Int64Counter("n", metric.WithUnit("1"))
 	require.NoError(t, err)
 	assert.False(t, n.Enabled(t.Context()))
@@ -185,8 +184,9 @@ func TestMeters(t *testing.T) {
 	assert.NotSame(t, w.Meter("m"), w.Meter("m", a))
 	assert.NotSame(t, w.Meter("m"), w.Meter("m", metric.WithInstrumentationVersion("v1")))
 	assert.NotSame(t, w.Meter("m"), w.Meter("m", metric.WithSchemaURL("s")))
+	assert.Same(t, w.Meter("m"), w.Meter("m", metric.WithInstrumentationAttributes()), "none is none")
 	w.close(t)
-	assert.Equal(t, noop.Meter{}, w.Meter("m"))
+	assert.NotSame(t, w.Meter("m"), w.Meter("m"), "later ones are not kept")
 	assert.Implements(t, (*embedded.MeterProvider)(nil), w.Provider)
 }
 

@@ -193,7 +193,7 @@ func TestNamesFoldCaseAsTheSDK(t *testing.T) {
 // TestCallbacksWithoutInstruments are never called, nor kept.
 func TestCallbacksWithoutInstruments(t *testing.T) {
 	w := open(t, time.Hour)
-	w.aggregations = choose(func(k sdkmetric.InstrumentKind) sdkmetric.Aggregation {
+	w.aggregations = chosenBy(func(k sdkmetric.InstrumentKind) sdkmetric.Aggregation {
 		if k == sdkmetric.InstrumentKindObservableGauge {
 			return sdkmetric.AggregationDrop{}
 		}
@@ -261,7 +261,7 @@ func TestNoRoom(t *testing.T) {
 // last values are what was observed.
 func TestHistogramsOfObservables(t *testing.T) {
 	w := open(t, time.Hour)
-	w.aggregations = choose(func(sdkmetric.InstrumentKind) sdkmetric.Aggregation {
+	w.aggregations = chosenBy(func(sdkmetric.InstrumentKind) sdkmetric.Aggregation {
 		return sdkmetric.AggregationExplicitBucketHistogram{Boundaries: []float64{1}}
 	})
 	reader := sdkmetric.NewManualReader(sdkmetric.WithAggregationSelector(func(sdkmetric.InstrumentKind) sdkmetric.Aggregation {

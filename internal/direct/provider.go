@@ -6,10 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/embedded"
-	"go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/sdk/instrumentation"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -28,7 +26,8 @@ const (
 	maxRound = 30 * time.Second
 )
 
-// Config is what a Provider needs to know. All of it is required.
+// Config is what a Provider needs to know. All of it is required. The selectors are
+// asked by New, and not again.
 type Config struct {
 	Direct   *pipeline.Direct
 	Resource *resource.Resource
@@ -43,14 +42,21 @@ type Config struct {
 	// Own is the name of the scope of the exporter's own metrics. The latency of
 	// what is in it is not measured: that would be a measurement again.
 	Own string
+	// Report is told what is wrong, where nobody is there to get an error: by New,
+	// by the collector and by the goroutine that runs callbacks. It returns whether it
+	// will say it. All of them are
+	// waited for, so it must not wait, nor call anything that may: OpenTelemetry's
+	// error handler belongs to the user, and may call the provider.
+	Report func(error) bool
 }
 
-// Provider is a metric.MeterProvider. After Close it hands out instruments that
-// do nothing, and those handed out before record nothing.
+// Provider is a metric.MeterProvider. After Close its instruments, whether they were
+// made before or are made then, record nothing, and count that.
 type Provider struct {
 	embedded.MeterProvider
 	config       Config
 	aggregations aggregations
+	delta        map[sdkmetric.InstrumentKind]bool
 
 	mu     sync.Mutex
 	meters map[instrumentation.Scope]*meter
@@ -77,8 +83,12 @@ var _ metric.MeterProvider = (*Provider)(nil)
 // New returns a provider and starts its collector. Close ends it.
 func New(c Config) *Provider {
 	p := &Provider{
-		config: c, aggregations: choose(c.Aggregation), meters: map[instrumentation.Scope]*meter{},
+		config: c, aggregations: choose(c.Aggregation, c.Report), delta: map[sdkmetric.InstrumentKind]bool{},
+		meters:   map[instrumentation.Scope]*meter{},
 		collects: make(chan collect), stopped: make(chan struct{}),
+	}
+	for _, k := range Kinds {
+		p.delta[k] = c.Temporality(k) == metricdata.DeltaTemporality
 	}
 	p.running, p.cancel = context.WithCancel(context.Background())
 	go p.run()
@@ -87,22 +97,27 @@ func New(c Config) *Provider {
 
 // Meter returns the meter of a scope, always the same for the same scope.
 func (p *Provider) Meter(name string, opts ...metric.MeterOption) metric.Meter {
-	if p.closed.Load() {
-		return noop.Meter{}
-	}
 	c := metric.NewMeterConfig(opts...)
 	scope := instrumentation.Scope{
-		Name: name, Version: c.InstrumentationVersion(), SchemaURL: c.SchemaURL(), Attributes: c.InstrumentationAttributes(),
+		Name: name, Version: c.InstrumentationVersion(), SchemaURL: c.SchemaURL(),
+	}
+	if set := c.InstrumentationAttributes(); set.Len() > 0 { // else there are two sets that are empty
+		scope.Attributes = set
+	}
+	if p.closed.Load() {
+		return &meter{provider: p, scope: scope, fate: tooLate} // it is not kept
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	m, ok := p.meters[scope]
 	if !ok {
 		cost := meterCost + len(name) + len(scope.Version) + len(scope.SchemaURL)
-		m = &meter{provider: p, scope: scope, crowded: len(p.meters) >= maxMeters || !p.config.Direct.Need(cost)}
-		if !m.crowded {
-			p.meters[scope] = m
+		m = &meter{provider: p, scope: scope}
+		if len(p.meters) >= maxMeters || !p.config.Direct.Need(cost) {
+			m.fate = noRoom
+			return m
 		}
+		p.meters[scope] = m
 	}
 	return m
 }
@@ -149,7 +164,7 @@ func (p *Provider) Close(ctx context.Context) error {
 func (p *Provider) run() {
 	defer close(p.stopped)
 	if err := p.config.Direct.CheckResource(p.config.Resource); err != nil {
-		otel.Handle(err) // not where somebody records
+		p.config.Report(err)
 	}
 	tick := time.NewTicker(p.config.First)
 	defer tick.Stop()
@@ -202,7 +217,7 @@ func (p *Provider) observe(ctx context.Context) {
 		go func() {
 			defer close(done)
 			defer p.observing.Store(false)
-			run(ctx, p.config.Direct.Round(ctx), todo, whole)
+			run(ctx, p.config.Direct.Round(ctx), todo, whole, p.config.Report)
 		}()
 		select {
 		case <-done:
@@ -220,29 +235,32 @@ func (p *Provider) observe(ctx context.Context) {
 
 // admission is what came of the wish for an instrument.
 type admission struct {
-	instrument *pipeline.Instrument // nil: measurements are dropped
+	fate       fate
+	instrument *pipeline.Instrument // nil unless measurements are recorded
 	created    bool                 // there was no other of its identity before
-	crowded    bool                 // there is no room: they are dropped for that reason
 	conflict   error                // it has a namesake, which is to be said once
 }
 
-// instrument makes an instrument of the pipeline, or finds it.
+// instrument makes an instrument of the pipeline, or finds it. It calls nothing that
+// is not otelgram's own: a caller may hold a lock.
 func (p *Provider) instrument(scope instrumentation.Scope, d description) (a admission) {
 	c := pipeline.InstrumentConfig{
 		Resource: p.config.Resource, Scope: scope,
 		Name: d.name, Unit: d.unit, Description: d.text, Kind: d.String(),
 		Integer: d.integer,
-		Delta:   p.config.Temporality(d.kind) == metricdata.DeltaTemporality,
+		Delta:   p.delta[d.kind],
 		Untimed: scope.Name == p.config.Own,
 	}
 	if p.config.EveryEvent {
 		c.Delta = d.kind == sdkmetric.InstrumentKindCounter || d.kind == sdkmetric.InstrumentKindHistogram
 	}
 	if !p.aggregations.aggregate(&c, d) {
-		return a
+		return admission{fate: unwanted}
 	}
 	a.instrument, a.created, a.conflict = p.config.Direct.Instrument(c)
-	a.crowded = a.instrument == nil
+	if a.instrument == nil {
+		a.fate = noRoom
+	}
 	return a
 }
 

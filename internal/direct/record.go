@@ -59,6 +59,10 @@ func (r *Recorder) Record(kind sdkmetric.InstrumentKind, name string, value floa
 // first records what is not interned yet, and interns it if there is room.
 func (r *Recorder) first(h uint64, kind sdkmetric.InstrumentKind, name string, value float64, tags []Tag) bool {
 	d := r.provider.config.Direct
+	if r.provider.closed.Load() {
+		d.RefuseForShutdown() // it is not kept: nothing would ever be done with it
+		return false
+	}
 	i, ok := r.instrument(kind, name)
 	if !ok {
 		d.RefuseForMemory()
@@ -96,8 +100,11 @@ func (r *Recorder) instrument(kind sdkmetric.InstrumentKind, name string) (*pipe
 	}
 	name = strings.Clone(name)
 	a := r.provider.instrument(instrumentation.Scope{Name: Scope}, description{kind: kind, name: name})
-	if !a.crowded && len(r.instruments) < maxInterned {
+	if a.fate == noRoom {
+		return nil, false
+	}
+	if len(r.instruments) < maxInterned {
 		r.instruments[named{kind, name}] = a.instrument
 	}
-	return a.instrument, !a.crowded
+	return a.instrument, true
 }

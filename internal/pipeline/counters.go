@@ -77,6 +77,7 @@ type Stats struct {
 	PacketSize int       // the limit of the path, in bytes
 	LastSend   time.Time // zero: never
 	Address    string    // what Resolve found; empty: nothing yet
+	DialError  string    // why the endpoint could not be dialled when it was tried last; empty: it could
 
 	// Waiting is how many points and measurements are in the lanes, Peak the
 	// most that the pump ever found there, Capacity the room in those lanes that are in use.

@@ -42,6 +42,11 @@ type dialer struct {
 	address  atomic.Pointer[string] // of the socket handed over last
 	tried    chan struct{}          // closed after the first attempt
 	ended    chan struct{}
+	cause    atomic.Pointer[string] // why there is no new socket, nil: nothing is wrong
+
+	unresolved string // why the name was not found, when it was looked up last
+	undialled  string // why no socket was made, when one was wanted last
+	told       string // the cause that OnDial has taken last
 
 	candidates []string      // what the name meant when it was last found
 	refused    []string      // addresses that were given up for others
@@ -65,6 +70,9 @@ func (d *dialer) run(ctx context.Context) {
 	var expires time.Time // of the socket
 	for first := true; ctx.Err() == nil; first = false {
 		found, made, err := d.attempt(ctx, wanted || time.Now().After(expires))
+		if ctx.Err() == nil {
+			d.tell()
+		}
 		if first {
 			close(d.tried)
 		}
@@ -80,6 +88,19 @@ func (d *dialer) run(ctx context.Context) {
 		asked := d.rest(ctx)
 		d.blame(asked)
 		wanted = asked || wanted
+	}
+}
+
+// tell says what is wrong, where Stats and OnDial find it.
+func (d *dialer) tell() {
+	cause := d.unresolved
+	if cause != "" && d.undialled != "" {
+		cause += "; "
+	}
+	cause += d.undialled
+	d.cause.Store(&cause)
+	if cause != d.told && (d.config.OnDial == nil || d.config.OnDial(cause)) {
+		d.told = cause
 	}
 }
 
@@ -105,8 +126,10 @@ func (d *dialer) attempt(ctx context.Context, wanted bool) (found, made bool, er
 		if addresses, err = d.config.Resolve(limited); err == nil {
 			found, d.candidates = true, addresses
 		}
+		d.unresolved = causeOf(err)
 	}
 	made, failure := d.dial(ctx, wanted)
+	d.undialled = causeOf(failure)
 	return found, made, errors.Join(err, failure)
 }
 
@@ -116,10 +139,11 @@ func (d *dialer) dial(ctx context.Context, wanted bool) (made bool, err error) {
 	if current := d.address.Load(); current != nil && !wanted && slices.Contains(d.candidates, *current) {
 		return false, nil
 	}
+	var failures []error
 	for _, address := range d.order() {
 		s, failure := d.config.Dial(ctx, address)
 		if failure != nil {
-			err = failure
+			failures = append(failures, failure)
 			continue // a host without IPv4 finds out here, too
 		}
 		select {
@@ -131,7 +155,7 @@ func (d *dialer) dial(ctx context.Context, wanted bool) (made bool, err error) {
 			return false, nil
 		}
 	}
-	return false, err
+	return false, errors.Join(failures...)
 }
 
 // order is in which order to try the candidates. The address in use stays the

@@ -83,6 +83,9 @@ func (d *Direct) RefuseInvalid() { d.lane.refuse(wire.Invalid) }
 // RefuseForMemory counts a measurement of an instrument there was no room for.
 func (d *Direct) RefuseForMemory() { d.lane.refuse(wire.Memory) }
 
+// RefuseForShutdown counts a measurement of an instrument made after the end.
+func (d *Direct) RefuseForShutdown() { d.lane.refuse(wire.Shutdown) }
+
 // Reserve takes bytes from the memory budget, and reports whether there are so
 // many left.
 func (d *Direct) Reserve(bytes int) bool { return d.memory.take(int64(bytes)) }

@@ -35,6 +35,11 @@ type Config struct {
 	// Report says something to whoever runs the service, and reports whether it
 	// will. It is called by whoever moves points: it must not wait for anything.
 	Report func(error) bool
+	// OnDial is told of each change of what keeps the endpoint from being resolved
+	// or dialled, by the dialer: it must not wait for anything. The empty string is
+	// for nothing. If it returns false it did not take the cause, and is told again
+	// after the next attempt. It may be nil.
+	OnDial func(cause string) bool
 	// Resolve finds the addresses of the endpoint, in the order in which to try
 	// them, and Dial makes a socket to one. They are called off the data path,
 	// again and again.
@@ -210,6 +215,9 @@ func unsent(before, after Stats, cancelled int, cause error) error {
 	if cancelled > 0 {
 		parts = append(parts, fmt.Sprintf("%d points not handed over: their Export was cancelled (%s)", cancelled, wire.Deadline))
 	}
+	if after.DialError != "" && after.Dropped[wire.Unresolved] > before.Dropped[wire.Unresolved] {
+		parts = append(parts, "the endpoint cannot be dialled: "+after.DialError)
+	}
 	// Who never sent a point has lost none, whoever is there.
 	if refused := after.ClosedPort - before.ClosedPort; refused > 0 && after.Sent > 0 {
 		parts = append(parts, fmt.Sprintf("the other side refused packets %d times (no open port at %s): what was sent last is lost", refused, after.Address))
@@ -241,6 +249,9 @@ func (p *Pipeline) Stats() Stats {
 	}
 	if a := p.dialer.address.Load(); a != nil {
 		s.Address = *a
+	}
+	if cause := p.dialer.cause.Load(); cause != nil {
+		s.DialError = *cause
 	}
 	s.BudgetReached = p.memory.reached.Load()
 	return s
