@@ -136,12 +136,12 @@ func TestTagsAreNotRetained(t *testing.T) {
 // records.
 func TestResourceIsReported(t *testing.T) {
 	l := listen(t)
-	w := openWith(t, time.Hour, resource.NewSchemaless(attribute.String("big", strings.Repeat("x", 3000))))
+	w := openWith(t, time.Hour, resource.NewSchemaless(attribute.String("big", strings.Repeat("x", 70_000))))
 	require.True(t, NewRecorder(w.Provider).Record(sdkmetric.InstrumentKindCounter, "n", 1, nil))
 	require.NoError(t, w.Collect(t.Context()))
 	w.close(t)
 	require.Len(t, l.lines(), 1)
-	assert.Contains(t, l.lines()[0], "resource of 3012 bytes leaves no room")
+	assert.Contains(t, l.lines()[0], "resource of 700")
 }
 
 // TestInvalidWithoutRoom: what an instrument refuses for which there was no room is
