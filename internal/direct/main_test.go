@@ -48,6 +48,7 @@ func openWith(t *testing.T, interval time.Duration, r *resource.Resource) *world
 		Strategy: drop.Newest(), Memory: 1 << 30,
 		Breaker:   pipeline.BreakerConfig{Disabled: true, Timeout: time.Minute},
 		OnCircuit: func(_, _ pipeline.Circuit) {},
+		Report:    reportNow,
 		Resolve:   func(context.Context) ([]string, error) { return []string{"nowhere"}, nil },
 		Dial:      func(context.Context, string) (pipeline.Sender, error) { return nowhere{}, nil },
 	})

@@ -51,7 +51,7 @@ type folder struct {
 // series where there are too many, and nil and the reason where it cannot.
 func (f *folder) lookup(i *Instrument, set attribute.Set) (*Series, wire.DropReason) {
 	if i.unsendable {
-		return nil, wire.Encode
+		return nil, i.reason
 	}
 	s, known := i.series[set.Equivalent()] // as in the SDK, the hash is the set
 	if known && f.counts(s) {

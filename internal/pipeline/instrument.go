@@ -52,8 +52,10 @@ type Instrument struct {
 	metric   *wire.Metric
 	unbound  Bound
 	priority drop.Priority
-	// unsendable says that its resource or scope has no wire form.
+	// unsendable says that its resource or scope has no wire form, or is larger than
+	// any body: its measurements are dropped for reason.
 	unsendable bool
+	reason     wire.DropReason
 	started    int64
 
 	series map[attribute.Distinct]*Series

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 
 	"github.com/otelgram/otelgram/drop"
+	"github.com/otelgram/otelgram/wire"
 )
 
 // registry holds the instruments of the direct path.
@@ -78,7 +79,11 @@ func (r *registry) instrument(c InstrumentConfig, now int64) (i *Instrument, cre
 		priority:         r.priorities.Of(c.Name),
 		started:          now,
 		series:           map[attribute.Distinct]*Series{},
-		unsendable:       of.invalid || scope.invalid,
+		unsendable:       of.invalid || scope.invalid || !of.fits(),
+		reason:           wire.Encode,
+	}
+	if !of.fits() {
+		i.reason = wire.Oversize
 	}
 	i.unbound.instrument = i
 	r.byKey[full] = i
