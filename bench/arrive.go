@@ -103,6 +103,10 @@ func (s *sender) exported(rm *metricdata.ResourceMetrics, times int) (cost, erro
 var (
 	burstExperiment      = burstExperimentFor("plain reader", plainRole)
 	slowReaderExperiment = burstExperimentFor(fmt.Sprintf("reader busy %v a packet", slowPacket), slowRole)
+
+	stopExperiment         = stopExperimentFor("packets of 1472 bytes", stopRole, exporter.WithMaxPacketSize(packetSize))
+	stopLoopbackExperiment = stopExperimentFor("loopback", stopRole)
+	stopUnixExperiment     = stopExperimentFor("Unix socket", stopUnixRole)
 )
 
 // burstExperimentFor is about an export that is larger than the ring, into a
@@ -116,11 +120,12 @@ func burstExperimentFor(reader, role string) experiment {
 		},
 		setup: func(bool) ([]side, error) {
 			rm := counters(20, 2000)
-			paced, err := newSender(role)
+			size := exporter.WithMaxPacketSize(packetSize)
+			paced, err := newSender(role, size)
 			if err != nil {
 				return nil, err
 			}
-			unpaced, err := newSender(role, exporter.WithPacing(0, 0))
+			unpaced, err := newSender(role, size, exporter.WithPacing(0, 0))
 			if err != nil {
 				return nil, errors.Join(err, paced.end())
 			}
@@ -128,6 +133,29 @@ func burstExperimentFor(reader, role string) experiment {
 				{"paced", func() (cost, error) { return paced.exported(rm, 1) }, paced.end},
 				{"unpaced", func() (cost, error) { return unpaced.exported(rm, 1) }, unpaced.end},
 			}, nil
+		},
+	}
+}
+
+// stopExperimentFor is the same, with a reader that stops for a while in the middle.
+func stopExperimentFor(what, role string, opts ...exporter.Option) experiment {
+	name := fmt.Sprintf("40,000-point export, reader stops for %v, %s, ", stop, what)
+	return experiment{
+		name: name,
+		lines: []line{
+			{name + "lost", "%", (*cost).lostPercent, 0, alone, target{kind: nothingLost}},
+			{name + "time", "ms", (*cost).millis, 0, alone, target{valueAtMost, 60}},
+		},
+		setup: func(bool) ([]side, error) {
+			rm := counters(20, 2000)
+			s, err := newSender(role, opts...)
+			if err != nil {
+				return nil, err
+			}
+			return []side{{"otelgram", func() (cost, error) {
+				time.Sleep(2 * pause)
+				return s.exported(rm, 1)
+			}, s.end}}, nil
 		},
 	}
 }

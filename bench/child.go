@@ -14,6 +14,8 @@ import (
 const (
 	plainRole     = "plain"
 	slowRole      = "slow"
+	stopRole      = "stop"
+	stopUnixRole  = "stop-unix"
 	decoderRole   = "decoder"
 	collectorRole = "collector"
 	totalsRole    = "totals"
@@ -22,8 +24,10 @@ const (
 )
 
 var roles = map[string]func() (sink, error){
-	plainRole:     func() (sink, error) { return newPlainReader(0) },
-	slowRole:      func() (sink, error) { return newPlainReader(slowPacket) },
+	plainRole:     func() (sink, error) { return newPlainReader(0, 0) },
+	slowRole:      func() (sink, error) { return newPlainReader(slowPacket, 0) },
+	stopRole:      func() (sink, error) { return newPlainReader(0, stop) },
+	stopUnixRole:  newUnixReader,
 	decoderRole:   newDecoder,
 	collectorRole: newCollector,
 	totalsRole:    newTotals,

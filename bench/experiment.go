@@ -104,6 +104,7 @@ var experiments = []experiment{
 	wideExperiment, sharedExperiment,
 	sameProcessExperiment, otherProcessExperiment,
 	burstExperiment, slowReaderExperiment,
+	stopExperiment, stopLoopbackExperiment, stopUnixExperiment, exportLatencyExperiment,
 	refusedExperiment, shutdownExperiment,
 	addExperiment, recordExperiment, selfExperiment, unrecordedExperiment, unaddedExperiment,
 	foldedHereExperiment, foldedThereExperiment,

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -15,33 +17,60 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// slowPacket is how long the slow reader is busy with each packet.
-const slowPacket = 10 * time.Microsecond
+const (
+	// slowPacket is how long the slow reader is busy with each packet, and stop how
+	// long the one that stops does, once in each export: after stopAfter bytes.
+	slowPacket = 10 * time.Microsecond
+	stop       = 8 * time.Millisecond
+	stopAfter  = 100 * packetSize
+	// pause tells an export from the one before.
+	pause = 100 * time.Millisecond
+)
 
-// plainReader reads a UDP socket as a simple server does: one goroutine, one
-// packet at a time, the receive buffer that the system gives.
+// plainReader reads a socket as a simple server does: one goroutine, one packet at
+// a time, the receive buffer that the system gives.
 type plainReader struct {
 	*arrivals
-	conn    *net.UDPConn
-	reading sync.WaitGroup
-	busy    time.Duration
-	bad     error // of the reading goroutine
+	conn       net.Conn
+	endpoint   string
+	reading    sync.WaitGroup
+	busy, stop time.Duration
+	bad        error // of the reading goroutine
 }
 
-func newPlainReader(busy time.Duration) (sink, error) {
+func newPlainReader(busy, stop time.Duration) (sink, error) {
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		return nil, err
 	}
-	r := &plainReader{arrivals: newArrivals(), conn: conn, busy: busy}
+	return startReading(conn, conn.LocalAddr().String(), busy, stop), nil
+}
+
+// newUnixReader is a plain reader of a Unix datagram socket that stops.
+func newUnixReader() (sink, error) {
+	dir, err := os.MkdirTemp("", "otelgram")
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, "s")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		return nil, err
+	}
+	return startReading(conn, "unixgram://"+path, 0, stop), nil
+}
+
+func startReading(conn net.Conn, endpoint string, busy, stop time.Duration) *plainReader {
+	r := &plainReader{arrivals: newArrivals(), conn: conn, endpoint: endpoint, busy: busy, stop: stop}
 	r.reading.Go(r.read)
-	return r, nil
+	return r
 }
 
 func (r *plainReader) read() {
 	packet := make([]byte, 65535)
+	bytes, last := 0, time.Now()
 	for {
-		n, _, err := r.conn.ReadFromUDPAddrPort(packet)
+		n, err := r.conn.Read(packet)
 		if err != nil {
 			if !errors.Is(err, net.ErrClosed) {
 				r.bad = err
@@ -54,12 +83,21 @@ func (r *plainReader) read() {
 			continue
 		}
 		r.add(int(h.Points))
-		for start := time.Now(); r.busy > 0 && time.Since(start) < r.busy; {
+		begin, busy := time.Now(), r.busy
+		if begin.Sub(last) > pause {
+			bytes = 0
 		}
+		if bytes < stopAfter && bytes+n >= stopAfter {
+			busy += r.stop
+		}
+		bytes += n
+		for busy > 0 && time.Since(begin) < busy {
+		}
+		last = begin
 	}
 }
 
-func (r *plainReader) address() string { return r.conn.LocalAddr().String() }
+func (r *plainReader) address() string { return r.endpoint }
 
 func (r *plainReader) close() error {
 	err := r.conn.Close()

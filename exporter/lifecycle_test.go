@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
@@ -293,4 +294,24 @@ func silent(t *testing.T) string {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
 	return l.LocalAddr().String()
+}
+
+// TestShutdownCutsAnExport: the SDK's reader cancels the export under way when it is
+// shut down. What had room is sent; how much had none is in Shutdown's error.
+func TestShutdownCutsAnExport(t *testing.T) {
+	c := connect(t, exporter.WithPacing(1000, 1), exporter.WithBufferSize(256), exporter.WithMaxPacketSize(1472),
+		exporter.WithTemporalitySelector(sdkmetric.DeltaTemporalitySelector))
+	mp := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(c.exp, sdkmetric.WithInterval(10*time.Millisecond))),
+		sdkmetric.WithCardinalityLimit(0))
+	counter, err := mp.Meter("m").Int64Counter("n")
+	require.NoError(t, err)
+	for i := range 20_000 {
+		counter.Add(t.Context(), 1, metric.WithAttributes(attribute.Int("i", i)))
+	}
+	require.Eventually(t, func() bool { return c.exp.Stats().Sent > 100 }, 5*time.Second, time.Millisecond)
+	err = mp.Shutdown(t.Context())
+	s := c.exp.Stats()
+	require.Positive(t, s.Dropped.Deadline)
+	require.ErrorContains(t, err, fmt.Sprintf("%d points not handed over: their Export was cancelled (deadline)", s.Dropped.Deadline))
+	assert.Equal(t, s.Offered, s.Sent+s.Dropped.Deadline, "what had room is sent")
 }
