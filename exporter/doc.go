@@ -28,7 +28,10 @@
 // datagrams and sends them at a steady pace, because a burst overruns the
 // receiver's socket buffer. When the ring is full, Export waits until its
 // context ends. It runs on the reader's goroutine, so the application never
-// waits. Temporality is cumulative by default: a lost cumulative point is made
+// waits. The end of an Export closes its last packet, which does not wait for more
+// points. A point that is larger than a packet is sent in several; one that is larger
+// than 64 KiB is sent with less or dropped, and OpenTelemetry's error handler is told
+// of its metric, once. Temporality is cumulative by default: a lost cumulative point is made
 // good by the next one, a lost delta is lost for good.
 //
 // # The direct path

@@ -19,9 +19,15 @@
 // packets that are no otelgram at all stand outside of the books.
 //
 // The books of a session begin with its first packet, whether that was seen or
-// not. Only where the first packet seen is number 65,536 or higher does the receiver
-// know that it joined in mid-session, see [Session]: a receiver that is started
-// again counts what younger sessions sent before as lost, once.
+// not; but those of a session that is older than the receiver begin with the first
+// packet seen, since what came before was not sent to it. The reports tell the age of
+// a session, see [Session].
+//
+// A body that is larger than a packet comes in fragments, each of which is a packet
+// in the books; its points are in those of the last fragment. It is handed over when
+// all of them are there. Where one is missing the others are rejected, two seconds
+// after the last of them has come or when fragments of other bodies need the room: the
+// receiver keeps 8 MiB of them at most.
 //
 // # Pressure
 //
