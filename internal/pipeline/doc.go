@@ -22,7 +22,8 @@
 //	SDK path       export.go, convert.go, identity.go ─► lane.go, payload.go ─► pump.go
 //	direct path    direct.go ─► event.go, directlane.go ─► intake.go, fold.go, series.go ─► emit.go ─► pump.go
 //	observations   observe.go ─► intake.go
-//	to the kernel  pump.go ─► link.go, pacer.go ─► refusal.go, breaker.go
-//	its socket     dial.go
+//	to the kernel  pump.go ─► packet.go ─► link.go, batch.go, pacer.go ─► refusal.go, breaker.go
+//	its socket     dial.go, cause.go, path.go
 //	who waits      flush.go, sleep.go, waker.go
+//	what is said   notice.go, cancelled.go
 package pipeline
