@@ -257,8 +257,7 @@
 // packet unfolds to, one datagram could fill a receiver's memory. The bounds on
 // attributes and resources are about work: sorting a set takes more than in
 // proportion to its length, and each resource is handed over by itself. Encoders
-// close a packet before it exceeds a bound. A single point never exceeds the bound
-// on what it unfolds to.
+// close a packet before it exceeds a bound.
 //
 // # Points larger than a body
 //

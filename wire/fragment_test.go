@@ -250,23 +250,47 @@ func FuzzFragments(f *testing.F) {
 	})
 }
 
-// FuzzBounds packs sets and resources of any number, around the bounds on them.
+// FuzzBounds packs sets and resources of any number, around the bounds on them:
+// what the packer takes the decoder takes, and no packet is beyond a bound.
 func FuzzBounds(f *testing.F) {
-	f.Add(uint16(wire.MaxAttributes), uint8(wire.MaxResources), uint16(1472), []byte{1, 2, 3})
-	f.Add(uint16(wire.MaxAttributes+1), uint8(wire.MaxResources+1), uint16(512), []byte{0})
-	f.Add(uint16(3), uint8(200), uint16(9000), []byte{7, 7, 7, 7})
-	f.Fuzz(func(t *testing.T, attributes uint16, resources uint8, size uint16, data []byte) {
-		e := &entropy{bytes: data}
-		var set []attribute
+	f.Add(uint16(wire.MaxAttributes), uint8(wire.MaxResources), uint16(1472), uint8(3))
+	f.Add(uint16(wire.MaxAttributes+1), uint8(wire.MaxResources+1), uint16(512), uint8(0))
+	f.Add(uint16(3), uint8(200), uint16(9000), uint8(77))
+	f.Add(uint16(500), uint8(255), uint16(60_000), uint8(200))
+	f.Fuzz(func(t *testing.T, attributes uint16, resources uint8, size uint16, length uint8) {
+		limit := min(wire.MinPacketSize+int(size), wire.MaxPacketSize)
+		set, value := &wire.AttributeSet{}, wire.NewSymbol(strings.Repeat("v", int(length)))
 		for i := range int(attributes) % 1024 {
-			set = append(set, attribute{fmt.Sprint(i), e.value(2)})
+			set.AddString(wire.NewSymbol(fmt.Sprintf("%0*d", length, i)), value)
 		}
-		var points []point
-		for i := range int(resources) {
-			m := load
-			m.scope.resource = resource{schema: fmt.Sprint(i % (1 + e.below(256)))}
-			points = append(points, point{metric: m, attributes: set[:min(len(set), i%8)], bits: uint64(i)})
+		pts := make([]*wire.Point, 1+int(resources))
+		for i := range pts {
+			r := &wire.Resource{SchemaURL: wire.NewSymbol(fmt.Sprint(i % (1 + int(length))))}
+			pts[i] = &wire.Point{Metric: &wire.Metric{Scope: &wire.Scope{Resource: r}, Kind: wire.Gauge}}
+			if i%5 == 0 {
+				pts[i].Attributes = set
+			}
 		}
-		checkRoundTrip(t, min(wire.MinPacketSize+int(size), wire.MaxPacketSize), append(points, point{metric: load, attributes: set}))
+		packets, tooLarge := packAll(t, limit, len(pts), func(i int) *wire.Point { return pts[i] })
+		count := len(tooLarge)
+		var d wire.Decoder
+		for _, packet := range packets {
+			require.NoError(t, d.Reset(assembled(t, packet, limit)))
+			require.LessOrEqual(t, d.Expanded(), wire.MaxExpansion*len(packet))
+			found := map[int]bool{}
+			for _, m := range d.Metrics() {
+				found[m.Scope.Resource.Index] = true
+			}
+			require.LessOrEqual(t, len(found), wire.MaxResources)
+			for _, s := range d.AttributeSets() {
+				require.LessOrEqual(t, len(s.All), wire.MaxAttributes)
+			}
+			count += int(d.Header().Points)
+		}
+		require.Equal(t, len(pts), count)
+		for _, i := range tooLarge {
+			require.Same(t, set, pts[i].Attributes)
+			require.True(t, set.Len() > wire.MaxAttributes || set.EncodedLen() > wire.MaxBody-100, "%d attributes, %d bytes", set.Len(), set.EncodedLen())
+		}
 	})
 }
