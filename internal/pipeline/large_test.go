@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -220,10 +221,13 @@ func TestNoticesOfSize(t *testing.T) {
 		}}},
 	}
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		var said []string
 		c := testConfig(&fakeSender{})
 		deaf := true
 		c.Report = func(err error) bool {
+			mu.Lock()
+			defer mu.Unlock()
 			if !deaf {
 				said = append(said, err.Error())
 			}
@@ -233,7 +237,9 @@ func TestNoticesOfSize(t *testing.T) {
 		for range 3 {
 			require.NoError(t, p.Export(t.Context(), rm))
 			require.NoError(t, p.Flush(t.Context()))
+			mu.Lock()
 			deaf = false
+			mu.Unlock()
 		}
 		st := p.Stats()
 		assert.Equal(t, uint64(18), st.Offered)
