@@ -29,7 +29,8 @@
 //   - session: a random number (uint64), one for each socket the sender dials.
 //     It identifies the session, whatever address packets come from.
 //   - flags: 0x02 goodbye, set on the session's last packet, which is a sender
-//     report and is sent three times, byte for byte the same. 0x10, 0x20, 0x40
+//     report and is sent three times, byte for byte the same; it means nothing in
+//     other formats. 0x10, 0x20, 0x40
 //     and 0x80 are critical: a decoder rejects a packet that sets one it does
 //     not know, which at present are all of them. It ignores the others.
 //   - key: 0. Other values are reserved for encryption and rejected.
@@ -42,10 +43,13 @@
 //
 // Within a session, the highest sequence number seen, plus one, minus the number
 // of different packets seen, is how many packets are missing; the largest
-// before + pts, minus the points of those packets, is how many points are.
-// Reordering and duplicates, which have a sequence number that was seen already,
-// disturb neither. A receiver takes before for what is nearest, modulo 2^32, to
-// what it knows.
+// before + pts, minus the points of those packets, is how many points are. A packet
+// is seen when version, format, flags, key and checksum are right, whatever becomes
+// of its body. Reordering disturbs neither number, nor do duplicates: packets with a
+// sequence number that was seen already, which are ignored, whatever they hold. A
+// receiver extends before to 64 bits: to the value nearest to that of the newest
+// packet it has seen, and for the first packet to the value itself. A session ends
+// before its sequence numbers run out.
 //
 // A receiver that meets a session in the middle cannot know at first whether the
 // packets before were lost, or were sent before it ran. The next report tells, by
@@ -55,8 +59,9 @@
 // # Numbers and strings
 //
 // uvarint is LEB128: seven bits a byte, the lowest first, the high bit set on
-// all but the last byte, at most ten bytes and 64 bits. svarint is a uvarint
-// of the zigzag form (n << 1) ^ (n >> 63). Both may take more bytes than they
+// all but the last byte, at most ten bytes and 64 bits. svarint is an int64 n as
+// a uvarint of its zigzag form (n << 1) ^ (n >> 63), with an arithmetic shift. Both
+// may take more bytes than they
 // need. Sums and differences wrap in 64 bits. text is a uvarint length and that
 // many bytes; it is UTF-8 by convention, but any bytes pass.
 //
@@ -67,8 +72,8 @@
 //	0  nothing               the integer 0, the double +0
 //	1  svarint               the integer, or this integer as a double
 //	2  8 bytes               two's complement, or IEEE 754 double
-//	3  4 bytes               an IEEE 754 single as a double; no integer
-//	4  1 byte e, svarint m   m as a double, divided by 10^e, e from 1 to 9; no integer
+//	3  4 bytes               an IEEE 754 single as a double; rejected for integers
+//	4  1 byte e, svarint m   m as a double, divided by 10^e, e from 1 to 9; rejected for integers
 //
 // Conversions and the division round to the nearest double, ties to even. An
 // encoder uses 1, 3 and 4 only where they give all bits of its number back, and
@@ -77,12 +82,13 @@
 //
 // # Dictionaries
 //
-// A packet decodes alone. What repeats inside it is written once, where it
-// is first used, and then referred to: a reference (ref, and the 0 in its
-// place) is a uvarint, n for the n-th entry of its dictionary, counted from 1, 0
-// when the definition follows, which becomes the next entry. There are six dictionaries. Those of strings, attribute
-// sets and bounds begin with one entry: the empty string, set and list, so
-// that reference 1 means "none". Each dictionary counts for itself.
+// A body, that of a packet or one that came in fragments, decodes alone. What
+// repeats inside it is written once, where it is first used, and then referred to.
+// A reference (ref below, and the 0 in its place) is a uvarint: n from 1 on is the
+// n-th entry of its dictionary; 0 says that the definition follows, which becomes the
+// next entry, also if it is the same as another. There are six dictionaries. Those
+// of strings, attribute sets and bounds begin with one entry: the empty string, set
+// and list, so that reference 1 means "none". Each dictionary counts for itself.
 //
 //	string    = ref | 0 text
 //	set       = ref | 0 uvarint(count) count * (key:string value)
@@ -92,13 +98,14 @@
 //	bounds    = ref | 0 uvarint(count) form:byte count * bound
 //
 // The flags of a metric: bits 0 to 2 are its kind (1 gauge, 2 sum, 3
-// histogram, 4 exponential histogram, 5 summary), 0x08 integers, 0x10
-// monotonic (sum only), 0x20 delta temporality, else cumulative (not for
-// gauge and summary). A summary is of doubles. Anything else is rejected.
+// histogram, 4 exponential histogram, 5 summary), 0x08 integers (not a summary,
+// which is of doubles), 0x10 monotonic (a sum alone), 0x20 delta temporality (a sum
+// or histogram of either kind, which is cumulative without it). Any other flag is
+// rejected.
 //
 // Bounds are doubles. Form 255: 8 bytes each. Form e from 0 to 9: svarints,
-// each the difference to the one before (the first to 0) of numbers m; the
-// bound is m as a double, divided by 10^e. Other forms are rejected.
+// each the difference to the one before (the first to 0) of int64 numbers m, which
+// wrap; the bound is m as a double, divided by 10^e. Other forms are rejected.
 //
 // # Attribute values
 //
@@ -151,10 +158,11 @@
 //	           was; 3 rejected
 //	bit  6     extras follow
 //
-// The point before is that in the packet, whatever its metric. Times are Unix
+// The point before is that in the body, whatever its metric. Times are Unix
 // nanoseconds (int64). -2^63 means not set, for any of them; differences are taken
-// to and from that number like any other. num is the value of a gauge or sum, the
-// sum of the other kinds; 0 also says that there is no sum. The distribution
+// to and from that number like any other, and may yield it. num is the value of a
+// gauge or sum, the
+// sum of the other kinds; a sum of 0 and no sum are the same. The distribution
 // depends on the kind of the metric; gauge and sum have none:
 //
 //	histogram    = uvarint(count) extrema bounds counts
@@ -173,8 +181,9 @@
 // not check that, nor that counts add up.
 //
 // Quantiles, their values and zero thresholds are doubles whatever the metric
-// is. Extra 1 holds exemplars, to the end of its text, and comes at most once;
-// a decoder skips extras with other ids, which may repeat.
+// is. Extra 1 holds exemplars, up to the end of its text, within which the last one
+// ends; it comes at most once, empty or not. A decoder skips extras with other ids,
+// which may repeat.
 //
 //	exemplar     = svarint(time - time of the point) value:tnum trace:text span:text
 //	               uvarint(count) count * (key:text type:byte payload)
@@ -199,14 +208,21 @@
 // The header of the last fragment, and no other, says how many points the body
 // has, which are at least one. So the points are missing, by the rule above, where
 // the last fragment is lost; where another one is, they came and cannot be read. A
-// decoder takes fragments in any order, and bounds how many it keeps, and for how
-// long, of bodies that are not whole. A sender may give a body up, and begin the
-// next, with whatever sequence number is next.
+// decoder takes fragments in any order and of any size. It bounds how many it keeps,
+// and for how long, of bodies that are not whole; which of them go first is its own
+// affair. A sender may give a body up, and begin the next with whatever sequence
+// number is next.
 //
-// An encoder uses fragments only where a point with its definitions does not fit a
-// packet, or where definitions take more than half of each packet: all points of a
-// body are lost with any of its fragments. With more than one point, a body ends at
-// four packets.
+// Rejected is a fragment without data; with last 0, or an index above last; with an
+// index above its sequence number; with points if it is not the last, or without if
+// it is. So is one with another last than the fragments of its body that came before,
+// or that would make the body longer than 65,536 bytes: the others stay.
+//
+// An encoder uses fragments where a point with its definitions does not fit a packet,
+// or where metric, scope, resource and bounds of the first point take more than half
+// of one, so that each packet would repeat them: all points of a body are lost with
+// any of its fragments. With more than one point, a body ends where it fills four
+// packets. A packet that was made for a wider path may travel in fragments, too.
 //
 // # Sender reports
 //
@@ -229,25 +245,35 @@
 //
 // # What a decoder must reject
 //
-// A packet is accepted whole or not at all, and so is a body that came in
-// fragments. Rejected are: fewer than 36 bytes;
-// another version or format; an unknown critical flag or key; a wrong
-// checksum; a length, count or reference that points outside the packet or
-// the dictionary; deeper nesting; a type, kind, flag of a metric, form, encoding,
-// tag, bool or bit of extrema that is not defined here (flags of the header that are
-// not critical, extensions, extras and fields of reports are skipped); anything
-// behind padding; a number of points other than pts, or any in a report; a fragment
-// that breaks a rule of its section; a set of more than 512 attributes; more than 64
-// resources in a body; and a packet that unfolds to more than 128 times its length,
-// counted thus:
+// A packet is accepted whole or not at all, and so is a body that came in fragments.
+// Rejected is all that is called so above, and besides:
 //
-//	point                       64 + its set + 8 * its number of bounds
-//	exemplars of a point        64 * their number + 8 * the length of extra 1's text
-//	metric, scope, resource     64 + the lengths of its strings, once, where it is defined;
-//	                            scope and resource add their set
-//	set                         the sum of its attributes
-//	attribute of a string       32 + the length of the key + the length of the string
-//	attribute of another type   32 + the length of the key + 8 * the length of the payload
+//   - a packet of fewer than 36 bytes; another version or format; an unknown critical
+//     flag or key; a wrong checksum;
+//
+//   - a length, count or reference that points outside of the body or the dictionary;
+//     anything that the end of the body cuts short; a uvarint of more than ten bytes or
+//     64 bits; an exponent, scale or offset out of its range; deeper nesting;
+//
+//   - a type, kind, flag of a metric, form, encoding, tag, bool or bit of extrema that
+//     is not defined here; anything behind padding. Flags of the header that are not
+//     critical, extensions, extras and fields of reports are skipped;
+//
+//   - a number of points other than pts, or any in a report;
+//
+//   - a set of more than 512 attributes (maps and exemplars have no such bound); more
+//     than 64 definitions of resources in a body;
+//
+//   - a packet that unfolds to more than 128 times its length, which is that of the
+//     datagram, header, checksum and padding included. It is counted thus:
+//
+//     point                       64 + its set + 8 * its number of bounds
+//     exemplars of a point        64 * their number + 8 * the length of extra 1's text
+//     metric, scope, resource     64 + the lengths of its strings, once, where it is defined;
+//     scope and resource add their set
+//     set                         the sum of its attributes, wherever it is used
+//     attribute of a string       32 + the length of the key + the length of the string
+//     attribute of another type   32 + the length of the key + 8 * the length of the payload
 //
 // The payload is what stands in the table above, without the type. Extensions,
 // extras that are skipped and padding count nothing. The length of a body that came
@@ -261,11 +287,12 @@
 //
 // # Points larger than a body
 //
-// Of a point that does not fit a body of 65,536 bytes an encoder leaves out, in
-// this order and until it fits: its
+// Of a point that does not fit a body of 65,536 bytes, or that exceeds a bound by
+// itself, an encoder leaves out, in this order and until it fits: its
 // exemplars, the metric's description, half the resolution of an exponential
 // histogram (merge buckets 2i and 2i+1, scale - 1). It never cuts a name, a key,
-// a value or an attribute, because that forges another series.
+// a value or an attribute, because that forges another series: if all that does not
+// help, the point is dropped.
 //
 // # Compatibility
 //

@@ -209,8 +209,14 @@ func TestNoticesOfSize(t *testing.T) {
 	for i := range many {
 		many[i] = attribute.Int(fmt.Sprint(i), i)
 	}
+	same := make([]attribute.KeyValue, wire.MaxAttributes)
+	for i := range same {
+		same[i] = attribute.String(fmt.Sprint(i), long[:1000])
+	}
 	rm := sums(0)
 	rm.ScopeMetrics[0].Metrics = []metricdata.Metrics{
+		gauge("seed", "", metricdata.DataPoint[int64]{Attributes: attribute.NewSet(same[0])}),
+		gauge("same", "", metricdata.DataPoint[int64]{Attributes: attribute.NewSet(same...)}),
 		gauge("large", "", metricdata.DataPoint[int64]{Attributes: attribute.NewSet(attribute.String("k", long))}),
 		gauge("many", "", metricdata.DataPoint[int64]{Attributes: attribute.NewSet(many...)}),
 		gauge("described", long, metricdata.DataPoint[int64]{}),
@@ -242,14 +248,15 @@ func TestNoticesOfSize(t *testing.T) {
 			mu.Unlock()
 		}
 		st := p.Stats()
-		assert.Equal(t, uint64(18), st.Offered)
-		assert.Equal(t, uint64(9), st.Sent)
-		assert.Equal(t, uint64(6), st.Dropped[wire.Oversize])
+		assert.Equal(t, uint64(24), st.Offered)
+		assert.Equal(t, uint64(12), st.Sent)
+		assert.Equal(t, uint64(9), st.Dropped[wire.Oversize])
 		assert.Equal(t, uint64(3), st.Dropped[wire.Encode])
 		assert.Equal(t, []uint64{3, 3, 3}, []uint64{st.ExemplarsCut, st.DescriptionsCut, st.Downscaled})
 		assert.ElementsMatch(t, []string{
 			`otelgram: metric "buckets" of scope "scope": a point of 70000 bytes is larger than the 65536 that can be sent: it is dropped (oversize)`,
 			`otelgram: metric "large" of scope "scope": a point of 65601 bytes is larger than the 65536 that can be sent: it is dropped (oversize)`,
+			`otelgram: metric "same" of scope "scope": a point of 4022 bytes repeats long values so often that it unfolds to more than 128 times that: it is dropped (oversize)`,
 			`otelgram: metric "many" of scope "scope": a point has 513 attributes, more than 512: it is dropped (encode)`,
 			`otelgram: metric "described" of scope "scope": a point of 65600 bytes is larger than the 65536 that can be sent: it is sent without the description`,
 			`otelgram: metric "exemplars" of scope "scope": a point of 65613 bytes is larger than the 65536 that can be sent: it is sent without its 1 exemplars`,

@@ -64,6 +64,10 @@ func (n *notices) mark(key noticeKey) bool {
 
 // oversize says that points such as pt, of so many bytes at least, are dropped.
 func (n *notices) oversize(pt *wire.Point, size int) {
+	if size <= wire.MaxBody {
+		n.say(pt.Metric, "a point of %d bytes repeats long values so often that it unfolds to more than %d times that: it is dropped (oversize)", size, wire.MaxExpansion)
+		return
+	}
 	n.say(pt.Metric, "a point of %d bytes is larger than the %d that can be sent: it is dropped (oversize)", size, wire.MaxBody)
 }
 
