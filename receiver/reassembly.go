@@ -13,8 +13,9 @@ const (
 	maxReassembly = 8 << 20
 	// reassemblyAge is how long a body waits for another fragment.
 	reassemblyAge = 2 * time.Second
-	// What a body and each of its fragments take besides the data, in bytes, about.
-	partialCost  = 384
+	// What a body, with a session that was forgotten meanwhile, and each of its
+	// fragments take besides the data, in bytes, about.
+	partialCost  = 1536
 	fragmentCost = 48
 )
 

@@ -159,10 +159,13 @@ func (s *session) see(h *wire.Header, source netip.AddrPort, now time.Time) bool
 // reaches reports whether a packet belongs to the books. One from before their
 // begin has them begin with it, while that is provisional.
 func (s *session) reaches(h *wire.Header) bool {
+	if h.Sequence < s.origin {
+		return false // the window does not reach back to it
+	}
 	if h.Sequence >= s.base.packets {
 		return true
 	}
-	if !s.provisional || h.Sequence < s.origin {
+	if !s.provisional {
 		return false
 	}
 	m := mark{h.Sequence, s.base.points}

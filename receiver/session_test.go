@@ -169,6 +169,21 @@ func TestMidSession(t *testing.T) {
 	}
 }
 
+// TestBeforeTheWindow: what the window of a session that was met late does not reach
+// back to is late, also when its books turn out to begin at 0.
+func TestBeforeTheWindow(t *testing.T) {
+	hs := stream(0, 0, windowSize+2000)
+	s := feed(hs[windowSize+1500 : windowSize+1600])
+	require.False(t, s.joined)
+	assert.False(t, s.see(&hs[7], source, s.lastSeen))
+	for i := windowSize + 1600; i < len(hs); i++ {
+		require.True(t, s.see(&hs[i], source, s.lastSeen))
+	}
+	b := closeBooks(s)
+	assert.Equal(t, Counts{Sent: windowSize + 2000, Received: 500, Lost: windowSize + 1500, Late: 1}, b.Packets)
+	assert.Equal(t, b.Points.Sent, b.Points.Received+b.Points.Lost)
+}
+
 // TestFirstPacketsInAnyOrder: before the first report the books move back to what
 // comes out of order, and nothing of it is lost before it is late.
 func TestFirstPacketsInAnyOrder(t *testing.T) {

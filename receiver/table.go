@@ -121,6 +121,7 @@ func (t *table) forget(e *list.Element, now time.Time) {
 		t.past, t.older = t.older, t.past
 	}
 	t.past[s.id] = s.newest
+	s.window = window{} // bodies on their way hold the session, which sees no more packets
 }
 
 // left returns how far a session came that left the table.

@@ -35,9 +35,9 @@ func (l *link) fill(now time.Time, packets []packet) [][]byte {
 	first := l.fragment
 	for i := range packets {
 		p := &packets[i]
-		n := wire.Fragments(p.bytes, l.limit)
+		n := l.datagrams(p)
 		for k := first; k < n; k++ {
-			datagram, ok := b.datagram(p.bytes, l.limit, n, k)
+			datagram, ok := b.datagram(p.bytes, l.fragmentLimit(), n, k)
 			if !ok || !l.pacer.take(now, len(datagram)) {
 				return b.datagrams
 			}
@@ -56,6 +56,27 @@ func (l *link) fill(now time.Time, packets []packet) [][]byte {
 		first = 0
 	}
 	return b.datagrams
+}
+
+// betweenFragments is how far apart fragments are at most: receivers wait for another
+// one for two seconds.
+const betweenFragments = 500 * time.Millisecond
+
+// fragmentLimit is how large fragments are at most: no larger than what the pace brings
+// while a receiver waits for them.
+func (l *link) fragmentLimit() int {
+	if l.pacer.interval == 0 {
+		return l.limit
+	}
+	return max(wire.MinPacketSize, min(l.limit, int(paced*betweenFragments/l.pacer.interval)))
+}
+
+// datagrams is how many p leaves in: one where it fits the path, else its fragments.
+func (l *link) datagrams(p *packet) int {
+	if len(p.bytes) <= l.limit {
+		return 1
+	}
+	return wire.Fragments(p.bytes, l.fragmentLimit())
 }
 
 // datagram returns the k-th of the n datagrams of a packet, and false where the

@@ -77,7 +77,7 @@ func exponentials[N number](x *export, i int, m *metricdata.Metrics, points []me
 	for i := range points {
 		p := &points[i]
 		x.offer(i, len(points))
-		if !x.distribution(x.times(p.StartTime, p.Time), len(p.PositiveBucket.Counts)+len(p.NegativeBucket.Counts)) {
+		if !x.distribution(x.times(p.StartTime, p.Time), (len(p.PositiveBucket.Counts)+len(p.NegativeBucket.Counts))/mostDownscaled) {
 			continue
 		}
 		x.point.attributes = p.Attributes
@@ -117,6 +117,10 @@ func summaries(x *export, i int, m *metricdata.Metrics, points []metricdata.Summ
 	}
 }
 
+// mostDownscaled is how many times as many buckets as a body has bytes an exponential
+// histogram may have: it is downscaled until they fit.
+const mostDownscaled = 16
+
 // distribution prepares a point that carries one of the given number of
 // elements. It drops the point and returns false where that cannot be: bad
 // times, more elements than any body holds, no payload in time.
@@ -126,7 +130,7 @@ func (x *export) distribution(timesValid bool, elements int) bool {
 		x.counters.drop(wire.Invalid, 1)
 	case elements > wire.MaxBody: // each takes a byte at least
 		x.counters.drop(wire.Oversize, 1)
-		x.notices.oversize(&wire.Point{Metric: x.point.metric}, elements)
+		x.notices.oversize(x.point.metric, elements)
 	case !x.payload():
 		x.discard(x.reason)
 	default:

@@ -224,7 +224,10 @@ func unixNano(t time.Time) (int64, bool) {
 // push hands the point over, which was counted as offered.
 func (x *export) push() {
 	if !x.refused {
-		w := x.lane.push(x.ctx, &x.point)
+		w := x.lane.charge(x.ctx, &x.point)
+		if w == granted {
+			w = x.lane.push(x.ctx, &x.point)
+		}
 		if w == granted {
 			return
 		}

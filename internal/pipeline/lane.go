@@ -190,6 +190,14 @@ func (l *lane) take(ctx context.Context) (x *payload, w wait) {
 	return x, w
 }
 
+// charge waits until there is memory for what p carries.
+func (l *lane) charge(ctx context.Context, p *point) wait {
+	if p.payload == nil || l.payloads.tryCharge(p.payload) {
+		return granted
+	}
+	return l.await(ctx, func() bool { return l.payloads.tryCharge(p.payload) })
+}
+
 // wait is how waiting ended.
 type wait uint8
 

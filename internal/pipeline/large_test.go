@@ -143,7 +143,7 @@ func TestBodyInTwoSessions(t *testing.T) {
 		assert.Equal(t, uint64(1), p.Stats().Sent)
 		first, _ := a.packets(t)
 		_, stray := bodies(t, first)
-		assert.Equal(t, 2, stray)
+		assert.Equal(t, 4, stray, "two a second")
 		second, _ := b.packets(t)
 		points, stray := bodies(t, second)
 		assert.Equal(t, []int{1, 0}, []int{points, stray})
@@ -223,7 +223,7 @@ func TestNoticesOfSize(t *testing.T) {
 		gauge("exemplars", "", metricdata.DataPoint[int64]{Exemplars: []metricdata.Exemplar[int64]{{Time: at, FilteredAttributes: []attribute.KeyValue{attribute.String("k", long)}}}}),
 		{Name: "buckets", Data: metricdata.Histogram[int64]{Temporality: metricdata.CumulativeTemporality, DataPoints: []metricdata.HistogramDataPoint[int64]{{Time: at, BucketCounts: make([]uint64, 70_000)}}}},
 		{Name: "exponential", Data: metricdata.ExponentialHistogram[int64]{Temporality: metricdata.CumulativeTemporality, DataPoints: []metricdata.ExponentialHistogramDataPoint[int64]{
-			{Time: at, Scale: 5, PositiveBucket: metricdata.ExponentialBucket{Counts: slicesOf(40_000, 300)}},
+			{Time: at, Scale: 5, PositiveBucket: metricdata.ExponentialBucket{Counts: slicesOf(80_000, 30)}},
 		}}},
 	}
 	synctest.Test(t, func(t *testing.T) {
@@ -265,6 +265,52 @@ func TestNoticesOfSize(t *testing.T) {
 		require.NoError(t, p.Close(t.Context()))
 		requireClosedBooks(t, p)
 	})
+}
+
+// TestSmallPointsAfterALargeOne: those behind a point that is dropped for its size
+// travel in packets, not in fragments.
+func TestSmallPointsAfterALargeOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &fakeSender{}
+		p := start(t, testConfig(s))
+		rm := sums(2000)
+		large := metricdata.Sum[int64]{Temporality: metricdata.CumulativeTemporality, DataPoints: []metricdata.DataPoint[int64]{
+			{Attributes: attribute.NewSet(attribute.String("k", strings.Repeat("v", wire.MaxBody))), Time: time.Unix(1, 0)},
+		}}
+		rm.ScopeMetrics[0].Metrics = append([]metricdata.Metrics{{Name: "large", Data: large}}, rm.ScopeMetrics[0].Metrics...)
+		require.NoError(t, p.Export(t.Context(), rm))
+		require.NoError(t, p.Flush(t.Context()))
+		packets, _ := s.packets(t)
+		for _, packet := range packets {
+			require.Equal(t, wire.Compact, header(t, packet).Format)
+		}
+		assert.Equal(t, uint64(2000), p.Stats().Sent)
+		assert.Equal(t, uint64(1), p.Stats().Dropped[wire.Oversize])
+		require.NoError(t, p.Close(t.Context()))
+		requireClosedBooks(t, p)
+	})
+}
+
+// TestFragmentsAtASlowPace: fragments are so small that a receiver that waits for two
+// seconds sees another in time.
+func TestFragmentsAtASlowPace(t *testing.T) {
+	for _, rate := range []int{1, 2, 5, 20, 1000} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &fakeSender{}
+			c := testConfig(s)
+			c.PacketSize, c.PacketsPerSecond, c.Burst = 16_000, rate, 1
+			p := start(t, c)
+			require.NoError(t, p.Export(t.Context(), boundedBy(1, 4000)))
+			require.NoError(t, p.Flush(t.Context()))
+			packets, _ := s.packets(t)
+			points, stray := bodies(t, packets)
+			assert.Equal(t, []int{1, 0}, []int{points, stray})
+			for i := range packets[1:] {
+				assert.LessOrEqual(t, packets[i+1].at.Sub(packets[i].at), time.Second)
+			}
+			require.NoError(t, p.Close(t.Context()))
+		})
+	}
 }
 
 func slicesOf(n int, v uint64) []uint64 {

@@ -259,7 +259,7 @@ func (l *link) sent(p *packet, size int) int {
 	l.sequence++
 	l.counters.packets.Add(1)
 	l.counters.bytes.Add(uint64(size))
-	if l.fragment++; l.fragment < wire.Fragments(p.bytes, l.limit) {
+	if l.fragment++; l.fragment < l.datagrams(p) {
 		return 0
 	}
 	l.fragment = 0

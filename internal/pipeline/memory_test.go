@@ -2,9 +2,11 @@ package pipeline
 
 import (
 	"fmt"
+	"math"
 	"runtime"
 	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -103,6 +105,35 @@ func TestMemoryIsBounded(t *testing.T) {
 			tt.load(t, p)
 			assert.Less(t, int64(liveHeap()-before), int64(budget+budget/8))
 			require.NoError(t, p.Close(t.Context()))
+		})
+	}
+}
+
+// TestLargePayloadsAreBounded: what points carry on their way is charged to the budget,
+// or bounded without one, and one of them is always on its way.
+func TestLargePayloadsAreBounded(t *testing.T) {
+	const points, bounds = 400, 4000 // 64 KB each
+	for _, budget := range []int64{1, 1 << 20, math.MaxInt64} {
+		synctest.Test(t, func(t *testing.T) {
+			c := testConfig(&fakeSender{})
+			c.Memory = budget
+			c.PacketsPerSecond, c.Burst = 1000, 1
+			p := start(t, c)
+			exported := make(chan error, 1)
+			go func() { exported <- p.Export(t.Context(), boundedBy(points, bounds)) }()
+			most := int64(0)
+			for len(exported) == 0 {
+				<-time.After(time.Millisecond)
+				most = max(most, p.lane.payloads.extra.Load())
+			}
+			assert.Greater(t, most, int64(16*bounds-payloadCost-1))
+			assert.LessOrEqual(t, most, max(min(budget, maxExtra), 3*16*bounds))
+			require.NoError(t, <-exported)
+			require.NoError(t, p.Flush(t.Context()))
+			assert.Zero(t, p.lane.payloads.extra.Load())
+			assert.Equal(t, uint64(points), p.Stats().Sent)
+			require.NoError(t, p.Close(t.Context()))
+			requireClosedBooks(t, p)
 		})
 	}
 }

@@ -62,13 +62,13 @@ func (n *notices) mark(key noticeKey) bool {
 	return true
 }
 
-// oversize says that points such as pt, of so many bytes at least, are dropped.
-func (n *notices) oversize(pt *wire.Point, size int) {
+// oversize says that points of m, of so many bytes at least, are dropped.
+func (n *notices) oversize(m *wire.Metric, size int) {
 	if size <= wire.MaxBody {
-		n.say(pt.Metric, "a point of %d bytes repeats long values so often that it unfolds to more than %d times that: it is dropped (oversize)", size, wire.MaxExpansion)
+		n.say(m, "a point of %d bytes repeats long values so often that it unfolds to more than %d times that: it is dropped (oversize)", size, wire.MaxExpansion)
 		return
 	}
-	n.say(pt.Metric, "a point of %d bytes is larger than the %d that can be sent: it is dropped (oversize)", size, wire.MaxBody)
+	n.say(m, "a point of %d bytes is larger than the %d that can be sent: it is dropped (oversize)", size, wire.MaxBody)
 }
 
 // unsendable says that points of m with such a set are dropped since that has no

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/otelgram/otelgram/ringbuf"
@@ -16,6 +17,8 @@ const (
 	// payloadCost is about what a payload takes, in bytes: that of an exponential
 	// histogram of 160 buckets with some exemplars.
 	payloadCost = 4096
+	// maxExtra bounds what all payloads on their way take beyond that, in bytes.
+	maxExtra = 16 << 20
 	// exemplarSize is what an exemplar takes in the list.
 	exemplarSize = int(unsafe.Sizeof(wire.Exemplar{}))
 )
@@ -28,6 +31,9 @@ type payload struct {
 	exemplars    []wire.Exemplar
 	invalid      bool // an exemplar's attribute has no wire form
 
+	extra   int64 // bytes beyond payloadCost, counted in payloads.extra
+	charged bool  // the budget was, too
+
 	counts    []uint64 // backs the distribution's counts
 	bounds    []float64
 	quantiles []wire.Quantile
@@ -37,7 +43,8 @@ type payload struct {
 // payloads is the bounded pool of payloads. Callers take, the pump gives back.
 type payloads struct {
 	free   *ringbuf.Ring[*payload]
-	made   int // by the holder of the lane
+	made   int          // by the holder of the lane
+	extra  atomic.Int64 // bytes that those on their way take beyond payloadCost
 	memory *budget
 }
 
@@ -63,8 +70,32 @@ func (p *payloads) tryTake() *payload {
 	return &payload{}
 }
 
+// tryCharge charges what x takes beyond payloadCost, and returns false while those
+// that are on their way leave no room for it. One there may always be.
+func (p *payloads) tryCharge(x *payload) bool {
+	extra := int64(x.size() - payloadCost)
+	if extra <= 0 {
+		return true
+	}
+	others := p.extra.Load()
+	fits := others+extra <= maxExtra && p.memory.take(extra)
+	if !fits && others > 0 {
+		return false
+	}
+	x.extra, x.charged = extra, fits
+	p.extra.Add(extra)
+	return true
+}
+
 // give takes a payload back, which keeps no more memory than it is charged for.
 func (p *payloads) give(x *payload) {
+	if x.extra > 0 {
+		p.extra.Add(-x.extra)
+		if x.charged {
+			p.memory.give(x.extra)
+		}
+		x.extra, x.charged = 0, false
+	}
 	x.reset()
 	if x.size() > payloadCost {
 		x = &payload{}

@@ -296,7 +296,10 @@ func (p *pump) reduce(w *wire.Point) {
 		return
 	}
 	p.counters.lose(wire.Oversize, 1)
-	n.oversize(w, size)
+	n.oversize(w.Metric, size)
+	if p.packer.Points() == 0 {
+		p.finish() // it was enlarged for nothing: what follows fits a packet
+	}
 }
 
 // release gives back what pt holds.
