@@ -174,5 +174,5 @@ func (e *Exporter) MarshalLog() any {
 		Encoding   string
 		BufferSize int
 		PacketSize int
-	}{"otelgram", e.config.endpoint, e.config.encoding.String(), e.config.bufferSize, e.config.packetSize}
+	}{"otelgram", e.config.endpoint, e.config.encoding.String(), e.config.bufferSize, e.Stats().PacketSize}
 }

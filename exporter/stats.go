@@ -76,7 +76,7 @@ type Dropped struct {
 	Sampled     uint64 // left out by sampling under pressure (direct path)
 	Invalid     uint64 // a time or measurement that cannot be represented
 	Deadline    uint64 // the context of Export, or the time for callbacks, ended first
-	Oversize    uint64 // larger than 64 KiB, whatever was left out
+	Oversize    uint64 // larger than 64 KiB, or unfolds to too much, whatever was left out
 	Encode      uint64 // an aggregation, temporality or attribute without wire form, more than 512 attributes
 	Unresolved  uint64 // the endpoint could not be resolved or dialled yet: see Stats.DialError
 	BreakerOpen uint64 // the circuit breaker was open

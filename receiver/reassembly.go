@@ -20,8 +20,8 @@ const (
 )
 
 // reassembly holds the bodies of which fragments are missing. Those that have
-// waited for longest make room for others, so that a flood of fragments harms only
-// those that wait for longer than it takes to fill the memory.
+// waited for longest make room for others. A flood of fragments harms only bodies that
+// take longer to arrive than the flood takes to fill the memory.
 type reassembly struct {
 	partials map[partialKey]*list.Element // of *partial
 	waiting  *list.List                   // the one that waits for longest in front

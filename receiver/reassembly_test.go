@@ -59,7 +59,12 @@ func TestFragmentsArrive(t *testing.T) {
 	rand.New(rand.NewPCG(1, 1)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	send(all...)
 	for total := 0; total < want; {
-		total += <-got
+		select {
+		case n := <-got:
+			total += n
+		case <-time.After(10 * time.Second):
+			require.FailNow(t, "points are missing", "%d of %d", total, want)
+		}
 	}
 	eventually(t, r, func(s Stats) bool {
 		return s.Packets.Handed == uint64(packets) && s.Points.Handed == uint64(want) && s.Packets.Received == uint64(packets)
@@ -86,7 +91,7 @@ func TestIncompleteBodies(t *testing.T) {
 				gone = last
 			}
 			send(append(append([][]byte{}, parts[:gone]...), parts[gone+1:]...)...)
-			after := wire.AppendReport(nil, &wire.Report{})
+			after := wire.AppendReport(nil, &wire.Report{Age: 1})
 			wire.Stamp(after, &wire.Header{Format: wire.SenderReport, Session: 1, Sequence: uint64(len(parts)), PointsBefore: 50})
 			send(after)
 			eventually(t, r, func(s Stats) bool { return s.Packets.Rejected == uint64(last) && s.Packets.Lost == 1 })

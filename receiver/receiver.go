@@ -49,10 +49,9 @@ type Receiver struct {
 
 // Listen opens a socket at addr, as host:port; an empty host means all of the
 // host's addresses, port 0 any free port. Or addr is the path of a Unix datagram
-// socket, as unixgram:///run/otelgram.sock. It calls handle for each packet, or
-// for the body that came in several; more often where that holds points of several
-// resources, with the points
-// grouped by resource, scope and metric. handle is never called concurrently
+// socket, as unixgram:///run/otelgram.sock. It calls handle
+// once for each resource of a packet, or of a body that came in several packets, with
+// the points grouped by resource, scope and metric. handle is never called concurrently
 // for one session; the data is its to keep and to change, but for the
 // resource, sets and bounds, which are shared as in the SDK. A bad address or
 // option is an error that names it. [Receiver.Close] ends it.

@@ -26,10 +26,15 @@ type session struct {
 	// books begin with the first one until a report tells.
 	provisional bool
 	joined      bool // it was under way before: the books begin with the first packet seen
+	resumed     bool // its books go on where they were closed before
 	closed      bool // said goodbye
 	proven      bool // not forged, as far as one can tell
 	dropped     [wire.DropReasons]uint64
 
+	// missed is what came before a session was seen at all that has left the table
+	// meanwhile: lost, if a report says so.
+	missed  mark
+	lost    mark   // what a report has said so of
 	origin  uint64 // the packet at which the window begins
 	base    mark   // where the books begin
 	newest  mark   // the end of the newest packet
@@ -80,18 +85,33 @@ func newSession(h *wire.Header, source netip.AddrPort, now time.Time) *session {
 }
 
 // resume begins the books where they were closed before.
-func (s *session) resume(m mark) {
-	s.provisional = false
-	s.origin = m.packets
-	s.begin(m)
+func (s *session) resume(d departed) {
+	s.provisional, s.joined, s.missed = d.provisional, d.joined, d.missed
+	s.origin = d.newest.packets
+	s.begin(d.newest)
+	s.resumed = true
+}
+
+// departed is what is remembered of a session that has left the table.
+type departed struct {
+	newest, missed      mark
+	provisional, joined bool
+}
+
+func (s *session) depart() departed {
+	d := departed{newest: s.newest, missed: s.missed, provisional: s.provisional, joined: s.joined}
+	if s.provisional && !s.resumed {
+		d.missed = s.base
+	}
+	return d
 }
 
 func (s *session) begin(m mark) {
 	s.base, s.newest, s.older, s.newer = m, m, m, m
 }
 
-// rebase has the books begin earlier. What is missing since then is not lost before
-// it is late.
+// rebase has the books begin earlier. What is missing from there on counts as lost
+// once it is late.
 func (s *session) rebase(m mark) {
 	if s.older == s.base {
 		s.older = m
@@ -102,16 +122,23 @@ func (s *session) rebase(m mark) {
 	s.base = m
 }
 
-// learn takes the age of the session from a report, which says whether it was under
-// way before there was somebody to count its packets: since known every session that
-// begins is.
+// learn takes the age of the session from a report. The age says whether the session
+// began before known. If it did, its first packets were not sent to this receiver, or
+// were counted and forgotten. An age of 0 says nothing.
 func (s *session) learn(age uint64, now, known time.Time) {
+	if age == 0 {
+		return
+	}
 	s.began = now.Add(-time.Duration(min(age, math.MaxInt64)))
 	if !s.provisional {
 		return
 	}
 	s.provisional = false
-	if s.joined = s.began.Before(known); !s.joined {
+	switch s.joined = s.began.Before(known); {
+	case s.joined:
+	case s.resumed:
+		s.lost = s.missed
+	default:
 		s.rebase(mark{})
 	}
 }
@@ -219,14 +246,14 @@ func (s *session) books() Books {
 	received := s.received()
 	return Books{
 		Packets: Counts{
-			Sent: s.newest.packets - s.base.packets, Received: received.packets,
-			Lost:      missing(s.older.packets-s.base.packets, s.settled.packets),
+			Sent: s.newest.packets - s.base.packets + s.lost.packets, Received: received.packets,
+			Lost:      missing(s.older.packets-s.base.packets, s.settled.packets) + s.lost.packets,
 			Duplicate: s.duplicatePackets, Late: s.latePackets, Overrun: s.overrunPackets,
 			Rejected: s.rejectedPackets.Load(), Handed: s.handedPackets.Load(),
 		},
 		Points: Counts{
-			Sent: s.newest.points - s.base.points, Received: received.points,
-			Lost:      missing(s.older.points-s.base.points, s.settled.points),
+			Sent: s.newest.points - s.base.points + s.lost.points, Received: received.points,
+			Lost:      missing(s.older.points-s.base.points, s.settled.points) + s.lost.points,
 			Duplicate: s.duplicatePoints, Late: s.latePoints, Overrun: s.overrunPoints,
 			Rejected: s.rejectedPoints.Load(), Handed: s.handedPoints.Load(),
 		},

@@ -39,13 +39,13 @@ func points(hs []wire.Header) (sum uint64) {
 
 // feed shows the packets to a new session, a millisecond apart.
 func feed(hs []wire.Header) *session {
-	table := newTable(begin)
+	table := newTable(begin.Add(-time.Hour))
 	s := table.session(&hs[0], source, begin)
 	for i := range hs {
 		now := begin.Add(time.Duration(i) * time.Millisecond)
 		s.see(&hs[i], source, now)
 		if i == 0 {
-			s.learn(0, now, table.known) // it began just now
+			s.learn(1, now, table.known) // it began just now
 		}
 	}
 	return s
@@ -148,8 +148,7 @@ func TestMidSession(t *testing.T) {
 			report.Sequence++
 			now := begin.Add(50 * time.Millisecond)
 			s.learn(uint64(age), now, table.known)
-			joined := since < 0
-			if joined = now.Add(-age).Before(table.known); joined {
+			if now.Add(-age).Before(table.known) {
 				b := closeBooks(s)
 				assert.True(t, s.public().Joined)
 				assert.Equal(t, Counts{Sent: 99, Received: 98, Lost: 1, Duplicate: 1}, b.Packets)
@@ -166,6 +165,53 @@ func TestMidSession(t *testing.T) {
 			}
 			assert.Equal(t, now.Add(-age), s.public().Began)
 		}
+	}
+}
+
+// TestNoAge: a report that does not say how old the session is leaves all as it was.
+func TestNoAge(t *testing.T) {
+	hs := stream(500, 40_000_000, 10)
+	table := newTable(begin.Add(-time.Hour))
+	s := table.session(&hs[0], source, begin)
+	for i := range hs {
+		s.see(&hs[i], source, begin)
+	}
+	s.learn(0, begin, table.known)
+	assert.True(t, s.public().Joined)
+	assert.True(t, s.public().Began.IsZero())
+	assert.Zero(t, closeBooks(s).Points.Lost)
+}
+
+// TestProvisionalSessionReturns: what is known, and what is not, of a session that
+// leaves the table before its first report stays so until it returns.
+func TestProvisionalSessionReturns(t *testing.T) {
+	for _, older := range []bool{false, true} {
+		table := newTable(begin.Add(-time.Minute))
+		hs := stream(0, 0, 30)
+		s := table.session(&hs[5], source, begin)
+		s.see(&hs[5], source, begin)
+		for i := range 2 { // it leaves once before the report, and once after
+			table.forget(table.sessions[1], begin)
+			s = table.session(&hs[10+i], source, begin)
+			require.True(t, s.see(&hs[10+i], source, begin))
+			require.False(t, s.see(&hs[3], source, begin), "it is late by now")
+			if i == 0 {
+				require.True(t, s.public().Joined, "provisionally")
+				age := uint64(1)
+				if older {
+					age = uint64(time.Hour)
+				}
+				s.learn(age, begin, table.known)
+			}
+			assert.Equal(t, older, s.public().Joined)
+		}
+		table.forget(table.sessions[1], begin)
+		sent, lost := uint64(12), uint64(9)
+		if older {
+			sent, lost = 7, 4
+		}
+		assert.Equal(t, Counts{Sent: sent, Received: 3, Lost: lost, Late: 2}, table.retired.Packets)
+		assert.Equal(t, table.retired.Points.Sent, table.retired.Points.Received+table.retired.Points.Lost)
 	}
 }
 
@@ -290,15 +336,16 @@ func TestForgottenForGood(t *testing.T) {
 		s.learn(uint64(age), now, table.known)
 		return s
 	}
-	visit(1, 50, 0)
+	visit(1, 50, 1)
 	for id := range uint64(4*maxSessions + 2) {
 		now = now.Add(time.Millisecond)
-		visit(10+id, 0, 0)
+		visit(10+id, 0, 1)
 	}
 	_, remembered := table.left(1)
 	require.False(t, remembered)
+	now = now.Add(time.Millisecond)
 	assert.True(t, visit(1, 60, now.Sub(begin)).joined)
-	assert.False(t, visit(2, 7, 0).joined)
+	assert.False(t, visit(2, 7, 1).joined)
 }
 
 // TestLossBetweenVisits: what is missing when a session returns is lost.

@@ -109,7 +109,7 @@ type Rejected struct {
 	UnknownFlag    uint64 // a critical flag or a key that is unknown
 	BadChecksum    uint64 // damaged, or no otelgram
 	Malformed      uint64 // right checksum, wrong content
-	OverBudget     uint64 // unfolds to more than allowed, or to too many kinds of long lists
+	OverBudget     uint64 // beyond a bound of the format (expansion, attributes, resources), or too many kinds of long lists
 	// Incomplete packets are fragments of a body of which others did not come within
 	// two seconds, or made room for newer ones: fragments of incomplete bodies take 8
 	// MiB at most. The points of the body are rejected with its last fragment, and

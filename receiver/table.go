@@ -26,9 +26,9 @@ type table struct {
 	fresh, proven *list.List
 	// past holds how far the sessions came that left, so that the books of one
 	// that returns go on where they were closed. older holds those before.
-	past, older map[uint64]mark
-	// known is since when each session that begins is new or remembered: since the
-	// receiver runs, or since it forgot some for good.
+	past, older map[uint64]departed
+	// known is when the receiver began, or forgot some sessions for good. Every
+	// session that began after it is new, or still in past or older.
 	known     time.Time
 	retired   Books // of the sessions that left, but for what is handed and rejected
 	forgotten uint64
@@ -37,7 +37,7 @@ type table struct {
 func newTable(now time.Time) table {
 	return table{
 		sessions: map[uint64]*list.Element{}, fresh: list.New(), proven: list.New(),
-		past: map[uint64]mark{}, older: map[uint64]mark{}, known: now,
+		past: map[uint64]departed{}, older: map[uint64]departed{}, known: now,
 	}
 }
 
@@ -120,12 +120,12 @@ func (t *table) forget(e *list.Element, now time.Time) {
 		clear(t.older)
 		t.past, t.older = t.older, t.past
 	}
-	t.past[s.id] = s.newest
+	t.past[s.id] = s.depart()
 	s.window = window{} // bodies on their way hold the session, which sees no more packets
 }
 
 // left returns how far a session came that left the table.
-func (t *table) left(id uint64) (mark, bool) {
+func (t *table) left(id uint64) (departed, bool) {
 	m, ok := t.past[id]
 	if !ok {
 		m, ok = t.older[id]

@@ -137,10 +137,11 @@ func (p *Packer) attributes(b []byte, s *AttributeSet) []byte {
 	if at, ok := p.known(s.place); ok {
 		return appendUvarint(b, at)
 	}
-	if len(s.attributes) > MaxAttributes {
+	if len(s.attributes) > MaxAttributes || p.attributesDefined+len(s.attributes) > MaxDefined {
 		p.overflow = true
 		return b
 	}
+	p.attributesDefined += len(s.attributes)
 	s.place = p.define(&p.sets)
 	b = appendUvarint(append(b, 0), uint64(len(s.attributes)))
 	for i := range s.attributes {
@@ -220,7 +221,7 @@ func (d *Decoder) attributes() *AttributesView {
 // and one to a string value, of one byte each: these it reads itself.
 func (d *Decoder) nextAttributes() *AttributesView {
 	n := d.r.count("attributes", 2)
-	if n > MaxAttributes {
+	if n > MaxAttributes || len(d.keyValues)+n > MaxDefined {
 		d.r.failAs(OverBudget, "attributes")
 		n = 0
 	}

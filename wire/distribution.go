@@ -48,6 +48,9 @@ const (
 	flagMax = 0x02
 
 	rawBounds = 0xFF
+
+	// keptBounds is how many bounds a metric remembers from one packet to the next.
+	keptBounds = 256
 )
 
 // distribution writes what follows the sum.
@@ -124,6 +127,9 @@ func (p *Packer) boundsList(b []byte, m *Metric, bounds []float64) []byte {
 	}
 	if !equalBits(m.bounds, bounds) {
 		m.bounds = append(m.bounds[:0], bounds...)
+		if len(bounds) > keptBounds {
+			p.long = append(p.long, m)
+		}
 	}
 	m.boundsPlace = p.define(&p.bounds)
 	b = appendUvarint(append(b, 0), uint64(len(bounds)))

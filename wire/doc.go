@@ -48,7 +48,8 @@
 // of its body. Reordering disturbs neither number, nor do duplicates: packets with a
 // sequence number that was seen already, which are ignored, whatever they hold. A
 // receiver extends before to 64 bits: to the value nearest to that of the newest
-// packet it has seen, and for the first packet to the value itself. A session ends
+// packet it has seen, and for the first packet to the value itself. It never becomes
+// less from one packet to the next. A session ends
 // before its sequence numbers run out.
 //
 // A receiver that meets a session in the middle cannot know at first whether the
@@ -222,7 +223,7 @@
 // or where metric, scope, resource and bounds of the first point take more than half
 // of one, so that each packet would repeat them: all points of a body are lost with
 // any of its fragments. With more than one point, a body ends where it fills four
-// packets. A packet that was made for a wider path may travel in fragments, too.
+// packets, or is twice as long as what had to be defined for the first. A packet that was made for a wider path may travel in fragments, too.
 //
 // # Sender reports
 //
@@ -230,7 +231,8 @@
 // to the checksum, in any order. Missing fields are 0, unknown ones ignored; if
 // one comes twice, the last counts.
 //
-//	1  age of the session: nanoseconds since it began, at the time in the header
+//	1  age of the session: nanoseconds since it began, at the time in the header.
+//	   Without it nobody knows whether the session is older than its receiver
 //	2  packets sent in the session before this one, reports included
 //	3  points sent in the session
 //	4  largest packet the sender makes, in bytes
@@ -240,8 +242,8 @@
 // deadline, 6 oversize, 7 encode, 8 unresolved, 9 breaker_open, 10
 // would_block, 11 send_error, 12 memory, 13 shutdown.
 //
-// A report comes once a second while points are sent, each ten seconds when
-// idle, and as the goodbye. It takes a sequence number like any packet.
+// A report comes once a second while points are sent, but not between the fragments
+// of a body, each ten seconds when idle, and as the goodbye. It takes a sequence number like any packet.
 //
 // # What a decoder must reject
 //
@@ -261,8 +263,9 @@
 //
 //   - a number of points other than pts, or any in a report;
 //
-//   - a set of more than 512 attributes (maps and exemplars have no such bound); more
-//     than 64 definitions of resources in a body;
+//   - a set of more than 512 attributes (maps and exemplars have no such bound), or
+//     more than 8,192 in all sets that a body defines; more than 64 definitions of
+//     resources in a body;
 //
 //   - a packet that unfolds to more than 128 times its length, which is that of the
 //     datagram, header, checksum and padding included. It is counted thus:

@@ -4,7 +4,7 @@ package wire
 const fragmentHeader = 2
 
 // fragmentData is how many bytes of a body a packet of so many bytes carries.
-func fragmentData(limit int) int { return limit - HeaderSize - fragmentHeader - TrailerSize }
+func fragmentData(limit int) int { return max(1, limit-HeaderSize-fragmentHeader-TrailerSize) }
 
 // Fragment is a part of a body that is larger than a packet. The fragments of a
 // body have sequence numbers one after the other: that of the first is the
@@ -17,7 +17,8 @@ type Fragment struct {
 }
 
 // Fragments returns how many packets of at most limit bytes it takes to send a
-// packet that Finish has returned: 1 where it fits as it is.
+// packet that Finish has returned: 1 where it fits as it is. A limit of MinPacketSize
+// or more never makes more of them than a fragment can count, which are 256.
 func Fragments(packet []byte, limit int) int {
 	if len(packet) <= limit {
 		return 1

@@ -142,7 +142,9 @@ func TestPadding(t *testing.T) {
 		for _, packet := range packets[:len(packets)-1] {
 			bytes += len(packet)
 			body := packet[:len(packet)-wire.TrailerSize]
-			padding += len(body) - len(strings.TrimRight(string(body), "\xff"))
+			for ; body[len(body)-1] == 0xFF; body = body[:len(body)-1] {
+				padding++
+			}
 		}
 		share := float64(padding) / float64(bytes)
 		t.Logf("%-4s padding %.2f %%", w.name, 100*share)
@@ -200,17 +202,34 @@ func TestBoundsOnWork(t *testing.T) {
 		return attributes
 	}
 	checkRoundTrip(t, 1472, []point{{metric: load, attributes: set(wire.MaxAttributes)}})
-	_, tooLarge := pack(t, 1472, []point{{metric: load, attributes: set(wire.MaxAttributes + 1)}})
-	assert.Len(t, tooLarge, 1)
+	_, large := pack(t, 1472, []point{{metric: load, attributes: set(wire.MaxAttributes + 1)}})
+	assert.Len(t, large, 1)
 	more := "00" + gaugeInt + "00 81 04" + strings.Repeat("01 01", wire.MaxAttributes+1)
 	e := rejection(t, crafted(1, more), wire.OverBudget, "attributes")
+	assert.Equal(t, "attributes", e.Field)
+
+	// Sets of many small attributes, in a large packet.
+	var sets []point
+	for i := range 30 {
+		many := set(wire.MaxAttributes - i)
+		sets = append(sets, point{metric: load, attributes: many})
+	}
+	packets, tooLarge := pack(t, wire.MaxPacketSize, sets)
+	require.Empty(t, tooLarge)
+	assert.Len(t, packets, 2, "8,192 attributes are defined after 16 sets")
+	checkRoundTrip(t, wire.MaxPacketSize, sets)
+	body := "00" + gaugeInt + "01"
+	for range wire.MaxDefined/128 + 1 {
+		body += "00 01 00 80 01" + strings.Repeat("01 00", 128)
+	}
+	e = rejection(t, crafted(wire.MaxDefined/128+2, body), wire.OverBudget, "attributes in all sets")
 	assert.Equal(t, "attributes", e.Field)
 
 	var points []point
 	for i := range 3 * wire.MaxResources {
 		points = append(points, point{metric: metric{scope: scope{resource: resource{schema: fmt.Sprint(i)}}, kind: wire.Gauge}})
 	}
-	packets, _ := pack(t, wire.MaxPacketSize, points)
+	packets, _ = pack(t, wire.MaxPacketSize, points)
 	assert.Len(t, packets, 3)
 	checkRoundTrip(t, wire.MaxPacketSize, points)
 	many := strings.Repeat("00"+gaugeInt+"01", wire.MaxResources+1)
@@ -259,7 +278,7 @@ func FuzzBounds(f *testing.F) {
 	f.Add(uint16(500), uint8(255), uint16(60_000), uint8(200))
 	f.Fuzz(func(t *testing.T, attributes uint16, resources uint8, size uint16, length uint8) {
 		limit := min(wire.MinPacketSize+int(size), wire.MaxPacketSize)
-		set, value := &wire.AttributeSet{}, wire.NewSymbol(strings.Repeat("v", int(length)))
+		set, value := &wire.AttributeSet{}, wire.NewSymbol(strings.Repeat("v", 40*int(length)))
 		for i := range int(attributes) % 1024 {
 			set.AddString(wire.NewSymbol(fmt.Sprintf("%0*d", length, i)), value)
 		}
@@ -290,7 +309,8 @@ func FuzzBounds(f *testing.F) {
 		require.Equal(t, len(pts), count)
 		for _, i := range tooLarge {
 			require.Same(t, set, pts[i].Attributes)
-			require.True(t, set.Len() > wire.MaxAttributes || set.EncodedLen() > wire.MaxBody-100, "%d attributes, %d bytes", set.Len(), set.EncodedLen())
+			n := set.EncodedLen()
+			require.True(t, set.Len() > wire.MaxAttributes || n > wire.MaxBody-100 || set.Weight() > wire.MaxExpansion*n, "%d attributes, %d bytes", set.Len(), n)
 		}
 	})
 }

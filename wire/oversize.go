@@ -51,15 +51,15 @@ func (p *Packer) AppendReduced(pt *Point) (Reduction, bool) {
 	return r, false
 }
 
-// Size returns how many bytes the body of pt alone would have, after TooLarge: a
-// lower bound where that is very much. It is for messages: it allocates.
+// Size returns how many bytes the body of pt alone would have, after TooLarge; at
+// least that many where it exceeds 16 MB. It is for messages: it allocates.
 func (p *Packer) Size(pt *Point) int {
-	limit, buf := p.limit, p.buf
+	limit, buf, scratch := p.limit, p.buf, p.scratch
 	p.limit, p.buf = maxMeasured, make([]byte, HeaderSize, LargeBufferSize)
 	p.restart()
 	p.overflow = false
 	n := len(p.point(p.buf, pt)) - HeaderSize
-	p.limit, p.buf = limit, buf
+	p.limit, p.buf, p.scratch = limit, buf, scratch
 	p.restart()
 	return n
 }

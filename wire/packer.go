@@ -19,7 +19,8 @@ const slack = 256
 
 const (
 	// wideFragments is at how many fragments a body closes that has more than one
-	// point: each of them costs all points if it is lost.
+	// point: each of them costs all points if it is lost. A body is longer only where
+	// the half of it would be definitions.
 	wideFragments = 4
 	// paddingShare is the part of a packet that padding may fill: a larger gap is
 	// left, and the packet is shorter than its neighbours.
@@ -39,18 +40,22 @@ type Packer struct {
 	full  bool // a point did not fit: Finish comes next
 	wide  bool // the body may be larger than a packet, see Enlarge
 
-	points    int
-	expanded  int
-	defined   int // bytes that metrics, with scope and resource, and bounds take
-	prevTime  int64
-	prevStart int64
+	points   int
+	expanded int
+	defined  int // bytes that metrics, with scope and resource, and bounds take
+	// attributesDefined is how many attributes the sets have that are defined.
+	attributesDefined int
+	prevTime          int64
+	prevStart         int64
 
 	// how many entries each dictionary of the open packet has
 	strings, sets, resources, scopes, metrics, bounds uint16
 
 	overflow           bool // the point being written does not fit
 	withoutDescription bool // see oversize.go
-	scratch            []byte
+	// long are the metrics whose bounds are kept no longer than the packet.
+	long    []*Metric
+	scratch []byte
 }
 
 // NewPacker returns a Packer for packets of at most limit bytes, which must be
@@ -84,8 +89,9 @@ func (p *Packer) Start(buf []byte) {
 }
 
 // Enlarge makes the open packet, which has no points, one whose body may be
-// larger than a packet: MaxBody bytes for its first point, and as much as four
-// fragments hold for more. It is built in buf; one with less capacity than
+// larger than a packet. The first point may take MaxBody bytes. Further points are
+// added while the body fits four packets, or is less than twice as long as what had
+// to be defined for the first. It is built in buf; one with less capacity than
 // LargeBufferSize is replaced. It returns the buffer that Start was given.
 func (p *Packer) Enlarge(buf []byte) []byte {
 	old := p.buf
@@ -107,7 +113,11 @@ func (p *Packer) begin(buf []byte, size int) {
 func (p *Packer) restart() {
 	p.epoch++
 	p.full = false
-	p.points, p.expanded, p.defined = 0, 0, 0
+	p.points, p.expanded, p.defined, p.attributesDefined = 0, 0, 0, 0
+	for _, m := range p.long {
+		m.bounds = nil
+	}
+	p.long = p.long[:0]
 	p.prevTime, p.prevStart = 0, 0
 	// Entry 1 of these three is predefined: the empty string, set and list.
 	p.strings, p.sets, p.bounds = 1, 1, 1
@@ -150,7 +160,7 @@ const (
 	// the packet, which is empty, and append the point again.
 	Large
 	// TooLarge points do not fit an enlarged packet either; see
-	// [Packer.AppendReduced].
+	// [Packer.AppendReduced]. The packet stays empty and enlarged.
 	TooLarge
 )
 
@@ -194,7 +204,7 @@ func (p *Packer) appendFirst(b []byte, fits bool) Result {
 	p.buf = b
 	p.points = 1
 	if p.wide {
-		p.limit = min(HeaderSize+wideFragments*fragmentData(p.next+TrailerSize), p.limit)
+		p.limit = min(HeaderSize+max(wideFragments*fragmentData(p.next+TrailerSize), 2*p.defined), p.limit)
 		p.full = len(b) > p.limit
 	}
 	return Added

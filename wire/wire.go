@@ -28,9 +28,12 @@ const (
 	// or of the packet that the whole body would make. The package documentation
 	// defines the weights.
 	MaxExpansion = 128
-	// MaxAttributes is the most attributes a set has. It bounds the work of
-	// sorting a set, which grows faster than the set.
+	// MaxAttributes is the most attributes a set has, and MaxDefined the most that
+	// the definitions of sets in a body have together. An attribute may take two
+	// bytes: without these bounds a small packet would be much work, such as that of
+	// sorting sets, which grows faster than they do.
 	MaxAttributes = 512
+	MaxDefined    = 8192
 	// MaxResources is the most resources a body has. It bounds how often a
 	// receiver has to hand something over for one packet.
 	MaxResources = 64
@@ -67,8 +70,8 @@ const (
 	BadChecksum
 	// Malformed packets break the grammar, although their checksum is right.
 	Malformed
-	// OverBudget packets unfold to more than MaxExpansion, MaxAttributes or
-	// MaxResources allow.
+	// OverBudget packets exceed MaxExpansion, MaxAttributes, MaxDefined or
+	// MaxResources.
 	OverBudget
 
 	// Causes is the number of causes, for tables indexed by Cause.
@@ -107,14 +110,14 @@ type DropReason uint8
 // The reasons for which a sender drops points. Their order is part of the wire
 // format: sender reports number them.
 const (
-	RingFull    DropReason = iota // the lane was full
+	RingFull    DropReason = iota // the event queue was full
 	Evicted                       // made room for a newer event
 	Priority                      // refused under pressure, its priority was too low
 	Sampled                       // left out by sampling under pressure
 	Invalid                       // a measurement or time that cannot be represented
 	Deadline                      // the caller's context ended before there was room
 	Oversize                      // larger than any body, whatever was left out
-	Encode                        // an aggregation, temporality or value unknown to the encoder
+	Encode                        // data without a wire form, or a set of more than MaxAttributes
 	Unresolved                    // the endpoint has no address yet
 	BreakerOpen                   // the circuit breaker is open
 	WouldBlock                    // the socket's send buffer stayed full

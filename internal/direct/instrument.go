@@ -67,7 +67,7 @@ func newCore(m *meter, d description) core {
 	if a.conflict != nil {
 		otel.Handle(a.conflict)
 	}
-	if a.fate == noRoom && p.crowded.CompareAndSwap(false, true) {
+	if a.fate == noRoom && p.saidNoRoom.CompareAndSwap(false, true) {
 		otel.Handle(fmt.Errorf("otelgram: scope %q: no room for instrument %q, nor for further ones: their measurements are dropped, their callbacks not called",
 			m.scope.Name, d.name))
 	}

@@ -62,13 +62,13 @@ type Provider struct {
 	meters map[instrumentation.Scope]*meter
 	closed atomic.Bool
 
-	callbacks callbacks
-	observing atomic.Bool // callbacks run
-	collects  chan collect
-	crowded   atomic.Bool     // that there was no room has been reported
-	running   context.Context // ends when the collector should stop
-	cancel    context.CancelFunc
-	stopped   chan struct{} // closed when the collector has stopped
+	callbacks  callbacks
+	observing  atomic.Bool // callbacks run
+	collects   chan collect
+	saidNoRoom atomic.Bool     // that there was no room has been reported
+	running    context.Context // ends when the collector should stop
+	cancel     context.CancelFunc
+	stopped    chan struct{} // closed when the collector has stopped
 }
 
 // collect asks the collector for a collection outside of its rhythm.

@@ -79,6 +79,14 @@ func (l *link) datagrams(p *packet) int {
 	return wire.Fragments(p.bytes, l.fragmentLimit())
 }
 
+// nextSize is how large the next datagram of p is at most, in bytes.
+func (l *link) nextSize(p *packet) int {
+	if l.datagrams(p) == 1 {
+		return len(p.bytes)
+	}
+	return l.fragmentLimit()
+}
+
 // datagram returns the k-th of the n datagrams of a packet, and false where the
 // scratch has no room for another fragment.
 func (b *batch) datagram(packet []byte, limit, n, k int) ([]byte, bool) {

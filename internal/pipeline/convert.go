@@ -54,7 +54,7 @@ func histograms[N number](x *export, i int, m *metricdata.Metrics, points []metr
 	for i := range points {
 		p := &points[i]
 		x.offer(i, len(points))
-		if !x.distribution(x.times(p.StartTime, p.Time), len(p.BucketCounts)+len(p.Bounds)) {
+		if !x.distribution(x.times(p.StartTime, p.Time), len(p.BucketCounts)+len(p.Bounds), 1) {
 			continue
 		}
 		x.point.attributes = p.Attributes
@@ -77,7 +77,7 @@ func exponentials[N number](x *export, i int, m *metricdata.Metrics, points []me
 	for i := range points {
 		p := &points[i]
 		x.offer(i, len(points))
-		if !x.distribution(x.times(p.StartTime, p.Time), (len(p.PositiveBucket.Counts)+len(p.NegativeBucket.Counts))/mostDownscaled) {
+		if !x.distribution(x.times(p.StartTime, p.Time), len(p.PositiveBucket.Counts)+len(p.NegativeBucket.Counts), mostDownscaled) {
 			continue
 		}
 		x.point.attributes = p.Attributes
@@ -103,7 +103,7 @@ func summaries(x *export, i int, m *metricdata.Metrics, points []metricdata.Summ
 	for i := range points {
 		p := &points[i]
 		x.offer(i, len(points))
-		if !x.distribution(x.times(p.StartTime, p.Time), len(p.QuantileValues)) {
+		if !x.distribution(x.times(p.StartTime, p.Time), len(p.QuantileValues), 1) {
 			continue
 		}
 		x.point.attributes = p.Attributes
@@ -123,12 +123,12 @@ const mostDownscaled = 16
 
 // distribution prepares a point that carries one of the given number of
 // elements. It drops the point and returns false where that cannot be: bad
-// times, more elements than any body holds, no payload in time.
-func (x *export) distribution(timesValid bool, elements int) bool {
+// times, more elements than so many bodies hold, no payload in time.
+func (x *export) distribution(timesValid bool, elements, bodies int) bool {
 	switch {
 	case !timesValid:
 		x.counters.drop(wire.Invalid, 1)
-	case elements > wire.MaxBody: // each takes a byte at least
+	case elements > bodies*wire.MaxBody: // each takes a byte at least
 		x.counters.drop(wire.Oversize, 1)
 		x.notices.oversize(x.point.metric, elements)
 	case !x.payload():

@@ -230,9 +230,9 @@ func (l *link) hear(now time.Time) {
 	l.breaker.answered(err)
 }
 
-// deadline returns when the link has something to do by itself, given how many
-// bytes wait to be sent.
-func (l *link) deadline(now time.Time, ready int) time.Time {
+// deadline returns when the link has something to do by itself, given the packets
+// that wait to be sent, of so many bytes together.
+func (l *link) deadline(now time.Time, ready []packet, bytes int) time.Time {
 	until := now.Add(reportIdle)
 	if l.sender != nil {
 		until = l.nextMeasure
@@ -243,10 +243,10 @@ func (l *link) deadline(now time.Time, ready int) time.Time {
 			until = earlier(until, at)
 		}
 	}
-	if ready == 0 {
+	if len(ready) == 0 {
 		return until
 	}
-	at := l.pacer.ready(min(ready, l.limit), ready)
+	at := l.pacer.ready(l.nextSize(&ready[0]), bytes)
 	if l.trouble.until.After(at) {
 		at = l.trouble.until
 	}
@@ -283,7 +283,7 @@ func (l *link) drop(p *packet, reason wire.DropReason) { l.counters.lose(reason,
 // sequence number, and returns how many of them the kernel took.
 func (l *link) sendReport(times int) int {
 	r := wire.Report{
-		Age:         uint64(max(0, time.Since(l.started))),
+		Age:         uint64(max(1, time.Since(l.started))), // 0 says that nobody knows
 		PacketsSent: l.sequence,
 		PointsSent:  l.points,
 		PacketLimit: uint64(l.limit),

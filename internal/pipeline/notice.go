@@ -4,22 +4,29 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/otelgram/otelgram/wire"
 )
 
-// maxNotices bounds the metrics of which something was said.
-const maxNotices = 1024
+const (
+	// maxNotices bounds the metrics of which something was said.
+	maxNotices = 1024
+	// sayAgain is how long nothing is tried to be said when nobody could say it: the
+	// text alone takes work.
+	sayAgain = time.Second
+)
 
 // notices say, once for each metric, what of it is dropped or sent with less,
 // since it is too large or has no wire form. They are safe for concurrent use.
 type notices struct {
 	report func(error) bool // never waits; false: it cannot say anything now
 
-	mu   sync.Mutex
-	said map[noticeKey]struct{}
+	mu    sync.Mutex
+	said  map[noticeKey]struct{}
+	again time.Time // nothing is said before, after report could not
 }
 
 type noticeKey struct{ scope, name string }
@@ -35,8 +42,11 @@ func (n *notices) open(m *wire.Metric) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	_, ok := n.said[keyOf(m)]
-	return !ok && len(n.said) < maxNotices
+	return !ok && n.may()
 }
+
+// may reports, with the lock held, whether something may be said at all.
+func (n *notices) may() bool { return len(n.said) < maxNotices && !time.Now().Before(n.again) }
 
 // say says what, which happens to m, unless something was said of m already.
 func (n *notices) say(m *wire.Metric, format string, args ...any) {
@@ -47,7 +57,8 @@ func (n *notices) say(m *wire.Metric, format string, args ...any) {
 	if !n.report(fmt.Errorf("otelgram: metric %q of scope %q: "+format, append([]any{key.name, key.scope}, args...)...)) {
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		delete(n.said, key) // another time
+		delete(n.said, key)
+		n.again = time.Now().Add(sayAgain)
 	}
 }
 
@@ -55,7 +66,7 @@ func (n *notices) say(m *wire.Metric, format string, args ...any) {
 func (n *notices) mark(key noticeKey) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if _, ok := n.said[key]; ok || len(n.said) >= maxNotices {
+	if _, ok := n.said[key]; ok || !n.may() {
 		return false
 	}
 	n.said[key] = struct{}{}

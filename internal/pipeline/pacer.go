@@ -29,8 +29,8 @@ func (p *pacer) cost(bytes int) time.Duration {
 }
 
 // take reports whether a packet of so many bytes may leave now, and takes its
-// tokens. One that is larger than a burst waits for a whole burst, and those
-// behind it for the rest.
+// tokens. A packet larger than a burst waits for a whole burst. Those behind it wait
+// until the rest of its cost has passed.
 func (p *pacer) take(now time.Time, bytes int) bool {
 	if p.interval == 0 {
 		return true
@@ -56,6 +56,6 @@ func (p *pacer) ready(first, bytes int) time.Time {
 	if p.interval == 0 {
 		return p.spent
 	}
-	worth := max(time.Millisecond, p.interval, p.cost(first))
+	worth := max(time.Millisecond, p.cost(first))
 	return p.spent.Add(min(worth, p.cost(bytes), p.burst))
 }

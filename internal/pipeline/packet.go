@@ -20,8 +20,8 @@ const (
 	// is begun below both.
 	maxReady      = 32
 	maxReadyBytes = 64 << 10
-	// maxLarge is how many buffers there are for packets that leave in fragments:
-	// one that waits, and the open one.
+	// maxLarge is how many buffers there are for packets that leave in fragments. One
+	// waits to be sent, one is open.
 	maxLarge = 2
 )
 

@@ -71,7 +71,8 @@ func (p *payloads) tryTake() *payload {
 }
 
 // tryCharge charges what x takes beyond payloadCost, and returns false while those
-// that are on their way leave no room for it. One there may always be.
+// that are on their way leave no room for it. The first one is always let through, or a
+// large point would wait for ever.
 func (p *payloads) tryCharge(x *payload) bool {
 	extra := int64(x.size() - payloadCost)
 	if extra <= 0 {

@@ -286,17 +286,22 @@ func (p *pump) emit() bool {
 // or drops it, and says so.
 func (p *pump) reduce(w *wire.Point) {
 	n, size := p.notices, 0
-	if n.open(w.Metric) {
+	open := n.open(w.Metric)
+	if open {
 		size = p.packer.Size(w)
 	}
 	r, ok := p.packer.AppendReduced(w)
 	if ok {
 		p.counters.reduce(r)
-		n.reduced(w.Metric, size, r)
-		return
+	} else {
+		p.counters.lose(wire.Oversize, 1)
 	}
-	p.counters.lose(wire.Oversize, 1)
-	n.oversize(w.Metric, size)
+	switch {
+	case open && ok:
+		n.reduced(w.Metric, size, r)
+	case open:
+		n.oversize(w.Metric, size)
+	}
 	if p.packer.Points() == 0 {
 		p.finish() // it was enlarged for nothing: what follows fits a packet
 	}

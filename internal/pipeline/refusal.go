@@ -32,7 +32,8 @@ type trouble struct {
 // it is settled. If not, it is to be sent again: at once, or later where
 // trouble.until says so. Each packet is tried twice at most in a session, but for a
 // full send buffer, for which it waits. A datagram, of so many bytes, that is too
-// large for the path is no refusal: its packet leaves in fragments that are not.
+// large for the path is not counted as refused: its packet is sent again in fragments
+// that fit.
 func (l *link) refusal(now time.Time, p *packet, size int, o udp.Outcome) (settled bool) {
 	t := &l.trouble
 	if o == udp.WouldBlock {

@@ -72,7 +72,7 @@ const halfPushed = 50 * time.Microsecond
 
 // deadline returns when the pump has to look again by itself.
 func (p *pump) deadline(now time.Time) time.Time {
-	until := p.link.deadline(now, p.readyBytes)
+	until := p.link.deadline(now, p.ready, p.readyBytes)
 	if p.gather.After(now) {
 		until = earlier(until, p.gather)
 	}
