@@ -3,6 +3,7 @@ package receiver
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -185,4 +186,24 @@ func TestReassemblyIsBounded(t *testing.T) {
 		assert.Len(t, r.expire(time.Now().Add(-reassemblyAge)), kept-evicted)
 		assert.Zero(t, r.bytes)
 	})
+}
+
+// TestForgottenSessionsKeepLittle: a session that has left the table is held by its
+// bodies that are not whole, but not its window.
+func TestForgottenSessionsKeepLittle(t *testing.T) {
+	table, r := newTable(begin), newReassembly()
+	before := heap()
+	for id := range uint64(20_000) {
+		h := wire.Header{Session: id, Sequence: windowSize - 1}
+		s := table.session(&h, source, begin)
+		require.True(t, s.see(&h, source, begin))
+		_, _, ok := r.add(s, &h, wire.Fragment{Index: 0, Last: 9, Data: []byte{1}}, begin)
+		require.True(t, ok)
+	}
+	for len(table.sessions) > 0 {
+		table.forget(table.leastUseful(), begin)
+	}
+	assert.LessOrEqual(t, heap()-before, int64(2*maxReassembly), "with their windows it would be 160 MB")
+	assert.Greater(t, len(r.partials), 5000)
+	runtime.KeepAlive(r)
 }
