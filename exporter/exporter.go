@@ -39,10 +39,10 @@ var _ sdkmetric.Exporter = (*Exporter)(nil)
 // New starts an exporter: one socket and a few goroutines, which send, dial, watch
 // and log; the direct path adds two when it is first used. [Exporter.Shutdown] ends
 // them. The selectors are asked, and the resource of the direct path is put together,
-// before New returns. An option with a value that is not allowed is an error which names both. A
-// name that does not resolve is no error, nor is one that cannot be dialled, see
-// [WithEndpoint]; New waits for it a
-// quarter of a second, or until ctx ends. Otherwise ctx is of no importance: the
+// before New returns. A value that is not allowed is an error that names the option
+// and the value. A name that does not resolve is no error, nor is one that cannot be
+// dialled, see [WithEndpoint]; New waits for it a quarter of a second, or until ctx
+// ends. Otherwise ctx is of no importance: the
 // exporter runs on when it ends.
 func New(ctx context.Context, opts ...Option) (*Exporter, error) {
 	c, err := newConfig(opts)

@@ -114,17 +114,19 @@ func WithMeterProvider(mp metric.MeterProvider) Option {
 // WithHealth sets by what [Exporter.Health] judges, and what is called when the
 // exporter has not been healthy for five minutes; that is logged, too. The
 // function is called by a goroutine of its own: one that does not return holds up
-// nothing but the next alert and what is to be logged. [Exporter.Shutdown] waits for
+// nothing but what shares that goroutine: the next alert, what is to be logged, and
+// errors for OpenTelemetry's handler. [Exporter.Shutdown] waits for
 // it a tenth of a second at most. The default is the zero [health.Config]; what
 // [health.Config.Validate] does not allow is an error of New.
 func WithHealth(h health.Config) Option {
 	return optionFunc(func(c config) config { c.health = h; return c })
 }
 
-// WithTemporalitySelector sets the temporality of each kind of instrument, which New
-// asks for, once; a kind that there is not yet is asked for each time. The default, also for nil, is OTEL_EXPORTER_OTELGRAM_TEMPORALITY_PREFERENCE, else
-// cumulative for all: over a network that loses packets a lost cumulative
-// point is made good by the next, a lost delta never.
+// WithTemporalitySelector sets the temporality of each kind of instrument. New asks
+// once for each kind there is. The default, also for nil, is
+// OTEL_EXPORTER_OTELGRAM_TEMPORALITY_PREFERENCE, else cumulative for all: over a
+// network that loses packets a lost cumulative point is made good by the next, a lost
+// delta never.
 func WithTemporalitySelector(s sdkmetric.TemporalitySelector) Option {
 	return optionFunc(func(c config) config {
 		if s != nil {
@@ -134,9 +136,8 @@ func WithTemporalitySelector(s sdkmetric.TemporalitySelector) Option {
 	})
 }
 
-// WithAggregationSelector sets the aggregation of each kind of instrument, which New
-// asks for, once; a kind that there is not yet is asked for each time. The default,
-// also for nil, is the SDK's. On the direct path an aggregation that does not fit the
+// WithAggregationSelector sets the aggregation of each kind of instrument. New asks
+// once for each kind there is. The default, also for nil, is the SDK's. On the direct path an aggregation that does not fit the
 // kind, or has invalid parameters, is reported to OpenTelemetry's error handler when
 // the path is first used, and the kind's default taken.
 func WithAggregationSelector(s sdkmetric.AggregationSelector) Option {

@@ -43,8 +43,8 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Stamp writes h into the first bytes of packet and the checksum into its last
 // four. The packet comes from [Packer.Finish], [AppendFragment] or
-// [AppendReport]; it may be stamped again, which is how a packet that the kernel refused gets the number
-// under which it leaves at last.
+// [AppendReport]. A packet that the kernel refused is stamped again when it is sent
+// again.
 func Stamp(packet []byte, h *Header) {
 	flags := byte(0)
 	if h.Goodbye {

@@ -13,8 +13,8 @@ func (c *core) observedCore() *core { return c }
 
 // The six observable instruments differ in their interfaces and in nothing
 // else. What they observe is an absolute value, see [pipeline.Round]: of one round
-// it is added up where it meets in one series, as the SDK's precomputed sums. The embedded API interfaces are nil; they carry unexported methods that
-// mark the type.
+// it is added up where it meets in one series, as the SDK's precomputed sums. The
+// embedded API interfaces are nil; they carry unexported methods that mark the type.
 
 type int64ObservableCounter struct {
 	metric.Int64Observable

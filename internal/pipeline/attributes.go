@@ -106,8 +106,8 @@ func (a *attributeSets) compile(to *wire.AttributeSet, set attribute.Set, symbol
 }
 
 // compileSet makes to the wire form of set, with the symbols that symbol
-// returns. It fails if a value has no wire form, or the set too many attributes. payload is memory to work in,
-// and is returned.
+// returns. It fails if a value has no wire form or the set has too many attributes.
+// payload is scratch memory, and is returned.
 func compileSet(to *wire.AttributeSet, set attribute.Set, symbol func(string) *wire.Symbol, payload []byte) ([]byte, bool) {
 	to.Reset()
 	if set.Len() > wire.MaxAttributes {
