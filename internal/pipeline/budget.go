@@ -1,10 +1,6 @@
 package pipeline
 
-import (
-	"sync/atomic"
-
-	"github.com/otelgram/otelgram/wire"
-)
+import "sync/atomic"
 
 // budget bounds the memory of what grows with the traffic: payloads, caches and
 // names of both paths, instruments and series of the direct one. Its users may be
@@ -58,8 +54,8 @@ const (
 )
 
 // FixedMemory is what a pipeline takes whatever comes, in bytes: rings of so many
-// points, runs, and buffers for packets of so many bytes and for larger bodies.
+// points, runs, and buffers for packets of so many bytes. Those for larger bodies are
+// charged to the budget when they are made.
 func FixedMemory(points, run, packet int) int64 {
-	buffers := maxReadyBytes + 2*packet + maxLarge*wire.LargeBufferSize + maxScratch
-	return pointSlot*int64(points+run) + eventSlot*int64(points+2*run) + int64(buffers) + baseMemory
+	return pointSlot*int64(points+run) + eventSlot*int64(points+2*run) + int64(maxReadyBytes+2*packet) + baseMemory
 }

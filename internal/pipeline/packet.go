@@ -1,6 +1,10 @@
 package pipeline
 
-import "time"
+import (
+	"time"
+
+	"github.com/otelgram/otelgram/wire"
+)
 
 // packet is a finished packet that waits to be sent. One that is larger than the
 // path takes leaves in fragments.
@@ -48,6 +52,11 @@ func (p *pump) begin() {
 // enlarge gives the open packet, which is empty, a buffer for the largest body.
 func (p *pump) enlarge() {
 	last := len(p.large) - 1
+	if p.large[last] == nil {
+		// Without it a point would never be sent: it is made whether or not there is
+		// enough left. The fragments take as much again.
+		p.lane.memory.take(wire.LargeBufferSize + maxScratch/maxLarge)
+	}
 	p.keep(p.packer.Enlarge(p.large[last]), false)
 	p.large = p.large[:last]
 	p.wide = true
