@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -108,10 +109,23 @@ func TestOptionsWin(t *testing.T) {
 
 // reports collects what OpenTelemetry's error handler is told.
 func reports(t *testing.T) *[]string {
+	var mu sync.Mutex
 	var reported []string
+	over := false // what others have OpenTelemetry handle later is none of it
 	handler := otel.GetErrorHandler()
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { reported = append(reported, err.Error()) }))
-	t.Cleanup(func() { otel.SetErrorHandler(handler) })
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if !over {
+			reported = append(reported, err.Error())
+		}
+	}))
+	t.Cleanup(func() {
+		otel.SetErrorHandler(handler)
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
+	})
 	return &reported
 }
 
