@@ -137,9 +137,10 @@ func WithTemporalitySelector(s sdkmetric.TemporalitySelector) Option {
 }
 
 // WithAggregationSelector sets the aggregation of each kind of instrument. New asks
-// once for each kind there is. The default, also for nil, is the SDK's. On the direct path an aggregation that does not fit the
-// kind, or has invalid parameters, is reported to OpenTelemetry's error handler when
-// the path is first used, and the kind's default taken.
+// once for each kind there is. The default, also for nil, is the SDK's. On the direct
+// path an aggregation that does not fit the kind, or has invalid parameters, is reported
+// to OpenTelemetry's error handler when the path is first used, and the kind's default
+// taken.
 func WithAggregationSelector(s sdkmetric.AggregationSelector) Option {
 	return optionFunc(func(c config) config {
 		if s != nil {

@@ -36,8 +36,8 @@ func ask(t sdkmetric.TemporalitySelector, a sdkmetric.AggregationSelector) selec
 	return s
 }
 
-// directResource is the resource of the direct path, where the user wants r: what the
-// SDK's provider makes of its own option, without which it takes the default.
+// directResource returns the resource of the direct path. It makes of r what the SDK's
+// provider makes of its option WithResource; without r it is the default.
 func directResource(r *resource.Resource) *resource.Resource {
 	if r == nil {
 		return resource.Default()

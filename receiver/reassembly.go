@@ -13,8 +13,9 @@ const (
 	maxReassembly = 8 << 20
 	// reassemblyAge is how long a body waits for another fragment.
 	reassemblyAge = 2 * time.Second
-	// What a body, with a session that was forgotten meanwhile, and each of its
-	// fragments take besides the data, in bytes, about.
+	// partialCost is about what a body takes besides its fragments, in bytes: it may
+	// keep a session alive that has left the table. fragmentCost is about what a
+	// fragment takes besides its data.
 	partialCost  = 1536
 	fragmentCost = 48
 )

@@ -31,10 +31,11 @@ type session struct {
 	proven      bool // not forged, as far as one can tell
 	dropped     [wire.DropReasons]uint64
 
-	// missed is what came before a session was seen at all that has left the table
-	// meanwhile: lost, if a report says so.
+	// missed is for a session that left the table while it was provisional: what it had
+	// sent before its first packet seen. It moves to lost if a report says that all of
+	// it was sent to this receiver.
 	missed  mark
-	lost    mark   // what a report has said so of
+	lost    mark
 	origin  uint64 // the packet at which the window begins
 	base    mark   // where the books begin
 	newest  mark   // the end of the newest packet
@@ -69,8 +70,8 @@ func (t *tally) add(o tally) {
 // window that does not reach back to the begin of the session.
 const roomBefore = 1024
 
-// newSession begins the books with the packet at hand. Unless it is the session's
-// first, that is provisional.
+// newSession begins the books with the packet at hand. Their begin is provisional
+// unless that is the first packet of the session.
 func newSession(h *wire.Header, source netip.AddrPort, now time.Time) *session {
 	s := &session{id: h.Session, source: source, started: now, turned: now}
 	if h.Sequence == 0 {
@@ -110,8 +111,8 @@ func (s *session) begin(m mark) {
 	s.base, s.newest, s.older, s.newer = m, m, m, m
 }
 
-// rebase has the books begin earlier. What is missing from there on counts as lost
-// once it is late.
+// rebase moves the begin of the books back to m. What is missing from m on counts as
+// lost once it is late.
 func (s *session) rebase(m mark) {
 	if s.older == s.base {
 		s.older = m
@@ -183,8 +184,8 @@ func (s *session) see(h *wire.Header, source netip.AddrPort, now time.Time) bool
 	return true
 }
 
-// reaches reports whether a packet belongs to the books. One from before their
-// begin has them begin with it, while that is provisional.
+// reaches reports whether a packet belongs to the books. While their begin is
+// provisional it is moved back to a packet from before it.
 func (s *session) reaches(h *wire.Header) bool {
 	if h.Sequence < s.origin {
 		return false // the window does not reach back to it

@@ -22,9 +22,9 @@ func (b *batch) only(datagram []byte) [][]byte {
 	return b.datagrams
 }
 
-// fill returns the datagrams of packets that the pace lets leave now, stamped with
-// the numbers under which they would: packets as they are, and what is left of
-// those that are larger than the path takes in fragments.
+// fill returns the datagrams of packets that the pace lets leave now. Packets that the
+// path takes are sent as they are; the others in fragments, from the one that comes
+// next. Each datagram is stamped with the number that it has if the kernel takes it.
 func (l *link) fill(now time.Time, packets []packet) [][]byte {
 	b := &l.batch
 	b.datagrams, b.scratch = b.datagrams[:0], b.scratch[:0]
@@ -37,7 +37,10 @@ func (l *link) fill(now time.Time, packets []packet) [][]byte {
 		p := &packets[i]
 		n := l.datagrams(p)
 		for k := first; k < n; k++ {
-			datagram, ok := b.datagram(p.bytes, l.fragmentLimit(), n, k)
+			datagram, ok := p.bytes, true
+			if n > 1 {
+				datagram, ok = b.fragment(p.bytes, l.fragmentLimit(), k)
+			}
 			if !ok || !l.pacer.take(now, len(datagram)) {
 				return b.datagrams
 			}
@@ -58,12 +61,12 @@ func (l *link) fill(now time.Time, packets []packet) [][]byte {
 	return b.datagrams
 }
 
-// betweenFragments is how far apart fragments are at most: receivers wait for another
-// one for two seconds.
+// betweenFragments is how far apart fragments are at most. A receiver waits for the
+// next one for two seconds.
 const betweenFragments = 500 * time.Millisecond
 
-// fragmentLimit is how large fragments are at most: no larger than what the pace brings
-// while a receiver waits for them.
+// fragmentLimit is how large fragments are at most, in bytes: what the path takes, and
+// no more than the pace brings between two of them.
 func (l *link) fragmentLimit() int {
 	if l.pacer.interval == 0 {
 		return l.limit
@@ -87,12 +90,9 @@ func (l *link) nextSize(p *packet) int {
 	return l.fragmentLimit()
 }
 
-// datagram returns the k-th of the n datagrams of a packet, and false where the
-// scratch has no room for another fragment.
-func (b *batch) datagram(packet []byte, limit, n, k int) ([]byte, bool) {
-	if n == 1 {
-		return packet, true
-	}
+// fragment returns the k-th fragment of a packet, and false where the scratch has no
+// room for another one.
+func (b *batch) fragment(packet []byte, limit, k int) ([]byte, bool) {
 	if b.scratch == nil {
 		b.scratch = make([]byte, 0, maxScratch)
 	}

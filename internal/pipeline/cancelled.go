@@ -6,10 +6,9 @@ import (
 	"sync"
 )
 
-// cancelled remembers what the last Export lost whose context was cancelled. The
-// SDK's periodic reader cancels the one under way when it is shut down, exports
-// what is new and shuts the exporter down: the error of that is the only place
-// where somebody learns of the points.
+// cancelled remembers how many points a cancelled Export lost. When the SDK's periodic
+// reader is shut down it cancels the Export under way, exports what is new and shuts
+// the exporter down. So the error of Close is where somebody learns of those points.
 type cancelled struct {
 	mu      sync.Mutex
 	points  int
@@ -27,7 +26,8 @@ func (c *cancelled) note(ctx context.Context, points int) {
 	}
 }
 
-// justNow returns how many points that were, if it was one of the last two.
+// justNow returns the points of the last cancelled Export, if it was one of the last
+// two Exports.
 func (c *cancelled) justNow() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -117,8 +117,8 @@ func summaries(x *export, i int, m *metricdata.Metrics, points []metricdata.Summ
 	}
 }
 
-// mostDownscaled is how many times as many buckets as a body has bytes an exponential
-// histogram may have: it is downscaled until they fit.
+// mostDownscaled is how many bodies the buckets of an exponential histogram may fill
+// before it is downscaled. With more it is dropped.
 const mostDownscaled = 16
 
 // distribution prepares a point that carries one of the given number of

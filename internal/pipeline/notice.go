@@ -14,8 +14,8 @@ import (
 const (
 	// maxNotices bounds the metrics of which something was said.
 	maxNotices = 1024
-	// sayAgain is how long nothing is tried to be said when nobody could say it: the
-	// text alone takes work.
+	// sayAgain is the pause after report could not say something. Composing the next
+	// text takes work, and would be in vain.
 	sayAgain = time.Second
 )
 
@@ -26,7 +26,7 @@ type notices struct {
 
 	mu    sync.Mutex
 	said  map[noticeKey]struct{}
-	again time.Time // nothing is said before, after report could not
+	again time.Time // when report is called again, after it could not say something
 }
 
 type noticeKey struct{ scope, name string }
@@ -48,7 +48,7 @@ func (n *notices) open(m *wire.Metric) bool {
 // may reports, with the lock held, whether something may be said at all.
 func (n *notices) may() bool { return len(n.said) < maxNotices && !time.Now().Before(n.again) }
 
-// say says what, which happens to m, unless something was said of m already.
+// say says what happens to points of m, unless something was said of m already.
 func (n *notices) say(m *wire.Metric, format string, args ...any) {
 	key := keyOf(m)
 	if !n.mark(key) {

@@ -49,9 +49,10 @@ func (p *pacer) take(now time.Time, bytes int) bool {
 // giveBack returns the tokens of bytes that did not leave after all.
 func (p *pacer) giveBack(bytes int) { p.spent = p.spent.Add(-p.cost(bytes)) }
 
-// ready returns when so many bytes may leave, of which the first packet has
-// first, or as many as make waking up worth it: what a millisecond brings. More at
-// once would take from the time that a reader may stop.
+// ready returns when to wake up for so many bytes, of which the first packet has
+// first. It waits for the first packet and for what a millisecond brings, so that
+// waking up is worth it. It does not wait for more: a larger run would fill the buffer
+// of a reader that has stopped.
 func (p *pacer) ready(first, bytes int) time.Time {
 	if p.interval == 0 {
 		return p.spent

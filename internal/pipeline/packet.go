@@ -53,8 +53,8 @@ func (p *pump) begin() {
 func (p *pump) enlarge() {
 	last := len(p.large) - 1
 	if p.large[last] == nil {
-		// Without it a point would never be sent: it is made whether or not there is
-		// enough left. The fragments take as much again.
+		// The buffer is made whether or not the budget has enough left, since without
+		// it the point would never be sent. Half of the scratch is charged with it.
 		p.lane.memory.take(wire.LargeBufferSize + maxScratch/maxLarge)
 	}
 	p.keep(p.packer.Enlarge(p.large[last]), false)
@@ -67,7 +67,7 @@ func (p *pump) keep(b []byte, wide bool) {
 	switch {
 	case wide:
 		p.large = append(p.large, b[:0])
-	case cap(b) >= p.packer.BufferSize(): // else the path takes more by now
+	case cap(b) >= p.packer.BufferSize(): // one that is too small by now is not kept
 		p.spare = append(p.spare, b[:0])
 	}
 }

@@ -14,8 +14,8 @@ const (
 	usualSize    = 1472 // one Ethernet frame over IPv4
 	LoopbackSize = 7800
 	UnixSize     = 16000
-	// loopbackLimit is the least that the path takes where it leaves the host by no
-	// real link: an IP_MTU of 16 KiB, less the headers of IPv6 and UDP.
+	// loopbackLimit tells the loopback interface from real links: its IP_MTU is 16
+	// KiB or more, from which the headers of IPv6 and UDP are taken off here.
 	loopbackLimit = 16<<10 - 48
 )
 

@@ -32,7 +32,7 @@ type payload struct {
 	invalid      bool // an exemplar's attribute has no wire form
 
 	extra   int64 // bytes beyond payloadCost, counted in payloads.extra
-	charged bool  // the budget was, too
+	charged bool  // extra was taken from the budget, too
 
 	counts    []uint64 // backs the distribution's counts
 	bounds    []float64
