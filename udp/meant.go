@@ -25,8 +25,8 @@ func meantError(address string, listening bool) error {
 // cannot tell.
 func meant(address string, listening bool) string {
 	trimmed := strings.TrimSpace(address)
-	scheme, rest, _ := strings.Cut(trimmed, ":")
-	scheme = strings.ToLower(scheme)
+	written, rest, _ := strings.Cut(trimmed, ":")
+	scheme := strings.ToLower(written) // may be longer than written
 	switch scheme {
 	case "unix", "unixpacket", "unixgram":
 		return meantPath(scheme, rest)
@@ -49,7 +49,7 @@ func meant(address string, listening bool) string {
 	if want == "" {
 		return ""
 	}
-	return fmt.Sprintf("leave out %q: want %q", trimmed[:len(scheme)+len("://")], want)
+	return fmt.Sprintf("leave out %q: want %q", written+"://", want)
 }
 
 // protocols are what other endpoints speak, by scheme.

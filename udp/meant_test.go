@@ -32,6 +32,8 @@ func TestMeantAddress(t *testing.T) {
 		{"UDP://collector:4319/", `leave out "UDP://": want "collector:4319"`},
 		{"udp://collector", `leave out "udp://": want "collector:4319"`},
 		{"udp://[::1]:4319", `leave out "udp://": want "[::1]:4319"`},
+		{"\x98://collector:1", `leave out "\x98://": want "collector:1"`},
+		{"Ⱥ://collector:1", `leave out "Ⱥ://": want "collector:1"`}, // longer in lower case
 		{"otelgram://collector:1", `leave out "otelgram://": want "collector:1"`},
 		{"http://c:4318", http("c:4319")},
 		{"https://c", http("c:4319")},
@@ -91,6 +93,7 @@ func FuzzMeant(f *testing.F) {
 	f.Add("udp://[::1]:4319/x")
 	f.Add("unix:run")
 	f.Add("]:1")
+	f.Add("\x98://p")
 	f.Fuzz(func(t *testing.T, address string) {
 		if err := udp.ValidateAddress(address); err != nil {
 			if want, ok := wanted(err.Error()); ok {
