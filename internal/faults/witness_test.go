@@ -60,6 +60,13 @@ func (w *witness) check(points []metricdata.DataPoint[int64]) {
 	}
 }
 
+// allowForged has the witness take points of any value.
+func (w *witness) allowForged() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.forged = true
+}
+
 func (w *witness) complain(format string, args ...any) {
 	if len(w.wrong) < 10 && !w.forged {
 		w.wrong = append(w.wrong, fmt.Sprintf(format, args...))
