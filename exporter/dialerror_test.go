@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -59,9 +60,11 @@ func TestDialError(t *testing.T) {
 	assert.Contains(t, log.String(), cause)
 
 	require.NoError(t, os.RemoveAll(directory))
-	exp, err = exporter.New(t.Context(), options...)
+	exp, err = exporter.New(t.Context(), append(options, exporter.WithFlushInterval(never))...)
 	require.NoError(t, err)
-	require.NoError(t, exp.Export(t.Context(), counters(1, 7)))
+	for i := range 7 { // points by Shutdown, and not before
+		require.True(t, exp.RecordMetric("n", 1, exporter.Tag{Key: "k", Value: strconv.Itoa(i)}))
+	}
 	err = exp.Shutdown(t.Context())
 	require.ErrorContains(t, err, "7 points not sent (unresolved 7); the endpoint cannot be dialled: ")
 	require.ErrorContains(t, err, cause)

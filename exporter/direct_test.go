@@ -6,7 +6,6 @@ import (
 	"math"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -208,7 +207,7 @@ func TestDirectInstruments(t *testing.T) {
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
 			r := resource.NewSchemaless(attribute.String("service.name", "direct"))
-			c := connect(t, exporter.WithResource(r), exporter.WithFlushInterval(time.Hour))
+			c := connect(t, exporter.WithResource(r), exporter.WithFlushInterval(never))
 			all := eight(c.exp.MeterProvider().Meter("m", metric.WithInstrumentationVersion("v1")))
 			for _, i := range all {
 				assert.True(t, i.enabled(t.Context()))
@@ -254,7 +253,7 @@ func (allowed) Experimental()                  {}
 func TestAllowedKeys(t *testing.T) {
 	a, b, extra := attribute.String("a", "x"), attribute.String("b", "y"), attribute.String("c", "z")
 	keys := func(keys ...attribute.Key) allowed { return allowed{keys: keys} }
-	c := connect(t, exporter.WithFlushInterval(time.Hour))
+	c := connect(t, exporter.WithFlushInterval(never))
 	m := c.exp.MeterProvider().Meter("m")
 	n, err := m.Int64Counter("n", keys("a"), keys("b"))
 	require.NoError(t, err)
@@ -287,7 +286,7 @@ func TestAllowedKeys(t *testing.T) {
 
 // TestObservables: all six, by callbacks of their own and registered ones.
 func TestObservables(t *testing.T) {
-	c := connect(t, exporter.WithFlushInterval(time.Hour))
+	c := connect(t, exporter.WithFlushInterval(never))
 	m := c.exp.MeterProvider().Meter("m")
 	integer := metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error { o.Observe(-7); return nil })
 	float := metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error { o.Observe(-0.5); return nil })
@@ -326,7 +325,7 @@ func TestObservables(t *testing.T) {
 
 // TestRecordByName: counters, gauges and histograms without an instrument.
 func TestRecordByName(t *testing.T) {
-	c := connect(t, exporter.WithFlushInterval(time.Hour))
+	c := connect(t, exporter.WithFlushInterval(never))
 	tags := []exporter.Tag{{Key: "k", Value: "v"}, {Key: "k", Value: "last"}, {Key: "", Value: ""}}
 	for range 2 {
 		assert.True(t, c.exp.RecordMetric("n", 1.5))
@@ -368,7 +367,7 @@ func TestInvalidMeasurements(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c := connect(t, exporter.WithFlushInterval(time.Hour))
+			c := connect(t, exporter.WithFlushInterval(never))
 			for _, i := range eight(c.exp.MeterProvider().Meter("m")) {
 				i.record(t.Context(), 3)
 				if i.name == tt.name {
@@ -408,7 +407,7 @@ func TestInvalidMeasurements(t *testing.T) {
 
 // TestInvalidRecords: false and counted, for names and values that cannot be.
 func TestInvalidRecords(t *testing.T) {
-	c := connect(t, exporter.WithFlushInterval(time.Hour))
+	c := connect(t, exporter.WithFlushInterval(never))
 	long := strings.Repeat("n", 256)
 	refused := []bool{
 		c.exp.RecordMetric("", 1), c.exp.RecordGauge("", 1), c.exp.RecordSample("", 1),
@@ -430,7 +429,7 @@ func TestInvalidRecords(t *testing.T) {
 // TestUnknownAttributes have no wire form: their measurements are counted, and
 // the others arrive.
 func TestUnknownAttributes(t *testing.T) {
-	c := connect(t, exporter.WithFlushInterval(time.Hour))
+	c := connect(t, exporter.WithFlushInterval(never))
 	deep := attribute.KeyValue{Key: "k", Value: nestedMap(17)}
 	for _, i := range eight(c.exp.MeterProvider().Meter("m")) {
 		i.record(t.Context(), 3)
@@ -461,7 +460,7 @@ func TestDirectAllocations(t *testing.T) {
 	// cost a recording caller nothing.
 	reader := sdkmetric.NewManualReader()
 	own := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
-	exp, err := exporter.New(t.Context(), exporter.WithEndpoint(silent(t)), exporter.WithFlushInterval(time.Hour), exporter.WithMeterProvider(own))
+	exp, err := exporter.New(t.Context(), exporter.WithEndpoint(silent(t)), exporter.WithFlushInterval(never), exporter.WithMeterProvider(own))
 	require.NoError(t, err)
 	m := exp.MeterProvider().Meter("m")
 	ctx := context.Background()

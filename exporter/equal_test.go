@@ -252,7 +252,7 @@ func collect(t *testing.T, reader sdkmetric.Reader) *metricdata.ResourceMetrics 
 
 func (p program) throughUs(t *testing.T, ts sdkmetric.TemporalitySelector, as sdkmetric.AggregationSelector) outcome {
 	t.Helper()
-	c := connect(t, exporter.WithTemporalitySelector(ts), exporter.WithAggregationSelector(as), exporter.WithFlushInterval(time.Hour))
+	c := connect(t, exporter.WithTemporalitySelector(ts), exporter.WithAggregationSelector(as), exporter.WithFlushInterval(never))
 	return p.run(t, c.exp.MeterProvider(), true, func() *metricdata.ResourceMetrics {
 		parts := c.flush(t)
 		require.Zero(t, c.exp.Stats().Dropped.Total())

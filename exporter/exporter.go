@@ -135,13 +135,16 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 // Shutdown takes no more points and sends what is queued at the usual pace,
 // until ctx ends or, if it has no deadline, for five seconds. It then tells the
 // receiver goodbye and releases socket and goroutines, but for a logger or an alert
-// that takes longer than a tenth of a second. Its error says how many
-// points were not sent, by reason, what kept the endpoint from being dialled if that
-// is one, and how often the other side refused packets
-// meanwhile, if any point was ever sent: then nobody was there, and what was sent
-// last is lost. If ctx has ended
-// already, what is queued is dropped. Later calls wait for the first and return
-// nil, or the error of their ctx if that ends before.
+// that takes longer than a tenth of a second. If ctx has ended already, what is queued
+// is dropped. Later calls wait for the first and return nil, or the error of their ctx
+// if that ends before.
+//
+// The error says
+//   - how many points were not sent since the call, by reason;
+//   - what keeps the endpoint from being dialled, if points were lost for that since
+//     the call, or before it while none was ever sent;
+//   - how often the other side refused packets since the call, if any point was ever
+//     sent: then nobody was there, and what was sent last is lost.
 func (e *Exporter) Shutdown(ctx context.Context) error {
 	e.self.muted.Store(true)
 	if _, ok := ctx.Deadline(); !ok {

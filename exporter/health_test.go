@@ -158,7 +158,7 @@ func (l *lockedBuffer) String() string {
 // either path, however many measurements were folded into them.
 func TestHealthWithoutAddress(t *testing.T) {
 	exp, err := exporter.New(t.Context(), exporter.WithEndpoint("nowhere.invalid:4319"), exporter.WithLogger(slog.New(slog.DiscardHandler)),
-		exporter.WithFlushInterval(time.Hour)) // only when it is asked to
+		exporter.WithFlushInterval(never)) // only when it is asked to
 	require.NoError(t, err)
 	for i := range 2000 {
 		exp.RecordMetric("n", 1, exporter.Tag{Key: "series", Value: string(rune('a' + i%25))})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -93,11 +94,12 @@ func TestContextEnds(t *testing.T) {
 	start := time.Now()
 	err := c.exp.Shutdown(soon)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.ErrorContains(t, err, fmt.Sprintf("%d points not sent (shutdown %d)", s.Queued, s.Queued))
 	assert.Less(t, time.Since(start), time.Second)
-	s = c.exp.Stats()
-	assert.Equal(t, s.Offered, s.Sent+s.Dropped.Total())
-	assert.Zero(t, s.Queued)
+	after := c.exp.Stats()
+	require.ErrorContains(t, err, fmt.Sprintf("%d points not sent (shutdown %d)", after.Dropped.Shutdown, after.Dropped.Shutdown))
+	assert.Equal(t, s.Queued, after.Dropped.Shutdown+after.Sent-s.Sent, "a packet may have left before")
+	assert.Equal(t, after.Offered, after.Sent+after.Dropped.Total())
+	assert.Zero(t, after.Queued)
 }
 
 // TestShutdownReleasesWaitingExport has an Export wait for room that never
@@ -147,10 +149,7 @@ func TestBooksConcurrentSafe(t *testing.T) {
 				if n%5 == i%5 {
 					assert.NoError(t, exp.ForceFlush(t.Context()))
 				}
-				s := exp.Stats()
-				settled := s.Sent + s.Dropped.Total()
-				assert.LessOrEqual(t, settled, s.Offered)
-				assert.LessOrEqual(t, s.Offered-settled, bound)
+				requireBounded(t, exp, bound)
 				if i == 0 && n == 50 {
 					_ = exp.Shutdown(t.Context()) // later ones meet a closed exporter
 				}
@@ -167,6 +166,21 @@ func TestBooksConcurrentSafe(t *testing.T) {
 	assert.Positive(t, s.Dropped.Shutdown)
 	books(t, exp, r)
 	require.NoError(t, r.Close())
+}
+
+// requireBounded asserts the books of an exporter in use: never more is settled than
+// was offered, and no more than bound less. A reader of Stats who is held up in the
+// middle, again and again, sees a larger difference: the least of a few counts.
+func requireBounded(t *testing.T, exp *exporter.Exporter, bound uint64) {
+	t.Helper()
+	least := uint64(math.MaxUint64)
+	for try := 0; try < 5 && least > bound; try++ {
+		s := exp.Stats()
+		settled := s.Sent + s.Folded + s.Dropped.Total()
+		assert.LessOrEqual(t, settled, s.Offered)
+		least = min(least, s.Offered-min(settled, s.Offered))
+	}
+	assert.LessOrEqual(t, least, bound)
 }
 
 // books waits until exporter and receiver agree, and returns the receiver's.

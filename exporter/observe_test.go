@@ -28,7 +28,7 @@ func TestObservedUnderLoad(t *testing.T) {
 	for _, strategy := range []drop.Strategy{drop.Newest(), drop.Oldest(), drop.Sampled(), drop.ByPriority()} {
 		for temporality, selector := range temporalities {
 			t.Run(fmt.Sprintf("%T/%s", strategy, temporality), func(t *testing.T) {
-				c := connect(t, exporter.WithFlushInterval(time.Hour), exporter.WithBufferSize(64), exporter.WithPacing(0, 0),
+				c := connect(t, exporter.WithFlushInterval(never), exporter.WithBufferSize(64), exporter.WithPacing(0, 0),
 					exporter.WithDropStrategy(strategy), exporter.WithTemporalitySelector(selector))
 				m := c.exp.MeterProvider().Meter("m")
 				value := int64(first - step)
@@ -79,7 +79,7 @@ func TestObservedUnderLoad(t *testing.T) {
 func TestSlowCallback(t *testing.T) {
 	for temporality, selector := range temporalities {
 		t.Run(temporality, func(t *testing.T) {
-			c := connect(t, exporter.WithFlushInterval(time.Hour), exporter.WithTemporalitySelector(selector))
+			c := connect(t, exporter.WithFlushInterval(never), exporter.WithTemporalitySelector(selector))
 			m := c.exp.MeterProvider().Meter("m")
 			value, slow, release := int64(1_000_000), false, make(chan struct{})
 			_, err := m.Int64ObservableCounter("o", metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
@@ -122,7 +122,7 @@ func TestSlowCallback(t *testing.T) {
 // TestFailingCallbackKeepsItsSeries: what one that fails did not observe goes on
 // from where it was, too.
 func TestFailingCallbackKeepsItsSeries(t *testing.T) {
-	c := connect(t, exporter.WithFlushInterval(time.Hour), exporter.WithTemporalitySelector(sdkmetric.DeltaTemporalitySelector))
+	c := connect(t, exporter.WithFlushInterval(never), exporter.WithTemporalitySelector(sdkmetric.DeltaTemporalitySelector))
 	value, fails := int64(1_000_000), false
 	_, err := c.exp.MeterProvider().Meter("m").Int64ObservableCounter("o", metric.WithInt64Callback(
 		func(_ context.Context, o metric.Int64Observer) error {
@@ -148,7 +148,7 @@ func TestFailingCallbackKeepsItsSeries(t *testing.T) {
 func TestObservedSetsThatMeet(t *testing.T) {
 	for temporality, selector := range temporalities {
 		reader := sdkmetric.NewManualReader(sdkmetric.WithTemporalitySelector(selector))
-		c := connect(t, exporter.WithFlushInterval(time.Hour), exporter.WithTemporalitySelector(selector))
+		c := connect(t, exporter.WithFlushInterval(never), exporter.WithTemporalitySelector(selector))
 		theirs := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
 		for _, mp := range []metric.MeterProvider{theirs, c.exp.MeterProvider()} {
 			round := int64(0)

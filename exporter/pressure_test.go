@@ -96,7 +96,7 @@ func TestPressureBooks(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			exp, r := pressed(t, func(*metricdata.ResourceMetrics) {}, exporter.WithBufferSize(2048), exporter.WithPacing(200, 4),
+			exp, r := pressed(t, func(*metricdata.ResourceMetrics) {}, exporter.WithBufferSize(2048), exporter.WithPacing(100, 4),
 				exporter.WithDropStrategy(tt.strategy), exporter.WithPriority("low*", drop.Low), exporter.WithPriority("high*", drop.High))
 			names := [...]string{"low", "normal", "high"}
 			var refused atomic.Uint64
@@ -151,13 +151,14 @@ func TestPressureKeepsHighPriority(t *testing.T) {
 // is taken off its core in the middle of a push holds up the others for so long, who
 // then lose what they record: the best of a few tries counts.
 func TestPressureKeepsTheNewest(t *testing.T) {
-	const buffer, tries = 2048, 3
+	const buffer, tries, attempts = 2048, 3, 4 // a record evicts so often before it gives up
 	missing := buffer
 	for try := 0; try < tries && missing >= buffer/100; try++ {
 		var s exporter.Stats
 		missing, s = missingOfTheNewest(t, buffer)
 		assert.Positive(t, s.Dropped.Evicted)
-		assert.LessOrEqual(t, uint64(missing), s.Dropped.RingFull, "of the newest, only what lost a race for room is missing")
+		assert.LessOrEqual(t, uint64(missing), (1+attempts)*s.Dropped.RingFull,
+			"of the newest, only what lost a race for room is missing, and what was evicted for it in vain")
 	}
 	assert.Less(t, missing, buffer/100, "in the best of %d tries", tries)
 }
@@ -315,7 +316,7 @@ func TestPressureAndShutdown(t *testing.T) {
 func TestNamesAreBounded(t *testing.T) {
 	const budget, names = 1 << 20, 200_000
 	exp, err := exporter.New(t.Context(), exporter.WithEndpoint(silent(t)), exporter.WithBufferSize(1024),
-		exporter.WithMaxMemory(budget), exporter.WithFlushInterval(time.Hour))
+		exporter.WithMaxMemory(budget), exporter.WithFlushInterval(never))
 	require.NoError(t, err)
 	before := heap()
 	for i := range names {

@@ -2,7 +2,6 @@ package exporter_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -50,7 +49,7 @@ func TestResource(t *testing.T) {
 			reader := sdkmetric.NewManualReader()
 			sdk := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader), sdkmetric.WithResource(tt.resource))
 			theirs := reported
-			c := connect(t, exporter.WithResource(tt.resource), exporter.WithFlushInterval(time.Hour))
+			c := connect(t, exporter.WithResource(tt.resource), exporter.WithFlushInterval(never))
 			assert.Equal(t, 2*theirs, reported, "as many as the SDK")
 			assert.GreaterOrEqual(t, theirs, tt.reported)
 
@@ -77,7 +76,7 @@ func TestResource(t *testing.T) {
 // TestScopesCompare: a scope arrives in the form that == compares, by either
 // entrance.
 func TestScopesCompare(t *testing.T) {
-	c := connect(t, exporter.WithFlushInterval(time.Hour))
+	c := connect(t, exporter.WithFlushInterval(never))
 	with := attribute.NewSet(attribute.Int("a", 1))
 	want := []instrumentation.Scope{{Name: "s"}, {Name: "s", Version: "1", SchemaURL: "u"}, {Name: "s", Attributes: with}}
 	sdk := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(c.exp)))

@@ -37,6 +37,10 @@ type connection struct {
 	arrived chan *metricdata.ResourceMetrics
 }
 
+// never is a flush interval for collections that are asked for alone. The first one
+// comes at a moment of the interval that is drawn by lot.
+const never = 10_000 * time.Hour
+
 func connect(t *testing.T, opts ...exporter.Option) *connection {
 	t.Helper()
 	c := &connection{arrived: make(chan *metricdata.ResourceMetrics, 4096)}

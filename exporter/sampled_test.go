@@ -4,7 +4,6 @@ import (
 	"context"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -37,7 +36,7 @@ func TestSampledFold(t *testing.T) {
 	})
 	require.NoError(t, err)
 	exp, err := exporter.New(t.Context(), exporter.WithEndpoint(r.Addr().String()),
-		exporter.WithDropStrategy(drop.Sampled()), exporter.WithFlushInterval(time.Hour))
+		exporter.WithDropStrategy(drop.Sampled()), exporter.WithFlushInterval(never))
 	require.NoError(t, err)
 	var measured [2]truth
 	var group sync.WaitGroup

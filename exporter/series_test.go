@@ -21,7 +21,7 @@ import (
 // TestNamesakes: a gauge that is set and one that is observed share a name and
 // nothing else.
 func TestNamesakes(t *testing.T) {
-	c := connect(t, exporter.WithFlushInterval(time.Hour))
+	c := connect(t, exporter.WithFlushInterval(never))
 	m := c.exp.MeterProvider().Meter("m")
 	observe := true
 	_, err := m.Int64ObservableGauge("x", metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
@@ -48,7 +48,7 @@ func TestNamesakes(t *testing.T) {
 // TestDeltaChurn: sets that were measured in earlier intervals do not count
 // towards the limit of this one.
 func TestDeltaChurn(t *testing.T) {
-	c := connect(t, exporter.WithFlushInterval(time.Hour), exporter.WithTemporalitySelector(sdkmetric.DeltaTemporalitySelector))
+	c := connect(t, exporter.WithFlushInterval(never), exporter.WithTemporalitySelector(sdkmetric.DeltaTemporalitySelector))
 	n, err := c.exp.MeterProvider().Meter("m").Int64Counter("n")
 	require.NoError(t, err)
 	for interval := range 12 {

@@ -54,7 +54,9 @@ func TestAllowedSources(t *testing.T) {
 				_, err = c.Write(gauges(t, wire.Header{Session: 1, Sequence: uint64(i), PointsBefore: uint32(2 * i)}, 2))
 				require.NoError(t, err)
 			}
-			s := eventually(t, r, func(s Stats) bool { return s.Packets.Handed+s.Rejected.ForeignSource == 3 })
+			s := eventually(t, r, func(s Stats) bool {
+				return s.Packets.Handed+s.Rejected.ForeignSource == 3 && s.Points.Received == s.Points.Handed
+			})
 			if tt.taken {
 				assert.Equal(t, uint64(6), s.Points.Handed)
 				assert.Equal(t, tt.from, s.Sessions[0].Source.Addr().String())

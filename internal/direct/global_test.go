@@ -52,7 +52,7 @@ func TestGlobal(t *testing.T) {
 	arrived := make(chan *metricdata.ResourceMetrics, 16)
 	r, err := receiver.Listen("127.0.0.1:0", func(rm *metricdata.ResourceMetrics) { arrived <- rm })
 	require.NoError(t, err)
-	exp, err := exporter.New(t.Context(), exporter.WithEndpoint(r.Addr().String()), exporter.WithFlushInterval(time.Hour))
+	exp, err := exporter.New(t.Context(), exporter.WithEndpoint(r.Addr().String()), exporter.WithFlushInterval(10_000*time.Hour))
 	require.NoError(t, err)
 	otel.SetMeterProvider(exp.MeterProvider())
 	n.Add(t.Context(), 3)

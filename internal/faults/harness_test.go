@@ -123,6 +123,14 @@ func (l *line) settleBooks(t *testing.T, lost func(faultproxy.Books) uint64) (ex
 	return s, r, b
 }
 
+// requireDuplicates waits until the receiver has counted what came twice. Duplicates
+// stand outside of the books, so that these may close before the last one is read.
+func (l *line) requireDuplicates(t *testing.T, b faultproxy.Books) {
+	t.Helper()
+	require.Eventually(t, func() bool { return l.recv.Stats().Points.Duplicate >= b.Duplicated.Points }, patience, time.Millisecond)
+	require.Equal(t, b.Duplicated.Points, l.recv.Stats().Points.Duplicate)
+}
+
 // closed waits until the receiver's books close over so many points sent and no
 // more than so many lost: the goodbye may overtake packets that the kernel still
 // holds, and they count as lost until they are read.

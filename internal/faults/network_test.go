@@ -49,7 +49,7 @@ func TestFault02Reorder(t *testing.T) {
 			}
 			_, r, b := l.settle(t, none)
 			assert.Zero(t, most, "what the proxy holds back is there within a second")
-			assert.Equal(t, b.Duplicated.Points, r.Points.Duplicate)
+			l.requireDuplicates(t, b)
 			assert.Zero(t, r.Points.Late)
 		})
 	}
@@ -63,8 +63,8 @@ func TestFault03Duplicates(t *testing.T) {
 			export(t, l.exp, 2000, 5)
 			s, r, b := l.settle(t, none)
 			assert.Equal(t, s.Sent, r.Points.Handed)
-			assert.Equal(t, b.Duplicated.Points, r.Points.Duplicate)
-			assert.Positive(t, r.Points.Duplicate)
+			assert.Positive(t, b.Duplicated.Points)
+			l.requireDuplicates(t, b)
 		})
 	}
 }
@@ -161,7 +161,7 @@ func TestFault35Rebinding(t *testing.T) {
 		sources[l.recv.Stats().Sessions[0].Source] = true
 		l.proxy.Rebind()
 	}
-	assert.Len(t, sources, 5)
+	assert.GreaterOrEqual(t, len(sources), 4, "the kernel may give a port again")
 	s, r, _ := l.settle(t, none)
 	require.Len(t, r.Sessions, 1)
 	assert.Equal(t, s.Sent, r.Sessions[0].Points.Handed)

@@ -15,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelgram/otelgram/drop"
 )
 
 // TestCausesStayEqual: what differs from one attempt to the next is not in them.
@@ -116,15 +118,35 @@ func TestDialErrorIsSaid(t *testing.T) {
 	})
 }
 
-// TestDialErrorOfClose: it is said where points were lost for it since.
+// TestDialErrorOfClose: it is said where points were lost for it, and only then.
 func TestDialErrorOfClose(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := (&network{unusable: true, address: "there"}).config()
-		p := start(t, c)
-		require.NoError(t, p.Export(t.Context(), sums(10)))
-		require.EqualError(t, p.Close(t.Context()),
-			"otelgram: shutdown: 10 points not sent (unresolved 10); the endpoint cannot be dialled: network is unreachable")
-		p = start(t, c)
-		require.NoError(t, p.Close(t.Context()))
-	})
+	const cause = "the endpoint cannot be dialled: network is unreachable"
+	for _, tt := range []struct {
+		name string
+		use  func(*testing.T, *Pipeline)
+		want string // none: no error
+	}{
+		{"nothing to lose", func(*testing.T, *Pipeline) {}, ""},
+		{"lost by Close", func(t *testing.T, p *Pipeline) { recordSeries(t, p, 10) },
+			"otelgram: shutdown: 10 points not sent (unresolved 10); " + cause},
+		{"lost before", func(t *testing.T, p *Pipeline) {
+			require.NoError(t, p.Export(t.Context(), sums(10)))
+			require.NoError(t, p.Flush(t.Context()))
+		}, "otelgram: shutdown: " + cause},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := (&network{unusable: true, address: "there"}).config()
+				c.Strategy = drop.Newest()
+				p := start(t, c)
+				tt.use(t, p)
+				if err := p.Close(t.Context()); tt.want != "" {
+					require.EqualError(t, err, tt.want)
+				} else {
+					require.NoError(t, err)
+				}
+				requireDirectBooks(t, p)
+			})
+		})
+	}
 }

@@ -43,6 +43,17 @@ func counterConfig(name string) InstrumentConfig {
 	return InstrumentConfig{Name: name, Fold: FoldSum, Integer: true, Monotonic: true}
 }
 
+// recordSeries records one measurement of each of so many series. They become points
+// in a collection, such as that of Close.
+func recordSeries(t *testing.T, p *Pipeline, n int) {
+	t.Helper()
+	d := p.Direct()
+	i := instrument(d, counterConfig("n"))
+	for k := range n {
+		require.True(t, d.Record(&Event{Bound: i.Unbound(), Attributes: kSet(k), Bits: 1}))
+	}
+}
+
 // decoded returns the points of all packets as "name attributes: value".
 func decoded(t *testing.T, s *fakeSender) []string {
 	t.Helper()

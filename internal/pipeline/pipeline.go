@@ -151,7 +151,9 @@ func (p *Pipeline) flush(ctx context.Context, collect bool) error {
 // Close takes no more points, sends what it holds at the usual pace until ctx
 // ends (five seconds if it has no deadline), says goodbye and releases the
 // socket. Its error says how many points were not sent since the call, and
-// why. Later calls wait for the first and return nil.
+// why; and what keeps the endpoint from being dialled, if points were lost for that
+// since the call, or before it while none was ever sent. Later calls wait for the
+// first and return nil.
 func (p *Pipeline) Close(ctx context.Context) error {
 	if p.closing.CompareAndSwap(false, true) {
 		defer close(p.closed)
@@ -215,7 +217,10 @@ func unsent(before, after Stats, cancelled int, cause error) error {
 	if cancelled > 0 {
 		parts = append(parts, fmt.Sprintf("%d points not handed over: their Export was cancelled (%s)", cancelled, wire.Deadline))
 	}
-	if after.DialError != "" && after.Dropped[wire.Unresolved] > before.Dropped[wire.Unresolved] {
+	undialled := after.Dropped[wire.Unresolved]
+	// Where no point was ever sent, what was lost before the call counts too: it may
+	// have been the only Export.
+	if after.DialError != "" && (undialled > before.Dropped[wire.Unresolved] || undialled > 0 && after.Sent == 0) {
 		parts = append(parts, "the endpoint cannot be dialled: "+after.DialError)
 	}
 	// Who never sent a point has lost none, whoever is there.
