@@ -141,8 +141,8 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 //
 // The error says
 //   - how many points were not sent since the call, by reason;
-//   - what keeps the endpoint from being dialled, if points were lost for that since
-//     the call, or before it while none was ever sent;
+//   - what keeps the endpoint from being dialled, if there never was a socket and
+//     points were lost for that, be it before the call;
 //   - how often the other side refused packets since the call, if any point was ever
 //     sent: then nobody was there, and what was sent last is lost.
 func (e *Exporter) Shutdown(ctx context.Context) error {

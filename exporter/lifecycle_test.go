@@ -223,7 +223,7 @@ func TestUnresolvedName(t *testing.T) {
 	require.NoError(t, exp.Export(t.Context(), counters(2, 50)))
 	require.NoError(t, exp.ForceFlush(t.Context()))
 	assert.Equal(t, exporter.Dropped{Unresolved: 100}, exp.Stats().Dropped)
-	require.NoError(t, exp.Shutdown(t.Context()))
+	require.ErrorContains(t, exp.Shutdown(t.Context()), "shutdown: the endpoint cannot be dialled: ")
 	assert.Zero(t, exp.Stats().Packets)
 }
 

@@ -37,8 +37,9 @@ type connection struct {
 	arrived chan *metricdata.ResourceMetrics
 }
 
-// never is a flush interval for collections that are asked for alone. The first one
-// comes at a moment of the interval that is drawn by lot.
+// never is a flush interval with which a collection happens only when a test asks for
+// one. A short one would not do: the first collection comes at a random moment of the
+// first interval.
 const never = 10_000 * time.Hour
 
 func connect(t *testing.T, opts ...exporter.Option) *connection {

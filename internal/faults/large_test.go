@@ -88,7 +88,8 @@ func (j *judge) handle(rm *metricdata.ResourceMetrics) {
 // lost with its last fragment, or rejected for want of another.
 func TestFault30LargePoints(t *testing.T) {
 	bad := faultproxy.Faults{Loss: 0.01, Reorder: 30, Duplicate: 11}
-	var lost, rejected uint64 // of all runs: one alone may lose no last fragment
+	var lost, rejected uint64 // in all runs: one alone may lose no last fragment
+	lossy := 0
 	for _, tt := range []struct{ bounds, n, atOnce int }{{200, 8000, 100}, {1000, 1500, 50}, {4000, 500, 20}} {
 		for _, faults := range []faultproxy.Faults{{}, bad} {
 			t.Run(fmt.Sprintf("%d bounds, loss %v", tt.bounds, faults.Loss), func(t *testing.T) {
@@ -110,11 +111,16 @@ func TestFault30LargePoints(t *testing.T) {
 				assert.Equal(t, faults.Loss > 0, r.Points.Lost+r.Points.Rejected > 0)
 				lost += r.Points.Lost
 				rejected += r.Points.Rejected
+				if faults.Loss > 0 {
+					lossy++
+				}
 			})
 		}
 	}
-	assert.Positive(t, lost)
-	assert.Positive(t, rejected)
+	if lossy == 3 { // not if a filter left some out
+		assert.Positive(t, lost)
+		assert.Positive(t, rejected)
+	}
 }
 
 // TestFault30LargeResource: a resource of 1,400 bytes, with a thousand counters.

@@ -151,8 +151,8 @@ func (p *Pipeline) flush(ctx context.Context, collect bool) error {
 // Close takes no more points, sends what it holds at the usual pace until ctx
 // ends (five seconds if it has no deadline), says goodbye and releases the
 // socket. Its error says how many points were not sent since the call, and
-// why; and what keeps the endpoint from being dialled, if points were lost for that
-// since the call, or before it while none was ever sent. Later calls wait for the
+// why; and what keeps the endpoint from being dialled, if there never was a socket
+// and points were lost for that, be it before the call. Later calls wait for the
 // first and return nil.
 func (p *Pipeline) Close(ctx context.Context) error {
 	if p.closing.CompareAndSwap(false, true) {
@@ -199,8 +199,8 @@ func (p *Pipeline) closeDirect() {
 }
 
 // unsent makes the error of Close from what was dropped, and refused by the
-// other side, between two snapshots, and from the points that a cancelled Export
-// lost before.
+// other side, between two snapshots, from the points that a cancelled Export
+// lost before, and from those that were lost since there never was a socket.
 func unsent(before, after Stats, cancelled int, cause error) error {
 	var reasons []string
 	total := uint64(0)
@@ -217,10 +217,7 @@ func unsent(before, after Stats, cancelled int, cause error) error {
 	if cancelled > 0 {
 		parts = append(parts, fmt.Sprintf("%d points not handed over: their Export was cancelled (%s)", cancelled, wire.Deadline))
 	}
-	undialled := after.Dropped[wire.Unresolved]
-	// Where no point was ever sent, what was lost before the call counts too: it may
-	// have been the only Export.
-	if after.DialError != "" && (undialled > before.Dropped[wire.Unresolved] || undialled > 0 && after.Sent == 0) {
+	if after.DialError != "" && after.Sessions == 0 && after.Dropped[wire.Unresolved] > 0 {
 		parts = append(parts, "the endpoint cannot be dialled: "+after.DialError)
 	}
 	// Who never sent a point has lost none, whoever is there.
