@@ -153,7 +153,7 @@ func stopExperimentFor(what, role string, opts ...exporter.Option) experiment {
 				return nil, err
 			}
 			return []side{{"otelgram", func() (cost, error) {
-				time.Sleep(2 * pause) // by which the reader tells the exports apart
+				time.Sleep(2 * pause) // the reader tells exports apart by a pause between them
 				return s.exported(rm, 1)
 			}, s.end}}, nil
 		},

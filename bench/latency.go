@@ -54,7 +54,7 @@ func (s *sender) seldom(points, exports int) (c cost, err error) {
 	}
 	before := s.exp.Stats()
 	for range exports {
-		time.Sleep(betweenExports) // each export finds an idle exporter, as a reader's does
+		time.Sleep(betweenExports) // each export is to find the exporter idle, as that of a periodic reader does
 		now := float64(time.Now().UnixNano())
 		for i := range sums {
 			sums[i].Value = now

@@ -31,9 +31,8 @@
 // waits. The end of an Export closes its last packet, which does not wait for more
 // points. A point that is larger than a packet is sent in several; one that is larger
 // than 64 KiB is sent with less or dropped, and OpenTelemetry's error handler is told
-// of its metric, once. Temporality is cumulative by default: a lost cumulative point
-// is made
-// good by the next one, a lost delta is lost for good.
+// of its metric, once. Temporality is cumulative by default: a lost cumulative point is
+// made good by the next one, a lost delta is lost for good.
 //
 // # The direct path
 //

@@ -82,7 +82,7 @@ func TestFault04Damage(t *testing.T) {
 	})
 	t.Run("checksum repaired", func(t *testing.T) {
 		l := newLine(t, faultproxy.Faults{Damage: 2, Repair: true})
-		l.seen.allowForged()
+		l.seen.expectDamage()
 		export(t, l.exp, 2000, 10)
 		s, r, b := l.settle(t, none)
 		assert.GreaterOrEqual(t, r.Points.Handed, s.Sent-b.Damaged.Points, "the others are unharmed")

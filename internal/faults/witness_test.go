@@ -15,11 +15,11 @@ import (
 // witness sees what a receiver hands over, and does not take its word for it: each
 // point that package points made comes once at most, and whole.
 type witness struct {
-	mu     sync.Mutex
-	seen   map[event]struct{}
-	points uint64 // all of them
-	wrong  []string
-	forged bool // what is damaged under a right checksum may say anything
+	mu      sync.Mutex
+	seen    map[event]struct{}
+	points  uint64 // all of them
+	wrong   []string
+	damaged bool // points may have any value
 }
 
 // event is a point of one series at one time.
@@ -60,15 +60,16 @@ func (w *witness) check(points []metricdata.DataPoint[int64]) {
 	}
 }
 
-// allowForged has the witness take points of any value.
-func (w *witness) allowForged() {
+// expectDamage lets points have any value from now on: their packets are damaged
+// under a right checksum.
+func (w *witness) expectDamage() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.forged = true
+	w.damaged = true
 }
 
 func (w *witness) complain(format string, args ...any) {
-	if len(w.wrong) < 10 && !w.forged {
+	if len(w.wrong) < 10 && !w.damaged {
 		w.wrong = append(w.wrong, fmt.Sprintf(format, args...))
 	}
 }

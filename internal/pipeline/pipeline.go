@@ -200,7 +200,7 @@ func (p *Pipeline) closeDirect() {
 
 // unsent makes the error of Close from what was dropped, and refused by the
 // other side, between two snapshots, from the points that a cancelled Export
-// lost before, and from those that were lost since there never was a socket.
+// lost before, and from those that were lost because there never was a socket.
 func unsent(before, after Stats, cancelled int, cause error) error {
 	var reasons []string
 	total := uint64(0)
