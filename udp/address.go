@@ -22,9 +22,9 @@ const maxUnixPath = 103
 // literals in brackets, as in "collector:4319", "192.0.2.1:4319" or
 // "[fe80::1%eth0]:4319"; or the absolute path of a Unix datagram socket, as in
 // "unixgram:///run/otelgram.sock". A nil error does not mean that the host or
-// the socket exists. An error names the address, what is wrong and what is
-// wanted; where one can tell what was meant, as with "unix:///run/otelgram.sock" or
-// "udp://collector:4319", how to write that.
+// the socket exists. An error is an [*AddressError]: it names the address, what is
+// wrong and what is wanted; where one can tell what was meant, as with
+// "unix:///run/otelgram.sock" or "udp://collector:4319", how to write that.
 func ValidateAddress(address string) error {
 	if path, ok := unixPath(address); ok {
 		return checkUnixPath(path)
@@ -56,7 +56,7 @@ func checkUnixPath(path string) error {
 	default:
 		return nil
 	}
-	return fmt.Errorf("udp: address %q: %s: want %s/path", unixScheme+path, reason, unixScheme)
+	return noAddress(unixScheme+path, reason+": want "+unixScheme+"/path")
 }
 
 // splitAddress is parseAddress, with an error that says what was meant.
@@ -110,7 +110,7 @@ func hostFault(host string) string {
 }
 
 func addressError(address, reason string) error {
-	return fmt.Errorf("udp: address %q: %s: want host:port, with IPv6 literals in brackets, or %s/path", address, reason, unixScheme)
+	return noAddress(address, reason+": want host:port, with IPv6 literals in brackets, or "+unixScheme+"/path")
 }
 
 // Resolve returns what [Dial] connects to for address: the address itself if it
@@ -121,7 +121,7 @@ func addressError(address, reason string) error {
 // cannot tell that nobody listens elsewhere: localhost must meet localhost. Within
 // a family the order is the resolver's, which may change from one call to the next:
 // a caller that is content with an address need not leave it while it is among
-// them. Resolve waits for the resolver, until ctx ends.
+// them. Resolve waits for the resolver, until ctx ends. Its error is an [*AddressError].
 func Resolve(ctx context.Context, address string) ([]string, error) {
 	if path, ok := unixPath(address); ok {
 		return []string{address}, checkUnixPath(path)
@@ -135,10 +135,10 @@ func Resolve(ctx context.Context, address string) ([]string, error) {
 	}
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
-		return nil, fmt.Errorf("udp: resolve %q: %w", address, err)
+		return nil, failed(opResolve, address, err)
 	}
 	if len(ips) == 0 {
-		return nil, fmt.Errorf("udp: resolve %q: the name has no addresses", address)
+		return nil, failed(opResolve, address, errors.New("the name has no addresses"))
 	}
 	return inOrder(ips, port), nil
 }

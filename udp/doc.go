@@ -9,7 +9,8 @@
 // does a closed port show at all, as [Refused].
 //
 // A [Listener] reads datagrams in batches into buffers of its caller, and tells
-// how much the kernel buffers for it and how much it had to drop.
+// how much the kernel buffers for it and how much it had to drop. [ListenMany]
+// opens several on one port, for as many readers.
 //
 // Both speak UDP, over IPv4 and IPv6, and Unix datagram sockets, where a full
 // queue shows as [WouldBlock] ([NoBuffers] on macOS) and nothing is lost on the
@@ -21,5 +22,6 @@
 // room in the send buffer, and the kernel reports the packets its own queues
 // drop. Elsewhere a batch is a loop over single calls with the same meaning,
 // except that Send may wait for the send buffer to drain, and that Drops and
-// the effective buffer size are not available. On Windows Pending knows nothing.
+// the effective buffer size are not available, and that ListenMany opens one socket.
+// On Windows Pending knows nothing.
 package udp

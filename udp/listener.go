@@ -1,11 +1,9 @@
 package udp
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"sync"
 )
 
@@ -28,10 +26,9 @@ type Listener struct {
 	conn   socket
 	reader batchReader
 	asked  int
-	path   string      // of a Unix socket
-	file   os.FileInfo // the one made there, until it is removed
+	file   *socketFile // of a Unix socket, until it is removed; nil for UDP
 
-	// mu guards drops and file, and makes Close take a last reading of it.
+	// mu guards drops and file, and makes Close take a last reading of drops.
 	mu    sync.Mutex
 	drops dropCounter
 }
@@ -40,67 +37,6 @@ type Listener struct {
 // least one datagram is there.
 type batchReader interface {
 	readBatch(ds []Datagram) (int, error)
-}
-
-// Listen opens a socket on address, which is host:port as for
-// [net.ListenPacket]: an empty host means all addresses, IPv4 and IPv6 alike,
-// and port 0 means a free port, see [Listener.Addr]. Or it is the path of a Unix
-// datagram socket, as in "unixgram:///run/otelgram.sock": the file is made, in
-// place of one on which nobody listens any more, and removed by Close; who may
-// write to it is for the directory's permissions to say.
-func Listen(address string, opts ...Option) (*Listener, error) {
-	c, err := newConfig(opts)
-	if err != nil {
-		return nil, err
-	}
-	if path, ok := unixPath(address); ok {
-		return listenUnix(path, c)
-	}
-	if err := checkListen(address); err != nil {
-		return nil, err
-	}
-	packetConn, err := net.ListenPacket("udp", address)
-	if err != nil {
-		return nil, fmt.Errorf("udp: listen on %q: %w", address, err)
-	}
-	conn, ok := packetConn.(*net.UDPConn)
-	if !ok {
-		return nil, fmt.Errorf("udp: listen on %q: got a %T", address, packetConn)
-	}
-	growReceiveBuffer(conn, c.receiveBuffer)
-	return &Listener{conn: conn, reader: newConnReader(conn), asked: c.receiveBuffer}, nil
-}
-
-func listenUnix(path string, c config) (*Listener, error) {
-	if err := checkUnixPath(path); err != nil {
-		return nil, err
-	}
-	removeStale(path)
-	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
-	if err != nil {
-		return nil, fmt.Errorf("udp: listen on %q: %w", unixScheme+path, err)
-	}
-	growReceiveBuffer(conn, c.receiveBuffer)
-	file, _ := os.Lstat(path) // without it the file stays
-	return &Listener{conn: conn, reader: unixReader{conn}, asked: c.receiveBuffer, path: path, file: file}, nil
-}
-
-// unixReader reads one datagram at a time.
-type unixReader struct{ conn *net.UnixConn }
-
-func (r unixReader) readBatch(ds []Datagram) (int, error) {
-	buffer := ds[0].Data[:cap(ds[0].Data)]
-	for {
-		n, _, flags, _, err := r.conn.ReadMsgUnix(buffer, nil)
-		if errors.Is(err, errInterrupted) {
-			continue
-		}
-		if err != nil {
-			return 0, err
-		}
-		ds[0] = Datagram{Data: buffer[:n], Truncated: flags&flagTruncated != 0}
-		return 1, nil
-	}
 }
 
 // ReadBatch waits until at least one datagram is there, fills ds from the front
@@ -151,19 +87,10 @@ func (l *Listener) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.drops.read(l.conn)
-	// While the socket is open nobody takes its file for one left behind, and the
-	// file of whoever has taken its place is another.
-	removeSame(l.path, l.file)
-	l.file = nil
+	// While the socket is open nobody takes its file for one left behind.
+	if l.file != nil {
+		l.file.remove()
+		l.file = nil
+	}
 	return l.conn.Close()
-}
-
-// removeSame removes the file at path if it is the one given.
-func removeSame(path string, file os.FileInfo) {
-	if file == nil {
-		return
-	}
-	if now, err := os.Lstat(path); err == nil && os.SameFile(now, file) {
-		_ = os.Remove(path) // Listen reports it if it is still there
-	}
 }

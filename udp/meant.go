@@ -16,7 +16,7 @@ const defaultPort = "4319"
 // meant: it says so, with the text to write instead.
 func meantError(address string, listening bool) error {
 	if says := meant(address, listening); says != "" {
-		return fmt.Errorf("udp: address %q: %s", address, says)
+		return noAddress(address, says)
 	}
 	return nil
 }
@@ -142,12 +142,26 @@ func validHost(host string) bool {
 	return err == nil || hostFault(host) == ""
 }
 
-// checkListen returns an error for what net.ListenPacket would look up, or refuse in
-// words that do not help.
+// checkListen returns an error for what net.ListenPacket would look up, take for a
+// free port, or refuse in words that do not help.
 func checkListen(address string) error {
+	_, service, err := net.SplitHostPort(address)
 	scheme, _, _ := strings.Cut(address, ":")
-	if _, _, err := net.SplitHostPort(address); err == nil && !strings.ContainsAny(address, "/ \t\r\n") && !strings.HasPrefix(scheme, "unix") {
+	if err == nil && service != "" && !strings.ContainsAny(address, "/ \t\r\n") && !strings.HasPrefix(scheme, "unix") {
 		return nil
 	}
-	return meantError(address, true)
+	if says := meantError(address, true); says != nil {
+		return says
+	}
+	const want = `want host:port, such as "localhost:` + defaultPort + `", or a path, such as ` + unixScheme + `/run/otelgram.sock`
+	var e *net.AddrError
+	switch {
+	case address == "":
+		return noAddress(address, want)
+	case errors.As(err, &e):
+		return noAddress(address, e.Err+": "+want)
+	case service == "":
+		return noAddress(address, "the port is missing: "+want)
+	}
+	return nil
 }

@@ -1,14 +1,19 @@
 package udp
 
-import "fmt"
+import (
+	"fmt"
+	"io/fs"
+)
 
 const (
 	defaultReceiveBuffer = 4 << 20
 	defaultSendBuffer    = 1 << 20
+	defaultSocketMode    = 0o666
 )
 
-// Option configures [Dial] or [Listen]. An option that does not concern the one
-// it is given to is validated and otherwise ignored.
+// Option configures [Dial], [Listen] or [ListenMany]. An option that does not concern
+// the one it is given to, or its address, is validated and otherwise ignored. A nil
+// option is an error.
 type Option interface {
 	apply(config) config
 }
@@ -16,6 +21,10 @@ type Option interface {
 type config struct {
 	receiveBuffer int
 	sendBuffer    int
+	socketMode    fs.FileMode
+	group         string
+	groupAsked    bool
+	gid           int // of group, or keepGroup
 }
 
 type optionFunc func(config) config
@@ -44,9 +53,37 @@ func WithSendBuffer(bytes int) Option {
 	})
 }
 
-func newConfig(opts []Option) (config, error) {
-	c := config{receiveBuffer: defaultReceiveBuffer, sendBuffer: defaultSendBuffer}
-	for _, opt := range opts {
+// WithSocketMode sets the permissions of the file that [Listen] makes for a Unix
+// socket. A sender needs the permission to write. The umask has no part in it. The
+// mode must have permission bits only, among them that of the owner to write, 0o200.
+// Default: 0o666, so that the permissions of the directory decide who may send.
+func WithSocketMode(mode fs.FileMode) Option {
+	return optionFunc(func(c config) config {
+		c.socketMode = mode
+		return c
+	})
+}
+
+// WithSocketGroup sets the group of the file that [Listen] makes for a Unix socket, as
+// a name or a number. A process without privileges can give the file to groups that it
+// is a member of. With [WithSocketMode](0o660) the members of the group may send.
+// A group that is not known is an error. Default: the group of the process, or of the
+// directory where that is the custom.
+func WithSocketGroup(group string) Option {
+	return optionFunc(func(c config) config {
+		c.group, c.groupAsked = group, true
+		return c
+	})
+}
+
+// newConfig applies the options that function was called with, and validates the
+// result.
+func newConfig(function string, opts []Option) (config, error) {
+	c := config{receiveBuffer: defaultReceiveBuffer, sendBuffer: defaultSendBuffer, socketMode: defaultSocketMode, gid: keepGroup}
+	for i, opt := range opts {
+		if opt == nil {
+			return config{}, fmt.Errorf("udp: %s: option %d is nil", function, i+1)
+		}
 		c = opt.apply(c)
 	}
 	if c.receiveBuffer <= 0 {
@@ -54,6 +91,19 @@ func newConfig(opts []Option) (config, error) {
 	}
 	if c.sendBuffer <= 0 {
 		return config{}, fmt.Errorf("udp: send buffer of %d bytes: want a positive size", c.sendBuffer)
+	}
+	if c.socketMode&^fs.ModePerm != 0 {
+		return config{}, fmt.Errorf("udp: socket mode %#o: want permission bits only, such as 0o660", uint32(c.socketMode))
+	}
+	if c.socketMode&0o200 == 0 {
+		return config{}, fmt.Errorf("udp: socket mode %#o: the owner must be allowed to write (0o200)", uint32(c.socketMode))
+	}
+	if c.groupAsked {
+		gid, err := groupID(c.group)
+		if err != nil {
+			return config{}, fmt.Errorf("udp: socket group %q: %w", c.group, err)
+		}
+		c.gid = gid
 	}
 	return c, nil
 }

@@ -22,10 +22,10 @@ type Sender struct {
 // it wait: for the resolver, until ctx ends. Of the addresses of a name it takes
 // the first that can be connected, in the order of [Resolve]: one of a family that
 // this host does not have cannot. No packet is sent, so a nil error says nothing
-// about the other side of a UDP socket; a Unix socket has to be there. Errors name
-// the address and wrap their cause.
+// about the other side of a UDP socket; a Unix socket has to be there. The error of
+// an address is an [*AddressError].
 func Dial(ctx context.Context, address string, opts ...Option) (*Sender, error) {
-	c, err := newConfig(opts)
+	c, err := newConfig("Dial", opts)
 	if err != nil {
 		return nil, err
 	}
@@ -36,25 +36,32 @@ func Dial(ctx context.Context, address string, opts ...Option) (*Sender, error) 
 	if path, ok := unixPath(address); ok {
 		return dialUnix(path, c)
 	}
-	var failures []error
+	var failure error
 	for _, literal := range literals {
-		s, err := dialUDP(address, literal, c)
+		s, err := dialUDP(literal, c)
 		if err == nil {
 			return s, nil
 		}
-		failures = append(failures, err)
+		if err = reasonOf(err); len(literals) > 1 {
+			err = fmt.Errorf("%s: %w", literal, err)
+		}
+		if failure == nil {
+			failure = err
+		} else {
+			failure = fmt.Errorf("%w; %w", failure, err)
+		}
 	}
-	return nil, errors.Join(failures...)
+	return nil, &AddressError{Op: opConnect, Address: address, Err: failure}
 }
 
-func dialUDP(address, literal string, c config) (*Sender, error) {
+func dialUDP(literal string, c config) (*Sender, error) {
 	remote, err := netip.ParseAddrPort(literal)
 	if err != nil {
-		return nil, fmt.Errorf("udp: connect to %q: %w", address, err)
+		return nil, err
 	}
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(remote))
 	if err != nil {
-		return nil, fmt.Errorf("udp: connect to %q: %w", address, err)
+		return nil, err
 	}
 	prepareToSend(conn, c.sendBuffer, remote.Addr())
 	return &Sender{
@@ -68,12 +75,12 @@ func dialUDP(address, literal string, c config) (*Sender, error) {
 func dialUnix(path string, c config) (*Sender, error) {
 	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
-		return nil, fmt.Errorf("udp: connect to %q: %w", unixScheme+path, err)
+		return nil, failed(opConnect, unixScheme+path, err)
 	}
 	_ = conn.SetWriteBuffer(c.sendBuffer) // best effort, as for UDP
 	w, err := newUnixWriter(conn)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("udp: connect to %q: %w", unixScheme+path, err), conn.Close())
+		return nil, errors.Join(failed(opConnect, unixScheme+path, err), conn.Close())
 	}
 	return &Sender{conn: conn, writer: w}, nil
 }

@@ -2,6 +2,8 @@ package udp
 
 import (
 	"net/netip"
+	"os"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -89,6 +91,21 @@ func receiveBufferSize(conn socket) (size int) {
 		}
 	})
 	return size
+}
+
+// canShare says that several sockets on one port share what arrives there.
+const canShare = true
+
+// sharePort lets a socket share its port with others of this user.
+func sharePort(raw syscall.RawConn) error {
+	var refused error
+	err := raw.Control(func(fd uintptr) {
+		refused = os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1))
+	})
+	if err != nil {
+		return err
+	}
+	return refused
 }
 
 // dropCounter extends the kernel's count, which has 32 bits, across wraps. It

@@ -2,7 +2,11 @@
 
 package udp
 
-import "net/netip"
+import (
+	"errors"
+	"net/netip"
+	"syscall"
+)
 
 func prepareToSend(conn socket, sendBuffer int, _ netip.Addr) {
 	_ = conn.SetWriteBuffer(sendBuffer)
@@ -15,6 +19,11 @@ func growReceiveBuffer(conn socket, size int) {
 }
 
 func receiveBufferSize(socket) int { return 0 }
+
+// canShare says that several sockets on one port do not share what arrives there.
+const canShare = false
+
+func sharePort(syscall.RawConn) error { return errors.ErrUnsupported }
 
 type dropCounter struct{}
 

@@ -51,19 +51,20 @@ func (w *unixWriter) writeBatch(packets [][]byte) (int, error) {
 	return w.n, w.err
 }
 
-// removeStale removes a socket on which nobody listens any more, so that a
-// process that was killed can listen again. It leaves anything else alone.
-func removeStale(path string) {
-	info, err := os.Lstat(path)
-	if err != nil || info.Mode()&os.ModeSocket == 0 {
-		return
-	}
-	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
-	if err == nil {
-		_ = conn.Close()
-		return
-	}
-	if errors.Is(err, syscall.ECONNREFUSED) {
-		removeSame(path, info)
+// unixReader reads one datagram at a time.
+type unixReader struct{ conn *net.UnixConn }
+
+func (r unixReader) readBatch(ds []Datagram) (int, error) {
+	buffer := ds[0].Data[:cap(ds[0].Data)]
+	for {
+		n, _, flags, _, err := r.conn.ReadMsgUnix(buffer, nil)
+		if errors.Is(err, errInterrupted) {
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		ds[0] = Datagram{Data: buffer[:n], Truncated: flags&flagTruncated != 0}
+		return 1, nil
 	}
 }

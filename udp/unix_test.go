@@ -101,20 +101,21 @@ func TestUnixTakesOver(t *testing.T) {
 	assert.Equal(t, "precious", string(kept))
 }
 
-// TestUnixSuccessor: closing a listener leaves the file of the one that has taken
+// TestUnixSuccessor: closing a listener leaves the files of the one that has taken
 // its place alone.
 func TestUnixSuccessor(t *testing.T) {
 	address, path := unixAddress(t)
 	first := listen(t, address)
 	require.NoError(t, os.Remove(path))
+	require.NoError(t, os.Remove(path+".lock"))
 	second := listen(t, address)
 	require.NoError(t, first.Close())
 	sendAll(t, dial(t, address), []byte("to the second"))
 	assert.Equal(t, "to the second", string(receive(t, second, 1, 64)[0].Data))
 	require.NoError(t, second.Close())
 	require.ErrorIs(t, second.Close(), net.ErrClosed)
-	_, err := os.Stat(path)
-	require.ErrorIs(t, err, os.ErrNotExist)
+	assert.NoFileExists(t, path)
+	assert.NoFileExists(t, path+".lock")
 }
 
 func TestUnixSendDoesNotAllocate(t *testing.T) {

@@ -1,0 +1,79 @@
+//go:build unix && !aix
+
+package udp
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// fileLock is a file that this process has locked, for as long as it lives.
+type fileLock struct {
+	file *os.File
+}
+
+// maxLockAttempts bounds how often lockFile meets a file that its owner removes in
+// the same moment.
+const maxLockAttempts = 100
+
+// lockFile makes the file at path, if need be, and locks it. It does not wait: if
+// somebody else has the lock, the error is syscall.EADDRINUSE. Only its owner can open
+// the file, so that nobody else can take the lock.
+func lockFile(path string) (*fileLock, error) {
+	for range maxLockAttempts {
+		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+		if err != nil {
+			if _, missing := os.Lstat(path); missing == nil {
+				err = fmt.Errorf("open the lock file %q: %w", path, reasonOf(err))
+			}
+			return nil, err
+		}
+		l := &fileLock{file}
+		switch err := l.lock(); {
+		case errors.Is(err, errors.ErrUnsupported):
+			l.release()
+			return nil, nil // some file systems have no locks
+		case err != nil:
+			_ = file.Close()
+			return nil, err
+		}
+		// An owner removes the file before it unlocks it: this may be that file.
+		made, err := file.Stat()
+		now, gone := os.Lstat(path)
+		if err == nil && gone == nil && os.SameFile(made, now) {
+			return l, nil
+		}
+		_ = file.Close()
+	}
+	return nil, syscall.EADDRINUSE
+}
+
+func (l *fileLock) lock() error {
+	for {
+		err := unix.Flock(int(l.file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.EWOULDBLOCK):
+			return syscall.EADDRINUSE
+		}
+		return err
+	}
+}
+
+// release removes the file, then unlocks it. Without a lock it does nothing.
+func (l *fileLock) release() {
+	if l == nil {
+		return
+	}
+	if made, err := l.file.Stat(); err == nil {
+		if now, err := os.Lstat(l.file.Name()); err == nil && os.SameFile(made, now) {
+			_ = os.Remove(l.file.Name()) // a file that stays does no harm
+		}
+	}
+	_ = l.file.Close()
+}
