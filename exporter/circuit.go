@@ -27,7 +27,7 @@ type CircuitBreakerConfig struct {
 	// of them take a third of a second. The default, for 0, is 10.
 	FailureThreshold int
 	// Timeout is how long the circuit stays open before it is probed, give or
-	// take a fifth, by process. The default, for 0, is 30 s.
+	// take a fifth, by process: from 10 ms to 24 h. The default, for 0, is 30 s.
 	Timeout time.Duration
 }
 
@@ -55,7 +55,7 @@ func (b CircuitBreakerConfig) validate() error {
 		return fmt.Errorf("otelgram: WithCircuitBreaker: FailureThreshold %d: must not be negative", b.FailureThreshold)
 	}
 	if b.Timeout != 0 && (b.Timeout < minBreakerTimeout || b.Timeout > 24*time.Hour) {
-		return fmt.Errorf("otelgram: WithCircuitBreaker: Timeout %v: must be from %v to 24h", b.Timeout, minBreakerTimeout)
+		return fmt.Errorf("otelgram: WithCircuitBreaker: Timeout %v: must be from %v to 24h, such as 30*time.Second", b.Timeout, minBreakerTimeout)
 	}
 	return nil
 }
@@ -73,3 +73,18 @@ const (
 
 // String returns the state in lower case: "closed", "open" or "half-open".
 func (s CircuitState) String() string { return pipeline.Circuit(s).String() }
+
+// MarshalText returns the word for the state, as String does. In JSON a state is that
+// word.
+func (s CircuitState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText takes the word for a state.
+func (s *CircuitState) UnmarshalText(text []byte) error {
+	for _, state := range []CircuitState{CircuitClosed, CircuitOpen, CircuitHalfOpen} {
+		if state.String() == string(text) {
+			*s = state
+			return nil
+		}
+	}
+	return fmt.Errorf("otelgram: circuit state %q: want %v, %v or %v", text, CircuitClosed, CircuitOpen, CircuitHalfOpen)
+}

@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -35,7 +36,7 @@ type config struct {
 	flushInterval    time.Duration
 	strategy         drop.Strategy
 	priorities       drop.Priorities
-	badPriority      error // of the last WithPriority with one that there is not
+	badPriority      error // of the last WithPriority that is not allowed
 	resource         *resource.Resource
 	maxMemory        int64 // bytes; 0: no limit
 	noInterning      bool
@@ -57,6 +58,10 @@ const (
 	maxBufferSize = 1 << 24
 	maxBatchSize  = 1 << 16
 	maxRate       = 1_000_000
+
+	// minInterval is the least of what is measured in time. A plain number, which
+	// counts nanoseconds, is below it.
+	minInterval = time.Millisecond
 )
 
 // newConfig applies defaults, environment and options in this order, a preset
@@ -79,7 +84,10 @@ func newConfig(opts []Option) (c config, err error) {
 	}
 	c = fromEnvironment(c)
 	asked := config{preset: c.preset}
-	for _, o := range opts {
+	for i, o := range opts {
+		if o == nil {
+			return c, fmt.Errorf("otelgram: New: option %d is nil", i+1)
+		}
 		asked = o.apply(asked)
 	}
 	if asked.presetAsked && (asked.preset < HighThroughput || asked.preset > ResourceConstrained) {
@@ -103,7 +111,7 @@ func newConfig(opts []Option) (c config, err error) {
 // validate names the first option with a value that is not allowed.
 func (c *config) validate() error {
 	if err := udp.ValidateAddress(c.endpoint); err != nil {
-		return fmt.Errorf("otelgram: WithEndpoint(%q): %w", c.endpoint, err)
+		return fmt.Errorf("otelgram: WithEndpoint(%q): %w", c.endpoint, reasonOf(err))
 	}
 	if c.encoding != Compact {
 		return fmt.Errorf("otelgram: WithEncoding(%d): unknown encoding: want Compact", c.encoding)
@@ -115,8 +123,8 @@ func (c *config) validate() error {
 	if c.batchSize < 1 || c.batchSize > maxBatchSize {
 		return fmt.Errorf("otelgram: WithBatchSize(%d): must be from 1 to %d", c.batchSize, maxBatchSize)
 	}
-	if c.maxBatchAge <= 0 || c.maxBatchAge > time.Hour {
-		return fmt.Errorf("otelgram: WithMaxBatchAge(%v): must be more than 0 and at most 1h", c.maxBatchAge)
+	if c.maxBatchAge < minInterval || c.maxBatchAge > time.Hour {
+		return fmt.Errorf("otelgram: WithMaxBatchAge(%v): must be from %v to 1h, such as 100*time.Millisecond", c.maxBatchAge, minInterval)
 	}
 	if c.packetSize != 0 && (c.packetSize < wire.MinPacketSize || c.packetSize > wire.MaxPacketSize) {
 		return fmt.Errorf("otelgram: WithMaxPacketSize(%d): must be from %d to %d bytes", c.packetSize, wire.MinPacketSize, wire.MaxPacketSize)
@@ -139,7 +147,18 @@ func (c *config) validate() error {
 	if c.flushInterval < 0 {
 		return fmt.Errorf("otelgram: WithFlushInterval(%v): must not be negative", c.flushInterval)
 	}
+	if c.flushInterval > 0 && c.flushInterval < minInterval {
+		return fmt.Errorf("otelgram: WithFlushInterval(%v): must be 0, or %v at least, such as 10*time.Second", c.flushInterval, minInterval)
+	}
 	return nil
+}
+
+// reasonOf returns the reason of an address error alone: the caller names the address.
+func reasonOf(err error) error {
+	if e := (*udp.AddressError)(nil); errors.As(err, &e) {
+		return e.Err
+	}
+	return err
 }
 
 // budget returns the memory budget of c, if it is enough for what c asks for; a is

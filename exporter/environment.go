@@ -61,7 +61,7 @@ func fromEnvironment(c config) config {
 		}
 		with, err := v.parse(c, value)
 		if err != nil {
-			otel.Handle(fmt.Errorf("otelgram: %s%s=%q is ignored: %w", environmentPrefix, v.name, value, err))
+			otel.Handle(fmt.Errorf("otelgram: %s%s=%q is ignored: %w", environmentPrefix, v.name, value, reasonOf(err)))
 			continue
 		}
 		c = with

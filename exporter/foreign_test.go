@@ -248,13 +248,13 @@ func TestLoggerAndAlertCallBack(t *testing.T) {
 				return exporter.WithLogger(slog.New(calling{slog.NewTextHandler(io.Discard, nil), user}))
 			},
 			"alert": func(user *reentrant) exporter.Option {
-				return exporter.WithHealth(health.Config{AlertAfter: time.Nanosecond, Alert: func(health.Report) { user.call() }})
+				return exporter.WithHealth(health.Config{AlertAfter: time.Millisecond, Alert: func(health.Report) { user.call() }})
 			},
 		} {
 			t.Run(fmt.Sprint(name, " that shuts down: ", shutdown), func(t *testing.T) {
 				user := newReentrant(shutdown)
 				e, err := exporter.New(t.Context(), exporter.WithEndpoint("no-such-name.invalid:4319"),
-					exporter.WithLogger(slog.New(slog.DiscardHandler)), exporter.WithHealth(health.Config{AlertAfter: time.Nanosecond}), option(user))
+					exporter.WithLogger(slog.New(slog.DiscardHandler)), exporter.WithHealth(health.Config{AlertAfter: time.Millisecond}), option(user))
 				require.NoError(t, err)
 				user.exporter.Store(e)
 				for range 2 {

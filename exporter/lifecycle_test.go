@@ -190,7 +190,7 @@ func books(t *testing.T, exp *exporter.Exporter, r *receiver.Receiver) receiver.
 	var p receiver.Counts
 	require.Eventually(t, func() bool {
 		p = r.Stats().Points
-		return p.Sent == s.Sent && p.Sent == p.Received+p.Lost && p.Received == p.Handed+p.Rejected+p.Overrun
+		return p.Sent == s.Sent && p.Sent == p.Received+p.Lost && p.Received == p.Delivered+p.Rejected+p.Overrun
 	}, 10*time.Second, 5*time.Millisecond, "exporter %+v", s)
 	return p
 }
@@ -210,7 +210,7 @@ func TestLargeExport(t *testing.T) {
 		assert.Equal(t, uint64(40_000), s.Sent, "run %d", i)
 		assert.Zero(t, s.Dropped.Total(), "run %d: %+v", i, s)
 		p := books(t, exp, r)
-		assert.Equal(t, uint64(40_000), p.Handed, "run %d: %+v", i, r.Stats())
+		assert.Equal(t, uint64(40_000), p.Delivered, "run %d: %+v", i, r.Stats())
 		require.NoError(t, r.Close())
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/otelgram/otelgram/health"
 )
 
-// Option configures an exporter.
+// Option configures an exporter. A nil option is an error of New.
 type Option interface {
 	apply(config) config
 }
@@ -54,7 +54,8 @@ func WithBatchSize(points int) Option {
 
 // WithMaxBatchAge sets how long a packet that is not full may wait for more
 // points, and measurements of the direct path for others to be folded with: at most
-// until a quarter of the ring is in use, or somebody flushes. The default is 100 ms.
+// until a quarter of the ring is in use, or somebody flushes. It is from 1 ms to 1 h.
+// The default is 100 ms.
 func WithMaxBatchAge(d time.Duration) Option {
 	return optionFunc(func(c config) config { c.maxBatchAge = d; return c })
 }
@@ -160,8 +161,8 @@ func WithEncoding(e Encoding) Option {
 // point of every series; the first time comes at random within the first
 // interval, so that a fleet does not send in step. Zero sends every measurement as
 // a point of its own: counters and histograms as deltas, up-down counters as
-// running totals, gauges as they are. The default is OTEL_METRIC_EXPORT_INTERVAL,
-// else 10 s.
+// running totals, gauges as they are. Any other interval is 1 ms at least. The default
+// is OTEL_METRIC_EXPORT_INTERVAL, else 10 s.
 func WithFlushInterval(d time.Duration) Option {
 	return optionFunc(func(c config) config { c.flushInterval = d; return c })
 }
@@ -181,10 +182,13 @@ func WithDropStrategy(s drop.Strategy) Option {
 
 // WithPriority gives a priority to the instruments of the direct path whose
 // names match pattern, for [drop.ByPriority]; an asterisk stands for any number
-// of characters. Of several patterns that match, the one given last counts. The
-// default is drop.Normal.
+// of characters. Of several patterns that match, the one given last counts. An empty
+// pattern is an error of New. The default is drop.Normal.
 func WithPriority(pattern string, p drop.Priority) Option {
 	return optionFunc(func(c config) config {
+		if pattern == "" {
+			c.badPriority = fmt.Errorf("otelgram: WithPriority(%q, %d): the pattern is empty: want the name of an instrument, or a part of it with an asterisk", pattern, p)
+		}
 		if p < drop.Low || p > drop.High {
 			c.badPriority = fmt.Errorf("otelgram: WithPriority(%q, %d): unknown priority: want drop.Low, drop.Normal or drop.High", pattern, p)
 		}

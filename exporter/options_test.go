@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"encoding/json"
 	"sync"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/otelgram/otelgram/drop"
 	"github.com/otelgram/otelgram/health"
 )
 
@@ -27,13 +29,15 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		{"endpoint with port 0", WithEndpoint("a:0"), []string{"WithEndpoint", "a:0"}},
 		{"endpoint without brackets", WithEndpoint("::1:4319"), []string{"WithEndpoint", "::1:4319"}},
 		{"empty endpoint", WithEndpoint(""), []string{"WithEndpoint", `""`}},
-		{"URL", WithEndpoint("http://a:1"), []string{"WithEndpoint", `udp: address "http://a:1": otelgram does not speak HTTP`, `such as "a:4319"`}},
+		{"URL", WithEndpoint("http://a:1"), []string{"WithEndpoint", `WithEndpoint("http://a:1"): otelgram does not speak HTTP`, `such as "a:4319"`}},
 		{"buffer that is no power of two", WithBufferSize(1000), []string{"WithBufferSize(1000)", "power of two"}},
 		{"no buffer", WithBufferSize(0), []string{"WithBufferSize(0)", "power of two"}},
 		{"negative buffer", WithBufferSize(-8), []string{"WithBufferSize(-8)"}},
 		{"huge buffer", WithBufferSize(1 << 30), []string{"WithBufferSize(1073741824)", "16777216"}},
 		{"no batch", WithBatchSize(0), []string{"WithBatchSize(0)", "from 1 to 65536"}},
-		{"no batch age", WithMaxBatchAge(0), []string{"WithMaxBatchAge(0s)", "more than 0"}},
+		{"no batch age", WithMaxBatchAge(0), []string{"WithMaxBatchAge(0s)", "from 1ms to 1h"}},
+		{"batch age without a unit", WithMaxBatchAge(100), []string{"WithMaxBatchAge(100ns)", "from 1ms to 1h", "such as 100*time.Millisecond"}},
+		{"long batch age", WithMaxBatchAge(2 * time.Hour), []string{"WithMaxBatchAge(2h0m0s)", "from 1ms to 1h"}},
 		{"negative batch age", WithMaxBatchAge(-time.Second), []string{"WithMaxBatchAge(-1s)"}},
 		{"small packet", WithMaxPacketSize(511), []string{"WithMaxPacketSize(511)", "from 512 to 65507"}},
 		{"large packet", WithMaxPacketSize(65508), []string{"WithMaxPacketSize(65508)", "from 512 to 65507"}},
@@ -43,6 +47,12 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		{"a breaker that is not enabled", WithCircuitBreaker(CircuitBreakerConfig{Timeout: time.Minute}), []string{"WithCircuitBreaker", "Timeout:1m0s", "Enabled"}},
 		{"unknown priority", WithPriority("a.*", 9), []string{`WithPriority("a.*", 9)`, "drop.Low"}},
 		{"negative flush interval", WithFlushInterval(-1), []string{"WithFlushInterval(-1ns)", "negative"}},
+		{"flush interval without a unit", WithFlushInterval(10), []string{"WithFlushInterval(10ns)", "0, or 1ms at least", "such as 10*time.Second"}},
+		{"flush interval in microseconds", WithFlushInterval(999 * time.Microsecond), []string{"WithFlushInterval(999µs)", "1ms"}},
+		{"a priority for nothing", WithPriority("", drop.High), []string{`WithPriority("", 1)`, "the pattern is empty"}},
+		{"nil", nil, []string{"otelgram: New: option 1 is nil"}},
+		{"a window without a unit", WithHealth(health.Config{Window: 10}), []string{"WithHealth", "Window 10ns", "such as 10*time.Second"}},
+		{"a timeout without a unit", WithCircuitBreaker(CircuitBreakerConfig{Enabled: true, Timeout: 30}), []string{"WithCircuitBreaker", "Timeout 30ns", "such as 30*time.Second"}},
 		{"a threshold in percent", WithHealth(health.Config{Thresholds: health.Thresholds{DropRate: 5}}), []string{"WithHealth", "Thresholds.DropRate 5", "0 to 1"}},
 		{"negative timeout", WithCircuitBreaker(CircuitBreakerConfig{Enabled: true, Timeout: -1}), []string{"WithCircuitBreaker", "Timeout -1ns", "10ms to 24h"}},
 		{"relative path", WithEndpoint("unixgram://here"), []string{`WithEndpoint("unixgram://here")`, "not absolute", "unixgram:///path"}},
@@ -61,6 +71,12 @@ func TestNewRefusesBadOptions(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNilOption: the error counts the options from 1.
+func TestNilOption(t *testing.T) {
+	_, err := New(t.Context(), WithBatchSize(7), nil, WithBatchSize(8))
+	assert.EqualError(t, err, "otelgram: New: option 2 is nil")
 }
 
 func TestOptionsWin(t *testing.T) {
@@ -203,6 +219,23 @@ func TestNames(t *testing.T) {
 	assert.Equal(t, "Preset(9)", Preset(9).String())
 	assert.Equal(t, "compact", Compact.String())
 	assert.Equal(t, "Encoding(3)", Encoding(3).String())
+	for state, want := range map[CircuitState]string{
+		CircuitClosed: `"closed"`, CircuitOpen: `"open"`, CircuitHalfOpen: `"half-open"`, 7: `"unknown"`,
+	} {
+		text, err := json.Marshal(state)
+		require.NoError(t, err)
+		assert.Equal(t, want, string(text))
+		var back CircuitState
+		if err = json.Unmarshal(text, &back); state <= CircuitHalfOpen {
+			assert.NoError(t, err)
+			assert.Equal(t, state, back)
+		} else {
+			assert.EqualError(t, err, `otelgram: circuit state "unknown": want closed, open or half-open`)
+		}
+	}
+	text, err := json.Marshal(Stats{Circuit: CircuitOpen})
+	require.NoError(t, err)
+	assert.Contains(t, string(text), `"Circuit":"open"`)
 }
 
 // TestNilSelectorsKeepTheDefault is for callers that pass on what they have.

@@ -77,7 +77,7 @@ func drained(t *testing.T, exp *exporter.Exporter, r *receiver.Receiver) exporte
 	assert.Zero(t, s.Queued)
 	assert.Zero(t, s.Folded, "every event is a point")
 	p := books(t, exp, r)
-	require.Equal(t, s.Sent, p.Handed, "%+v", r.Stats())
+	require.Equal(t, s.Sent, p.Delivered, "%+v", r.Stats())
 	return s
 }
 

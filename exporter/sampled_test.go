@@ -54,7 +54,7 @@ func TestSampledFold(t *testing.T) {
 	require.NoError(t, exp.Shutdown(context.Background()))
 	s := requireBooks(t, exp)
 	p := books(t, exp, r)
-	require.Equal(t, s.Sent, p.Handed)
+	require.Equal(t, s.Sent, p.Delivered)
 	require.NoError(t, r.Close())
 	assert.GreaterOrEqual(t, s.Folded, enough)
 	assert.Zero(t, s.Dropped.RingFull, "%+v", s)

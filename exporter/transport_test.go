@@ -86,6 +86,6 @@ func TestUnixReceiverReturns(t *testing.T) {
 	s := exp.Stats()
 	assert.Equal(t, s.Offered, s.Sent+s.Dropped.Total())
 	assert.Equal(t, s.Dropped.SendError, s.Dropped.Total())
-	require.Eventually(t, func() bool { return r.Stats().Points.Handed == s.Sent-10 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return r.Stats().Points.Delivered == s.Sent-10 }, 5*time.Second, time.Millisecond)
 	require.NoError(t, r.Close())
 }

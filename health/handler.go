@@ -27,7 +27,7 @@ func hashOf(element string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// Option configures [Handler].
+// Option configures [Handler], which ignores a nil option: it has no error to return.
 type Option interface{ apply(handler) handler }
 
 type optionFunc func(handler) handler
@@ -51,7 +51,9 @@ type handler struct{ title string }
 func Handler(s Source, opts ...Option) http.Handler {
 	c := handler{title: "otelgram"}
 	for _, o := range opts {
-		c = o.apply(c)
+		if o != nil {
+			c = o.apply(c)
+		}
 	}
 	page := []byte(strings.ReplaceAll(page, "{{title}}", html.EscapeString(c.title)))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -28,7 +28,7 @@ func ask(t *testing.T, s Status, method, target, accept string) *httptest.Respon
 		request.Header.Set("Accept", accept)
 	}
 	answer := httptest.NewRecorder()
-	Handler(fixed(r), WithTitle(`a "<b>" & c`)).ServeHTTP(answer, request)
+	Handler(fixed(r), nil, WithTitle(`a "<b>" & c`), nil).ServeHTTP(answer, request)
 	return answer
 }
 

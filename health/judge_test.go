@@ -140,6 +140,10 @@ func TestValidate(t *testing.T) {
 		{Config{Window: -1}, "Window -1ns"},
 		{Config{Hold: -1}, "Hold -1ns: must not be negative"},
 		{Config{AlertAfter: -1}, "AlertAfter -1ns: must not be negative"},
+		{Config{Window: 10}, "Window 10ns: must be 0, or 1ms at least, such as 10*time.Second"},
+		{Config{Hold: 999 * time.Microsecond}, "Hold 999µs: must be 0, or 1ms at least"},
+		{Config{AlertAfter: 300}, "AlertAfter 300ns: must be 0, or 1ms at least"},
+		{Config{Window: time.Millisecond, Hold: time.Millisecond, AlertAfter: time.Millisecond}, ""},
 	} {
 		err := tt.c.Validate()
 		if tt.says == "" {

@@ -16,7 +16,7 @@ type Thresholds struct {
 }
 
 // Config is how a [Monitor] judges. The zero value of each field stands for its
-// default.
+// default. Any other duration is 1 ms at least.
 type Config struct {
 	// Thresholds are 0.9, 0.01 and 0.05 by default, each by itself.
 	Thresholds Thresholds
@@ -40,6 +40,9 @@ const (
 	// maxWindow and maxSamples bound the memory of a Monitor.
 	maxWindow  = 100 * time.Second
 	maxSamples = 200
+	// minDuration is the least that is not 0. A plain number, which counts
+	// nanoseconds, is below it.
+	minDuration = time.Millisecond
 )
 
 // Validate returns an error that names the field that cannot be. [NewMonitor]
@@ -56,20 +59,28 @@ func (c Config) Validate() error {
 			return fmt.Errorf("health: Thresholds.%s %v: must be from 0 to 1", t.name, t.value)
 		}
 	}
-	switch {
-	case c.Window < 0 || c.Window > maxWindow:
+	if c.Window > maxWindow {
 		return fmt.Errorf("health: Window %v: must be from 0 to %v", c.Window, maxWindow)
-	case c.Hold < 0:
-		return fmt.Errorf("health: Hold %v: must not be negative", c.Hold)
-	case c.AlertAfter < 0:
-		return fmt.Errorf("health: AlertAfter %v: must not be negative", c.AlertAfter)
+	}
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"Window", c.Window}, {"Hold", c.Hold}, {"AlertAfter", c.AlertAfter},
+	} {
+		if d.value < 0 {
+			return fmt.Errorf("health: %s %v: must not be negative", d.name, d.value)
+		}
+		if d.value > 0 && d.value < minDuration {
+			return fmt.Errorf("health: %s %v: must be 0, or %v at least, such as 10*time.Second", d.name, d.value, minDuration)
+		}
 	}
 	return nil
 }
 
 func (c Config) withDefaults() Config {
 	set := func(d *time.Duration, to time.Duration) {
-		if *d <= 0 {
+		if *d < minDuration {
 			*d = to
 		}
 	}
