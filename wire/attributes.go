@@ -29,6 +29,7 @@ type AttributeSet struct {
 	attributes []attribute
 	payloads   []byte
 	weight     int
+	elements   int // of all slices and maps
 	place      place
 }
 
@@ -45,7 +46,7 @@ type attribute struct {
 func (s *AttributeSet) Reset() {
 	s.attributes = s.attributes[:0]
 	s.payloads = s.payloads[:0]
-	s.weight = 0
+	s.weight, s.elements = 0, 0
 	s.place = 0
 }
 
@@ -67,6 +68,10 @@ func (s *AttributeSet) AddValue(key *Symbol, t ValueType, payload []byte) {
 		key: key, kind: t, start: uint32(start), end: uint32(len(s.payloads)),
 	})
 	s.weight += attributeWeight + len(key.text) + valueFactor*len(payload)
+	var r reader
+	r.reset(s.payloads[start:], 0)
+	r.value(t, MaxDepth)
+	s.elements += r.items
 }
 
 // Weight returns what the set counts towards MaxExpansion: about the bytes it
@@ -137,11 +142,11 @@ func (p *Packer) attributes(b []byte, s *AttributeSet) []byte {
 	if at, ok := p.known(s.place); ok {
 		return appendUvarint(b, at)
 	}
-	if len(s.attributes) > MaxAttributes || p.attributesDefined+len(s.attributes) > MaxDefined {
+	p.items += len(s.attributes) + s.elements
+	if len(s.attributes) > MaxAttributes || p.items > MaxItems {
 		p.overflow = true
 		return b
 	}
-	p.attributesDefined += len(s.attributes)
 	s.place = p.define(&p.sets)
 	b = appendUvarint(append(b, 0), uint64(len(s.attributes)))
 	for i := range s.attributes {
@@ -221,8 +226,10 @@ func (d *Decoder) attributes() *AttributesView {
 // and one to a string value, of one byte each: these it reads itself.
 func (d *Decoder) nextAttributes() *AttributesView {
 	n := d.r.count("attributes", 2)
-	if n > MaxAttributes || len(d.keyValues)+n > MaxDefined {
+	if n > MaxAttributes {
 		d.r.failAs(OverBudget, "attributes")
+	}
+	if d.r.take(n, "attributes"); d.r.failed() {
 		n = 0
 	}
 	list := extend(&d.keyValues, n)

@@ -263,8 +263,10 @@
 //
 //   - a number of points other than pts, or any in a report;
 //
-//   - a set of more than 512 attributes (maps and exemplars have no such bound), or
-//     more than 8,192 in all sets that a body defines; more than 64 definitions of
+//   - a set of more than 512 attributes (maps and exemplars have no such bound); more
+//     than 4,096 items in a body, which are the attributes of the sets it defines, the
+//     exemplars and their attributes, and the elements of all values among these that
+//     are slices or maps, those inside each other too; more than 64 definitions of
 //     resources in a body;
 //
 //   - a packet that unfolds to more than 128 times its length, which is that of the
@@ -284,7 +286,7 @@
 //
 // References make small packets unfold to large data: without the bound on what a
 // packet unfolds to, one datagram could fill a receiver's memory. The bounds on
-// attributes and resources are about work: sorting a set takes more than in
+// items and resources are about work: sorting a set takes more than in
 // proportion to its length, and each resource is handed over by itself. Encoders
 // close a packet before it exceeds a bound.
 //

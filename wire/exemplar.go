@@ -28,15 +28,27 @@ func (p *Packer) exemplars(b []byte, pt *Point) []byte {
 		s = appendText(s, e.TraceID)
 		s = appendText(s, e.SpanID)
 		s = append(appendUvarint(s, uint64(e.AttributeCount)), e.Attributes...)
+		p.items += 1 + items(e.Attributes, e.AttributeCount)
 	}
 	p.scratch = s
-	if p.overflow || len(s) > p.limit-len(b) {
+	if p.overflow || len(s) > p.limit-len(b) || p.items > MaxItems {
 		p.overflow = true
 		return b
 	}
 	p.expanded += pointWeight*len(pt.Exemplars) + valueFactor*len(s)
 	b = appendText(append(b, extraExemplars), s)
 	return append(b, 0)
+}
+
+// items returns how many items there are in n attributes in wire form, or more than
+// MaxItems.
+func items(attributes []byte, n int) int {
+	var r reader
+	r.reset(attributes, 0)
+	for r.take(n, ""); n > 0 && !r.failed(); n-- {
+		r.element(MapValue, MaxDepth)
+	}
+	return r.items
 }
 
 // ExemplarView is an exemplar inside a packet: a view like [PointView].
@@ -84,7 +96,9 @@ func (e *Exemplars) Next() bool {
 	v.TraceID = e.r.text("trace id")
 	v.SpanID = e.r.text("span id")
 	start := e.r.off
-	for n := e.r.count("exemplar attributes", 2); n > 0 && !e.r.failed(); n-- {
+	n := e.r.count("exemplar attributes", 2)
+	e.r.take(1+n, "exemplars")
+	for ; n > 0 && !e.r.failed(); n-- {
 		e.r.element(MapValue, MaxDepth)
 	}
 	v.attributes = e.r.b[start:e.r.off]
@@ -94,11 +108,13 @@ func (e *Exemplars) Next() bool {
 // checkExemplars verifies the exemplars of a point, length bytes of them, and
 // accounts for what they unfold to.
 func (d *Decoder) checkExemplars(e Exemplars, length int) {
+	e.r.items = d.r.items
 	for e.Next() {
 		d.expanded += pointWeight
 	}
 	if e.r.failed() {
-		d.r.fail(e.r.err.Field)
+		d.r.failAs(e.r.err.Cause, e.r.err.Field)
 	}
+	d.r.items = e.r.items
 	d.expanded += valueFactor * length
 }

@@ -216,14 +216,37 @@ func TestBoundsOnWork(t *testing.T) {
 	}
 	packets, tooLarge := pack(t, wire.MaxPacketSize, sets)
 	require.Empty(t, tooLarge)
-	assert.Len(t, packets, 2, "8,192 attributes are defined after 16 sets")
+	assert.Len(t, packets, 4, "4,096 attributes are defined after 8 sets")
 	checkRoundTrip(t, wire.MaxPacketSize, sets)
 	body := "00" + gaugeInt + "01"
-	for range wire.MaxDefined/128 + 1 {
+	for range wire.MaxItems/128 + 1 {
 		body += "00 01 00 80 01" + strings.Repeat("01 00", 128)
 	}
-	e = rejection(t, crafted(wire.MaxDefined/128+2, body), wire.OverBudget, "attributes in all sets")
+	e = rejection(t, crafted(wire.MaxItems/128+2, body), wire.OverBudget, "attributes in all sets")
 	assert.Equal(t, "attributes", e.Field)
+
+	// Elements of values, and exemplars with their attributes, count as well.
+	list := func(n int) []attribute {
+		return []attribute{{"k", value{kind: wire.SliceValue, elements: make([]attribute, n)}}}
+	}
+	checkRoundTrip(t, wire.MaxPacketSize, []point{{metric: load, attributes: list(wire.MaxItems - 1)}})
+	_, large = pack(t, wire.MaxPacketSize, []point{{metric: load, attributes: list(wire.MaxItems)}})
+	assert.Len(t, large, 1)
+	exemplars := make([]exemplar, wire.MaxItems/2)
+	for i := range exemplars {
+		exemplars[i].attributes = []attribute{{"k", value{}}}
+	}
+	checkRoundTrip(t, wire.MaxPacketSize, []point{{metric: load, exemplars: exemplars}})
+	_, large = pack(t, wire.MaxPacketSize, []point{{metric: load, exemplars: append(exemplars, exemplar{})}})
+	assert.Len(t, large, 1)
+	for _, over := range []struct{ name, field, body string }{
+		{"elements", "elements", "00" + gaugeInt + "00 01 01 14 80 20" + strings.Repeat("00", wire.MaxItems)},
+		{"elements in elements", "elements", "00" + gaugeInt + "00 01 01 14 02 0A FF 0F" + strings.Repeat("00", wire.MaxItems/2-1) + "0A 80 10" + strings.Repeat("00", wire.MaxItems/2)},
+		{"exemplars", "exemplars", "40" + gaugeInt + "01 01 85 A0 01" + strings.Repeat("00 00 00 00 00", wire.MaxItems+1) + "00"},
+	} {
+		e = rejection(t, crafted(1, over.body), wire.OverBudget, "%s", over.name)
+		assert.Equal(t, over.field, e.Field, over.name)
+	}
 
 	var points []point
 	for i := range 3 * wire.MaxResources {

@@ -40,13 +40,12 @@ type Packer struct {
 	full  bool // a point did not fit: Finish comes next
 	wide  bool // the body may be larger than a packet, see Enlarge
 
-	points   int
-	expanded int
-	defined  int // bytes that metrics, with scope and resource, and bounds take
-	// attributesDefined is how many attributes the sets have that are defined.
-	attributesDefined int
-	prevTime          int64
-	prevStart         int64
+	points    int
+	expanded  int
+	defined   int // bytes that metrics, with scope and resource, and bounds take
+	items     int // see MaxItems
+	prevTime  int64
+	prevStart int64
 
 	// how many entries each dictionary of the open packet has
 	strings, sets, resources, scopes, metrics, bounds uint16
@@ -113,7 +112,7 @@ func (p *Packer) begin(buf []byte, size int) {
 func (p *Packer) restart() {
 	p.epoch++
 	p.full = false
-	p.points, p.expanded, p.defined, p.attributesDefined = 0, 0, 0, 0
+	p.points, p.expanded, p.defined, p.items = 0, 0, 0, 0
 	for _, m := range p.long {
 		m.bounds = nil
 	}

@@ -12,11 +12,20 @@ import (
 type reader struct {
 	b   []byte
 	off int
-	err Error // Cause is Accepted while nothing failed
+	// items is how many items came by, see [MaxItems].
+	items int
+	err   Error // Cause is Accepted while nothing failed
 }
 
 func (r *reader) reset(b []byte, off int) {
-	r.b, r.off, r.err = b, off, Error{}
+	r.b, r.off, r.items, r.err = b, off, 0, Error{}
+}
+
+// take counts n items and fails where there are too many of them.
+func (r *reader) take(n int, field string) {
+	if r.items += n; r.items > MaxItems {
+		r.failAs(OverBudget, field)
+	}
 }
 
 func (r *reader) fail(field string) { r.failAs(Malformed, field) }

@@ -50,26 +50,37 @@ func appendField(b []byte, field, v uint64) []byte {
 // ParseReport reads a SenderReport packet. Fields it does not know are
 // skipped, fields that are missing are zero. It retains nothing of packet.
 func ParseReport(packet []byte) (Report, error) {
-	var r Report
 	h, cause, offset := parseHeader(packet)
 	if cause == Accepted && h.Format != SenderReport {
 		cause, offset = UnknownVersion, 0
 	}
 	if cause != Accepted {
-		return r, &Error{Cause: cause, Field: "header", Offset: offset}
+		return Report{}, &Error{Cause: cause, Field: "header", Offset: offset}
 	}
+	r, err := readReport(packet, &h)
+	if err.Cause != Accepted {
+		return Report{}, &err
+	}
+	return r, nil
+}
+
+// ReadReport is ParseReport for a packet whose header [CheckHeader] has accepted. It
+// reports false for one that is malformed. It does not allocate.
+func ReadReport(packet []byte, h *Header) (Report, bool) {
+	r, err := readReport(packet, h)
+	return r, err.Cause == Accepted
+}
+
+func readReport(packet []byte, h *Header) (r Report, err Error) {
 	if h.Points != 0 {
-		return r, &Error{Cause: Malformed, Field: "points of a report", Offset: 26}
+		return r, Error{Cause: Malformed, Field: "points of a report", Offset: 26}
 	}
 	var in reader
 	in.reset(packet[:len(packet)-TrailerSize], HeaderSize)
 	for in.left() > 0 {
 		r.set(in.uvarint("report field"), in.uvarint("report value"))
 	}
-	if in.failed() {
-		return Report{}, &in.err
-	}
-	return r, nil
+	return r, in.err
 }
 
 func (r *Report) set(field, v uint64) {

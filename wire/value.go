@@ -183,7 +183,9 @@ func (r *reader) value(t ValueType, depth int) Value {
 			r.fail("nesting")
 			break
 		}
-		for n := r.count("elements", 1); n > 0 && !r.failed(); n-- {
+		n := r.count("elements", 1)
+		r.take(n, "elements")
+		for ; n > 0 && !r.failed(); n-- {
 			r.element(t, depth-1)
 		}
 	default:

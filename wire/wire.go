@@ -28,12 +28,14 @@ const (
 	// or of the packet that the whole body would make. The package documentation
 	// defines the weights.
 	MaxExpansion = 128
-	// MaxAttributes is the most attributes a set has, and MaxDefined the most that
-	// the definitions of sets in a body have together. An attribute may take two
-	// bytes: without these bounds a small packet would be much work, such as that of
-	// sorting sets, which grows faster than they do.
+	// MaxAttributes is the most attributes a set has.
 	MaxAttributes = 512
-	MaxDefined    = 8192
+	// MaxItems is the most items a body has: the attributes of the sets it defines,
+	// the exemplars and their attributes, and the elements of all values among these
+	// that are slices or maps. An item may take two bytes or one: without these bounds a
+	// small packet would be much work, such as that of sorting sets, which grows faster
+	// than they do.
+	MaxItems = 4096
 	// MaxResources is the most resources a body has. It bounds how often a
 	// receiver has to hand something over for one packet.
 	MaxResources = 64
@@ -70,7 +72,7 @@ const (
 	BadChecksum
 	// Malformed packets break the grammar, although their checksum is right.
 	Malformed
-	// OverBudget packets exceed MaxExpansion, MaxAttributes, MaxDefined or
+	// OverBudget packets exceed MaxExpansion, MaxAttributes, MaxItems or
 	// MaxResources.
 	OverBudget
 
