@@ -128,8 +128,8 @@ func (d *decoder) books(sent uint64) error {
 	var p receiver.Counts
 	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		p = d.receiver.Stats().Points
-		if p.Sent == sent && p.Sent == p.Received+p.Lost && p.Received == p.Handed+p.Rejected+p.Overrun &&
-			p.Handed == d.points.Load() && p.Rejected == 0 {
+		if p.Sent == sent && p.Sent == p.Received+p.Lost && p.Received == p.Delivered+p.Rejected+p.Overrun &&
+			p.Delivered == d.points.Load() && p.Rejected == 0 {
 			return nil
 		}
 	}

@@ -94,5 +94,5 @@ func TestLargeHistograms(t *testing.T) {
 	assert.GreaterOrEqual(t, arrived.most, 200)
 	s := exp.Stats()
 	assert.Equal(t, s.Offered, s.Sent)
-	assert.Equal(t, s.Sent, r.Stats().Points.Handed)
+	assert.Equal(t, s.Sent, r.Stats().Points.Delivered)
 }

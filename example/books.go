@@ -26,8 +26,8 @@ func (e *ends) print(w io.Writer) {
 	}
 	if e.receiver != nil {
 		p := e.receiver.Stats().Points
-		fmt.Fprintf(w, "receiver  sent %d = received %d + lost %d; received = handed %d + rejected %d + overrun %d\n",
-			p.Sent, p.Received, p.Lost, p.Handed, p.Rejected, p.Overrun)
+		fmt.Fprintf(w, "receiver  sent %d = received %d + lost %d; received = delivered %d + rejected %d + overrun %d\n",
+			p.Sent, p.Received, p.Lost, p.Delivered, p.Rejected, p.Overrun)
 	}
 }
 
@@ -68,7 +68,7 @@ func closed(s exporter.Stats, p *receiver.Counts, network *faultproxy.Books) err
 		return nil
 	case p.Sent != s.Sent || p.Sent != p.Received+p.Lost:
 		return fmt.Errorf("exporter and receiver disagree: %d sent, receiver %+v", s.Sent, *p)
-	case p.Received != p.Handed+p.Rejected+p.Overrun:
+	case p.Received != p.Delivered+p.Rejected+p.Overrun:
 		return fmt.Errorf("the receiver's books do not close: %+v", *p)
 	case network != nil && network.Lost.Points != p.Lost:
 		return fmt.Errorf("the network lost %d points, the receiver knows of %d", network.Lost.Points, p.Lost)

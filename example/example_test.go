@@ -116,7 +116,7 @@ func TestBadEndpoint(t *testing.T) {
 
 func TestClosed(t *testing.T) {
 	good := exporter.Stats{Offered: 5, Sent: 4, Dropped: exporter.Dropped{Oversize: 1}}
-	ok := receiver.Counts{Sent: 4, Received: 3, Lost: 1, Handed: 1, Rejected: 1, Overrun: 1}
+	ok := receiver.Counts{Sent: 4, Received: 3, Lost: 1, Delivered: 1, Rejected: 1, Overrun: 1}
 	require.NoError(t, closed(good, &ok, nil))
 	require.NoError(t, closed(good, nil, nil))
 	require.NoError(t, closed(good, &ok, &faultproxy.Books{Lost: faultproxy.Count{Points: 1}}))
@@ -128,7 +128,7 @@ func TestClosed(t *testing.T) {
 	miscounted.Offered = 6
 	require.Error(t, closed(miscounted, &ok, nil))
 	for _, bad := range []receiver.Counts{
-		{Sent: 5, Received: 4, Lost: 1, Handed: 4}, {Sent: 4, Received: 4, Lost: 1, Handed: 4}, {Sent: 4, Received: 4, Handed: 3},
+		{Sent: 5, Received: 4, Lost: 1, Delivered: 4}, {Sent: 4, Received: 4, Lost: 1, Delivered: 4}, {Sent: 4, Received: 4, Delivered: 3},
 	} {
 		require.Error(t, closed(good, &bad, nil))
 	}

@@ -9,15 +9,13 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-const (
-	// maxCachedBytes bounds what a builder remembers, in bytes of memory; past it
-	// all is forgotten and learned again.
-	maxCachedBytes = 8 << 20
-	// maxRemembered is the largest set worth remembering, in bytes of memory.
-	maxRemembered = 16 << 10
-)
+// maxRemembered is the largest set worth remembering, in bytes of memory.
+const maxRemembered = 16 << 10
 
 const (
+	// What a set, a resource, or an entry of the cache takes in memory beside its
+	// attributes and text.
+	setCost = 256
 	// What an attribute takes in memory beside its text, and at most for each byte
 	// of a payload: an element of a map has two bytes in a packet and 64 here.
 	attributeCost = 72
@@ -30,6 +28,7 @@ type builder struct {
 	known     map[string]attribute.Set
 	resources map[string]*resource.Resource
 	cached    int // bytes of memory of both
+	cacheSize int // what it may be
 	key       []byte
 	// arrays are what all builders of the process share, see there; crowded is
 	// set where a packet would need more of them.
@@ -50,8 +49,10 @@ type place struct {
 	taken           bool
 }
 
-func newBuilder() builder {
-	return builder{known: map[string]attribute.Set{}, resources: map[string]*resource.Resource{}, arrays: &processArrays}
+func newBuilder(cacheSize int) builder {
+	return builder{
+		known: map[string]attribute.Set{}, resources: map[string]*resource.Resource{}, cacheSize: cacheSize, arrays: &processArrays,
+	}
 }
 
 // build returns the points of the packet that d was reset to, grouped by
@@ -129,13 +130,17 @@ func (b *builder) scope(s *wire.ScopeView) instrumentation.Scope {
 }
 
 func (b *builder) resource(v *wire.ResourceView) *resource.Resource {
-	b.key = appendKey(wire.AppendText(b.key[:0], v.SchemaURL), v.Attributes)
-	if r, ok := b.resources[string(b.key)]; ok {
-		return r
+	n := 2*len(v.SchemaURL) + cost(v.Attributes)
+	remembered := n <= maxRemembered // else there is no key to look for
+	if remembered {
+		b.key = appendKey(wire.AppendText(b.key[:0], v.SchemaURL), v.Attributes)
+		if r, ok := b.resources[string(b.key)]; ok {
+			return r
+		}
 	}
 	set := b.sets[v.Attributes.Index]
 	r := resource.NewWithAttributes(string(v.SchemaURL), set.ToSlice()...)
-	if b.remember(cost(v.Attributes)) {
+	if remembered && b.makeRoom(n) {
 		b.resources[string(b.key)] = r
 	}
 	return r
@@ -146,16 +151,20 @@ func (b *builder) set(v *wire.AttributesView) attribute.Set {
 	if len(v.All) == 0 {
 		return *attribute.EmptySet()
 	}
-	b.key = appendKey(b.key[:0], v)
-	if s, ok := b.known[string(b.key)]; ok {
-		return s
+	n := cost(v)
+	remembered := n <= maxRemembered
+	if remembered {
+		b.key = appendKey(b.key[:0], v)
+		if s, ok := b.known[string(b.key)]; ok {
+			return s
+		}
 	}
 	kvs := make([]attribute.KeyValue, 0, len(v.All))
 	for _, kv := range v.All {
 		kvs = append(kvs, attribute.KeyValue{Key: attribute.Key(kv.Key), Value: b.value(kv.Value)})
 	}
 	s := attribute.NewSet(kvs...)
-	if b.remember(cost(v)) {
+	if remembered && b.makeRoom(n) {
 		b.known[string(b.key)] = s
 	}
 	return s
@@ -165,7 +174,7 @@ func (b *builder) set(v *wire.AttributesView) attribute.Set {
 // packet unfolds to large sets, so that neither their number nor the length of
 // their keys says anything.
 func cost(v *wire.AttributesView) int {
-	n := 0
+	n := setCost
 	for _, kv := range v.All {
 		n += attributeCost + 2*len(kv.Key)
 		switch payload := len(kv.Value.Payload()); kv.Value.Type {
@@ -178,16 +187,13 @@ func cost(v *wire.AttributesView) int {
 	return n
 }
 
-// remember reports whether what b.key stands for, which takes so many bytes, is
-// worth remembering, and makes room for it.
-func (b *builder) remember(cost int) bool {
-	if cost > maxRemembered || b.crowded {
-		if cap(b.key) > maxRemembered {
-			b.key = nil
-		}
+// makeRoom makes room in the cache for what takes so many bytes. It reports false where
+// there is none. Where the cache is full, all in it is forgotten and learned again.
+func (b *builder) makeRoom(cost int) bool {
+	if b.crowded || cost > b.cacheSize {
 		return false
 	}
-	if b.cached += cost; b.cached > maxCachedBytes {
+	if b.cached += cost; b.cached > b.cacheSize {
 		clear(b.known)
 		clear(b.resources)
 		b.cached = cost

@@ -98,14 +98,14 @@ func TestBuilderRemembersLittle(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			b := newBuilder()
+			b := newBuilder(defaultCacheSize)
 			before := heap()
 			for i := range tt.packets {
 				build(t, &b, tt.packet(i))
-				require.LessOrEqual(t, b.cached, maxCachedBytes)
+				require.LessOrEqual(t, b.cached, defaultCacheSize)
 			}
 			assert.Equal(t, tt.remembered, len(b.known) > 0)
-			assert.LessOrEqual(t, heap()-before, int64(maxCachedBytes+maxCachedBytes/2))
+			assert.LessOrEqual(t, heap()-before, int64(defaultCacheSize+defaultCacheSize/2))
 			assert.LessOrEqual(t, cap(b.key), 2*maxRemembered)
 			runtime.KeepAlive(b)
 		})
@@ -114,7 +114,7 @@ func TestBuilderRemembersLittle(t *testing.T) {
 
 // TestBuilderHoldsNoPacket: what a large packet unfolded to is the handler's alone.
 func TestBuilderHoldsNoPacket(t *testing.T) {
-	b := newBuilder()
+	b := newBuilder(defaultCacheSize)
 	small := packetWith(t, "", "v", 1)
 	build(t, &b, small)
 	before := heap()
@@ -137,7 +137,7 @@ func TestLongArrays(t *testing.T) {
 	list := func(kind wire.ValueType, n int) []byte {
 		return packetOf(t, kind, "k", append(wire.AppendCount(nil, n), make([]byte, n)...))
 	}
-	b := newBuilder()
+	b := newBuilder(defaultCacheSize)
 	b.arrays = &arrays{}
 	var d wire.Decoder
 	takes := func(packet []byte) bool {
@@ -165,7 +165,7 @@ func TestLongArrays(t *testing.T) {
 // TestResourcesAreToldApart, also where a schema URL looks like the beginning of
 // the attributes.
 func TestResourcesAreToldApart(t *testing.T) {
-	b := newBuilder()
+	b := newBuilder(defaultCacheSize)
 	for _, schema := range []string{"", "S", "S\x00", "S\x00\x02k0\x04\x01v", "\x00"} {
 		for _, attributes := range []int{0, 1, 2} {
 			rm := build(t, &b, packetWith(t, schema, "v", attributes))

@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -8,106 +9,96 @@ import (
 	"runtime"
 
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/otelgram/otelgram/udp"
 )
 
-// Option configures a Receiver.
-type Option interface {
-	apply(config) config
-}
-
-type optionFunc func(config) config
-
-func (f optionFunc) apply(c config) config { return f(c) }
-
 type config struct {
-	receiveBuffer int
-	queue         int
-	workers       int
-	sources       []netip.Prefix // empty: all
-	logger        *slog.Logger
+	receiveBuffer  int
+	readers        int
+	queue          int
+	workers        int
+	maxSessions    int
+	reassemblySize int
+	cacheSize      int
+	sources        []netip.Prefix // empty: all
+	socket         []udp.Option
+	logger         *slog.Logger
 	// meterProvider is nil for the global one.
 	meterProvider metric.MeterProvider
 }
 
 const (
-	defaultReceiveBuffer = 4 << 20
-	defaultQueue         = 4096
-	maxWorkers           = 64
+	defaultReceiveBuffer  = 4 << 20
+	defaultQueue          = 4096
+	maxWorkers            = 64
+	maxReaders            = 64
+	defaultMaxSessions    = 1 << 15
+	defaultReassemblySize = 8 << 20
+	defaultCacheSize      = 8 << 20
+	// coresPerReader is how many processors there are for each socket by default: the
+	// goroutines that decode have more to do.
+	coresPerReader = 4
 )
 
-func newConfig(opts []Option) (config, error) {
+func newConfig(call string, opts []Option) (config, error) {
+	cores := runtime.GOMAXPROCS(0)
 	c := config{
-		receiveBuffer: defaultReceiveBuffer,
-		queue:         defaultQueue,
-		workers:       min(runtime.GOMAXPROCS(0), maxWorkers),
-		logger:        slog.Default(),
+		receiveBuffer: defaultReceiveBuffer, readers: min(max(1, cores/coresPerReader), maxReaders),
+		queue: defaultQueue, workers: min(cores, maxWorkers), maxSessions: defaultMaxSessions,
+		reassemblySize: defaultReassemblySize, cacheSize: defaultCacheSize, logger: slog.Default(),
 	}
-	for _, o := range opts {
+	for i, o := range opts {
+		if o == nil {
+			return c, fmt.Errorf("otelgram: %s: option %d is nil", call, i+1)
+		}
 		c = o.apply(c)
 	}
-	switch {
-	case c.receiveBuffer < 1 || c.receiveBuffer > 1<<30:
-		return c, fmt.Errorf("otelgram: WithReceiveBuffer(%d): must be from 1 to %d bytes", c.receiveBuffer, 1<<30)
-	case c.queue < 1 || c.queue > 1<<20:
-		return c, fmt.Errorf("otelgram: WithQueueSize(%d): must be from 1 to %d packets", c.queue, 1<<20)
-	case c.workers < 1 || c.workers > maxWorkers:
-		return c, fmt.Errorf("otelgram: WithWorkers(%d): must be from 1 to %d", c.workers, maxWorkers)
-	}
-	for _, p := range c.sources {
-		if !p.IsValid() {
-			return c, fmt.Errorf("otelgram: WithAllowedSources(%v): want networks such as 10.0.0.0/8 or 2001:db8::/32", c.sources)
+	return c, c.validate()
+}
+
+// validate returns an error for the first option that is out of bounds.
+func (c *config) validate() error {
+	for _, b := range []struct {
+		option         string
+		got, least, to int
+		unit           string
+	}{
+		{"WithReceiveBuffer", c.receiveBuffer, 1, 1 << 30, " bytes"},
+		{"WithReaders", c.readers, 1, maxReaders, ""},
+		{"WithQueueSize", c.queue, 1, 1 << 20, " packets"},
+		{"WithWorkers", c.workers, 1, maxWorkers, ""},
+		{"WithMaxSessions", c.maxSessions, 16, 1 << 24, " sessions"},
+		{"WithReassemblySize", c.reassemblySize, 1 << 17, 1 << 32, " bytes"},
+		{"WithCacheSize", c.cacheSize, 0, 1 << 32, " bytes"},
+	} {
+		if b.got < b.least || b.got > b.to {
+			return fmt.Errorf("otelgram: %s(%d): must be from %d to %d%s", b.option, b.got, b.least, b.to, b.unit)
 		}
 	}
-	return c, nil
-}
-
-// WithReceiveBuffer sets the size of the socket's receive buffer, in bytes, as
-// asked of the kernel; [Stats] says what it granted. It is what rides out a
-// burst. The default is 4 MiB.
-func WithReceiveBuffer(bytes int) Option {
-	return optionFunc(func(c config) config { c.receiveBuffer = bytes; return c })
-}
-
-// WithQueueSize sets how many packets may wait for each of the goroutines that
-// decode them and call the handler, see [WithWorkers]. Packets larger than 2 KiB
-// count for more than one. The default is 4096.
-func WithQueueSize(packets int) Option {
-	return optionFunc(func(c config) config { c.queue = packets; return c })
-}
-
-// WithWorkers sets how many goroutines decode packets and call the handler,
-// from 1 to 64. A session is always served by the same one. The default is
-// GOMAXPROCS, at most 64.
-func WithWorkers(n int) Option {
-	return optionFunc(func(c config) config { c.workers = n; return c })
-}
-
-// WithAllowedSources accepts packets from these networks only; those from others
-// are counted as rejected before anything in them is looked at. A source address
-// can be forged, so this keeps out mistakes and strangers, not attackers on the
-// same network. IPv4 networks also hold for IPv4 senders on dual-stack sockets.
-// On a Unix socket it has no effect. The default, also for none, is all.
-func WithAllowedSources(networks ...netip.Prefix) Option {
-	return optionFunc(func(c config) config { c.sources = append([]netip.Prefix(nil), networks...); return c })
-}
-
-// WithMeterProvider sets where the receiver's own metrics go, the totals of
-// [Stats] under names that begin with stats.receiver. The default, also for nil,
-// is OpenTelemetry's global provider, also if that is set later.
-func WithMeterProvider(mp metric.MeterProvider) Option {
-	return optionFunc(func(c config) config { c.meterProvider = mp; return c })
-}
-
-// WithLogger sets where the receiver logs: one warning, where it listens beyond
-// the loopback interface without WithAllowedSources. The default, also for nil,
-// is slog.Default().
-func WithLogger(l *slog.Logger) Option {
-	return optionFunc(func(c config) config {
-		if l != nil {
-			c.logger = l
+	for i, p := range c.sources {
+		four := p.Addr().Is4In6()
+		if !p.IsValid() || four && p.Bits() < 96 {
+			return fmt.Errorf("otelgram: WithAllowedSources(%v): want networks such as 10.0.0.0/8 or 2001:db8::/32", c.sources)
 		}
-		return c
-	})
+		if four { // it holds for the IPv4 addresses that it stands for
+			c.sources[i] = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		}
+	}
+	return nil
+}
+
+// listen opens the sockets.
+func (c *config) listen(call, addr string) ([]*udp.Listener, error) {
+	listeners, err := udp.ListenMany(addr, c.readers, append(c.socket, udp.WithReceiveBuffer(c.receiveBuffer))...)
+	var cause *udp.AddressError
+	if errors.As(err, &cause) {
+		err = cause.Err // addr stands there already
+	}
+	if err != nil {
+		return nil, fmt.Errorf("otelgram: %s(%q): %w", call, addr, err)
+	}
+	return listeners, nil
 }
 
 // warn logs a warning if everybody may send.

@@ -3,13 +3,14 @@ package receiver_test
 import (
 	"context"
 	"fmt"
+	"time"
 
-	"go.opentelemetry.io/otel"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelgram/otelgram/exporter"
 	"github.com/otelgram/otelgram/receiver"
+	"github.com/otelgram/otelgram/relay"
 )
 
 // A receiver hands over what arrives, and its books say what did not.
@@ -38,7 +39,7 @@ func ExampleListen() {
 	fmt.Println(<-arrived)
 	fmt.Println(r.Close())
 	s := r.Stats()
-	fmt.Println("handed over:", s.Points.Handed, "lost:", s.Points.Lost)
+	fmt.Println("handed over:", s.Points.Delivered, "lost:", s.Points.Lost)
 	// Output:
 	// sent: true
 	// temperature 21
@@ -63,28 +64,22 @@ func ExampleListen_relay() {
 		fmt.Println(err)
 		return
 	}
-	r, err := relayTo(ctx, next, "localhost:0")
+	rel, err := relay.New(next, relay.WithMaxBatchAge(100*time.Millisecond))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	r, err := receiver.Listen("localhost:0", rel.Handle)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	service(ctx, r.Addr().String())
 	fmt.Println(<-arrived)
-	fmt.Println(r.Close(), next.Shutdown(ctx), last.Close())
+	fmt.Println(r.Close(), rel.Shutdown(ctx), last.Close()) // Shutdown is next's, too
 	// Output:
 	// requests
 	// <nil> <nil> <nil>
-}
-
-// relayTo listens, and has next export what arrives.
-func relayTo(ctx context.Context, next sdkmetric.Exporter, address string) (*receiver.Receiver, error) {
-	relay := func(rm *metricdata.ResourceMetrics) {
-		if err := next.Export(ctx, rm); err != nil {
-			otel.Handle(err)
-		}
-	}
-	// One worker, since Export need not be safe to be called twice at once.
-	return receiver.Listen(address, relay, receiver.WithWorkers(1))
 }
 
 // service is one with a counter.

@@ -8,9 +8,6 @@ import (
 )
 
 const (
-	// maxReassembly bounds the memory of the bodies that are not whole, over all
-	// sessions, in bytes.
-	maxReassembly = 8 << 20
 	// reassemblyAge is how long a body waits for another fragment.
 	reassemblyAge = 2 * time.Second
 	// partialCost is about what a body takes besides its fragments, in bytes: it may
@@ -26,6 +23,7 @@ const (
 type reassembly struct {
 	partials map[partialKey]*list.Element // of *partial
 	waiting  *list.List                   // the one that waits for longest in front
+	max      int                          // bytes of all of them
 	bytes    int
 }
 
@@ -43,18 +41,18 @@ type partial struct {
 	since    time.Time // when the last fragment came
 }
 
-func newReassembly() reassembly {
-	return reassembly{partials: map[partialKey]*list.Element{}, waiting: list.New()}
+func newReassembly(size int) reassembly {
+	return reassembly{partials: map[partialKey]*list.Element{}, waiting: list.New(), max: size}
 }
 
 // add takes a fragment and returns its body if that is whole now, and the bodies
 // that made room for it. It returns false, and keeps nothing, if the fragment does
 // not go with the others of its body.
-func (r *reassembly) add(s *session, h *wire.Header, f wire.Fragment, now time.Time) (whole *partial, evicted []*partial, ok bool) {
-	key := partialKey{s, h.Sequence - uint64(f.Index)}
+func (r *reassembly) add(b *body, f wire.Fragment, now time.Time) (whole *partial, evicted []*partial, ok bool) {
+	key := partialKey{b.session, b.header.Sequence - uint64(f.Index)}
 	e, known := r.partials[key]
 	if !known {
-		e = r.waiting.PushBack(&partial{body: body{session: s}, key: key, bytes: partialCost})
+		e = r.waiting.PushBack(&partial{body: body{session: b.session, source: b.source}, key: key, bytes: partialCost})
 		r.partials[key] = e
 		r.bytes += partialCost
 	}
@@ -64,7 +62,7 @@ func (r *reassembly) add(s *session, h *wire.Header, f wire.Fragment, now time.T
 	}
 	p.packets++
 	if f.Index == f.Last {
-		p.header = *h
+		p.header = b.header
 	}
 	p.since = now
 	p.bytes += fragmentCost + len(f.Data)
@@ -74,16 +72,16 @@ func (r *reassembly) add(s *session, h *wire.Header, f wire.Fragment, now time.T
 		return p, nil, true
 	}
 	r.waiting.MoveToBack(e)
-	for r.bytes > maxReassembly {
+	for r.bytes > r.max {
 		evicted = append(evicted, r.remove(r.waiting.Front()))
 	}
 	return nil, evicted, true
 }
 
-// expire takes out the bodies that have waited since before then for another
-// fragment; the zero time stands for all.
+// expire takes out bodies that have waited since before then for another fragment, at
+// most stride of them; the zero time stands for all.
 func (r *reassembly) expire(before time.Time) (expired []*partial) {
-	for e := r.waiting.Front(); e != nil && (before.IsZero() || e.Value.(*partial).since.Before(before)); e = r.waiting.Front() {
+	for e := r.waiting.Front(); e != nil && len(expired) < stride && (before.IsZero() || e.Value.(*partial).since.Before(before)); e = r.waiting.Front() {
 		expired = append(expired, r.remove(e))
 	}
 	return expired

@@ -68,7 +68,7 @@ func TestFragmentsArrive(t *testing.T) {
 		}
 	}
 	eventually(t, r, func(s Stats) bool {
-		return s.Packets.Handed == uint64(packets) && s.Points.Handed == uint64(want) && s.Packets.Received == uint64(packets)
+		return s.Packets.Delivered == uint64(packets) && s.Points.Delivered == uint64(want) && s.Packets.Received == uint64(packets)
 	})
 	s := r.Stats()
 	assert.Zero(t, s.Packets.Lost+s.Packets.Rejected+s.Packets.Overrun)
@@ -103,7 +103,7 @@ func TestIncompleteBodies(t *testing.T) {
 			} else {
 				assert.Equal(t, Counts{Sent: 50, Received: 50, Rejected: 50}, s.Points)
 			}
-			assert.Equal(t, s.Packets.Received, s.Packets.Handed+s.Packets.Rejected)
+			assert.Equal(t, s.Packets.Received, s.Packets.Delivered+s.Packets.Rejected)
 		})
 	}
 }
@@ -148,7 +148,7 @@ func TestBadFragments(t *testing.T) {
 // first, and a body in a hurry comes through.
 func TestReassemblyIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newReassembly()
+		r := newReassembly(defaultReassemblySize)
 		s := newSession(&wire.Header{}, source, time.Now())
 		rnd := rand.New(rand.NewPCG(5, 5))
 		kept, evicted := 0, 0
@@ -160,17 +160,17 @@ func TestReassemblyIsBounded(t *testing.T) {
 			}
 			last := 1 + rnd.IntN(255)
 			f := wire.Fragment{Index: rnd.IntN(last), Last: last, Data: data[:size]}
-			whole, out, ok := r.add(s, &wire.Header{Sequence: uint64(1000 * i)}, f, time.Now())
+			whole, out, ok := r.add(&body{session: s, header: wire.Header{Sequence: uint64(1000 * i)}}, f, time.Now())
 			require.True(t, ok)
 			require.Nil(t, whole)
 			kept++
 			evicted += len(out)
-			require.LessOrEqual(t, r.bytes, maxReassembly)
+			require.LessOrEqual(t, r.bytes, defaultReassemblySize)
 			if i%1000 == 999 { // an honest one, with a little of the flood in between
 				first := uint64(1000*i + 500)
 				for k := range 2 {
 					f := wire.Fragment{Index: k, Last: 1, Data: data[:1400]}
-					whole, out, ok = r.add(s, &wire.Header{Sequence: first + uint64(k)}, f, time.Now())
+					whole, out, ok = r.add(&body{session: s, header: wire.Header{Sequence: first + uint64(k)}}, f, time.Now())
 					require.True(t, ok)
 					evicted += len(out)
 				}
@@ -184,7 +184,14 @@ func TestReassemblyIsBounded(t *testing.T) {
 		assert.Equal(t, len(r.partials), r.waiting.Len())
 		assert.Empty(t, r.expire(time.Now().Add(-reassemblyAge)))
 		<-time.After(reassemblyAge)
-		assert.Len(t, r.expire(time.Now().Add(-reassemblyAge)), kept-evicted)
+		expired := 0
+		for len(r.partials) > 0 {
+			out := r.expire(time.Now().Add(-reassemblyAge))
+			require.NotEmpty(t, out)
+			require.LessOrEqual(t, len(out), stride)
+			expired += len(out)
+		}
+		assert.Equal(t, kept-evicted, expired)
 		assert.Zero(t, r.bytes)
 	})
 }
@@ -192,19 +199,19 @@ func TestReassemblyIsBounded(t *testing.T) {
 // TestForgottenSessionsKeepLittle: a session that has left the table is held by its
 // bodies that are not whole, but not its window.
 func TestForgottenSessionsKeepLittle(t *testing.T) {
-	table, r := newTable(begin), newReassembly()
+	table, r := newTabled(begin), newReassembly(defaultReassemblySize)
 	before := heap()
 	for id := range uint64(20_000) {
-		h := wire.Header{Session: id, Sequence: windowSize - 1}
-		s := table.session(&h, source, begin)
-		require.True(t, s.see(&h, source, begin))
-		_, _, ok := r.add(s, &h, wire.Fragment{Index: 0, Last: 9, Data: []byte{1}}, begin)
+		h := wire.Header{Session: id, Sequence: maxWindow - 1}
+		s, v := table.see(&h, source, begin)
+		require.Equal(t, fresh, v)
+		_, _, ok := r.add(&body{session: s, header: h}, wire.Fragment{Index: 0, Last: 9, Data: []byte{1}}, begin)
 		require.True(t, ok)
 	}
-	for len(table.sessions) > 0 {
+	for table.len() > 0 {
 		table.forget(table.leastUseful(), begin)
 	}
-	assert.LessOrEqual(t, heap()-before, int64(2*maxReassembly), "with their windows it would be 160 MB")
+	assert.LessOrEqual(t, heap()-before, int64(2*defaultReassemblySize))
 	assert.Greater(t, len(r.partials), 5000)
 	runtime.KeepAlive(r)
 }

@@ -51,8 +51,8 @@ var descriptions = [...]description{
 		func(v *view) int64 { return int64(v.Packets.Received) }},
 	{"stats.receiver.points", "{data_point}", "Points received for the first time.", false,
 		func(v *view) int64 { return int64(v.Points.Received) }},
-	{"stats.receiver.handed", "{data_point}", "Points given to the handler.", false,
-		func(v *view) int64 { return int64(v.Points.Handed) }},
+	{"stats.receiver.delivered", "{data_point}", "Points given to the handler.", false,
+		func(v *view) int64 { return int64(v.Points.Delivered) }},
 	{"stats.receiver.lost", "{data_point}", "Points sent that are missing for a second or more; one that comes later is taken off.", true,
 		func(v *view) int64 { return int64(v.Points.Lost) }},
 	{"stats.receiver.duplicate", "{data_point}", "Points that arrived again.", false,
@@ -64,6 +64,8 @@ var descriptions = [...]description{
 	{"stats.receiver.rejected", "{packet}", "Packets that were not taken, by cause.", false, nil},
 	{"stats.receiver.kernel.drops", "{packet}", "Packets that the kernel dropped at the socket.", false,
 		func(v *view) int64 { return int64(v.KernelDrops) }},
+	{"stats.receiver.clones", "{session}", "Sessions that sent the numbers of another again: of a machine that was copied or put back.", false,
+		func(v *view) int64 { return int64(v.Clones) }},
 	{"stats.receiver.sessions", "{session}", "Sessions heard of in the last ten minutes.", true,
 		func(v *view) int64 { return int64(v.sessions) }},
 }
@@ -161,9 +163,11 @@ func (m *selfMetrics) collect(_ context.Context, o metric.Observer) error {
 }
 
 func (r *Receiver) view() view {
+	v := view{Stats: r.totals()}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return view{Stats: r.totals(), sessions: len(r.table.sessions)}
+	v.sessions = r.table.len()
+	return v
 }
 
 // byName returns the causes as the self-metrics name them.

@@ -57,12 +57,12 @@ func TestSelfMetrics(t *testing.T) {
 	send(gauges(t, wire.Header{Session: 1}, 3), gauges(t, wire.Header{Session: 1}, 3), []byte("no packet"),
 		gauges(t, wire.Header{Session: 1, Sequence: 2, PointsBefore: 7}, 5))
 	eventually(t, r, func(s Stats) bool {
-		return s.Packets.Handed == 2 && s.Rejected.TooShort == 1 && s.Packets.Duplicate == 1
+		return s.Packets.Delivered == 2 && s.Rejected.TooShort == 1 && s.Packets.Duplicate == 1
 	})
 	want := map[string]int64{
-		"stats.receiver.packets": 2, "stats.receiver.points": 8, "stats.receiver.handed": 8, "stats.receiver.lost": 4,
+		"stats.receiver.packets": 2, "stats.receiver.points": 8, "stats.receiver.delivered": 8, "stats.receiver.lost": 4,
 		"stats.receiver.duplicate": 3, "stats.receiver.late": 0, "stats.receiver.overrun": 0, "stats.receiver.kernel.drops": 0,
-		"stats.receiver.sessions": 1, "stats.receiver.rejected too_short": 1, "stats.receiver.rejected bad_checksum": 0,
+		"stats.receiver.clones": 0, "stats.receiver.sessions": 1, "stats.receiver.rejected too_short": 1, "stats.receiver.rejected bad_checksum": 0,
 		"stats.receiver.rejected foreign_source": 0, "stats.receiver.rejected malformed": 0, "stats.receiver.rejected over_budget": 0,
 		"stats.receiver.rejected incomplete": 0, "stats.receiver.rejected unknown_flag": 0, "stats.receiver.rejected unknown_version": 0,
 	}

@@ -117,6 +117,9 @@ func (s *summaries) add(b *builder, p *wire.PointView) {
 		StartTime:  unixTime(p.StartTime), Time: unixTime(p.Time),
 		Count: p.Distribution.Count, Sum: math.Float64frombits(p.Bits),
 	}
+	if n := len(p.Distribution.Quantiles); n > 0 {
+		point.QuantileValues = make([]metricdata.QuantileValue, 0, n)
+	}
 	for _, q := range p.Distribution.Quantiles {
 		point.QuantileValues = append(point.QuantileValues, metricdata.QuantileValue{Quantile: q.Quantile, Value: q.Value})
 	}
@@ -140,7 +143,14 @@ func (b *builder) sharedBounds(list []float64) []float64 {
 }
 
 func exemplars[N int64 | float64](b *builder, p *wire.PointView) []metricdata.Exemplar[N] {
-	var out []metricdata.Exemplar[N]
+	n := 0
+	for e := p.Exemplars(); e.Next(); {
+		n++
+	}
+	if n == 0 {
+		return nil
+	}
+	out := make([]metricdata.Exemplar[N], 0, n)
 	for e := p.Exemplars(); e.Next(); {
 		v := &e.Exemplar
 		out = append(out, metricdata.Exemplar[N]{

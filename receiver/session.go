@@ -9,12 +9,19 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// lateAfter is how late a packet may be before it counts as lost.
-const lateAfter = time.Second
+const (
+	// lateAfter is how late a packet may be before it counts as lost.
+	lateAfter = time.Second
+	// packetTime is the least time that a sender takes for a packet. A session that
+	// claims to have sent more packets in its life is not believed.
+	packetTime = 50 * time.Nanosecond
+	// packetsAtOnce is how many packets a session may have sent whatever its age.
+	packetsAtOnce = 1 << 16
+)
 
-// session keeps the books of one session. The goroutine that reads the socket
-// writes them, with the receiver's lock held; only the atomic fields are
-// written by the one that decodes.
+// session keeps the books of one session. The goroutines that read the sockets write
+// them, with the receiver's lock held. The atomic fields are written by the goroutine
+// that decodes. The line belongs to the queue.
 type session struct {
 	id       uint64
 	source   netip.AddrPort
@@ -29,17 +36,25 @@ type session struct {
 	resumed     bool // its books go on where they were closed before
 	closed      bool // said goodbye
 	proven      bool // not forged, as far as one can tell
-	dropped     [wire.DropReasons]uint64
+	clone       bool // sent the numbers of another session again
+	dropped     *[wire.DropReasons]uint64
 
 	// missed is for a session that left the table while it was provisional: what it had
 	// sent before its first packet seen. It moves to lost if a report says that all of
 	// it was sent to this receiver.
-	missed  mark
-	lost    mark
-	origin  uint64 // the packet at which the window begins
-	base    mark   // where the books begin
-	newest  mark   // the end of the newest packet
-	window  window
+	missed mark
+	lost   mark
+	base   mark  // where the books begin
+	newest mark  // the end of the newest packet
+	latest int64 // the latest header time
+	window window
+	claim  claim
+	// countDoubted says that the newest packet's count of points before it is off from
+	// the books by countOff, which is more than one packet is believed.
+	countDoubted bool
+	countOff     int64
+
+	apart   tally // received, of packets that claimed a jump which was not confirmed
 	settled tally // received up to older
 	waiting tally // received from there up to newer
 	current tally // received from there on
@@ -47,18 +62,23 @@ type session struct {
 	newer   mark
 	turned  time.Time // when newer was set
 
-	duplicatePackets, duplicatePoints uint64
-	latePackets, latePoints           uint64
-	overrunPackets, overrunPoints     uint64
+	duplicates, lates, overruns tally
+	delivered, rejected         atomicTally
 
-	handedPackets, handedPoints     atomic.Uint64
-	rejectedPackets, rejectedPoints atomic.Uint64
+	entered account // what the table's totals have of this session
+	line    line
+
+	slot    int   // in the table
+	place   entry // by when it was heard of last, among those of its class
+	pending entry // by when it turned, among those of which something is not settled
+	// pendingFrom is when it had turned when it got its place there.
+	pendingFrom time.Time
 }
 
 // mark is a place in a session: how many packets and points are before it.
 type mark struct{ packets, points uint64 }
 
-// tally is what was received.
+// tally is a number of packets and of the points in them.
 type tally struct{ packets, points uint64 }
 
 func (t *tally) add(o tally) {
@@ -66,41 +86,50 @@ func (t *tally) add(o tally) {
 	t.points += o.points
 }
 
-// roomBefore is how many packets before the first one seen find a place in a
-// window that does not reach back to the begin of the session.
-const roomBefore = 1024
+func (t *tally) sub(o tally) {
+	t.packets -= o.packets
+	t.points -= o.points
+}
+
+// atomicTally is a tally that other goroutines read.
+type atomicTally struct{ packets, points atomic.Uint64 }
+
+func (t *atomicTally) add(o tally) {
+	t.packets.Add(o.packets)
+	t.points.Add(o.points)
+}
+
+func (t *atomicTally) load() tally { return tally{t.packets.Load(), t.points.Load()} }
+
+// account is what changes in the books of a session when a packet comes or time goes by.
+type account struct{ sent, received, lost tally }
 
 // newSession begins the books with the packet at hand. Their begin is provisional
 // unless that is the first packet of the session.
 func newSession(h *wire.Header, source netip.AddrPort, now time.Time) *session {
 	s := &session{id: h.Session, source: source, started: now, turned: now}
+	s.place.session, s.pending.session = s, s
 	if h.Sequence == 0 {
 		return s
 	}
 	s.provisional = true
-	if h.Sequence >= windowSize {
-		s.origin = (h.Sequence - roomBefore) &^ 63
-	}
-	s.begin(mark{h.Sequence, uint64(h.PointsBefore)})
+	s.window.startAt(h.Sequence)
+	s.begin(mark{h.Sequence, min(uint64(h.PointsBefore), mostPoints(h.Sequence))})
 	return s
 }
 
 // resume begins the books where they were closed before.
 func (s *session) resume(d departed) {
-	s.provisional, s.joined, s.missed = d.provisional, d.joined, d.missed
-	s.origin = d.newest.packets
+	s.provisional, s.joined, s.proven, s.missed = d.provisional, d.joined, d.proven, d.missed
+	s.window = window{}
+	s.window.startAt(d.newest.packets)
 	s.begin(d.newest)
+	s.latest = d.latest
 	s.resumed = true
 }
 
-// departed is what is remembered of a session that has left the table.
-type departed struct {
-	newest, missed      mark
-	provisional, joined bool
-}
-
 func (s *session) depart() departed {
-	d := departed{newest: s.newest, missed: s.missed, provisional: s.provisional, joined: s.joined}
+	d := departed{newest: s.newest, missed: s.missed, latest: s.latest, provisional: s.provisional, joined: s.joined, proven: s.proven}
 	if s.provisional && !s.resumed {
 		d.missed = s.base
 	}
@@ -125,17 +154,20 @@ func (s *session) rebase(m mark) {
 
 // learn takes the age of the session from a report. The age says whether the session
 // began before known. If it did, its first packets were not sent to this receiver, or
-// were counted and forgotten. An age of 0 says nothing.
+// were counted and forgotten. So it is with a session that claims to have sent more
+// packets than anybody can in that time. An age of 0 says nothing.
 func (s *session) learn(age uint64, now, known time.Time) {
 	if age == 0 {
 		return
 	}
-	s.began = now.Add(-time.Duration(min(age, math.MaxInt64)))
+	age = min(age, math.MaxInt64)
+	s.began = now.Add(-time.Duration(age))
 	if !s.provisional {
 		return
 	}
 	s.provisional = false
-	switch s.joined = s.began.Before(known); {
+	s.joined = s.began.Before(known) || s.base.packets > packetsAtOnce+age/uint64(packetTime)
+	switch {
 	case s.joined:
 	case s.resumed:
 		s.lost = s.missed
@@ -144,29 +176,49 @@ func (s *session) learn(age uint64, now, known time.Time) {
 	}
 }
 
-// see enters a packet and reports whether it is new.
-func (s *session) see(h *wire.Header, source netip.AddrPort, now time.Time) bool {
+// see enters the number of a packet, and its points if it is new. It says whether the
+// packet is new.
+func (s *session) see(h *wire.Header, now time.Time) (v verdict) {
 	s.turn(now)
-	s.lastSeen, s.source = now, source
-	points := uint64(h.Points)
-	v := late
-	if s.reaches(h) {
-		v = s.window.see(h.Sequence - s.origin)
+	if s.isFar(h.Sequence) {
+		v = s.judgeClaim(h)
+	} else {
+		v = s.accept(h)
 	}
 	switch v {
+	case fresh:
+		s.latest = max(s.latest, h.Time)
+		s.closed = s.closed || h.Goodbye
 	case duplicate:
-		if h.Goodbye && s.closed {
-			return false // it is said three times
-		}
-		s.duplicatePackets++
-		s.duplicatePoints += points
-		return false
-	case late:
-		s.latePackets++
-		s.latePoints += points
-		return false
+		s.confirmCount(h)
 	}
-	one := tally{1, points}
+	return v
+}
+
+// repeatsGoodbye reports whether a packet is one of the goodbyes after the first: it is
+// said three times.
+func (s *session) repeatsGoodbye(h *wire.Header, v verdict) bool {
+	return v == duplicate && h.Goodbye && s.closed
+}
+
+// repeats reports whether a packet that is not new has a later time than all that are.
+// An honest sender's has not: a packet that arrives twice has its time twice. Where
+// nobody knows whether the number was seen, the sender's clock may have been put back
+// while the packet was under way.
+func (s *session) repeats(h *wire.Header, v verdict) bool {
+	return v == duplicate && h.Time > s.latest || v == late && h.Time-s.latest > int64(lateAfter)
+}
+
+// accept enters a packet whose number is believed.
+func (s *session) accept(h *wire.Header) verdict {
+	if !s.reaches(h) {
+		return late
+	}
+	limit := windowLimit(s.waiting.packets + s.current.packets)
+	if v := s.window.see(h.Sequence, limit); v != fresh {
+		return v
+	}
+	one := tally{1, uint64(h.Points)}
 	switch {
 	case h.Sequence < s.older.packets:
 		s.settled.add(one)
@@ -176,24 +228,24 @@ func (s *session) see(h *wire.Header, source netip.AddrPort, now time.Time) bool
 		s.current.add(one)
 	}
 	if h.Sequence >= s.newest.packets {
-		s.newest = mark{h.Sequence + 1, s.before(h) + points}
+		s.newest = mark{h.Sequence + 1, s.before(h) + one.points}
 	}
 	// A sender that lies about what it sent has sent what arrived.
-	s.newest.points = max(s.newest.points, s.base.points+s.received().points)
-	s.closed = s.closed || h.Goodbye
-	return true
+	s.newest.points = max(s.newest.points, s.base.points+s.heard().points)
+	s.meetClaim()
+	return fresh
 }
 
 // reaches reports whether a packet belongs to the books. While their begin is
 // provisional it is moved back to a packet from before it.
 func (s *session) reaches(h *wire.Header) bool {
-	if h.Sequence < s.origin {
+	if h.Sequence < s.window.low {
 		return false // the window does not reach back to it
 	}
 	if h.Sequence >= s.base.packets {
 		return true
 	}
-	if !s.provisional {
+	if !s.provisional || s.resumed {
 		return false
 	}
 	m := mark{h.Sequence, s.base.points}
@@ -204,20 +256,27 @@ func (s *session) reaches(h *wire.Header) bool {
 	return true
 }
 
-// before is the header's 32-bit count of points before this packet in 64 bits,
-// for a packet newer than all others: the count can only have grown.
-func (s *session) before(h *wire.Header) uint64 {
-	grown := h.PointsBefore - uint32(s.newest.points)
-	if s.newest != s.base && int32(grown) < 0 {
-		grown = 0 // it has shrunk, as no honest sender's does
+// setDropped notes what the sender says it dropped.
+func (s *session) setDropped(n *[wire.DropReasons]uint64) {
+	if s.dropped == nil && *n != [wire.DropReasons]uint64{} {
+		s.dropped = new([wire.DropReasons]uint64)
 	}
-	return s.newest.points + uint64(grown)
+	if s.dropped != nil {
+		*s.dropped = *n
+	}
 }
 
-func (s *session) received() tally {
+// heard is what was received of the packets whose numbers are believed.
+func (s *session) heard() tally {
 	t := s.settled
 	t.add(s.waiting)
 	t.add(s.current)
+	return t
+}
+
+func (s *session) received() tally {
+	t := s.heard()
+	t.add(s.apart)
 	return t
 }
 
@@ -226,7 +285,7 @@ func (s *session) received() tally {
 // that after two seconds without a turn the newest packet is a second old too.
 func (s *session) turn(now time.Time) {
 	gone := now.Sub(s.turned)
-	if gone < lateAfter {
+	if gone < lateAfter && s.unsettled() {
 		return
 	}
 	s.shift()
@@ -234,6 +293,7 @@ func (s *session) turn(now time.Time) {
 		s.shift()
 	}
 	s.turned = now
+	s.window.shrink(windowLimit(s.waiting.packets + s.current.packets))
 }
 
 func (s *session) shift() {
@@ -242,23 +302,29 @@ func (s *session) shift() {
 	s.waiting, s.current = s.current, tally{}
 }
 
-// books returns the books as they stand.
-func (s *session) books() Books {
-	received := s.received()
-	return Books{
-		Packets: Counts{
-			Sent: s.newest.packets - s.base.packets + s.lost.packets, Received: received.packets,
-			Lost:      missing(s.older.packets-s.base.packets, s.settled.packets) + s.lost.packets,
-			Duplicate: s.duplicatePackets, Late: s.latePackets, Overrun: s.overrunPackets,
-			Rejected: s.rejectedPackets.Load(), Handed: s.handedPackets.Load(),
-		},
-		Points: Counts{
-			Sent: s.newest.points - s.base.points + s.lost.points, Received: received.points,
-			Lost:      missing(s.older.points-s.base.points, s.settled.points) + s.lost.points,
-			Duplicate: s.duplicatePoints, Late: s.latePoints, Overrun: s.overrunPoints,
-			Rejected: s.rejectedPoints.Load(), Handed: s.handedPoints.Load(),
+// unsettled reports whether time alone will change the books.
+func (s *session) unsettled() bool {
+	return s.older != s.newest || s.waiting.packets+s.current.packets > 0
+}
+
+// account returns what changes when a packet comes or time goes by.
+func (s *session) account() account {
+	settled := s.settled
+	sent := tally{s.newest.packets - s.base.packets + s.lost.packets, s.newest.points - s.base.points + s.lost.points}
+	sent.add(s.apart)
+	return account{
+		sent: sent, received: s.received(),
+		lost: tally{
+			missing(s.older.packets-s.base.packets, settled.packets) + s.lost.packets,
+			missing(s.older.points-s.base.points, settled.points) + s.lost.points,
 		},
 	}
+}
+
+// books returns the books as they stand.
+func (s *session) books() Books {
+	a := s.account()
+	return newBooks(a, s.duplicates, s.lates, s.overruns, s.delivered.load(), s.rejected.load())
 }
 
 // missing is sent - received, where a sender may lie about what it sent.

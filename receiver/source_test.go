@@ -55,10 +55,10 @@ func TestAllowedSources(t *testing.T) {
 				require.NoError(t, err)
 			}
 			s := eventually(t, r, func(s Stats) bool {
-				return s.Packets.Handed+s.Rejected.ForeignSource == 3 && s.Points.Received == s.Points.Handed
+				return s.Packets.Delivered+s.Rejected.ForeignSource == 3 && s.Points.Received == s.Points.Delivered
 			})
 			if tt.taken {
-				assert.Equal(t, uint64(6), s.Points.Handed)
+				assert.Equal(t, uint64(6), s.Points.Delivered)
 				assert.Equal(t, tt.from, s.Sessions[0].Source.Addr().String())
 			} else {
 				assert.Equal(t, Rejected{ForeignSource: 3}, s.Rejected)

@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/otelgram/otelgram/wire"
@@ -12,57 +13,25 @@ type Stats struct {
 	// Books are the sums over all sessions there ever were.
 	Books
 	// Sessions are those of which something was heard in the last ten minutes,
-	// the one heard of last first; at most 4096. Beyond that, one of fewer than
-	// eight packets makes room before others do.
+	// the one heard of last first; at most as many as [WithMaxSessions] says.
 	Sessions []Session
 	// Forgotten counts the sessions that left the table: silent for ten
 	// minutes, or pushed out by newer ones. One that is heard of again takes up
 	// its books where they were closed.
 	Forgotten uint64
+	// Clones counts the sessions that sent the numbers of another again, see
+	// [Session].
+	Clones uint64
 	// Rejected counts the packets that were not taken, by cause.
 	Rejected Rejected
-	// KernelDrops counts the packets that the kernel dropped because the
+	// KernelDrops counts the packets that the kernel dropped because a
 	// receive buffer was full, where the platform tells (Linux). They are part
 	// of what is lost.
 	KernelDrops uint64
-	// BufferAsked and BufferEffective are the size of the socket's receive
-	// buffer, in bytes: as asked for, and as the kernel granted it.
-	BufferAsked, BufferEffective int
-}
-
-// Books are the books of one session or of all, in packets (reports included)
-// and in points. Once nothing moves and two seconds have passed,
-//
-//	Sent = Received + Lost        Received = Handed + Rejected + Overrun
-type Books struct{ Packets, Points Counts }
-
-// Counts are the terms of the books.
-type Counts struct {
-	Sent     uint64 // by the sender's own account
-	Received uint64 // arrived for the first time and in time
-	Lost     uint64 // missing for a second, or up to two, and more
-	Handed   uint64 // given to the handler
-	Rejected uint64 // arrived, but could not be decoded, or not without what did not arrive
-	Overrun  uint64 // had no place in the queue
-
-	Duplicate uint64 // arrived again; in no other term
-	Late      uint64 // arrived too late to tell whether again; in no other term but, perhaps, Lost
-}
-
-func (c *Counts) add(o Counts) {
-	c.Sent += o.Sent
-	c.Received += o.Received
-	c.Lost += o.Lost
-	c.Handed += o.Handed
-	c.Rejected += o.Rejected
-	c.Overrun += o.Overrun
-	c.Duplicate += o.Duplicate
-	c.Late += o.Late
-}
-
-func (b *Books) add(o Books) {
-	b.Packets.add(o.Packets)
-	b.Points.add(o.Points)
+	// Sockets is how many sockets there are, see [WithReaders]. BufferAsked and
+	// BufferEffective are the size of the receive buffer of each, in bytes: as asked
+	// for, and as the kernel granted it.
+	Sockets, BufferAsked, BufferEffective int
 }
 
 // Session is one socket of one sender.
@@ -83,8 +52,13 @@ type Session struct {
 	Joined bool
 	// Closed says that the sender said goodbye.
 	Closed bool
+	// Clone says that the session sent numbers again which another session of the same
+	// ID had sent, with a later time: one of the two machines is a copy of the other, or
+	// was put back to an earlier state. Its books begin with its first packet seen.
+	Clone bool
 	// Dropped is what the sender says it dropped since it started, in points
-	// by reason, as of its last report; reasons without points are left out.
+	// by reason, as of its last report; reasons without points are left out. It is nil
+	// where nothing was dropped.
 	Dropped map[string]uint64
 }
 
@@ -117,38 +91,69 @@ type Rejected struct {
 	Incomplete uint64
 }
 
-// Stats returns the books as they stand.
+// Stats returns the books as they stand. It looks at 64 sessions at a time and lets
+// packets be received in between. So the books of each session, and the totals, are each
+// of one moment, but not of the same.
 func (r *Receiver) Stats() Stats {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	s := r.totals()
-	s.Sessions = make([]Session, 0, len(r.table.sessions))
-	for _, session := range r.table.all() {
-		s.Sessions = append(s.Sessions, session.public())
-	}
+	s.Sessions = r.sessions()
 	return s
 }
 
-// totals returns the books without those of each session, with the lock held.
+// totals returns the books without those of each session.
 func (r *Receiver) totals() Stats {
-	s := Stats{}
-	s.BufferAsked, s.BufferEffective = r.listener.ReceiveBuffer()
-	s.KernelDrops, _ = r.listener.Drops()
-	now := time.Now()
-	r.expire(now)
-	s.Books = r.table.retired
-	s.Forgotten = r.table.forgotten
-	for _, e := range r.table.sessions {
-		session := e.Value.(*session)
-		session.turn(now)
-		s.add(session.books())
+	s := Stats{Sockets: len(r.listeners), Rejected: r.byCause()}
+	s.BufferAsked, s.BufferEffective = r.listeners[0].ReceiveBuffer()
+	for _, l := range r.listeners {
+		n, _ := l.Drops()
+		s.KernelDrops += n
 	}
-	// Counted over all sessions: those that left the table may still have
-	// packets in a queue.
-	s.Books.Packets.Handed, s.Books.Points.Handed = r.handedPackets.Load(), r.handedPoints.Load()
-	s.Books.Packets.Rejected, s.Books.Points.Rejected = r.rejectedPackets.Load(), r.rejectedPoints.Load()
-	s.Rejected = r.byCause()
+	now := time.Now()
+	for r.settle(now) {
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := &r.table
+	s.Books = newBooks(t.totals, t.duplicates, t.lates, t.overruns, r.delivered.load(), r.rejected.load())
+	s.Forgotten, s.Clones = t.forgotten, t.cloned
 	return s
+}
+
+// settle brings a bounded number of sessions up to date, and reports whether there are
+// more.
+func (r *Receiver) settle(now time.Time) (more bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.expire(now)
+	return r.table.settle(now)
+}
+
+// sessions returns all sessions, the one heard of last first.
+func (r *Receiver) sessions() []Session {
+	all := []Session{}
+	for from, more := 0, true; more; from += stride {
+		all, more = r.appendSessions(all, from)
+	}
+	slices.SortFunc(all, func(a, b Session) int { return b.LastSeen.Compare(a.LastSeen) })
+	return all
+}
+
+// appendSessions appends the sessions in the next slots of the table, and reports
+// whether there are more. A session keeps its slot, so that none is seen twice.
+func (r *Receiver) appendSessions(all []Session, from int) (_ []Session, more bool) {
+	all = slices.Grow(all, stride)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	slots := r.table.slots
+	if from >= len(slots) {
+		return all, false
+	}
+	for _, s := range slots[from:min(from+stride, len(slots))] {
+		if s != nil {
+			all = append(all, s.public())
+		}
+	}
+	return all, true
 }
 
 func (r *Receiver) byCause() Rejected {
@@ -164,9 +169,13 @@ func (r *Receiver) byCause() Rejected {
 func (s *session) public() Session {
 	p := Session{
 		Books: s.books(), ID: s.id, Source: s.source,
-		FirstSeen: s.started, LastSeen: s.lastSeen, Began: s.began, Joined: s.joined || s.provisional, Closed: s.closed,
-		Dropped: map[string]uint64{},
+		FirstSeen: s.started, LastSeen: s.lastSeen, Began: s.began,
+		Joined: s.joined || s.provisional, Closed: s.closed, Clone: s.clone,
 	}
+	if s.dropped == nil {
+		return p
+	}
+	p.Dropped = map[string]uint64{}
 	for i, n := range s.dropped {
 		if n > 0 {
 			p.Dropped[wire.DropReason(i).String()] = n

@@ -1,134 +1,267 @@
 package receiver
 
 import (
-	"container/list"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/otelgram/otelgram/wire"
 )
 
 const (
-	// maxSessions bounds the table. A session makes room for a new one.
-	maxSessions = 4096
 	// sessionIdle is how long a silent session stays in the table.
 	sessionIdle = 10 * time.Minute
+	// sessionQuiet is how long a proven session may be silent before it makes room
+	// for another that has proven itself. A sender reports each ten seconds.
+	sessionQuiet = 30 * time.Second
+	// provenAfter is after how many packets a session has proven to be one.
+	provenAfter = 8
+	// stride is how many sessions are looked at while the receiver's lock is held.
+	stride = 64
 )
 
-// provenAfter is after how many packets a session has proven to be one. Those
-// that have not make room first, so that forged ones push out each other.
-const provenAfter = 8
-
-// table holds the sessions, in two lists with the one heard of last in front.
+// table holds the sessions. Where it is full, a session that said goodbye makes room
+// first, then one that has not proven itself, the one silent for longest of each. So
+// forged sessions push out each other. A fraction of the table is never proven: a new
+// session always finds room there.
 type table struct {
-	sessions      map[uint64]*list.Element // of *session
-	fresh, proven *list.List
-	// past holds how far the sessions came that left, so that the books of one
-	// that returns go on where they were closed. older holds those before.
-	past, older map[uint64]departed
+	max    int
+	byID   map[uint64]*session
+	clones map[cloneKey]*session
+	slots  []*session // each session in its own; nil: vacant
+	vacant []int
+	// The sessions by class, with the one heard of last in front.
+	closed, fresh, proven sessionList
+	pending               sessionList // of which something is not settled, the one that turned longest ago in front
+	// leftProven and leftFresh hold how far the sessions came that left, so that the
+	// books of one that returns go on where they were closed.
+	leftProven, leftFresh departures
 	// known is when the receiver began, or forgot some sessions for good. Every
-	// session that began after it is new, or still in past or older.
-	known     time.Time
-	retired   Books // of the sessions that left, but for what is handed and rejected
-	forgotten uint64
+	// session that began after it is new, or still remembered.
+	known time.Time
+
+	totals                      account
+	duplicates, lates, overruns tally
+	forgotten, cloned           uint64
 }
 
-func newTable(now time.Time) table {
+// cloneKey is what tells a clone from the session whose numbers it sends again.
+type cloneKey struct {
+	id     uint64
+	source netip.AddrPort
+}
+
+func newTable(maxSessions int, now time.Time) table {
 	return table{
-		sessions: map[uint64]*list.Element{}, fresh: list.New(), proven: list.New(),
-		past: map[uint64]departed{}, older: map[uint64]departed{}, known: now,
+		max: maxSessions, byID: map[uint64]*session{}, clones: map[cloneKey]*session{}, known: now,
+		leftProven: newDepartures(maxSessions), leftFresh: newDepartures(maxSessions),
 	}
+}
+
+func (t *table) len() int { return len(t.slots) - len(t.vacant) }
+
+// see enters a packet in the books of its session, and says whether it is new.
+func (t *table) see(h *wire.Header, source netip.AddrPort, now time.Time) (*session, verdict) {
+	s := t.session(h, source, now)
+	v := s.see(h, now)
+	if v != fresh && !s.repeatsGoodbye(h, v) {
+		if s.repeats(h, v) {
+			t.enter(s)
+			s = t.addClone(h, source, now)
+			v = s.see(h, now)
+		} else {
+			t.count(s, h, v)
+		}
+	}
+	s.lastSeen, s.source = now, source
+	t.classify(s, now)
+	t.enter(s)
+	return s, v
 }
 
 // session returns the session of a packet, a new one where it is unknown.
 func (t *table) session(h *wire.Header, source netip.AddrPort, now time.Time) *session {
-	if e, ok := t.sessions[h.Session]; ok {
-		return t.touch(e)
+	if len(t.clones) > 0 {
+		if s := t.clones[cloneKey{h.Session, source}]; s != nil {
+			return s
+		}
 	}
-	if len(t.sessions) >= maxSessions {
-		t.forget(t.leastUseful(), now)
+	if s := t.byID[h.Session]; s != nil {
+		return s
 	}
 	s := newSession(h, source, now)
-	if m, ok := t.left(h.Session); ok {
-		s.resume(m)
+	if d, ok := t.left(h.Session); ok {
+		s.resume(d)
 	}
-	t.sessions[h.Session] = t.fresh.PushFront(s)
+	t.add(s, now)
+	t.byID[s.id] = s
 	return s
 }
 
-// touch moves a session to the front, and among the proven once it is.
-func (t *table) touch(e *list.Element) *session {
-	s := e.Value.(*session)
+// addClone makes a session of its own for a sender that sends again what another has
+// sent: a machine that was copied, or put back to an earlier state.
+func (t *table) addClone(h *wire.Header, source netip.AddrPort, now time.Time) *session {
+	key := cloneKey{h.Session, source}
+	if before := t.clones[key]; before != nil {
+		t.forget(before, now) // it was put back once more
+	}
+	s := newSession(h, source, now)
+	s.provisional, s.joined, s.clone = false, true, true
+	t.add(s, now)
+	t.clones[key] = s
+	t.cloned++
+	return s
+}
+
+// add finds a place for a session.
+func (t *table) add(s *session, now time.Time) {
+	if t.len() >= t.max {
+		t.forget(t.leastUseful(), now)
+	}
+	if n := len(t.vacant); n > 0 {
+		s.slot = t.vacant[n-1]
+		t.vacant = t.vacant[:n-1]
+		t.slots[s.slot] = s
+		return
+	}
+	s.slot = len(t.slots)
+	t.slots = append(t.slots, s)
+}
+
+// classify moves a session that was just heard of to the front of its class.
+func (t *table) classify(s *session, now time.Time) {
+	if !s.proven && s.received().packets >= provenAfter {
+		s.proven = t.roomForProven(now)
+	}
 	switch {
+	case s.closed:
+		t.closed.pushFront(&s.place)
 	case s.proven:
-		t.proven.MoveToFront(e)
-	case s.received().packets >= provenAfter:
-		s.proven = true
-		t.fresh.Remove(e)
-		t.sessions[s.id] = t.proven.PushFront(s)
+		t.proven.pushFront(&s.place)
 	default:
-		t.fresh.MoveToFront(e)
+		t.fresh.pushFront(&s.place)
 	}
-	return s
 }
 
-func (t *table) leastUseful() *list.Element {
-	if e := t.fresh.Back(); e != nil {
-		return e
+// roomForProven reports whether one more session may be proven. The one silent for
+// longest makes room, if it has been silent for long.
+func (t *table) roomForProven(now time.Time) bool {
+	if t.proven.len < t.max-max(1, t.max/16) {
+		return true
 	}
-	return t.proven.Back()
+	last := t.proven.back
+	if last == nil || now.Sub(last.session.lastSeen) < sessionQuiet {
+		return false
+	}
+	last.session.proven = false
+	t.fresh.pushBack(last)
+	return true
 }
 
-// expire forgets the sessions that have been silent for too long.
+func (t *table) leastUseful() *session {
+	for _, l := range []*sessionList{&t.closed, &t.fresh, &t.proven} {
+		if l.back != nil {
+			return l.back.session
+		}
+	}
+	return nil
+}
+
+// expire forgets sessions that have been silent for too long, at most stride of them.
 func (t *table) expire(now time.Time) {
-	for _, l := range []*list.List{t.fresh, t.proven} {
-		for e := l.Back(); e != nil && now.Sub(e.Value.(*session).lastSeen) >= sessionIdle; e = l.Back() {
-			t.forget(e, now)
+	n := 0
+	for _, l := range []*sessionList{&t.closed, &t.fresh, &t.proven} {
+		for e := l.back; e != nil && n < stride && now.Sub(e.session.lastSeen) >= sessionIdle; e = l.back {
+			t.forget(e.session, now)
+			n++
 		}
 	}
 }
 
-// all returns the sessions, the one heard of last in front.
-func (t *table) all() []*session {
-	all := make([]*session, 0, len(t.sessions))
-	for _, e := range t.sessions {
-		all = append(all, e.Value.(*session))
+// settle lets time go by for the sessions of which something is not settled, at most
+// stride of them, and reports whether there are more that are due.
+func (t *table) settle(now time.Time) (more bool) {
+	for range stride {
+		e := t.pending.front
+		if e == nil || now.Sub(e.session.turned) < lateAfter {
+			return false
+		}
+		e.session.turn(now)
+		t.enter(e.session)
 	}
-	slices.SortFunc(all, func(a, b *session) int { return b.lastSeen.Compare(a.lastSeen) })
-	return all
+	return true
+}
+
+// enter enters in the totals what changed in the books of a session.
+func (t *table) enter(s *session) {
+	a := s.account()
+	t.totals.sent.replace(s.entered.sent, a.sent)
+	t.totals.received.replace(s.entered.received, a.received)
+	t.totals.lost.replace(s.entered.lost, a.lost)
+	s.entered = a
+	switch {
+	case !s.unsettled():
+		s.pending.leave()
+	case s.pending.in == nil || s.turned.After(s.pendingFrom):
+		s.pendingFrom = s.turned
+		t.pending.pushBack(&s.pending)
+	}
+}
+
+// replace takes what was there before out of t, and puts now in. The counts may wrap in
+// between.
+func (t *tally) replace(before, now tally) {
+	t.packets += now.packets - before.packets
+	t.points += now.points - before.points
+}
+
+// count counts a packet that is not new.
+func (t *table) count(s *session, h *wire.Header, v verdict) {
+	one := tally{1, uint64(h.Points)}
+	if v == duplicate {
+		s.duplicates.add(one)
+		t.duplicates.add(one)
+		return
+	}
+	s.lates.add(one)
+	t.lates.add(one)
+}
+
+// overrun counts a body that had no place in the queue.
+func (t *table) overrun(b *body) {
+	b.session.overruns.add(b.tally())
+	t.overruns.add(b.tally())
 }
 
 // forget closes the books of a session and takes it out. What is missing by
 // then is lost.
-func (t *table) forget(e *list.Element, now time.Time) {
-	s := e.Value.(*session)
+func (t *table) forget(s *session, now time.Time) {
 	s.shift()
 	s.shift()
-	t.retired.add(s.books())
+	t.enter(s)
+	s.pending.leave()
+	s.place.leave()
+	t.slots[s.slot] = nil
+	t.vacant = append(t.vacant, s.slot)
 	t.forgotten++
-	delete(t.sessions, s.id)
-	if s.proven {
-		t.proven.Remove(e)
-	} else {
-		t.fresh.Remove(e)
-	}
-	if len(t.past) >= maxSessions {
-		if len(t.older) > 0 {
-			t.known = now
-		}
-		clear(t.older)
-		t.past, t.older = t.older, t.past
-	}
-	t.past[s.id] = s.depart()
 	s.window = window{} // bodies on their way hold the session, which sees no more packets
+	if s.clone {
+		delete(t.clones, cloneKey{s.id, s.source})
+		return
+	}
+	delete(t.byID, s.id)
+	left := &t.leftFresh
+	if s.proven {
+		left = &t.leftProven
+	}
+	if left.add(s.id, s.depart()) {
+		t.known = now
+	}
 }
 
 // left returns how far a session came that left the table.
 func (t *table) left(id uint64) (departed, bool) {
-	m, ok := t.past[id]
-	if !ok {
-		m, ok = t.older[id]
+	if d, ok := t.leftProven.find(id); ok {
+		return d, true
 	}
-	return m, ok
+	return t.leftFresh.find(id)
 }

@@ -2,96 +2,89 @@ package receiver
 
 import (
 	"errors"
+	"net/netip"
 	"sync"
-	"sync/atomic"
-
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelgram/otelgram/wire"
 )
 
+// Packet is what a handler of [ListenPackets] gets: the points of one packet, or of one
+// body that came in several packets.
+type Packet struct {
+	// Decoder has read the packet and stands before its first point. It is the
+	// receiver's again when the handler returns.
+	Decoder *wire.Decoder
+	// Source is the address the packet came from. It is zero for Unix sockets.
+	Source netip.AddrPort
+	// More says that other packets wait for the same handler already. A handler that
+	// makes batches may wait for them.
+	More bool
+}
+
+// handler takes a packet. It returns false for one whose data cannot be made in bounded
+// memory.
+type handler func(*Packet) bool
+
 // worker decodes the packets of the sessions it serves and calls the handler.
 type worker struct {
 	receiver *Receiver
-	handle   func(*metricdata.ResourceMetrics)
-	queue    chan job
-	waiting  atomic.Int64 // bytes in the queue
-	buffers  sync.Pool    // of *[]byte
+	handle   handler
+	queue    *queue
 	decoder  wire.Decoder
-	builder  builder
+	packet   Packet
+
+	mu      sync.Mutex
+	serving *session // of the packet in the hands of the handler; nil: none, or counted
+	tally   tally    // what that packet counts
 }
 
-const (
-	// packetBudget is what a packet in the queue may take on average, in bytes: the
-	// queue holds as many of usual size as it has places, and fewer larger ones.
-	packetBudget = 2048
-	// maxPooled is how large a buffer is at most that is used again, in bytes.
-	maxPooled = 16 << 10
-)
-
-// body is what a packet carries, or several together.
-type body struct {
-	session *session
-	header  wire.Header // of the packet with the points
-	packets int
-}
-
-// job is a body on its way from the socket to a worker. The bytes are the
-// worker's.
-type job struct {
-	body
-	data *[]byte
-}
-
-func newWorker(r *Receiver, handle func(*metricdata.ResourceMetrics), queue int) *worker {
-	return &worker{
-		receiver: r, handle: handle, queue: make(chan job, queue), builder: newBuilder(),
-		buffers: sync.Pool{New: func() any { return new([]byte) }},
-	}
-}
-
-// offer queues a body with a copy of data and reports whether there was a place.
-func (w *worker) offer(b body, data []byte) bool {
-	// Only one goroutine offers, so that room cannot vanish in between.
-	if len(w.queue) == cap(w.queue) || w.waiting.Load() > int64(cap(w.queue))*packetBudget {
-		return false
-	}
-	w.waiting.Add(int64(len(data)))
-	own := w.buffers.Get().(*[]byte)
-	*own = append((*own)[:0], data...)
-	w.queue <- job{b, own}
-	return true
-}
-
+// run serves the queue until that is closed and empty. A handler that exits its
+// goroutine has been given its packet; another goroutine goes on.
 func (w *worker) run() {
-	for j := range w.queue {
-		w.serve(&j)
-		w.waiting.Add(-int64(len(*j.data)))
-		if cap(*j.data) <= maxPooled {
-			w.buffers.Put(j.data)
+	exited := true
+	defer func() {
+		if exited {
+			w.receiver.working.Go(w.run)
 		}
+	}()
+	for {
+		j, more := w.queue.pop()
+		if j == nil {
+			break
+		}
+		w.serve(j, more)
 	}
+	exited = false
 }
 
-func (w *worker) serve(j *job) {
-	if err := w.decoder.ResetBody(&j.header, *j.data); err != nil {
-		w.reject(j, causeOf(err))
+func (w *worker) serve(j *job, more bool) {
+	defer w.receiver.buffers.put(j)
+	if err := w.decoder.ResetBody(&j.header, j.data); err != nil {
+		w.receiver.reject(j.session, j.body.tally(), causeOf(err))
 		return
 	}
-	data, ok := w.builder.build(&w.decoder)
-	if !ok {
-		w.reject(j, wire.OverBudget)
-		return
-	}
-	for _, rm := range data {
-		w.handle(rm)
-	}
-	w.receiver.hand(j.session, j.packets, int(j.header.Points))
+	w.mu.Lock()
+	w.serving, w.tally = j.session, j.body.tally()
+	w.mu.Unlock()
+	ok := true
+	defer func() { w.finish(ok) }() // also where the handler exits its goroutine
+	w.packet = Packet{Decoder: &w.decoder, Source: j.source, More: more}
+	ok = w.handle(&w.packet)
 }
 
-func (w *worker) reject(j *job, cause wire.Cause) {
-	w.receiver.causes[cause].Add(uint64(j.packets))
-	w.receiver.reject(j.session, j.packets, int(j.header.Points))
+// finish counts the packet in the hands of the handler, unless that is done.
+func (w *worker) finish(delivered bool) {
+	w.mu.Lock()
+	s, n := w.serving, w.tally
+	w.serving = nil
+	w.mu.Unlock()
+	switch {
+	case s == nil:
+	case delivered:
+		w.receiver.deliver(s, n)
+	default:
+		w.receiver.reject(s, n, wire.OverBudget)
+	}
 }
 
 func causeOf(err error) wire.Cause {
@@ -100,4 +93,35 @@ func causeOf(err error) wire.Cause {
 		return e.Cause
 	}
 	return wire.Malformed
+}
+
+// buffers are jobs to be used again, each with memory for a body, by size.
+type buffers struct{ small, medium sync.Pool }
+
+// mediumSize is the largest memory of a job that is used again, in bytes.
+const mediumSize = 16 << 10
+
+// get returns a job with a copy of data.
+func (b *buffers) get(data []byte) *job {
+	j, _ := b.pool(len(data)).Get().(*job)
+	if j == nil {
+		j = &job{}
+	}
+	j.data = append(j.data[:0], data...)
+	return j
+}
+
+func (b *buffers) put(j *job) {
+	if cap(j.data) > mediumSize {
+		return
+	}
+	j.body = body{}
+	b.pool(cap(j.data)).Put(j)
+}
+
+func (b *buffers) pool(size int) *sync.Pool {
+	if size <= placeSize {
+		return &b.small
+	}
+	return &b.medium
 }

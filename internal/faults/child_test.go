@@ -247,7 +247,7 @@ func agreed(t *testing.T, c *child, is func(receiver.Stats) bool) receiver.Stats
 	t.Helper()
 	for end := time.Now().Add(patience); ; <-time.After(10 * time.Millisecond) {
 		r := ask[receiver.Stats](t, c, "")
-		if r.Points.Sent == r.Points.Received+r.Points.Lost && r.Points.Received == r.Points.Handed+r.Points.Rejected+r.Points.Overrun && is(r) {
+		if r.Points.Sent == r.Points.Received+r.Points.Lost && r.Points.Received == r.Points.Delivered+r.Points.Rejected+r.Points.Overrun && is(r) {
 			return r
 		}
 		if time.Now().After(end) {

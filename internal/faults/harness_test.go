@@ -107,7 +107,7 @@ func shut(t *testing.T, exp *exporter.Exporter) exporter.Stats {
 func (l *line) settle(t *testing.T, lost func(faultproxy.Books) uint64) (exporter.Stats, receiver.Stats, faultproxy.Books) {
 	t.Helper()
 	s, r, b := l.settleBooks(t, lost)
-	l.seen.agrees(t, r.Points.Handed)
+	l.seen.agrees(t, r.Points.Delivered)
 	return s, r, b
 }
 
@@ -138,7 +138,7 @@ func closed(t *testing.T, recv *receiver.Receiver, sent, lost uint64) receiver.S
 	t.Helper()
 	var r receiver.Stats
 	balanced := func(c receiver.Counts) bool {
-		return c.Sent == c.Received+c.Lost && c.Received == c.Handed+c.Rejected+c.Overrun
+		return c.Sent == c.Received+c.Lost && c.Received == c.Delivered+c.Rejected+c.Overrun
 	}
 	end := time.Now().Add(patience)
 	for {

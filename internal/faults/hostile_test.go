@@ -83,7 +83,7 @@ func beside(t *testing.T, noise func(to *target)) receiver.Stats {
 	whole := assert.Eventually(t, func() bool {
 		stats = r.Stats()
 		for _, one := range stats.Sessions {
-			if one.Closed && one.Points.Sent == s.Sent && one.Points.Handed == one.Points.Received {
+			if one.Closed && one.Points.Sent == s.Sent && one.Points.Delivered == one.Points.Received {
 				return one.Points.Sent == one.Points.Received+one.Points.Lost && one.Packets.Lost <= stats.KernelDrops
 			}
 		}
@@ -114,7 +114,7 @@ func (to *target) send(b []byte) {
 	require.Eventually(to.t, func() bool {
 		s := to.recv.Stats()
 		p := s.Packets
-		return read(s)+behind >= to.sent+to.exp.Stats().Packets && p.Received-p.Handed-p.Rejected-p.Overrun < behind
+		return read(s)+behind >= to.sent+to.exp.Stats().Packets && p.Received-p.Delivered-p.Rejected-p.Overrun < behind
 	}, patience, 100*time.Microsecond)
 }
 

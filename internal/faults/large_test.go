@@ -104,8 +104,8 @@ func TestFault30LargePoints(t *testing.T) {
 				assert.Zero(t, s.Dropped)
 				assert.Zero(t, r.Points.Overrun+r.Points.Late)
 				assert.Empty(t, j.wrong)
-				assert.Equal(t, r.Points.Handed, uint64(len(j.seen)))
-				assert.Equal(t, s.Sent, r.Points.Handed+r.Points.Lost+r.Points.Rejected)
+				assert.Equal(t, r.Points.Delivered, uint64(len(j.seen)))
+				assert.Equal(t, s.Sent, r.Points.Delivered+r.Points.Lost+r.Points.Rejected)
 				l.requireDuplicates(t, b)
 				assert.Equal(t, r.Packets.Rejected, r.Rejected.Incomplete)
 				assert.Equal(t, faults.Loss > 0, r.Points.Lost+r.Points.Rejected > 0)
@@ -136,8 +136,8 @@ func TestFault30LargeResource(t *testing.T) {
 			}
 			s, r, _ := l.settle(t, lostByProxy)
 			assert.Equal(t, uint64(10_000), s.Sent)
-			assert.Equal(t, s.Sent, r.Points.Handed+r.Points.Lost+r.Points.Rejected)
-			assert.Equal(t, faults.Loss == 0, s.Sent == r.Points.Handed)
+			assert.Equal(t, s.Sent, r.Points.Delivered+r.Points.Lost+r.Points.Rejected)
+			assert.Equal(t, faults.Loss == 0, s.Sent == r.Points.Delivered)
 		})
 	}
 }
@@ -163,7 +163,7 @@ func TestFault30ReceiverRestarts(t *testing.T) {
 	_ = exp.Shutdown(t.Context())
 	require.Eventually(t, func() bool {
 		b := r.Stats().Points
-		return b.Handed == 1 && b.Rejected == 1 && b.Sent == b.Received
+		return b.Delivered == 1 && b.Rejected == 1 && b.Sent == b.Received
 	}, patience, time.Millisecond)
 	s := r.Stats()
 	assert.True(t, s.Sessions[0].Joined)

@@ -125,7 +125,7 @@ func TestFault06SlowLink(t *testing.T) {
 			dropped := ask[exporter.Stats](t, w.exp, "")
 			until(t, w.exp, 5*time.Second, func(s exporter.Stats) bool { return s.Sent > dropped.Sent+20_000 })
 			s, r := w.settle(t, func(r receiver.Stats) bool { return r.Points.Sent > 0 })
-			assert.Equal(t, s.Sent, r.Points.Handed+r.Points.Lost, "what the queue held when it was removed is lost, and known to be")
+			assert.Equal(t, s.Sent, r.Points.Delivered+r.Points.Lost, "what the queue held when it was removed is lost, and known to be")
 		})
 	}
 }
@@ -143,7 +143,7 @@ func TestFault07Firewall(t *testing.T) {
 	assert.Equal(t, exporter.CircuitClosed, during.Circuit)
 	w.atReceiver(t, "nft delete table inet f")
 	s, r := w.settle(t, func(r receiver.Stats) bool { return r.Points.Lost >= 900 })
-	assert.Equal(t, s.Sent, r.Points.Handed+r.Points.Lost)
+	assert.Equal(t, s.Sent, r.Points.Delivered+r.Points.Lost)
 	assert.Equal(t, r.Packets.Lost, r.NetworkLost())
 }
 
@@ -160,7 +160,7 @@ func TestFault08LocalFirewall(t *testing.T) {
 	w.atSender(t, "nft delete table inet f")
 	until(t, w.exp, patience, circuit(exporter.CircuitClosed))
 	s, r := w.settle(t, nothingLost)
-	assert.Equal(t, s.Sent, r.Points.Handed)
+	assert.Equal(t, s.Sent, r.Points.Delivered)
 }
 
 // TestFault12LinkDown takes the interface down, and then its route away.
@@ -178,14 +178,14 @@ func TestFault12LinkDown(t *testing.T) {
 			until(t, w.exp, patience, circuit(exporter.CircuitClosed))
 			sent := ask[exporter.Stats](t, w.exp, "").Sent
 			until(t, w.exp, patience, func(s exporter.Stats) bool { return s.Sent > sent+500 })
-			s, r := w.settle(t, func(r receiver.Stats) bool { return r.Sessions[0].Points.Handed > 500 })
+			s, r := w.settle(t, func(r receiver.Stats) bool { return r.Sessions[0].Points.Delivered > 500 })
 			assert.Positive(t, s.Dropped.SendError, "local errors have opened the circuit")
 			assert.Positive(t, s.Refused)
 			assert.Zero(t, s.ClosedPort)
 			last := r.Sessions[0]
-			assert.Equal(t, last.Points.Sent, last.Points.Handed, "the session since then is complete")
+			assert.Equal(t, last.Points.Sent, last.Points.Delivered, "the session since then is complete")
 			// The goodbye of the one before met the same fault as its last packets.
-			assert.LessOrEqual(t, r.Points.Handed+r.Points.Lost, s.Sent)
+			assert.LessOrEqual(t, r.Points.Delivered+r.Points.Lost, s.Sent)
 			assert.Equal(t, s.Dropped.BreakerOpen, last.Dropped["breaker_open"])
 		})
 	}
@@ -209,7 +209,7 @@ func TestFault13AbsentNeighbour(t *testing.T) {
 	agreed(t, w.recv, func(r receiver.Stats) bool { return r.Points.Received > arrived })
 	s, r := w.settle(t, func(r receiver.Stats) bool { return r.Points.Lost > 0 })
 	assert.Zero(t, s.Dropped.BreakerOpen, "the circuit has never opened")
-	assert.Equal(t, s.Sent, r.Points.Handed+r.Points.Lost)
+	assert.Equal(t, s.Sent, r.Points.Delivered+r.Points.Lost)
 }
 
 // isHealthy waits until the exporter has looked at itself for a while and is healthy:
@@ -254,7 +254,7 @@ func TestFault14PathNarrows(t *testing.T) {
 	until(t, w.exp, patience, func(s exporter.Stats) bool { return s.Sent > sent+500 })
 	w.staysHealthy(t)
 	s, r := w.settle(t, nothingLost)
-	assert.Equal(t, s.Sent, r.Points.Handed)
+	assert.Equal(t, s.Sent, r.Points.Delivered)
 	assert.Zero(t, s.Dropped.Total()-s.Dropped.Unresolved, "%+v", s)
 	assert.Zero(t, s.Refused, "what leaves in fragments is not refused")
 }
@@ -265,7 +265,7 @@ func TestFault14RouteNarrows(t *testing.T) {
 	w.atSender(t, "ip route add 10.77.0.2/32 dev s mtu lock 1000")
 	until(t, w.exp, patience, func(s exporter.Stats) bool { return s.PacketSize == 1000-28 })
 	s, r := w.settle(t, nothingLost)
-	assert.Equal(t, s.Sent, r.Points.Handed)
+	assert.Equal(t, s.Sent, r.Points.Delivered)
 	assert.Zero(t, s.Dropped.Total()-s.Dropped.Unresolved, "%+v", s)
 	assert.Zero(t, s.Refused, "what leaves in fragments is not refused")
 }
@@ -319,7 +319,7 @@ func TestFault14RouterTells(t *testing.T) {
 			until(t, w.exp, patience, func(s exporter.Stats) bool { return s.Sent > sent+5000 })
 			s, r := w.settle(t, func(r receiver.Stats) bool { return r.Points.Lost > 0 })
 			assert.Equal(t, before.Points.Lost, r.Points.Lost, "and nothing since then")
-			assert.Equal(t, s.Sent, r.Points.Handed+r.Points.Lost)
+			assert.Equal(t, s.Sent, r.Points.Delivered+r.Points.Lost)
 			assert.Equal(t, r.Packets.Lost, r.NetworkLost())
 			assert.Zero(t, s.Dropped.Total()-s.Dropped.Unresolved, "%+v", s)
 		})

@@ -62,7 +62,7 @@ func TestFault03Duplicates(t *testing.T) {
 			l := newLine(t, faultproxy.Faults{Duplicate: every})
 			export(t, l.exp, 2000, 5)
 			s, r, b := l.settle(t, none)
-			assert.Equal(t, s.Sent, r.Points.Handed)
+			assert.Equal(t, s.Sent, r.Points.Delivered)
 			assert.Positive(t, b.Duplicated.Points)
 			l.requireDuplicates(t, b)
 		})
@@ -75,7 +75,7 @@ func TestFault04Damage(t *testing.T) {
 		l := newLine(t, faultproxy.Faults{Damage: 5})
 		export(t, l.exp, 2000, 5)
 		s, r, b := l.settle(t, func(b faultproxy.Books) uint64 { return b.Damaged.Points })
-		assert.Equal(t, s.Sent-b.Damaged.Points, r.Points.Handed)
+		assert.Equal(t, s.Sent-b.Damaged.Points, r.Points.Delivered)
 		x := r.Rejected
 		assert.Equal(t, b.Damaged.Packets, x.TooShort+x.UnknownVersion+x.UnknownFlag+x.BadChecksum, "%+v", x)
 		assert.Positive(t, x.BadChecksum)
@@ -85,7 +85,7 @@ func TestFault04Damage(t *testing.T) {
 		l.seen.expectDamage()
 		export(t, l.exp, 2000, 10)
 		s, r, b := l.settle(t, none)
-		assert.GreaterOrEqual(t, r.Points.Handed, s.Sent-b.Damaged.Points, "the others are unharmed")
+		assert.GreaterOrEqual(t, r.Points.Delivered, s.Sent-b.Damaged.Points, "the others are unharmed")
 		assert.Positive(t, r.Rejected.Malformed)
 		assert.Zero(t, r.Rejected.BadChecksum)
 	})
@@ -116,7 +116,7 @@ func TestFault19SlowReceiver(t *testing.T) {
 	open()
 	s := shut(t, exp)
 	books := closed(t, r, s.Sent, 0)
-	assert.Equal(t, s.Sent, books.Points.Handed+books.Points.Overrun)
+	assert.Equal(t, s.Sent, books.Points.Delivered+books.Points.Overrun)
 }
 
 // TestFault19KernelDrops: what the kernel drops at the receiver's own socket is
@@ -164,7 +164,7 @@ func TestFault35Rebinding(t *testing.T) {
 	assert.GreaterOrEqual(t, len(sources), 4, "the kernel may give a port again")
 	s, r, _ := l.settle(t, none)
 	require.Len(t, r.Sessions, 1)
-	assert.Equal(t, s.Sent, r.Sessions[0].Points.Handed)
+	assert.Equal(t, s.Sent, r.Sessions[0].Points.Delivered)
 	assert.False(t, r.Sessions[0].Joined)
 	require.Eventually(t, func() bool { return l.recv.Stats().Sessions[0].Closed }, patience, time.Millisecond)
 }
@@ -175,5 +175,5 @@ func TestFault14BlackHole(t *testing.T) {
 	l := newLine(t, faultproxy.Faults{MTU: 1232}, exporter.WithMaxPacketSize(1232))
 	export(t, l.exp, 2000, 5)
 	s, r, _ := l.settle(t, none)
-	assert.Equal(t, s.Sent, r.Points.Handed)
+	assert.Equal(t, s.Sent, r.Points.Delivered)
 }

@@ -33,10 +33,10 @@ func TestFault09ReceiverKilled(t *testing.T) {
 	address := first.first
 	exp := spawn(t, "exporter", argument(t, exporterOptions{Endpoint: address, Points: 50, Pause: 20 * time.Millisecond, Timeout: timeout}), 0)
 	until(t, exp, patience, func(s exporter.Stats) bool { return s.Sent > 500 })
-	r := agreed(t, first, func(r receiver.Stats) bool { return r.Points.Handed > 500 })
+	r := agreed(t, first, func(r receiver.Stats) bool { return r.Points.Delivered > 500 })
 	first.kill()
 	killed := ask[exporter.Stats](t, exp, "")
-	assert.LessOrEqual(t, r.Points.Handed, killed.Sent)
+	assert.LessOrEqual(t, r.Points.Delivered, killed.Sent)
 	until(t, exp, 5*time.Second, circuit(exporter.CircuitOpen))
 	opened := time.Now()
 	open := until(t, exp, patience, func(s exporter.Stats) bool { return s.Dropped.BreakerOpen > 0 })
@@ -52,7 +52,7 @@ func TestFault09ReceiverKilled(t *testing.T) {
 	until(t, exp, patience, func(s exporter.Stats) bool { return s.Sent > after.Sent+500 })
 	s := shutChild(t, exp)
 	r = agreed(t, second, func(r receiver.Stats) bool { return len(r.Sessions) > 0 && r.Sessions[0].Closed })
-	assert.Equal(t, s.Sent-open.Sent, r.Points.Handed, "all that was sent since the circuit was open")
+	assert.Equal(t, s.Sent-open.Sent, r.Points.Delivered, "all that was sent since the circuit was open")
 	assert.Zero(t, r.Points.Lost, "%+v", r)
 	assert.Equal(t, s.Dropped.BreakerOpen, r.Sessions[0].Dropped["breaker_open"])
 }
@@ -72,11 +72,11 @@ func TestFault10ExporterKilled(t *testing.T) {
 	s := shutChild(t, exp)
 	r := agreed(t, recv, func(r receiver.Stats) bool { return r.Sessions[0].Closed })
 	require.Len(t, r.Sessions, 4)
-	assert.Equal(t, s.Sent, r.Sessions[0].Points.Handed)
+	assert.Equal(t, s.Sent, r.Sessions[0].Points.Delivered)
 	assert.Zero(t, r.Points.Lost+r.Points.Duplicate+r.Points.Late)
 	for _, one := range r.Sessions[1:] {
 		assert.False(t, one.Closed)
-		assert.GreaterOrEqual(t, one.Points.Handed, uint64(500))
+		assert.GreaterOrEqual(t, one.Points.Delivered, uint64(500))
 	}
 }
 
@@ -101,7 +101,7 @@ func TestFault17NoFilesLeft(t *testing.T) {
 	r := agreed(t, recv, func(r receiver.Stats) bool { return len(r.Sessions) == 1 && r.Sessions[0].Closed })
 	assert.True(t, r.Sessions[0].Joined, "what came before is none of its books")
 	assert.Zero(t, r.Points.Lost)
-	assert.Equal(t, s.Sent-open.Sent, r.Points.Handed)
+	assert.Equal(t, s.Sent-open.Sent, r.Points.Delivered)
 }
 
 // TestFault31Stopped: one processor, a collector that never rests, and two
@@ -119,7 +119,7 @@ func TestFault31Stopped(t *testing.T) {
 	s := shutChild(t, exp)
 	assert.Zero(t, s.Dropped.Total(), "%+v", s)
 	r := agreed(t, recv, func(r receiver.Stats) bool { return r.Sessions[0].Closed })
-	assert.Equal(t, s.Sent, r.Points.Handed)
+	assert.Equal(t, s.Sent, r.Points.Delivered)
 }
 
 // TestFaultUnixReceiverKilled: the socket file that a killed receiver leaves
@@ -137,7 +137,7 @@ func TestFaultUnixReceiverKilled(t *testing.T) {
 	s := shutChild(t, exp)
 	r := agreed(t, second, func(r receiver.Stats) bool { return len(r.Sessions) > 0 && r.Sessions[0].Closed })
 	assert.Zero(t, r.Points.Lost)
-	assert.Equal(t, s.Sent-sent, r.Points.Handed, "nothing was sent while nobody listened")
+	assert.Equal(t, s.Sent-sent, r.Points.Delivered, "nothing was sent while nobody listened")
 }
 
 // TestFault11Names: a name that moves is followed as soon as the old address
@@ -165,7 +165,7 @@ func TestFault11Names(t *testing.T) {
 	second, err := receiver.Listen(fmt.Sprintf("127.0.0.2:%d", port), seen.handle)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = second.Close() })
-	require.Eventually(t, func() bool { return first.Stats().Points.Handed == 200 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return first.Stats().Points.Delivered == 200 }, patience, time.Millisecond)
 	server.answer("127.0.0.2")
 	require.NoError(t, first.Close())
 	before := exp.Stats().Sent // to the old address
@@ -182,9 +182,9 @@ func TestFault11Names(t *testing.T) {
 		return len(sessions) > 0 && sessions[0].Closed
 	}, patience, time.Millisecond)
 	r := closed(t, second, second.Stats().Points.Sent, 0)
-	assert.GreaterOrEqual(t, r.Points.Handed, uint64(100))
-	assert.LessOrEqual(t, r.Points.Handed, s.Sent-before)
-	seen.agrees(t, r.Points.Handed)
+	assert.GreaterOrEqual(t, r.Points.Delivered, uint64(100))
+	assert.LessOrEqual(t, r.Points.Delivered, s.Sent-before)
+	seen.agrees(t, r.Points.Delivered)
 }
 
 func TestFault11SlowResolver(t *testing.T) {
@@ -206,5 +206,5 @@ func TestFault11SlowResolver(t *testing.T) {
 	})
 	export(t, exp, 100, 1)
 	s := shut(t, exp)
-	assert.Equal(t, s.Sent, closed(t, r, s.Sent, 0).Points.Handed)
+	assert.Equal(t, s.Sent, closed(t, r, s.Sent, 0).Points.Delivered)
 }

@@ -188,7 +188,7 @@ func (s *soak) restart(t *testing.T) {
 	s.rest(t)
 	require.NoError(t, s.recv.Close())
 	stats := s.recv.Stats()
-	require.Equal(t, stats.Points.Received, stats.Points.Handed)
+	require.Equal(t, stats.Points.Received, stats.Points.Delivered)
 	r, err := receiver.Listen(s.address, s.seen.handle)
 	require.NoError(t, err)
 	s.recv = r

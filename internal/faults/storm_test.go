@@ -46,7 +46,7 @@ func TestFault24RingFull(t *testing.T) {
 			defer cancel()
 			require.Error(t, l.exp.Shutdown(ctx), "it cannot send all that")
 			s = shut(t, l.exp)
-			assert.Equal(t, s.Sent, closed(t, l.recv, s.Sent, 0).Points.Handed)
+			assert.Equal(t, s.Sent, closed(t, l.recv, s.Sent, 0).Points.Delivered)
 		})
 	}
 }

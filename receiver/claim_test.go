@@ -1,0 +1,107 @@
+package receiver
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+// TestLyingSender: books of nonsense are nonsense, but they close, and what a few
+// packets claim alone is not believed.
+func TestLyingSender(t *testing.T) {
+	const far = 1<<56 - 1
+	tests := []struct {
+		name string
+		sent []wire.Header
+		lost Counts // Sent and Lost of packets and points
+	}{
+		{"counts backwards", []wire.Header{{Points: 100}, {Sequence: 1, Points: 100, PointsBefore: 5}, {Sequence: 2, PointsBefore: 3}}, Counts{}},
+		{"never counts on", []wire.Header{{Points: 100}, {Sequence: 1, Points: 100}, {Sequence: 2, Points: 7}}, Counts{}},
+		{"begins just below the wrap", []wire.Header{{Points: 6, PointsBefore: 1<<32 - 100}}, Counts{}},
+		{"wraps at once", []wire.Header{{}, {Sequence: 1, PointsBefore: 1<<32 - 1}}, Counts{}},
+		{"wraps at once, twice", []wire.Header{{}, {Sequence: 1, PointsBefore: 1<<32 - 1}, {Sequence: 2, PointsBefore: 1<<32 - 1}}, Counts{}},
+		{"counts far ahead", []wire.Header{{}, {Sequence: 1, PointsBefore: 1 << 30}}, Counts{}},
+		{"the last number", []wire.Header{{}, {Sequence: far}}, Counts{}},
+		{"many far numbers", []wire.Header{{}, {Sequence: far}, {Sequence: 1 << 40}, {Sequence: 1 << 50}, {Sequence: 1}}, Counts{}},
+		{"begins far ahead", []wire.Header{{Sequence: far - 1}, {Sequence: far, PointsBefore: 1<<32 - 1}}, Counts{}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			table := newTabled(begin.Add(-time.Hour))
+			for i, h := range tt.sent {
+				h.Session = 1
+				require.True(t, table.takes(h, begin.Add(time.Duration(i))))
+				table.learn(1, time.Second, begin)
+			}
+			b := closeBooks(table)
+			assert.Equal(t, points(tt.sent), b.Points.Received)
+			assert.Equal(t, Counts{Sent: b.Points.Received, Received: b.Points.Received}, b.Points)
+			assert.Equal(t, Counts{Sent: uint64(len(tt.sent)), Received: uint64(len(tt.sent))}, b.Packets)
+		})
+	}
+}
+
+// TestJumps: a packet far ahead is delivered, and believed when a second one confirms
+// it. A session goes on where one does not.
+func TestJumps(t *testing.T) {
+	const far = 1 << 30
+	h := func(sequence uint64) wire.Header {
+		return wire.Header{Session: 1, Sequence: sequence, Points: 1, PointsBefore: uint32(sequence)}
+	}
+	bye := h(far)
+	bye.Goodbye, bye.Points = true, 0
+	forged := h(1<<56 - 1)
+	forged.PointsBefore = 1 << 31
+	tests := []struct {
+		name                 string
+		sent                 []wire.Header
+		packets, points      uint64 // sent
+		received, duplicates uint64 // packets
+	}{
+		{"confirmed by the next", []wire.Header{h(0), h(far), h(far + 1)}, far + 2, far + 2, 3, 0},
+		{"confirmed by the one before", []wire.Header{h(0), h(far + 1), h(far)}, far + 2, far + 2, 3, 0},
+		{"confirmed after loss", []wire.Header{h(0), h(far), h(far + 100), h(far + 101)}, far + 102, far + 102, 4, 0},
+		{"confirmed by a goodbye that is said again", []wire.Header{h(0), bye, bye, bye}, far + 1, far, 2, 0},
+		{"not by itself", []wire.Header{h(0), h(far), h(far)}, 2, 2, 2, 1},
+		{"not by another far one", []wire.Header{h(0), h(far), h(3 * far), h(1), h(2)}, 5, 5, 5, 0},
+		{"a forged one in the middle", []wire.Header{h(0), h(1), forged, h(2), h(3)}, 5, 5, 5, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			table := newTabled(begin)
+			for _, h := range tt.sent {
+				table.takes(h, begin)
+			}
+			b := closeBooks(table)
+			assert.Equal(t, Counts{Sent: tt.packets, Received: tt.received, Lost: tt.packets - tt.received, Duplicate: tt.duplicates}, b.Packets)
+			assert.Equal(t, tt.points, b.Points.Sent)
+			assert.Equal(t, b.Points.Sent, b.Points.Received+b.Points.Lost)
+		})
+	}
+}
+
+// TestForgedCountHeals: after a count that two forged packets made believed, the
+// books of an honest sender come to be exact again.
+func TestForgedCountHeals(t *testing.T) {
+	table := newTabled(begin)
+	hs := stream(0, 0, 20)
+	for i, h := range hs {
+		if i == 5 || i == 6 {
+			h.PointsBefore += 1 << 30
+		}
+		require.True(t, table.takes(h, begin))
+	}
+	b := closeBooks(table)
+	assert.Equal(t, Counts{Sent: 20, Received: 20}, b.Packets)
+	assert.Equal(t, Counts{Sent: points(hs), Received: points(hs)}, b.Points)
+}
+
+// TestManyPoints: what is lost between two packets is believed at once, be it much.
+func TestManyPoints(t *testing.T) {
+	hs := []wire.Header{{Session: 1, Points: 5000}, {Session: 1, Sequence: 10, PointsBefore: 50_000}}
+	assert.Equal(t, uint64(45_000), closeBooks(feed(hs)).Points.Lost)
+}

@@ -1,0 +1,122 @@
+package receiver
+
+import (
+	"io/fs"
+	"log/slog"
+	"net/netip"
+
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/otelgram/otelgram/udp"
+)
+
+// Option configures a Receiver. A nil Option is an error.
+type Option interface {
+	apply(config) config
+}
+
+type optionFunc func(config) config
+
+func (f optionFunc) apply(c config) config { return f(c) }
+
+// WithReceiveBuffer sets the size of the receive buffer of each socket, in bytes, as
+// asked of the kernel; [Stats] says what it granted. It is what rides out a
+// burst. The default is 4 MiB.
+func WithReceiveBuffer(bytes int) Option {
+	return optionFunc(func(c config) config { c.receiveBuffer = bytes; return c })
+}
+
+// WithReaders sets how many sockets there are at a UDP address, from 1 to 64, each with
+// a goroutine that reads it. The kernel spreads senders over them by source address and
+// port (SO_REUSEPORT), so that one session is read by one goroutine. Each socket has a
+// receive buffer, and 2 MiB for reading. Beyond Linux, and at a Unix socket,
+// there is one. The default is one for each four of GOMAXPROCS, at least one.
+func WithReaders(n int) Option {
+	return optionFunc(func(c config) config { c.readers = n; return c })
+}
+
+// WithQueueSize sets how many packets may wait for each of the goroutines that
+// decode them and call the handler, see [WithWorkers], from 1 to 1,048,576. A packet
+// larger than 2 KiB counts as one for each 2 KiB of it, so that a queue takes up to 2 KiB
+// of memory a packet. Where it fills, a session that has much in it is refused before
+// others are. The default is 4096.
+func WithQueueSize(packets int) Option {
+	return optionFunc(func(c config) config { c.queue = packets; return c })
+}
+
+// WithWorkers sets how many goroutines decode packets and call the handler,
+// from 1 to 64. A session is always served by the same one. Each has a queue
+// ([WithQueueSize]), a cache ([WithCacheSize]) and some MiB for what the largest
+// packet unfolds to. The default is GOMAXPROCS, at most 64.
+func WithWorkers(n int) Option {
+	return optionFunc(func(c config) config { c.workers = n; return c })
+}
+
+// WithMaxSessions sets how many sessions have books at a time, from 16 to 16,777,216. A
+// session is one socket of one sender, which opens another each 15 minutes; a closed one
+// stays for ten minutes where there is room. A session takes 1 KiB, and a bit for each
+// packet that came in two seconds, four at most. What is remembered of those that left
+// takes up to 0.5 KiB more for each. The default is 32,768. Where there are more senders,
+// sessions push out each other: nothing is counted twice, but what is out of order
+// meanwhile is late, and not delivered.
+func WithMaxSessions(n int) Option {
+	return optionFunc(func(c config) config { c.maxSessions = n; return c })
+}
+
+// WithReassemblySize sets how many bytes of memory the bodies take of which
+// fragments are missing, over all sessions, from 128 KiB to 4 GiB. The default is 8 MiB:
+// at 64 KiB a body, which is the largest there is, 128 senders can be in the midst of one.
+func WithReassemblySize(bytes int) Option {
+	return optionFunc(func(c config) config { c.reassemblySize = bytes; return c })
+}
+
+// WithCacheSize sets how many bytes of memory each goroutine that decodes may take for
+// attribute sets and resources, see [WithWorkers], from 0 to 4 GiB. Sets that are seen
+// again are then not made again. The default is 8 MiB, which is enough for
+// 10,000 sets of five attributes. It has no effect on [ListenPackets].
+func WithCacheSize(bytes int) Option {
+	return optionFunc(func(c config) config { c.cacheSize = bytes; return c })
+}
+
+// WithAllowedSources accepts packets from these networks only; those from others
+// are counted as rejected before anything in them is looked at. A source address
+// can be forged, so this keeps out mistakes and strangers, not attackers on the
+// same network. IPv4 networks, also in their IPv6 form (::ffff:10.0.0.0/104), hold for
+// IPv4 senders on dual-stack sockets.
+// On a Unix socket it has no effect. The default, also for none, is all.
+func WithAllowedSources(networks ...netip.Prefix) Option {
+	networks = append([]netip.Prefix(nil), networks...)
+	return optionFunc(func(c config) config { c.sources = append([]netip.Prefix(nil), networks...); return c })
+}
+
+// WithSocketMode sets the permissions of the file of a Unix socket, as in 0o660. Who
+// may write to it may send. The default is 0o666, so that the permissions of its
+// directory decide. At a UDP address it has no effect.
+func WithSocketMode(mode fs.FileMode) Option {
+	return optionFunc(func(c config) config { c.socket = append(c.socket, udp.WithSocketMode(mode)); return c })
+}
+
+// WithSocketGroup sets the group of the file of a Unix socket, by name or number. The
+// default is the group of the process. At a UDP address it has no effect.
+func WithSocketGroup(group string) Option {
+	return optionFunc(func(c config) config { c.socket = append(c.socket, udp.WithSocketGroup(group)); return c })
+}
+
+// WithMeterProvider sets where the receiver's own metrics go, the totals of
+// [Stats] under names that begin with stats.receiver. The default, also for nil,
+// is OpenTelemetry's global provider, also if that is set later.
+func WithMeterProvider(mp metric.MeterProvider) Option {
+	return optionFunc(func(c config) config { c.meterProvider = mp; return c })
+}
+
+// WithLogger sets where the receiver logs: one warning, where it listens beyond
+// the loopback interface without WithAllowedSources. The default, also for nil,
+// is slog.Default().
+func WithLogger(l *slog.Logger) Option {
+	return optionFunc(func(c config) config {
+		if l != nil {
+			c.logger = l
+		}
+		return c
+	})
+}

@@ -1,0 +1,209 @@
+package receiver
+
+import (
+	"net/netip"
+	"sync"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+const (
+	// placeSize is how many bytes of a body take one place of a queue.
+	placeSize = 2048
+	// share bounds what one session may have in a queue: share times the places that
+	// are free. One session alone can take 8 of 9 places, and ten of them leave one of
+	// 81. It is the dynamic threshold of Choudhury and Hahne, "Dynamic queue length
+	// thresholds for shared-memory packet switches", IEEE/ACM Transactions on
+	// Networking 6(2), 1998.
+	share = 8
+)
+
+// body is what a packet carries, or several together.
+type body struct {
+	session *session
+	source  netip.AddrPort
+	header  wire.Header // of the packet with the points
+	packets int
+}
+
+func (b *body) tally() tally { return tally{uint64(b.packets), uint64(b.header.Points)} }
+
+// job is a body on its way from the socket to a worker.
+type job struct {
+	body
+	data   []byte
+	places int
+	fresh  bool // its session had not proven itself when it came
+	next   *job // of the same session
+}
+
+// line holds the jobs of one session in a queue, in the order in which they came.
+type line struct {
+	first, last *job
+	places      int
+	next        *session // whose turn comes after this one's
+}
+
+// turns are the sessions whose turn comes, each with a line that is not empty.
+type turns struct{ first, last *session }
+
+func (t *turns) push(s *session) {
+	s.line.next = nil
+	if t.last != nil {
+		t.last.line.next = s
+	} else {
+		t.first = s
+	}
+	t.last = s
+}
+
+func (t *turns) pop() *session {
+	s := t.first
+	if s == nil {
+		return nil
+	}
+	if t.first = s.line.next; t.first == nil {
+		t.last = nil
+	}
+	return s
+}
+
+// queue holds the jobs that wait for one worker. Sessions take turns, a job each. Those
+// that have not proven themselves take turns apart from the others, and have half of
+// the places: however many there are, they leave half of the worker to the others.
+type queue struct {
+	size int // in places
+
+	mu         sync.Mutex
+	arrived    sync.Cond
+	waits      bool // the worker does
+	closed     bool
+	used       int // places
+	ofFresh    int // of those, by jobs of sessions that had not proven themselves
+	jobs       int
+	proven     turns
+	fresh      turns
+	provenLast bool // a job of those was the last served
+}
+
+func newQueue(size int) *queue {
+	q := &queue{size: size}
+	q.arrived.L = &q.mu
+	return q
+}
+
+// offer queues a body with a copy of data, and reports whether there was a place.
+func (q *queue) offer(b *body, data []byte, from *buffers) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.admits(b.session, placesOf(len(data))) {
+		return false
+	}
+	j := from.get(data)
+	j.body = *b
+	q.push(j)
+	if q.waits {
+		q.waits = false
+		q.arrived.Signal()
+	}
+	return true
+}
+
+func placesOf(bytes int) int { return max(1, (bytes+placeSize-1)/placeSize) }
+
+func (q *queue) admits(s *session, places int) bool {
+	free := q.size - q.used
+	switch {
+	case q.closed || free <= 0:
+		return false
+	case s.line.places > 0 && s.line.places+places > share*free:
+		return false
+	}
+	return s.proven || q.ofFresh < max(1, q.size/2)
+}
+
+// push appends a job to its session's line.
+func (q *queue) push(j *job) {
+	s := j.session
+	j.places, j.fresh = placesOf(len(j.data)), !s.proven
+	q.used += j.places
+	q.jobs++
+	if j.fresh {
+		q.ofFresh += j.places
+	}
+	l := &s.line
+	l.places += j.places
+	if l.first == nil {
+		l.first, l.last = j, j
+		q.turnsOf(s).push(s)
+	} else {
+		l.last.next, l.last = j, j
+	}
+}
+
+// turnsOf returns where a session waits for its turn, by what its next job is.
+func (q *queue) turnsOf(s *session) *turns {
+	if s.line.first.fresh {
+		return &q.fresh
+	}
+	return &q.proven
+}
+
+// pop takes the job whose turn it is, and waits until there is one. It returns nil when
+// the queue is closed and empty. More says that others wait behind the job.
+func (q *queue) pop() (j *job, more bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.jobs == 0 {
+		if q.closed {
+			return nil, false
+		}
+		q.waits = true
+		q.arrived.Wait()
+	}
+	j = q.take()
+	return j, q.jobs > 0
+}
+
+// take takes the job whose turn it is out of a queue that is not empty.
+func (q *queue) take() *job {
+	q.provenLast = q.fresh.first == nil || q.proven.first != nil && !q.provenLast
+	from := &q.fresh
+	if q.provenLast {
+		from = &q.proven
+	}
+	s := from.pop()
+	l := &s.line
+	j := l.first
+	l.places -= j.places
+	if l.first = j.next; l.first != nil {
+		q.turnsOf(s).push(s)
+	} else {
+		l.last = nil
+	}
+	j.next = nil
+	q.used -= j.places
+	q.jobs--
+	if j.fresh {
+		q.ofFresh -= j.places
+	}
+	return j
+}
+
+// close lets the worker take what is left.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.arrived.Broadcast()
+}
+
+// discard takes out all that is left.
+func (q *queue) discard() (left []*job) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.jobs > 0 {
+		left = append(left, q.take())
+	}
+	return left
+}

@@ -1,0 +1,155 @@
+package receiver
+
+import (
+	"errors"
+	"net"
+	"time"
+
+	"github.com/otelgram/otelgram/udp"
+	"github.com/otelgram/otelgram/wire"
+)
+
+const (
+	readBatch = 32
+	readPause = 10 * time.Millisecond
+	// maxDatagram is more than any UDP datagram holds, in bytes: none is cut.
+	maxDatagram = 65535
+)
+
+// reader empties one socket. It does nothing but keep the books and queue packets.
+type reader struct {
+	receiver *Receiver
+	listener *udp.Listener
+	batch    [readBatch]udp.Datagram
+	headers  [readBatch]wire.Header
+	taken    [readBatch]bool // otelgram from a source that is allowed
+}
+
+func newReader(r *Receiver, l *udp.Listener) *reader {
+	in := &reader{receiver: r, listener: l}
+	for i := range in.batch {
+		in.batch[i].Data = make([]byte, 0, maxDatagram)
+	}
+	return in
+}
+
+// run reads until the socket is closed.
+func (in *reader) run() {
+	for {
+		n, err := in.listener.ReadBatch(in.batch[:])
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil:
+			time.Sleep(readPause) // should it last, do not spin
+		default:
+			in.take(n)
+		}
+	}
+}
+
+// take enters the first n packets of the batch in the books and queues them.
+func (in *reader) take(n int) {
+	r := in.receiver
+	for i := range n {
+		in.headers[i], in.taken[i] = r.check(&in.batch[i])
+	}
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.expire(now)
+	for i := range n {
+		if in.taken[i] {
+			r.take(&in.headers[i], &in.batch[i], now)
+		}
+	}
+}
+
+// check returns the header of a packet, and whether the packet is taken. It counts one
+// that is not. The checksum is computed here, and nowhere else.
+func (r *Receiver) check(d *udp.Datagram) (wire.Header, bool) {
+	if !r.config.allowed(d.Source) {
+		r.foreign.Add(1)
+		return wire.Header{}, false
+	}
+	h, cause := wire.CheckHeader(d.Data)
+	if cause != wire.Accepted {
+		r.causes[cause].Add(1)
+		return h, false
+	}
+	return h, true
+}
+
+// take enters one packet in the books and queues it.
+func (r *Receiver) take(h *wire.Header, d *udp.Datagram, now time.Time) {
+	s, v := r.table.see(h, d.Source, now)
+	if v != fresh {
+		return
+	}
+	b := body{session: s, source: d.Source, header: *h, packets: 1}
+	switch h.Format {
+	case wire.SenderReport:
+		r.report(&b, d.Data, now)
+	case wire.FragmentFormat:
+		r.fragment(&b, d.Data, now)
+	default:
+		r.queue(&b, d.Data[wire.HeaderSize:len(d.Data)-wire.TrailerSize])
+	}
+}
+
+// queue hands a body to its session's worker, or counts it.
+func (r *Receiver) queue(b *body, data []byte) {
+	if !r.workerOf(b.header.Session).queue.offer(b, data, &r.buffers) {
+		r.table.overrun(b)
+	}
+}
+
+// fragment keeps a fragment until its body is whole.
+func (r *Receiver) fragment(b *body, packet []byte, now time.Time) {
+	f, ok := wire.ReadFragment(packet, &b.header)
+	whole, evicted := (*partial)(nil), []*partial(nil)
+	if ok {
+		whole, evicted, ok = r.reassembly.add(b, f, now)
+	}
+	if !ok {
+		r.reject(b.session, b.tally(), wire.Malformed)
+	}
+	r.abandon(evicted)
+	if whole != nil {
+		r.scratch = whole.assembly.AppendBody(r.scratch[:0])
+		r.queue(&whole.body, r.scratch)
+	}
+}
+
+// abandon counts the fragments of bodies that will not be whole.
+func (r *Receiver) abandon(partials []*partial) {
+	for _, p := range partials {
+		r.incomplete.Add(uint64(p.packets))
+		p.session.rejected.add(p.tally())
+		r.rejected.add(p.tally())
+	}
+}
+
+// expire forgets what has been silent for too long, a bounded number at a time.
+func (r *Receiver) expire(now time.Time) {
+	r.table.expire(now)
+	r.abandon(r.reassembly.expire(now.Add(-reassemblyAge)))
+}
+
+// report enters what the sender says about itself. A report has no points of
+// its own; its header says how many were sent. One that was overtaken has nothing
+// to say any more.
+func (r *Receiver) report(b *body, packet []byte, now time.Time) {
+	s := b.session
+	report, ok := wire.ReadReport(packet, &b.header)
+	if !ok {
+		r.reject(s, b.tally(), wire.Malformed)
+		return
+	}
+	s.learn(report.Age, now, r.table.known)
+	r.table.enter(s)
+	if b.header.Sequence+1 == s.newest.packets {
+		s.setDropped(&report.Dropped)
+	}
+	r.deliver(s, b.tally())
+}
