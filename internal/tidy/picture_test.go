@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	// The exporter asks udp whether an endpoint is well formed and wire for its limits.
 	"exporter": {"internal/pipeline", "internal/direct", "internal/latency", "internal/version", "health", "drop", "udp", "wire"},
 	"receiver": {"wire", "udp", "internal/version"},
+	"relay":    {"internal/version"},
 	"example":  {"exporter", "receiver", "health", "internal/faultproxy"},
 }
 

@@ -1,0 +1,92 @@
+package relay
+
+import (
+	"slices"
+
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+)
+
+// traits are what tells two metrics apart, beside their name and the type of their data.
+type traits struct {
+	temporality metricdata.Temporality
+	monotonic   bool
+}
+
+// kind is what the relay does with one type of aggregation.
+type kind struct {
+	// read returns the number of points and the traits, and false for another type.
+	read func(metricdata.Aggregation) (points int, t traits, ok bool)
+	// join returns one aggregation with the points of all, which are of this kind and
+	// have the same traits. It leaves their arrays alone, unless there is just one.
+	join func([]metricdata.Aggregation) metricdata.Aggregation
+}
+
+// kinds are the types of aggregation that OpenTelemetry has. A metric with data of any
+// other type is left out, as if it had no points.
+var kinds = [...]kind{
+	newKind(gauge[int64]), newKind(gauge[float64]),
+	newKind(sum[int64]), newKind(sum[float64]),
+	newKind(histogram[int64]), newKind(histogram[float64]),
+	newKind(exponentialHistogram[int64]), newKind(exponentialHistogram[float64]),
+	newKind(summary),
+}
+
+func gauge[N int64 | float64](a *metricdata.Gauge[N]) (*[]metricdata.DataPoint[N], traits) {
+	return &a.DataPoints, traits{}
+}
+
+func sum[N int64 | float64](a *metricdata.Sum[N]) (*[]metricdata.DataPoint[N], traits) {
+	return &a.DataPoints, traits{a.Temporality, a.IsMonotonic}
+}
+
+func histogram[N int64 | float64](a *metricdata.Histogram[N]) (*[]metricdata.HistogramDataPoint[N], traits) {
+	return &a.DataPoints, traits{temporality: a.Temporality}
+}
+
+func exponentialHistogram[N int64 | float64](a *metricdata.ExponentialHistogram[N]) (*[]metricdata.ExponentialHistogramDataPoint[N], traits) {
+	return &a.DataPoints, traits{temporality: a.Temporality}
+}
+
+func summary(a *metricdata.Summary) (*[]metricdata.SummaryDataPoint, traits) {
+	return &a.DataPoints, traits{}
+}
+
+// newKind makes a kind of a function that opens an aggregation of type A.
+func newKind[A metricdata.Aggregation, P any](open func(*A) (*[]P, traits)) kind {
+	return kind{
+		read: func(data metricdata.Aggregation) (int, traits, bool) {
+			if _, ok := data.(A); !ok {
+				return 0, traits{}, false
+			}
+			a := data.(A) // on the heap, and there only if it is of this kind
+			points, t := open(&a)
+			return len(*points), t, true
+		},
+		join: func(all []metricdata.Aggregation) metricdata.Aggregation {
+			if len(all) == 1 {
+				return all[0]
+			}
+			lists := make([][]P, 0, len(all))
+			for _, data := range all {
+				a := data.(A)
+				points, _ := open(&a)
+				lists = append(lists, *points)
+			}
+			joined := all[0].(A)
+			points, _ := open(&joined)
+			*points = slices.Concat(lists...)
+			return joined
+		},
+	}
+}
+
+// kindOf returns the place in kinds of the type of data, its points and its traits, and
+// false for a type that is not there.
+func kindOf(data metricdata.Aggregation) (place, points int, t traits, ok bool) {
+	for i := range kinds {
+		if points, t, ok = kinds[i].read(data); ok {
+			return i, points, t, true
+		}
+	}
+	return 0, 0, traits{}, false
+}

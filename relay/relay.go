@@ -1,0 +1,156 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+)
+
+// shutdownTimeout is how long Shutdown takes where its context has no deadline.
+const shutdownTimeout = 5 * time.Second
+
+var errShutdown = errors.New("otelgram: the relay is shut down")
+
+// Relay takes metric data from many goroutines and hands it to an exporter, in batches.
+// Its methods are safe for concurrent use.
+type Relay struct {
+	config config
+	next   sdkmetric.Exporter
+	queue  queue
+	self   selfMetrics
+	outage outage // of the goroutine that exports
+
+	drain  context.Context // ends when Shutdown gives up
+	giveUp context.CancelFunc
+	ended  chan struct{} // closed when the goroutine that exports has returned
+
+	shutting atomic.Bool   // Shutdown was called
+	shut     chan struct{} // closed when the first call of it returns
+	shutErr  error         // set before shut is closed
+}
+
+// New starts a relay to next, which the relay owns from then on: it calls Export from
+// one goroutine, never concurrently, and Shutdown shuts it down. next must not keep or
+// change the data after Export has returned. An exporter that retries by itself should
+// be told not to, see the package documentation. A nil exporter, a nil option or a bad
+// value is an error that says so; then next is still the caller's. [Relay.Shutdown]
+// releases the goroutine.
+func New(next sdkmetric.Exporter, opts ...Option) (*Relay, error) {
+	c, err := newConfig(next, opts)
+	if err != nil {
+		return nil, err
+	}
+	r := &Relay{
+		config: c, next: next,
+		queue: queue{size: c.queueSize, batchSize: c.batchSize, batchAge: c.batchAge, wake: make(chan struct{}, 1)},
+		ended: make(chan struct{}), shut: make(chan struct{}),
+	}
+	r.drain, r.giveUp = context.WithCancel(context.Background())
+	r.self.start(r)
+	go r.run()
+	return r, nil
+}
+
+// Handle queues rm, which is the relay's from then on. It never waits for the exporter:
+// what finds no room in the queue is dropped as a whole, and so is everything after
+// Shutdown; [Stats] counts it. Metrics without points, and data of a type that
+// OpenTelemetry's metricdata does not have, are left out. A nil rm is ignored. It is
+// meant as the handler of receiver.Listen.
+func (r *Relay) Handle(rm *metricdata.ResourceMetrics) {
+	if rm == nil {
+		return
+	}
+	if points := strip(rm); points > 0 {
+		r.queue.offer(rm, points, time.Now())
+	}
+}
+
+// Stats returns the books as they stand.
+func (r *Relay) Stats() Stats { return r.queue.stats() }
+
+// ForceFlush exports what is queued at the time of the call, without waiting for the age
+// of a batch, and then flushes next. It returns when that is done, failed for good
+// or dropped by Shutdown, or when ctx ends; then the relay goes on with it. The error is
+// the last of an Export meanwhile, next's, or that of ctx. After Shutdown it is an error.
+func (r *Relay) ForceFlush(ctx context.Context) error {
+	f := r.queue.flush()
+	if f == nil {
+		return errShutdown
+	}
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		r.queue.forget(f)
+		return ctx.Err()
+	}
+	if errors.Is(f.err, errShutdown) {
+		return f.err
+	}
+	return errors.Join(f.err, until(ctx, r.next.ForceFlush))
+}
+
+// Shutdown takes in nothing more, exports what is queued, retries included, until ctx
+// ends or, if it has no deadline, for five seconds, counts the rest as dropped, and shuts
+// next down. It returns when ctx ends, also if next does not. The error says how many
+// points were not relayed since the call, and why; next's own is joined to it. Close the
+// receiver before, so that what it still has is relayed. Later calls wait for the first
+// and return the same, or the error of their ctx if that ends before. Called by next or
+// by the logger, it waits for itself until ctx ends.
+func (r *Relay) Shutdown(ctx context.Context) error {
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, shutdownTimeout)
+		defer cancel()
+	}
+	if r.shutting.CompareAndSwap(false, true) {
+		r.shutErr = r.shutdown(ctx)
+		close(r.shut)
+		return r.shutErr
+	}
+	select {
+	case <-r.shut:
+		return r.shutErr
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (r *Relay) shutdown(ctx context.Context) error {
+	before := r.queue.stats().Failed
+	r.queue.close()
+	select {
+	case <-r.ended:
+	case <-ctx.Done():
+	}
+	r.giveUp()
+	var err error
+	if left := r.queue.abandon(); left > 0 {
+		err = fmt.Errorf("otelgram: relay: %d points were not exported in time: %w", left, context.Cause(ctx))
+	}
+	if s := r.queue.stats(); s.Failed > before {
+		err = errors.Join(err, fmt.Errorf("otelgram: relay: %d points failed: %s", s.Failed-before, s.LastError))
+	}
+	if e := until(ctx, r.next.Shutdown); e != nil {
+		err = errors.Join(err, fmt.Errorf("otelgram: relay: Shutdown of the exporter: %w", e))
+	}
+	r.self.stop(ctx)
+	return err
+}
+
+// until calls f, which is not ours and may not heed ctx, and returns what it returns, or
+// the error of ctx if that ends before.
+func until(ctx context.Context, f func(context.Context) error) error {
+	result := make(chan error, 1)
+	go func() { result <- f(ctx) }()
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
