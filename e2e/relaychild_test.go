@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -96,6 +97,14 @@ func runRelay(url string, ready func(string)) (report, error) {
 	}
 	ready(r.Addr().String())
 	inputEnds()
+	// What the services sent, their goodbyes included, may still be in the socket.
+	known := func(s receiver.Stats) bool {
+		open := slices.ContainsFunc(s.Sessions, func(s receiver.Session) bool { return !s.Closed })
+		return !open && s.Points.Received+s.Points.Lost == s.Points.Sent
+	}
+	for end := time.Now().Add(10 * time.Second); !known(r.Stats()) && time.Now().Before(end); {
+		<-time.After(10 * time.Millisecond)
+	}
 	if err := r.Close(); err != nil {
 		return report{}, err
 	}
@@ -159,8 +168,9 @@ func (w *workload) exporter(ctx context.Context) (sdkmetric.Exporter, func() rep
 		c := &counting{Exporter: next}
 		return c, func() report { return report{Points: c.points} }, err
 	}
-	exp, err := exporter.New(ctx, exporter.WithEndpoint(w.Otelgram), exporter.WithMeterProvider(noop.NewMeterProvider()),
-		exporter.WithLogger(slog.New(slog.DiscardHandler)))
+	// Packets are as large as over Ethernet.
+	exp, err := exporter.New(ctx, exporter.WithEndpoint(w.Otelgram), exporter.WithMaxPacketSize(1472),
+		exporter.WithMeterProvider(noop.NewMeterProvider()), exporter.WithLogger(slog.New(slog.DiscardHandler)))
 	return exp, func() report { return report{Exporter: exp.Stats()} }, err
 }
 

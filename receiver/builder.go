@@ -1,6 +1,9 @@
 package receiver
 
 import (
+	"cmp"
+	"slices"
+
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/instrumentation"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -30,6 +33,7 @@ type builder struct {
 	cached    int // bytes of memory of both
 	cacheSize int // what it may be
 	key       []byte
+	keys      []keyAt // scratch of sorted
 	// arrays are what all builders of the process share, see there; crowded is
 	// set where a packet would need more of them.
 	arrays  *arrays
@@ -163,7 +167,7 @@ func (b *builder) set(v *wire.AttributesView) attribute.Set {
 	for _, kv := range v.All {
 		kvs = append(kvs, attribute.KeyValue{Key: attribute.Key(kv.Key), Value: b.value(kv.Value)})
 	}
-	s := attribute.NewSet(kvs...)
+	s := attribute.NewSet(b.sorted(kvs)...)
 	if remembered && b.makeRoom(n) {
 		b.known[string(b.key)] = s
 	}
@@ -238,9 +242,39 @@ func (b *builder) value(v wire.Value) attribute.Value {
 	case wire.SliceValue:
 		return attribute.SliceValue(elements(v, b.value)...)
 	case wire.MapValue:
-		return attribute.MapValue(b.keyValues(v.Elements())...)
+		return attribute.MapValue(b.sorted(b.keyValues(v.Elements()))...)
 	}
 	return attribute.Value{}
+}
+
+// keyAt is where a key stands in a list of attributes.
+type keyAt struct {
+	key attribute.Key
+	at  int
+}
+
+// sorted returns the attributes in the order of their keys, equal ones as they were.
+// OpenTelemetry's own sort takes three times as long where they are in none.
+func (b *builder) sorted(kvs []attribute.KeyValue) []attribute.KeyValue {
+	if slices.IsSortedFunc(kvs, func(x, y attribute.KeyValue) int { return cmp.Compare(x.Key, y.Key) }) {
+		return kvs
+	}
+	b.keys = b.keys[:0]
+	for i := range kvs {
+		b.keys = append(b.keys, keyAt{kvs[i].Key, i})
+	}
+	slices.SortFunc(b.keys, func(x, y keyAt) int {
+		if n := cmp.Compare(x.key, y.key); n != 0 {
+			return n
+		}
+		return x.at - y.at
+	})
+	out := make([]attribute.KeyValue, len(kvs))
+	for i, k := range b.keys {
+		out[i] = kvs[k.at]
+	}
+	clear(b.keys)
+	return out
 }
 
 func elements[T any](v wire.Value, of func(wire.Value) T) []T {

@@ -86,4 +86,4 @@ func (s *session) confirmCount(h *wire.Header) {
 
 // mostPoints is how many points so many packets have at most, as far as a 32-bit count
 // of points can tell.
-func mostPoints(packets uint64) uint64 { return min(packets, 1<<32) * wire.MaxPoints }
+func mostPoints(packets uint64) uint64 { return min(packets, 1<<32) * wire.MaxItems }

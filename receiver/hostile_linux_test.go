@@ -6,11 +6,13 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"golang.org/x/sys/unix"
 
 	"github.com/otelgram/otelgram/wire"
@@ -60,7 +62,7 @@ func (c *crafted) metric(tag, kind byte) *crafted {
 
 // fill repeats what add does while a body has room for so many bytes more.
 func (c *crafted) fill(bytes int, add func(i int)) *crafted {
-	for i := 0; c.left() >= bytes && c.points < wire.MaxPoints; i++ {
+	for i := 0; c.left() >= bytes && c.points < wire.MaxItems-4; i++ {
 		add(i)
 	}
 	return c
@@ -357,4 +359,101 @@ func costOf(packets [][]byte) (allocated uint64, took time.Duration, verdict str
 		}
 	}
 	return allocated, times[len(times)/2], verdict
+}
+
+// hostilePackets returns packets of all shapes and of several sizes, each of them
+// another.
+func hostilePackets() func() []byte {
+	n := 0
+	return func() []byte {
+		n++
+		shape := hostileShapes[n%len(hostileShapes)]
+		c := &crafted{limit: []int{1400, 8 << 10, 60 << 10}[n/len(hostileShapes)%3]}
+		shape.craft(c, n)
+		return c.packet(wire.Header{Session: uint64(n)})
+	}
+}
+
+// TestHostilePacketsLeaveNothing: what stays after hundreds of megabytes of them is what
+// stays after a few: caches that are full, and tables that have grown to the largest.
+func TestHostilePacketsLeaveNothing(t *testing.T) {
+	total := 20 << 20
+	if *long {
+		total = 200 << 20
+	}
+	w := &worker{receiver: &Receiver{}, handle: newMetricdata(drop, defaultCacheSize).handle}
+	table := newTabled(begin)
+	next := hostilePackets()
+	feed := func(bytes int) (heapAfter int64) {
+		for sent := 0; sent < bytes; {
+			p := next()
+			sent += len(p)
+			h, cause := wire.CheckHeader(p)
+			require.Equal(t, wire.Accepted, cause)
+			s, v := table.see(&h, source, begin)
+			require.Equal(t, fresh, v)
+			w.serve(&job{body: body{session: s, header: h, packets: 1}, data: p[wire.HeaderSize : len(p)-wire.TrailerSize]}, false)
+		}
+		return heap()
+	}
+	first := feed(total / 4)
+	last := feed(total)
+	t.Logf("live heap: %d KiB after %d MiB, %d KiB after %d MiB more", first>>10, total>>22, last>>10, total>>20)
+	assert.LessOrEqual(t, last, first+defaultCacheSize)
+	runtime.KeepAlive(w)
+}
+
+// TestHonestBesideHostile: beside ten megabits a second of what costs most, a sender of
+// 200 packets a second has each of them delivered.
+func TestHonestBesideHostile(t *testing.T) {
+	const rate, hostileBytes = 200, 10_000_000 / 8 // a second
+	seconds := 1
+	if *long {
+		seconds = 10
+	}
+	var mu sync.Mutex
+	sentAt, delays := map[int64]time.Time{}, []time.Duration(nil)
+	r := listen(t, func(rm *metricdata.ResourceMetrics) {
+		if len(rm.ScopeMetrics[0].Metrics) == 0 || rm.ScopeMetrics[0].Metrics[0].Name != "honest" {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		n := rm.ScopeMetrics[0].Metrics[0].Data.(metricdata.Gauge[int64]).DataPoints[0].Value
+		delays = append(delays, time.Since(sentAt[n]))
+	})
+	send, attack := dial(t, r), dial(t, r)
+	next, sent := hostilePackets(), 0
+	for tick := range seconds * rate {
+		mu.Lock()
+		sentAt[int64(tick)] = time.Now()
+		mu.Unlock()
+		send(honest(t, tick))
+		for sent < tick*hostileBytes/rate {
+			p := next()
+			attack(p)
+			sent += len(p)
+		}
+		<-time.After(time.Second / rate)
+	}
+	s := eventually(t, r, func(Stats) bool { mu.Lock(); defer mu.Unlock(); return len(delays) == seconds*rate })
+	mu.Lock()
+	defer mu.Unlock()
+	t.Logf("the longest delay is %v, beside %d MB in %d s; %d packets dropped by the kernel", slices.Max(delays), sent>>20, seconds, s.KernelDrops)
+	if *long {
+		assert.Less(t, slices.Max(delays), time.Second)
+	}
+}
+
+// honest is the packet of a sender of session 0 that tells its number.
+func honest(t *testing.T, n int) []byte {
+	t.Helper()
+	p, err := wire.NewPacker(1472)
+	require.NoError(t, err)
+	p.Start(nil)
+	m := &wire.Metric{Scope: &wire.Scope{Resource: &wire.Resource{}}, Name: wire.NewSymbol("honest"), Kind: wire.Gauge, Integer: true}
+	require.Equal(t, wire.Added, p.Append(&wire.Point{Metric: m, Bits: uint64(n)}))
+	packet := p.Finish()
+	wire.Stamp(packet, &wire.Header{Format: wire.Compact, Session: 0, Sequence: uint64(n), Points: 1, PointsBefore: uint32(n)})
+	return packet
 }

@@ -48,7 +48,6 @@ type line struct {
 type turns struct{ first, last *session }
 
 func (t *turns) push(s *session) {
-	s.line.next = nil
 	if t.last != nil {
 		t.last.line.next = s
 	} else {
@@ -65,6 +64,7 @@ func (t *turns) pop() *session {
 	if t.first = s.line.next; t.first == nil {
 		t.last = nil
 	}
+	s.line.next = nil // it may hold a session that has left the table
 	return s
 }
 

@@ -70,6 +70,9 @@ func ListenPackets(addr string, newHandler func() func(*Packet), opts ...Option)
 	}
 	return open("ListenPackets", addr, func(*config) handler {
 		handle := newHandler()
+		if handle == nil {
+			return nil
+		}
 		return func(p *Packet) bool { handle(p); return true }
 	}, opts)
 }
@@ -78,6 +81,12 @@ func open(call, addr string, newHandler func(*config) handler, opts []Option) (*
 	c, err := newConfig(call, opts)
 	if err != nil {
 		return nil, err
+	}
+	handlers := make([]handler, c.workers)
+	for i := range handlers {
+		if handlers[i] = newHandler(&c); handlers[i] == nil {
+			return nil, fmt.Errorf("otelgram: %s: newHandler returned nil: want a function", call)
+		}
 	}
 	begin := time.Now() // before the first packet can come
 	listeners, err := c.listen(call, addr)
@@ -89,8 +98,8 @@ func open(call, addr string, newHandler func(*config) handler, opts []Option) (*
 		config: c, listeners: listeners, table: newTable(c.maxSessions, begin), reassembly: newReassembly(c.reassemblySize), seed: maphash.MakeSeed(),
 		deaf: make(chan struct{}), closed: make(chan struct{}), released: make(chan struct{}),
 	}
-	for range c.workers {
-		w := &worker{receiver: r, handle: newHandler(&c), queue: newQueue(c.queue)}
+	for _, handle := range handlers {
+		w := &worker{receiver: r, handle: handle, queue: newQueue(c.queue)}
 		r.workers = append(r.workers, w)
 		r.working.Go(w.run)
 	}

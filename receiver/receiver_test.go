@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"flag"
 	"fmt"
 	"net"
 	"strings"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/otelgram/otelgram/wire"
 )
+
+var long = flag.Bool("long", false, "run the long forms of tests: more sessions, more hostile packets, and how late honest ones are")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 

@@ -143,7 +143,7 @@ func (p *Packer) attributes(b []byte, s *AttributeSet) []byte {
 		return appendUvarint(b, at)
 	}
 	p.items += len(s.attributes) + s.elements
-	if len(s.attributes) > MaxAttributes || p.items > MaxItems {
+	if len(s.attributes) > MaxAttributes {
 		p.overflow = true
 		return b
 	}

@@ -264,10 +264,10 @@
 //   - a number of points other than pts, or any in a report;
 //
 //   - a set of more than 512 attributes (maps and exemplars have no such bound); more
-//     than 4,096 items in a body, which are the attributes of the sets it defines, the
-//     exemplars and their attributes, and the elements of all values among these that
-//     are slices or maps, those inside each other too; more than 64 definitions of
-//     resources in a body;
+//     than 4,096 items in a body, which are its points, its definitions of metrics,
+//     scopes and resources, the attributes of the sets it defines, the exemplars and
+//     their attributes, and the elements of all values among these that are slices or
+//     maps, those inside each other too; more than 64 definitions of resources in a body;
 //
 //   - a packet that unfolds to more than 128 times its length, which is that of the
 //     datagram, header, checksum and padding included. It is counted thus:

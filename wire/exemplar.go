@@ -31,7 +31,7 @@ func (p *Packer) exemplars(b []byte, pt *Point) []byte {
 		p.items += 1 + items(e.Attributes, e.AttributeCount)
 	}
 	p.scratch = s
-	if p.overflow || len(s) > p.limit-len(b) || p.items > MaxItems {
+	if p.overflow || len(s) > p.limit-len(b) {
 		p.overflow = true
 		return b
 	}

@@ -216,7 +216,7 @@ func TestBoundsOnWork(t *testing.T) {
 	}
 	packets, tooLarge := pack(t, wire.MaxPacketSize, sets)
 	require.Empty(t, tooLarge)
-	assert.Len(t, packets, 4, "4,096 attributes are defined after 8 sets")
+	assert.Len(t, packets, 4, "4,096 items are reached after 8 sets")
 	checkRoundTrip(t, wire.MaxPacketSize, sets)
 	body := "00" + gaugeInt + "01"
 	for range wire.MaxItems/128 + 1 {

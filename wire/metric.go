@@ -80,6 +80,7 @@ func (p *Packer) metric(b []byte, m *Metric) []byte {
 		return appendUvarint(b, at)
 	}
 	m.place = p.define(&p.metrics)
+	p.items++
 	at := len(b)
 	b = p.scope(append(b, 0), m.Scope)
 	b = append(b, m.flags())
@@ -101,6 +102,7 @@ func (p *Packer) scope(b []byte, s *Scope) []byte {
 		return appendUvarint(b, at)
 	}
 	s.place = p.define(&p.scopes)
+	p.items++
 	b = p.resource(append(b, 0), s.Resource)
 	b = p.symbol(b, s.Name)
 	b = p.symbol(b, s.Version)
@@ -118,6 +120,7 @@ func (p *Packer) resource(b []byte, r *Resource) []byte {
 		return b
 	}
 	r.place = p.define(&p.resources)
+	p.items++
 	b = p.symbol(append(b, 0), r.SchemaURL)
 	p.expanded += definitionWeight + symbolLen(r.SchemaURL) + setWeight(r.Attributes)
 	return p.attributes(b, r.Attributes)
@@ -181,6 +184,7 @@ func (d *Decoder) nextMetricView() *MetricView {
 	m.Unit = d.symbol("metric unit")
 	m.Description = d.symbol("metric description")
 	d.expanded += definitionWeight + len(m.Name) + len(m.Unit) + len(m.Description)
+	d.r.take(1, "metrics")
 	d.metrics = append(d.metrics, m)
 	return &d.metrics[len(d.metrics)-1]
 }
@@ -223,6 +227,7 @@ func (d *Decoder) scope() *ScopeView {
 	s.SchemaURL = d.symbol("scope schema URL")
 	s.Attributes = d.attributes()
 	d.expanded += definitionWeight + len(s.Name) + len(s.Version) + len(s.SchemaURL) + s.Attributes.weight
+	d.r.take(1, "scopes")
 	d.scopes = append(d.scopes, s)
 	return &d.scopes[len(d.scopes)-1]
 }
@@ -243,6 +248,7 @@ func (d *Decoder) resource() *ResourceView {
 	r := ResourceView{Index: len(d.resources), SchemaURL: d.symbol("resource schema URL")}
 	r.Attributes = d.attributes()
 	d.expanded += definitionWeight + len(r.SchemaURL) + r.Attributes.weight
+	d.r.take(1, "resources")
 	d.resources = append(d.resources, r)
 	return &d.resources[len(d.resources)-1]
 }

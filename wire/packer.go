@@ -166,7 +166,7 @@ const (
 // Append adds pt to the open packet. It retains nothing of pt but marks in its
 // interned objects. After Full, every Append is Full until the next Start.
 func (p *Packer) Append(pt *Point) Result {
-	if p.full || p.points == MaxPoints {
+	if p.full {
 		p.full = true
 		return Full
 	}
@@ -174,7 +174,7 @@ func (p *Packer) Append(pt *Point) Result {
 	mark, expanded, defined := len(p.buf), p.expanded, p.defined
 	p.overflow = false
 	b := p.point(p.buf, pt)
-	fits := !p.overflow && len(b) <= p.limit && p.expanded <= MaxExpansion*(len(b)+TrailerSize)
+	fits := !p.overflow && len(b) <= p.limit && p.expanded <= MaxExpansion*(len(b)+TrailerSize) && p.items <= MaxItems
 	if p.points == 0 {
 		return p.appendFirst(b, fits)
 	}

@@ -44,6 +44,7 @@ const extraExemplars = 1
 func (p *Packer) point(b []byte, pt *Point) []byte {
 	at := len(b)
 	tag := byte(0)
+	p.items++
 	b = p.metric(append(b, 0), pt.Metric)
 	b = p.attributes(b, pt.Attributes)
 	p.expanded += pointWeight + setWeight(pt.Attributes)
@@ -138,6 +139,7 @@ func (d *Decoder) record() {
 		exemplars, exemplarsEnd = d.extras(m)
 	}
 	m.Points++
+	d.r.take(1, "points")
 	e := another(&d.points)
 	e.start, e.time, e.bits = start, d.prevTime, value
 	e.metric, e.set, e.distribution = int32(m.Index), int32(set.Index), int32(distribution)

@@ -15,9 +15,6 @@ const (
 	MinPacketSize = 512
 	// MaxPacketSize is the largest UDP payload over IPv4, in bytes.
 	MaxPacketSize = 65507
-	// MaxPoints is the largest number of points in one packet: the width of
-	// the header's count.
-	MaxPoints = 65535
 	// MaxDepth is how deep slices and maps nest in an attribute value. A slice
 	// of plain values has depth 1.
 	MaxDepth = 16
@@ -30,11 +27,11 @@ const (
 	MaxExpansion = 128
 	// MaxAttributes is the most attributes a set has.
 	MaxAttributes = 512
-	// MaxItems is the most items a body has: the attributes of the sets it defines,
-	// the exemplars and their attributes, and the elements of all values among these
-	// that are slices or maps. An item may take two bytes or one: without these bounds a
-	// small packet would be much work, such as that of sorting sets, which grows faster
-	// than they do.
+	// MaxItems is the most items a body has: points, definitions of metrics, scopes and
+	// resources, attributes of the sets it defines, exemplars and their attributes, and
+	// the elements of all values among these that are slices or maps. An item may take
+	// one byte: without this bound a packet would be much work, such as that of sorting
+	// sets, which grows faster than they do.
 	MaxItems = 4096
 	// MaxResources is the most resources a body has. It bounds how often a
 	// receiver has to hand something over for one packet.

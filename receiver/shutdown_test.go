@@ -1,0 +1,218 @@
+package receiver
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+// ended is a context that is over.
+func ended() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
+// sendOf sends n packets of two points of session 1.
+func sendOf(t *testing.T, r *Receiver, n int) {
+	t.Helper()
+	send := dial(t, r)
+	for i := range n {
+		send(gauges(t, wire.Header{Session: 1, Sequence: uint64(i), PointsBefore: uint32(2 * i)}, 2))
+	}
+	eventually(t, r, func(s Stats) bool { return s.Packets.Received == uint64(n) })
+}
+
+// TestShutdownEnds with its context though a handler blocks. What the handler has is
+// delivered, what waits is overrun, and nothing is counted twice when it returns.
+func TestShutdownEnds(t *testing.T) {
+	const packets = 20
+	release, open := gate()
+	defer open()
+	entered := make(chan struct{}, packets)
+	r, err := Listen("127.0.0.1:0", func(*metricdata.ResourceMetrics) {
+		entered <- struct{}{}
+		<-release
+	}, WithWorkers(1))
+	require.NoError(t, err)
+	sendOf(t, r, packets)
+	<-entered
+	err = r.Shutdown(ended())
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorContains(t, err, "otelgram: Shutdown: the handler was too slow for 19 packets")
+	want := Books{
+		Packets: Counts{Sent: packets, Received: packets, Delivered: 1, Overrun: packets - 1},
+		Points:  Counts{Sent: 2 * packets, Received: 2 * packets, Delivered: 2, Overrun: 2 * (packets - 1)},
+	}
+	s := r.Stats()
+	assert.Equal(t, want, s.Books)
+	assert.Equal(t, want, s.Sessions[0].Books)
+	err = r.Shutdown(ended())
+	require.ErrorContains(t, err, "the handler has not returned")
+	open()
+	require.NoError(t, r.Close(), "it waits for the handler")
+	require.NoError(t, r.Shutdown(ended()), "all is done")
+	assert.Equal(t, want, r.Stats().Books)
+	assert.Empty(t, entered)
+}
+
+// TestShutdownDelivers what is queued while its context lasts.
+func TestShutdownDelivers(t *testing.T) {
+	const packets = 500
+	var got atomic.Int64
+	r, err := Listen("127.0.0.1:0", func(*metricdata.ResourceMetrics) { got.Add(1) })
+	require.NoError(t, err)
+	sendOf(t, r, packets)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() { assert.NoError(t, r.Shutdown(t.Context())) })
+	}
+	all.Wait()
+	assert.Equal(t, int64(packets), got.Load())
+	assert.Equal(t, uint64(packets), r.Stats().Packets.Delivered)
+}
+
+// TestHandlerExitsItsGoroutine: its packet is delivered, with all its resources, and
+// another goroutine serves what comes after.
+func TestHandlerExitsItsGoroutine(t *testing.T) {
+	const packets, resources = 50, 5
+	var got atomic.Int64
+	r := listen(t, func(*metricdata.ResourceMetrics) {
+		if got.Add(1)%3 == 0 {
+			runtime.Goexit()
+		}
+	}, WithWorkers(1))
+	send := dial(t, r)
+	for i := range packets {
+		p, err := wire.NewPacker(1472)
+		require.NoError(t, err)
+		p.Start(nil)
+		for n := range resources {
+			m := &wire.Metric{Scope: &wire.Scope{Resource: &wire.Resource{SchemaURL: wire.NewSymbol(fmt.Sprint(n))}}, Kind: wire.Gauge}
+			require.Equal(t, wire.Added, p.Append(&wire.Point{Metric: m}))
+		}
+		packet := p.Finish()
+		wire.Stamp(packet, &wire.Header{Format: wire.Compact, Session: 1, Sequence: uint64(i), Points: resources, PointsBefore: uint32(resources * i)})
+		send(packet)
+	}
+	s := eventually(t, r, func(s Stats) bool { return s.Packets.Delivered == packets })
+	assert.Equal(t, Counts{Sent: packets * resources, Received: packets * resources, Delivered: packets * resources}, s.Points)
+	assert.Equal(t, int64(packets*resources), got.Load())
+}
+
+// TestBlockedHandler: while a handler blocks, others are served and the socket is read.
+func TestBlockedHandler(t *testing.T) {
+	release, open := gate()
+	defer open()
+	var blocked atomic.Uint64
+	var got [2]atomic.Int64
+	r := listen(t, func(rm *metricdata.ResourceMetrics) {
+		points := rm.ScopeMetrics[0].Metrics[0].Data.(metricdata.Gauge[int64]).DataPoints
+		got[len(points)-1].Add(1)
+		if len(points) == 1 {
+			blocked.Add(1)
+			<-release
+		}
+	}, WithWorkers(2), WithQueueSize(10))
+	send := dial(t, r)
+	ids := sessionsByWorker(r, 1)
+	for i := range 100 {
+		send(gauges(t, wire.Header{Session: ids[0], Sequence: uint64(i), PointsBefore: uint32(i)}, 1))
+		send(gauges(t, wire.Header{Session: ids[1], Sequence: uint64(i), PointsBefore: uint32(2 * i)}, 2))
+		require.Eventually(t, func() bool { return got[1].Load() == int64(i+1) }, 10*time.Second, 100*time.Microsecond)
+	}
+	s := eventually(t, r, func(s Stats) bool { return s.Packets.Received == 200 })
+	assert.InDelta(t, 100-10, s.Packets.Overrun, 1, "of the queue's ten places one session leaves one to others")
+	open()
+	s = eventually(t, r, func(s Stats) bool { return s.Packets.Delivered+s.Packets.Overrun == 200 })
+	assert.Equal(t, s.Points.Received, s.Points.Delivered+s.Points.Overrun)
+}
+
+// TestListenPackets: a handler of its own for each goroutine, the decoded packets, what
+// they come from and whether others wait.
+func TestListenPackets(t *testing.T) {
+	const packets, workers = 200, 3
+	type worker struct {
+		inside             sync.Mutex
+		points, more, last int
+	}
+	var all []*worker
+	var mu sync.Mutex
+	r, err := ListenPackets("127.0.0.1:0", func() func(*Packet) {
+		w := &worker{}
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, w)
+		return func(p *Packet) {
+			if !w.inside.TryLock() {
+				t.Error("two at once")
+				return
+			}
+			defer w.inside.Unlock()
+			for p.Decoder.Next() {
+				w.points++
+			}
+			if p.More {
+				w.more++
+			} else {
+				w.last++
+			}
+			assert.Equal(t, "127.0.0.1", p.Source.Addr().String())
+			assert.Less(t, p.Decoder.Header().Session, uint64(10))
+		}
+	}, WithWorkers(workers))
+	require.NoError(t, err)
+	assert.Len(t, all, workers, "before the first packet")
+	send := dial(t, r)
+	for i := range packets {
+		send(gauges(t, wire.Header{Session: uint64(i % 10), Sequence: uint64(i / 10), PointsBefore: uint32(i / 10 * 3)}, 3))
+	}
+	eventually(t, r, func(s Stats) bool { return s.Packets.Delivered == packets })
+	require.NoError(t, r.Close())
+	points, calls := 0, 0
+	for _, w := range all {
+		points += w.points
+		calls += w.more + w.last
+		if w.more > 0 {
+			assert.Positive(t, w.last, "the last has none behind it")
+		}
+	}
+	assert.Equal(t, 3*packets, points)
+	assert.Equal(t, packets, calls)
+	_, err = ListenPackets("127.0.0.1:0", nil)
+	require.ErrorContains(t, err, "otelgram: ListenPackets: newHandler is nil")
+	_, err = ListenPackets("127.0.0.1:0", func() func(*Packet) { return nil })
+	require.ErrorContains(t, err, "otelgram: ListenPackets: newHandler returned nil")
+}
+
+// TestReaders: senders are spread over several sockets, and the books are as with one.
+func TestReaders(t *testing.T) {
+	const senders, packets = 40, 50
+	var got atomic.Int64
+	r := listen(t, func(*metricdata.ResourceMetrics) { got.Add(1) }, WithReaders(4))
+	if n := r.Stats().Sockets; n != 4 {
+		t.Skipf("there are %d sockets on this system", n)
+	}
+	for s := range senders {
+		send := dial(t, r)
+		for i := range packets {
+			send(gauges(t, wire.Header{Session: uint64(s), Sequence: uint64(i), PointsBefore: uint32(2 * i)}, 2))
+		}
+		eventually(t, r, func(st Stats) bool { return st.Packets.Received == uint64((s+1)*packets) })
+	}
+	s := eventually(t, r, func(s Stats) bool { return s.Packets.Delivered == senders*packets })
+	assert.Equal(t, Counts{Sent: senders * packets, Received: senders * packets, Delivered: senders * packets}, s.Packets)
+	assert.Equal(t, int64(senders*packets), got.Load())
+	_, err := Listen(r.Addr().String(), drop)
+	require.EqualError(t, err, fmt.Sprintf("otelgram: Listen(%q): address already in use", r.Addr().String()))
+}
