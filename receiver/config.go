@@ -69,8 +69,8 @@ func (c *config) validate() error {
 		{"WithQueueSize", c.queue, 1, 1 << 20, " packets"},
 		{"WithWorkers", c.workers, 1, maxWorkers, ""},
 		{"WithMaxSessions", c.maxSessions, 16, 1 << 24, " sessions"},
-		{"WithReassemblySize", c.reassemblySize, 1 << 17, 1 << 32, " bytes"},
-		{"WithCacheSize", c.cacheSize, 0, 1 << 32, " bytes"},
+		{"WithReassemblySize", c.reassemblySize, 1 << 17, 1 << 30, " bytes"},
+		{"WithCacheSize", c.cacheSize, 0, 1 << 30, " bytes"},
 	} {
 		if b.got < b.least || b.got > b.to {
 			return fmt.Errorf("otelgram: %s(%d): must be from %d to %d%s", b.option, b.got, b.least, b.to, b.unit)

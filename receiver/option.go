@@ -64,14 +64,14 @@ func WithMaxSessions(n int) Option {
 }
 
 // WithReassemblySize sets how many bytes of memory the bodies take of which
-// fragments are missing, over all sessions, from 128 KiB to 4 GiB. The default is 8 MiB:
+// fragments are missing, over all sessions, from 128 KiB to 1 GiB. The default is 8 MiB:
 // at 64 KiB a body, which is the largest there is, 128 senders can be in the midst of one.
 func WithReassemblySize(bytes int) Option {
 	return optionFunc(func(c config) config { c.reassemblySize = bytes; return c })
 }
 
 // WithCacheSize sets how many bytes of memory each goroutine that decodes may take for
-// attribute sets and resources, see [WithWorkers], from 0 to 4 GiB. Sets that are seen
+// attribute sets and resources, see [WithWorkers], from 0 to 1 GiB. Sets that are seen
 // again are then not made again. The default is 8 MiB, which is enough for
 // 10,000 sets of five attributes. It has no effect on [ListenPackets].
 func WithCacheSize(bytes int) Option {

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -102,6 +103,16 @@ func TestListenRefuses(t *testing.T) {
 		{"huge queue", "localhost:0", nop, []Option{WithQueueSize(1 << 30)}, "from 1 to 1048576"},
 		{"no workers", "localhost:0", nop, []Option{WithWorkers(0)}, "WithWorkers(0)"},
 		{"many workers", "localhost:0", nop, []Option{WithWorkers(65)}, "from 1 to 64"},
+		{"nothing", "", nop, nil, `otelgram: Listen(""): want host:port, such as "localhost:4319", or a path`},
+		{"nil option", "localhost:0", nop, []Option{WithWorkers(1), nil}, "otelgram: Listen: option 2 is nil"},
+		{"no readers", "localhost:0", nop, []Option{WithReaders(0)}, "otelgram: WithReaders(0): must be from 1 to 64"},
+		{"few sessions", "localhost:0", nop, []Option{WithMaxSessions(15)}, "WithMaxSessions(15): must be from 16 to 16777216 sessions"},
+		{"little to reassemble", "localhost:0", nop, []Option{WithReassemblySize(1000)}, "WithReassemblySize(1000): must be from 131072"},
+		{"negative cache", "localhost:0", nop, []Option{WithCacheSize(-1)}, "WithCacheSize(-1)"},
+		{"half of the mapped networks", "localhost:0", nop, []Option{WithAllowedSources(netip.MustParsePrefix("::ffff:0:0/90"))}, "WithAllowedSources([::ffff:0.0.0.0/90]): want networks such as"},
+		{"sticky socket", "localhost:0", nop, []Option{WithSocketMode(0o1777)}, "WithSocketMode(01777): want permission bits only"},
+		{"unknown group", "localhost:0", nop, []Option{WithSocketGroup("no-such-group")}, `WithSocketGroup("no-such-group"): unknown group`},
+		{"not there", "unixgram:///no/such/directory/s", nop, nil, `otelgram: Listen("unixgram:///no/such/directory/s"): no such file or directory`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -204,6 +215,47 @@ func TestQueueIsBoundedInBytes(t *testing.T) {
 	held := uint64(packets) - r.Stats().Packets.Overrun
 	assert.LessOrEqual(t, held, uint64(queue*placeSize/60_000+2))
 	assert.Greater(t, held, uint64(1))
+}
+
+// TestStatsPausesBriefly: no more than 64 sessions are looked at while packets wait, by
+// Stats as by whoever forgets, settles or gives up what is too old.
+func TestStatsPausesBriefly(t *testing.T) {
+	const sessions = 1000
+	r := listen(t, drop, WithMaxSessions(4096))
+	now := time.Now()
+	r.mu.Lock()
+	for id := range uint64(sessions) {
+		for _, sequence := range []uint64{0, 9} { // with loss, so that there is something to settle
+			h := wire.Header{Session: id, Sequence: sequence, Points: 1, PointsBefore: uint32(sequence)}
+			_, v := r.table.see(&h, source, now)
+			require.Equal(t, fresh, v)
+		}
+	}
+	before := r.table.pending.len
+	settled := r.table.settle(now.Add(lateAfter))
+	r.mu.Unlock()
+	assert.Equal(t, sessions, before)
+	assert.True(t, settled, "there are more")
+	all, more := r.appendSessions(nil, 0)
+	assert.Len(t, all, stride)
+	assert.True(t, more)
+	s := r.Stats()
+	assert.Len(t, s.Sessions, sessions)
+	seen := map[uint64]bool{}
+	sum := Counts{}
+	for _, one := range s.Sessions {
+		seen[one.ID] = true
+		sum.Sent += one.Packets.Sent
+		sum.Received += one.Packets.Received
+	}
+	assert.Len(t, seen, sessions, "each once")
+	assert.Equal(t, s.Packets.Sent, sum.Sent)
+	assert.Equal(t, uint64(10*sessions), sum.Sent)
+	assert.Equal(t, s.Packets.Received, sum.Received)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.table.expire(now.Add(2 * sessionIdle))
+	assert.Equal(t, sessions-stride, r.table.len())
 }
 
 // TestExpiresUnasked: a receiver whose books nobody reads forgets all the same.

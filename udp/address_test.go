@@ -92,9 +92,9 @@ func TestDialErrors(t *testing.T) {
 	assert.ErrorContains(t, err, `address "localhost"`)
 
 	_, err = udp.Dial(ctx, "127.0.0.1:1", udp.WithSendBuffer(0))
-	assert.EqualError(t, err, "udp: send buffer of 0 bytes: want a positive size")
+	assert.EqualError(t, err, "udp: WithSendBuffer(0): want a positive number of bytes")
 	_, err = udp.Listen("127.0.0.1:0", udp.WithReceiveBuffer(-1))
-	assert.EqualError(t, err, "udp: receive buffer of -1 bytes: want a positive size")
+	assert.EqualError(t, err, "udp: WithReceiveBuffer(-1): want a positive number of bytes")
 
 	cancelled, cancel := context.WithCancel(ctx)
 	cancel()

@@ -87,21 +87,21 @@ func newConfig(function string, opts []Option) (config, error) {
 		c = opt.apply(c)
 	}
 	if c.receiveBuffer <= 0 {
-		return config{}, fmt.Errorf("udp: receive buffer of %d bytes: want a positive size", c.receiveBuffer)
+		return config{}, fmt.Errorf("udp: WithReceiveBuffer(%d): want a positive number of bytes", c.receiveBuffer)
 	}
 	if c.sendBuffer <= 0 {
-		return config{}, fmt.Errorf("udp: send buffer of %d bytes: want a positive size", c.sendBuffer)
+		return config{}, fmt.Errorf("udp: WithSendBuffer(%d): want a positive number of bytes", c.sendBuffer)
 	}
 	if c.socketMode&^fs.ModePerm != 0 {
-		return config{}, fmt.Errorf("udp: socket mode %#o: want permission bits only, such as 0o660", uint32(c.socketMode))
+		return config{}, fmt.Errorf("udp: WithSocketMode(%#o): want permission bits only, such as 0o660", uint32(c.socketMode))
 	}
 	if c.socketMode&0o200 == 0 {
-		return config{}, fmt.Errorf("udp: socket mode %#o: the owner must be allowed to write (0o200)", uint32(c.socketMode))
+		return config{}, fmt.Errorf("udp: WithSocketMode(%#o): the owner must be allowed to write (0o200)", uint32(c.socketMode))
 	}
 	if c.groupAsked {
 		gid, err := groupID(c.group)
 		if err != nil {
-			return config{}, fmt.Errorf("udp: socket group %q: %w", c.group, err)
+			return config{}, fmt.Errorf("udp: WithSocketGroup(%q): %w", c.group, err)
 		}
 		c.gid = gid
 	}

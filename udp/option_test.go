@@ -18,15 +18,15 @@ func TestBadOptions(t *testing.T) {
 		opts []udp.Option
 		says string
 	}{
-		{"no send buffer", []udp.Option{udp.WithSendBuffer(0)}, "udp: send buffer of 0 bytes: want a positive size"},
-		{"no receive buffer", []udp.Option{udp.WithReceiveBuffer(-1)}, "udp: receive buffer of -1 bytes: want a positive size"},
-		{"a sticky socket", []udp.Option{udp.WithSocketMode(0o1777)}, "udp: socket mode 01777: want permission bits only, such as 0o660"},
-		{"a directory", []udp.Option{udp.WithSocketMode(fs.ModeDir | 0o700)}, "udp: socket mode 020000000700: want permission bits only, such as 0o660"},
-		{"a mode that locks its owner out", []udp.Option{udp.WithSocketMode(0o066)}, "udp: socket mode 066: the owner must be allowed to write (0o200)"},
-		{"an unknown group", []udp.Option{udp.WithSocketGroup("no-such-group")}, `udp: socket group "no-such-group": unknown group`},
-		{"no group", []udp.Option{udp.WithSocketGroup("")}, `udp: socket group "": want a name or a number`},
-		{"a negative group", []udp.Option{udp.WithSocketGroup("-1")}, `udp: socket group "-1": unknown group`},
-		{"a group that stands for none", []udp.Option{udp.WithSocketGroup("4294967295")}, `udp: socket group "4294967295": unknown group`},
+		{"no send buffer", []udp.Option{udp.WithSendBuffer(0)}, "udp: WithSendBuffer(0): want a positive number of bytes"},
+		{"no receive buffer", []udp.Option{udp.WithReceiveBuffer(-1)}, "udp: WithReceiveBuffer(-1): want a positive number of bytes"},
+		{"a sticky socket", []udp.Option{udp.WithSocketMode(0o1777)}, "udp: WithSocketMode(01777): want permission bits only, such as 0o660"},
+		{"a directory", []udp.Option{udp.WithSocketMode(fs.ModeDir | 0o700)}, "udp: WithSocketMode(020000000700): want permission bits only, such as 0o660"},
+		{"a mode that locks its owner out", []udp.Option{udp.WithSocketMode(0o066)}, "udp: WithSocketMode(066): the owner must be allowed to write (0o200)"},
+		{"an unknown group", []udp.Option{udp.WithSocketGroup("no-such-group")}, `udp: WithSocketGroup("no-such-group"): unknown group`},
+		{"no group", []udp.Option{udp.WithSocketGroup("")}, `udp: WithSocketGroup(""): want a name or a number`},
+		{"a negative group", []udp.Option{udp.WithSocketGroup("-1")}, `udp: WithSocketGroup("-1"): unknown group`},
+		{"a group that stands for none", []udp.Option{udp.WithSocketGroup("4294967295")}, `udp: WithSocketGroup("4294967295"): unknown group`},
 		{"nil", []udp.Option{nil}, "udp: FUNCTION: option 1 is nil"},
 		{"nil after another", []udp.Option{buffer, nil, buffer}, "udp: FUNCTION: option 2 is nil"},
 	} {

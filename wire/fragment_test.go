@@ -239,12 +239,18 @@ func TestBoundsOnWork(t *testing.T) {
 	checkRoundTrip(t, wire.MaxPacketSize, []point{{metric: load, exemplars: exemplars}})
 	_, large = pack(t, wire.MaxPacketSize, []point{{metric: load, exemplars: append(exemplars, exemplar{})}})
 	assert.Len(t, large, 1)
-	for _, over := range []struct{ name, field, body string }{
-		{"elements", "elements", "00" + gaugeInt + "00 01 01 14 80 20" + strings.Repeat("00", wire.MaxItems)},
-		{"elements in elements", "elements", "00" + gaugeInt + "00 01 01 14 02 0A FF 0F" + strings.Repeat("00", wire.MaxItems/2-1) + "0A 80 10" + strings.Repeat("00", wire.MaxItems/2)},
-		{"exemplars", "exemplars", "40" + gaugeInt + "01 01 85 A0 01" + strings.Repeat("00 00 00 00 00", wire.MaxItems+1) + "00"},
+	for _, over := range []struct {
+		name, field string
+		points      int
+		body        string
+	}{
+		{"elements", "elements", 1, "00" + gaugeInt + "00 01 01 14 80 20" + strings.Repeat("00", wire.MaxItems)},
+		{"elements in elements", "elements", 1, "00" + gaugeInt + "00 01 01 14 02 0A FF 0F" + strings.Repeat("00", wire.MaxItems/2-1) + "0A 80 10" + strings.Repeat("00", wire.MaxItems/2)},
+		{"points", "points", wire.MaxItems - 2, "00" + gaugeInt + "01" + strings.Repeat("00 01 01", wire.MaxItems-3)},
+		{"metrics", "metrics", wire.MaxItems / 2, "00" + gaugeInt + "01" + strings.Repeat("00 00 01 09 01 01 01 01", wire.MaxItems/2-1)},
+		{"exemplars", "exemplars", 1, "40" + gaugeInt + "01 01 85 A0 01" + strings.Repeat("00 00 00 00 00", wire.MaxItems+1) + "00"},
 	} {
-		e = rejection(t, crafted(1, over.body), wire.OverBudget, "%s", over.name)
+		e = rejection(t, crafted(over.points, over.body), wire.OverBudget, "%s", over.name)
 		assert.Equal(t, over.field, e.Field, over.name)
 	}
 
