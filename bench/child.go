@@ -76,6 +76,8 @@ func answer(s sink, question string, points uint64) (string, error) {
 	case "wait":
 		a, err := s.wait(points)
 		return fmt.Sprint(a.packets, a.points, a.last.UnixNano()), err
+	case "cpu":
+		return fmt.Sprint(int64(cpuTime())), nil
 	case "books":
 		return "close", s.books(points)
 	case "total":
@@ -134,6 +136,15 @@ func (c *child) wait(points uint64) (a arrival, err error) {
 	_, err = fmt.Fscanln(c.out, &a.packets, &a.points, &last)
 	a.last = time.Unix(0, last)
 	return a, err
+}
+
+// cpu is what the child has used, user and system.
+func (c *child) cpu() (used time.Duration, err error) {
+	if _, err := fmt.Fprintln(c.in, "cpu", 0); err != nil {
+		return 0, err
+	}
+	_, err = fmt.Fscanln(c.out, (*int64)(&used))
+	return used, err
 }
 
 func (c *child) books(sent uint64) error {

@@ -41,6 +41,7 @@ type cost struct {
 	elapsed time.Duration // timed parts only
 	cpu     time.Duration // of the process, user and system
 	idle    time.Duration // the same, while nothing was recorded
+	there   time.Duration // the same of another process
 	mallocs uint64        // of the process
 	bytes   int           // of what was encoded
 	packets int
@@ -111,6 +112,7 @@ var experiments = []experiment{
 	steadyExperiment, busyExperiment,
 	heapExperiment, flatExperiment, flatForeverExperiment,
 	idleExperiment,
+	sessionsExperiment,
 }
 
 func (e *experiment) matches(rows *regexp.Regexp) bool {
