@@ -101,6 +101,34 @@ func service(ctx context.Context, endpoint string) {
 	}
 }
 
+// ListenPackets is for programs that make something else of points than metricdata.
+func ExampleListenPackets() {
+	ctx := context.Background()
+	arrived := make(chan string, 1)
+	newHandler := func() func(*receiver.Packet) {
+		sum := int64(0) // of this goroutine alone
+		return func(p *receiver.Packet) {
+			for p.Decoder.Next() {
+				sum += int64(p.Decoder.Point().Bits)
+			}
+			if !p.More {
+				arrived <- fmt.Sprint("requests: ", sum)
+			}
+		}
+	}
+	r, err := receiver.ListenPackets("localhost:0", newHandler)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	service(ctx, r.Addr().String())
+	fmt.Println(<-arrived)
+	fmt.Println(r.Shutdown(ctx))
+	// Output:
+	// requests: 1
+	// <nil>
+}
+
 var _ = listen // at a port that may be taken
 
 // listen is what a program does that wants what arrives.

@@ -109,9 +109,10 @@ func WithMeterProvider(mp metric.MeterProvider) Option {
 	return optionFunc(func(c config) config { c.meterProvider = mp; return c })
 }
 
-// WithLogger sets where the receiver logs: one warning, where it listens beyond
-// the loopback interface without WithAllowedSources. The default, also for nil,
-// is slog.Default().
+// WithLogger sets where the receiver logs: a warning where it listens beyond
+// the loopback interface without WithAllowedSources, and one for the first packet that is
+// refused for each cause. The second is written by a goroutine of its own: Close does not
+// wait for a logger that blocks. The default, also for nil, is slog.Default().
 func WithLogger(l *slog.Logger) Option {
 	return optionFunc(func(c config) config {
 		if l != nil {

@@ -70,11 +70,13 @@ func (in *reader) take(n int) {
 func (r *Receiver) check(d *udp.Datagram) (wire.Header, bool) {
 	if !r.config.allowed(d.Source) {
 		r.foreign.Add(1)
+		r.notices.refused(foreignSource, d.Source, len(d.Data))
 		return wire.Header{}, false
 	}
 	h, cause := wire.CheckHeader(d.Data)
 	if cause != wire.Accepted {
 		r.causes[cause].Add(1)
+		r.notices.refused(int(cause), d.Source, len(d.Data))
 		return h, false
 	}
 	return h, true
@@ -112,7 +114,7 @@ func (r *Receiver) fragment(b *body, packet []byte, now time.Time) {
 		whole, evicted, ok = r.reassembly.add(b, f, now)
 	}
 	if !ok {
-		r.reject(b.session, b.tally(), wire.Malformed)
+		r.reject(b, wire.Malformed, len(packet))
 	}
 	r.abandon(evicted)
 	if whole != nil {
@@ -143,7 +145,7 @@ func (r *Receiver) report(b *body, packet []byte, now time.Time) {
 	s := b.session
 	report, ok := wire.ReadReport(packet, &b.header)
 	if !ok {
-		r.reject(s, b.tally(), wire.Malformed)
+		r.reject(b, wire.Malformed, len(packet))
 		return
 	}
 	s.learn(report.Age, now, r.table.known)

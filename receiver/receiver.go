@@ -24,6 +24,7 @@ type Receiver struct {
 	buffers   buffers
 	seed      maphash.Seed // of which worker serves a session: nobody outside can tell
 	self      selfMetrics
+	notices   *notices
 	reading   sync.WaitGroup
 	working   sync.WaitGroup
 	closing   atomic.Bool
@@ -95,9 +96,10 @@ func open(call, addr string, newHandler func(*config) handler, opts []Option) (*
 	}
 	c.warn(listeners[0].Addr())
 	r := &Receiver{
-		config: c, listeners: listeners, table: newTable(c.maxSessions, begin), reassembly: newReassembly(c.reassemblySize), seed: maphash.MakeSeed(),
+		config: c, listeners: listeners, table: newTable(c.maxSessions, begin), reassembly: newReassembly(c.reassemblySize), seed: maphash.MakeSeed(), notices: newNotices(),
 		deaf: make(chan struct{}), closed: make(chan struct{}), released: make(chan struct{}),
 	}
+	go r.notices.run(c.logger)
 	for _, handle := range handlers {
 		w := &worker{receiver: r, handle: handle, queue: newQueue(c.queue)}
 		r.workers = append(r.workers, w)
@@ -164,6 +166,7 @@ func (r *Receiver) stop() {
 	close(r.deaf)
 	r.working.Wait()
 	r.self.gone.Store(true)
+	close(r.notices.waiting)
 	close(r.closed)
 	r.self.stop() // the provider is not ours: it may call Close
 	close(r.released)
@@ -196,9 +199,11 @@ func (r *Receiver) deliver(s *session, n tally) {
 	r.delivered.add(n)
 }
 
-// reject counts packets and their points as rejected.
-func (r *Receiver) reject(s *session, n tally, cause wire.Cause) {
+// reject counts the packets of a body of so many bytes, and their points, as rejected.
+func (r *Receiver) reject(b *body, cause wire.Cause, bytes int) {
+	n := b.tally()
 	r.causes[cause].Add(n.packets)
-	s.rejected.add(n)
+	b.session.rejected.add(n)
 	r.rejected.add(n)
+	r.notices.refused(int(cause), b.source, bytes)
 }

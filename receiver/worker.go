@@ -34,8 +34,8 @@ type worker struct {
 	packet   Packet
 
 	mu      sync.Mutex
-	serving *session // of the packet in the hands of the handler; nil: none, or counted
-	tally   tally    // what that packet counts
+	serving body // what is in the hands of the handler; without session: nothing, or counted
+	bytes   int  // of that
 }
 
 // run serves the queue until that is closed and empty. A handler that exits its
@@ -60,11 +60,11 @@ func (w *worker) run() {
 func (w *worker) serve(j *job, more bool) {
 	defer w.receiver.buffers.put(j)
 	if err := w.decoder.ResetBody(&j.header, j.data); err != nil {
-		w.receiver.reject(j.session, j.body.tally(), causeOf(err))
+		w.receiver.reject(&j.body, causeOf(err), len(j.data))
 		return
 	}
 	w.mu.Lock()
-	w.serving, w.tally = j.session, j.body.tally()
+	w.serving, w.bytes = j.body, len(j.data)
 	w.mu.Unlock()
 	ok := true
 	defer func() { w.finish(ok) }() // also where the handler exits its goroutine
@@ -75,15 +75,15 @@ func (w *worker) serve(j *job, more bool) {
 // finish counts the packet in the hands of the handler, unless that is done.
 func (w *worker) finish(delivered bool) {
 	w.mu.Lock()
-	s, n := w.serving, w.tally
-	w.serving = nil
+	b, bytes := w.serving, w.bytes
+	w.serving = body{}
 	w.mu.Unlock()
 	switch {
-	case s == nil:
+	case b.session == nil:
 	case delivered:
-		w.receiver.deliver(s, n)
+		w.receiver.deliver(b.session, b.tally())
 	default:
-		w.receiver.reject(s, n, wire.OverBudget)
+		w.receiver.reject(&b, wire.OverBudget, bytes)
 	}
 }
 
