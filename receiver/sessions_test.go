@@ -40,7 +40,7 @@ func (c *crowd) turn(m *machine) {
 		c.show(m, h, fresh)
 	}
 	if c.random.IntN(50) == 0 {
-		c.show(m, &pair[c.random.IntN(1)], duplicate)
+		c.show(m, &pair[c.random.IntN(2)], duplicate)
 	}
 }
 
