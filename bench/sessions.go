@@ -12,32 +12,32 @@ import (
 )
 
 const (
-	// crowdPackets is how many packets a round sends, over all sessions.
-	crowdPackets = 80_000
-	// crowdFlight is how many of them are on their way at a time: what a receive
+	// turnPackets is how many packets a round sends, over all sessions.
+	turnPackets = 80_000
+	// turnFlight is how many of them are on their way at a time: what a receive
 	// buffer of 4 MiB holds, and half a queue.
-	crowdFlight = 1000
+	turnFlight = 1000
 )
 
-var crowdSizes = []int{1, 100, 5000, 20_000}
+var turnSessions = []int{1, 100, 5000, 20_000}
 
 // sessionsExperiment is about a receiver in another process and what a packet costs it
 // where many senders take turns.
 var sessionsExperiment = func() experiment {
 	e := experiment{name: "receiver, sessions in turns"}
-	for i, n := range crowdSizes {
+	for i, n := range turnSessions {
 		name := fmt.Sprintf("receiver, %d sessions in turns", n)
 		e.lines = append(e.lines,
 			line{name + ", all CPU", "ns/packet", (*cost).thereNanos, i, 0, none},
 			line{name + ", throughput", "k packets/s", (*cost).thousandPackets, i, 0, none})
 	}
 	e.setup = func(quick bool) (sides []side, err error) {
-		packets := crowdPackets
+		packets := turnPackets
 		if quick {
-			packets = crowdFlight
+			packets = turnFlight
 		}
-		for _, n := range crowdSizes {
-			c, err := newCrowd(n)
+		for _, n := range turnSessions {
+			c, err := newSenders(n)
 			if err != nil {
 				return sides, err
 			}
@@ -48,8 +48,8 @@ var sessionsExperiment = func() experiment {
 	return e
 }()
 
-// crowd is many sessions that send the same packet to one receiver, from one socket.
-type crowd struct {
+// senders are many sessions that send the same packet to one receiver, from one socket.
+type senders struct {
 	at     *child
 	sender *udp.Sender
 	body   []byte
@@ -60,12 +60,12 @@ type crowd struct {
 	flight [][]byte
 }
 
-func newCrowd(sessions int) (*crowd, error) {
+func newSenders(sessions int) (*senders, error) {
 	at, err := startChild(decoderRole)
 	if err != nil {
 		return nil, err
 	}
-	c := &crowd{at: at, sent: make([]uint64, sessions)}
+	c := &senders{at: at, sent: make([]uint64, sessions)}
 	if c.sender, err = udp.Dial(context.Background(), at.address()); err != nil {
 		return nil, errors.Join(err, at.close())
 	}
@@ -79,21 +79,21 @@ func newCrowd(sessions int) (*crowd, error) {
 		c.points++
 	}
 	c.body = p.Finish()
-	for range crowdFlight {
+	for range turnFlight {
 		c.flight = append(c.flight, append([]byte(nil), c.body...))
 	}
 	return c, nil
 }
 
 // round sends so many packets, of one session after the other.
-func (c *crowd) round(packets int) (cost, error) {
+func (c *senders) round(packets int) (cost, error) {
 	sum := cost{points: packets * c.points, packets: packets}
 	before, err := c.at.cpu()
 	if err != nil {
 		return sum, err
 	}
 	start := time.Now()
-	for range packets / crowdFlight {
+	for range packets / turnFlight {
 		if err := c.send(); err != nil {
 			return sum, err
 		}
@@ -113,7 +113,7 @@ func (c *crowd) round(packets int) (cost, error) {
 }
 
 // send sends as many packets as may be on their way.
-func (c *crowd) send() error {
+func (c *senders) send() error {
 	for _, packet := range c.flight {
 		s := c.next
 		c.next = (c.next + 1) % len(c.sent)
@@ -133,7 +133,7 @@ func (c *crowd) send() error {
 	return nil
 }
 
-func (c *crowd) end() error { return errors.Join(c.sender.Close(), c.at.close()) }
+func (c *senders) end() error { return errors.Join(c.sender.Close(), c.at.close()) }
 
 func (c *cost) thereNanos() float64      { return float64(c.there) / float64(c.packets) }
 func (c *cost) thousandPackets() float64 { return float64(c.packets) / c.elapsed.Seconds() / 1e3 }

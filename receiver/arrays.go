@@ -88,6 +88,6 @@ func (b *builder) allows(of element, n int) bool {
 	if of == noArray || n <= shortArray || b.arrays.allow(arrayType{of, n}) {
 		return true
 	}
-	b.crowded = true
+	b.overflow = true
 	return false
 }

@@ -34,10 +34,10 @@ type builder struct {
 	cacheSize int // what it may be
 	key       []byte
 	keys      []keyAt // scratch of sorted
-	// arrays are what all builders of the process share, see there; crowded is
+	// arrays are what all builders of the process share, see there; overflow is
 	// set where a packet would need more of them.
-	arrays  *arrays
-	crowded bool
+	arrays   *arrays
+	overflow bool
 
 	sets    []attribute.Set // of the packet, by index
 	series  []series        // of the packet, by the index of the metric
@@ -63,7 +63,7 @@ func newBuilder(cacheSize int) builder {
 // resource, scope and metric. It returns false for a packet whose data cannot be
 // made in bounded memory.
 func (b *builder) build(d *wire.Decoder) (data []*metricdata.ResourceMetrics, ok bool) {
-	b.crowded = false
+	b.overflow = false
 	defer func() {
 		// What the packet unfolded to is the handler's now.
 		clear(b.sets)
@@ -83,7 +83,7 @@ func (b *builder) build(d *wire.Decoder) (data []*metricdata.ResourceMetrics, ok
 		b.series[p.Metric.Index].add(b, p)
 	}
 	data = b.group(d.Metrics())
-	return data, !b.crowded
+	return data, !b.overflow
 }
 
 // group puts the metrics of a packet under their scopes and resources.
@@ -194,7 +194,7 @@ func cost(v *wire.AttributesView) int {
 // makeRoom makes room in the cache for what takes so many bytes. It reports false where
 // there is none. Where the cache is full, all in it is forgotten and learned again.
 func (b *builder) makeRoom(cost int) bool {
-	if b.crowded || cost > b.cacheSize {
+	if b.overflow || cost > b.cacheSize {
 		return false
 	}
 	if b.cached += cost; b.cached > b.cacheSize {

@@ -1,60 +1,91 @@
 package receiver
 
-import "github.com/otelgram/otelgram/wire"
+import (
+	"cmp"
+	"slices"
+
+	"github.com/otelgram/otelgram/wire"
+)
 
 // pointsJump is how many points that did not arrive a sender may claim with one
 // packet. For more it takes a second packet.
 const pointsJump = 1 << 16
 
-// claim is a packet whose number is far ahead of the others. It is delivered, and its
-// number is believed when a second packet confirms it.
-type claim struct {
-	header wire.Header
-	held   bool
-}
+// maxClaims is how many packets a session holds whose numbers are not believed yet.
+const maxClaims = 8
 
 // isFar reports whether a number is so far ahead that a second packet must confirm it.
 func (s *session) isFar(sequence uint64) bool {
 	return sequence >= s.newest.packets && sequence-s.newest.packets > minWindow/2
 }
 
-// meetClaim enters the packet that claimed a jump, once the others have come near it.
-func (s *session) meetClaim() {
-	if s.claim.held && !s.isFar(s.claim.header.Sequence) {
-		s.claim.held = false
-		s.apart.sub(tally{1, uint64(s.claim.header.Points)})
-		s.accept(&s.claim.header)
+// judgeClaim takes a packet whose number is far ahead of the others. The packet is
+// delivered, but that so many are missing is believed only when another packet near it
+// confirms it, or a goodbye that is said again, or many that rise one after the other,
+// as where nearly all packets are lost.
+func (s *session) judgeClaim(h *wire.Header) verdict {
+	confirmed := false
+	for i := range s.claims {
+		switch apart := int64(h.Sequence - s.claims[i].Sequence); {
+		case apart == 0:
+			if h.Goodbye && s.claims[i].Goodbye {
+				s.believe(h.Sequence)
+			}
+			return duplicate
+		case apart >= -minWindow/2 && apart <= minWindow/2:
+			confirmed = true
+		}
+	}
+	s.claims = append(s.claims, *h)
+	s.apart.add(tally{1, uint64(h.Points)})
+	switch {
+	case confirmed:
+		s.believe(h.Sequence + minWindow/2)
+	case len(s.claims) <= maxClaims:
+	case s.claimsRise():
+		s.believe(h.Sequence)
+	default:
+		s.claims = slices.Delete(s.claims, 0, 1) // it stays apart for good
+	}
+	return fresh
+}
+
+// claimsRise reports whether the held packets were sent in the order in which they came.
+func (s *session) claimsRise() bool {
+	for i := 1; i < len(s.claims); i++ {
+		if s.claims[i].Sequence <= s.claims[i-1].Sequence || s.claims[i].Time < s.claims[i-1].Time {
+			return false
+		}
+	}
+	return true
+}
+
+// believe enters the held packets up to a number. The lowest goes first, else the window
+// may not reach back to it.
+func (s *session) believe(upTo uint64) {
+	slices.SortStableFunc(s.claims, func(a, b wire.Header) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	n := 0
+	for n < len(s.claims) && s.claims[n].Sequence <= upTo {
+		n++
+	}
+	believed := s.claims[:n:n]
+	if s.claims = s.claims[n:]; len(s.claims) == 0 {
+		s.claims = nil
+	}
+	for i := range believed {
+		s.apart.sub(tally{1, uint64(believed[i].Points)})
+		s.accept(&believed[i])
 	}
 }
 
-// judgeClaim enters a packet that claims a jump. A second packet near its number
-// confirms it, or a goodbye that is said again.
-func (s *session) judgeClaim(h *wire.Header) verdict {
-	if s.claim.held {
-		switch apart := int64(h.Sequence - s.claim.header.Sequence); {
-		case apart == 0 && h.Goodbye && s.claim.header.Goodbye:
-			s.apart.sub(tally{1, uint64(h.Points)})
-			s.claim.held = false
-			s.accept(h)
-			return duplicate
-		case apart == 0:
-			return duplicate
-		case apart >= -minWindow/2 && apart <= minWindow/2:
-			// The lower number goes first, else the window may not reach back to it.
-			low, high := *h, s.claim.header
-			if apart > 0 {
-				low, high = high, low
-			}
-			s.apart.sub(tally{1, uint64(s.claim.header.Points)})
-			s.claim.held = false
-			s.accept(&low)
-			s.accept(&high)
-			return fresh
+// meetClaims enters the held packets that the others have come near.
+func (s *session) meetClaims() {
+	for i := range s.claims {
+		if !s.isFar(s.claims[i].Sequence) {
+			s.believe(s.newest.packets + minWindow/2)
+			return
 		}
 	}
-	s.claim.header, s.claim.held = *h, true
-	s.apart.add(tally{1, uint64(h.Points)})
-	return fresh
 }
 
 // before is the header's 32-bit count of points before this packet in 64 bits, for a

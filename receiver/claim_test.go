@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -66,6 +67,9 @@ func TestJumps(t *testing.T) {
 		{"confirmed by the one before", []wire.Header{h(0), h(far + 1), h(far)}, far + 2, far + 2, 3, 0},
 		{"confirmed after loss", []wire.Header{h(0), h(far), h(far + 100), h(far + 101)}, far + 102, far + 102, 4, 0},
 		{"confirmed by a goodbye that is said again", []wire.Header{h(0), bye, bye, bye}, far + 1, far, 2, 0},
+		{"held while others come", []wire.Header{h(0), h(1000), h(2000), h(2001), h(1000)}, 2002, 2002, 4, 1},
+		{"played in turns", []wire.Header{h(0), h(far), h(3 * far), h(far), h(3 * far), h(far)}, 3, 3, 3, 3},
+		{"the others come near", []wire.Header{h(0), h(600), h(100), h(601), h(600)}, 602, 602, 4, 1},
 		{"not by itself", []wire.Header{h(0), h(far), h(far)}, 2, 2, 2, 1},
 		{"not by another far one", []wire.Header{h(0), h(far), h(3 * far), h(1), h(2)}, 5, 5, 5, 0},
 		{"a forged one in the middle", []wire.Header{h(0), h(1), forged, h(2), h(3)}, 5, 5, 5, 0},
@@ -82,6 +86,38 @@ func TestJumps(t *testing.T) {
 			assert.Equal(t, b.Points.Sent, b.Points.Received+b.Points.Lost)
 		})
 	}
+}
+
+// TestManyClaims: a session holds a few, whatever comes, and an honest one among them is
+// believed.
+func TestManyClaims(t *testing.T) {
+	table := newTabled(begin)
+	r := rand.New(rand.NewPCG(4, 4))
+	require.True(t, table.takes(wire.Header{Session: 1}, begin))
+	for i := range 1000 {
+		require.True(t, table.takes(wire.Header{Session: 1, Sequence: r.Uint64N(1 << 55), Time: r.Int64()}, begin))
+		require.LessOrEqual(t, len(table.byID[1].claims), maxClaims)
+		require.True(t, table.takes(wire.Header{Session: 1, Sequence: uint64(i + 1)}, begin))
+	}
+	b := closeBooks(table)
+	assert.Equal(t, b.Packets.Sent, b.Packets.Received+b.Packets.Lost)
+	assert.Equal(t, uint64(2001), b.Packets.Received)
+}
+
+// TestOnePacketIsNotBelieved: a report that is the first packet of its session does not
+// make millions of packets lost.
+func TestOnePacketIsNotBelieved(t *testing.T) {
+	table := newTabled(begin.Add(-time.Hour))
+	h := wire.Header{Format: wire.SenderReport, Session: 1, Sequence: 6e10, PointsBefore: 1<<32 - 1}
+	require.True(t, table.takes(h, begin))
+	table.learn(1, 59*time.Minute, begin)
+	assert.True(t, table.byID[1].public().Joined)
+	assert.Zero(t, closeBooks(table).Packets.Lost)
+	h.Sequence = 400 // few enough
+	h.Session = 2
+	require.True(t, table.takes(h, begin))
+	table.learn(2, time.Minute, begin)
+	assert.Equal(t, uint64(400), closeBooks(table).Packets.Lost)
 }
 
 // TestForgedCountHeals: after a count that two forged packets made believed, the

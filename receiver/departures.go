@@ -2,9 +2,10 @@ package receiver
 
 // departed is what is remembered of a session that has left the table.
 type departed struct {
-	newest, missed              mark
-	latest                      int64
-	provisional, joined, proven bool
+	newest, missed      mark
+	latest              int64
+	provisional, joined bool
+	closed, proven      bool
 }
 
 // departures remember the sessions that left the table last: at least n of them, and
@@ -28,10 +29,13 @@ func (d *departures) add(id uint64, how departed) (forgot bool) {
 	return forgot
 }
 
-// find returns what is remembered of a session.
-func (d *departures) find(id uint64) (how departed, ok bool) {
-	if how, ok = d.recent[id]; !ok {
-		how, ok = d.older[id]
+// take returns what is remembered of a session, and forgets it.
+func (d *departures) take(id uint64) (how departed, ok bool) {
+	for _, from := range []map[uint64]departed{d.recent, d.older} {
+		if how, ok = from[id]; ok {
+			delete(from, id)
+			return how, true
+		}
 	}
-	return how, ok
+	return departed{}, false
 }

@@ -39,12 +39,12 @@ func ExampleListen() {
 	fmt.Println(<-arrived)
 	fmt.Println(r.Close())
 	s := r.Stats()
-	fmt.Println("handed over:", s.Points.Delivered, "lost:", s.Points.Lost)
+	fmt.Println("delivered:", s.Points.Delivered, "lost:", s.Points.Lost)
 	// Output:
 	// sent: true
 	// temperature 21
 	// <nil>
-	// handed over: 1 lost: 0
+	// delivered: 1 lost: 0
 }
 
 // What arrives can be exported again, by whatever exporter the SDK has: here to

@@ -20,12 +20,21 @@ func (t *toMetricdata) handle(p *Packet) bool {
 	return ok
 }
 
-// deliver calls the user's function for each resource, also for those behind one for which
-// it exits its goroutine: the packet counts as delivered, all of it.
+// deliver calls the user's function for each resource, also for those behind one for
+// which it exits its goroutine: the packet counts as delivered, all of it.
 func (t *toMetricdata) deliver(data []*metricdata.ResourceMetrics) {
-	if len(data) == 0 {
-		return
+	next := 0
+	defer func() {
+		if next == len(data) {
+			return
+		}
+		if p := recover(); p != nil {
+			panic(p) // it did not exit: nothing of it is called again
+		}
+		t.deliver(data[next:])
+	}()
+	for next < len(data) {
+		next++
+		t.user(data[next-1])
 	}
-	defer t.deliver(data[1:])
-	t.user(data[0])
 }

@@ -37,7 +37,7 @@ func WithReaders(n int) Option {
 
 // WithQueueSize sets how many packets may wait for each of the goroutines that
 // decode them and call the handler, see [WithWorkers], from 1 to 1,048,576. A packet
-// larger than 2 KiB counts as one for each 2 KiB of it, so that a queue takes up to 2 KiB
+// larger than 2 KiB counts as one for each 2 KiB of it, so that a queue takes up to 3 KiB
 // of memory a packet. Where it fills, a session that has much in it is refused before
 // others are. The default is 4096.
 func WithQueueSize(packets int) Option {

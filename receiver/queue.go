@@ -68,27 +68,33 @@ func (t *turns) pop() *session {
 	return s
 }
 
-// queue holds the jobs that wait for one worker. Sessions take turns, a job each. Those
-// that have not proven themselves take turns apart from the others, and have half of
-// the places: however many there are, they leave half of the worker to the others.
+// queue holds the jobs that wait for one worker, and knows which it has in hand. Sessions
+// take turns, a job each. Those that have not proven themselves take turns apart from the
+// others, and have half of the places: however many there are, they leave half of the
+// worker to the others.
 type queue struct {
 	size int // in places
 
-	mu         sync.Mutex
-	arrived    sync.Cond
-	waits      bool // the worker does
-	closed     bool
-	used       int // places
-	ofFresh    int // of those, by jobs of sessions that had not proven themselves
-	jobs       int
-	proven     turns
-	fresh      turns
-	provenLast bool // a job of those was the last served
+	mu      sync.Mutex
+	changed sync.Cond
+	waits   bool // the worker does
+	closed  bool
+	gaveUp  bool // the handler is not to be called any more
+	used    int  // places
+	ofFresh int  // of those, by jobs of sessions that had not proven themselves
+	jobs    int
+	proven  turns
+	fresh   turns
+	ahead   int // places that the fresh were served more than the proven, while both wait
+
+	hand     body // what the worker has in hand
+	held     bool // it has something, which is not counted yet
+	handling bool // the handler has it
 }
 
 func newQueue(size int) *queue {
 	q := &queue{size: size}
-	q.arrived.L = &q.mu
+	q.changed.L = &q.mu
 	return q
 }
 
@@ -104,7 +110,7 @@ func (q *queue) offer(b *body, data []byte, from *buffers) bool {
 	q.push(j)
 	if q.waits {
 		q.waits = false
-		q.arrived.Signal()
+		q.changed.Signal()
 	}
 	return true
 }
@@ -159,22 +165,50 @@ func (q *queue) pop() (j *job, more bool) {
 			return nil, false
 		}
 		q.waits = true
-		q.arrived.Wait()
+		q.changed.Wait()
 	}
 	j = q.take()
+	q.hand, q.held, q.handling = j.body, true, false
 	return j, q.jobs > 0
+}
+
+// begin says that the handler gets what is in hand. It returns false if it must not.
+func (q *queue) begin() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.handling = !q.gaveUp
+	return q.handling
+}
+
+// finish returns what was in hand, to be counted, unless that is done.
+func (q *queue) finish() (b body, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	b, ok = q.hand, q.held
+	q.hand, q.held, q.handling = body{}, false, false
+	if q.gaveUp {
+		q.changed.Broadcast()
+	}
+	return b, ok
 }
 
 // take takes the job whose turn it is out of a queue that is not empty.
 func (q *queue) take() *job {
-	q.provenLast = q.fresh.first == nil || q.proven.first != nil && !q.provenLast
-	from := &q.fresh
-	if q.provenLast {
-		from = &q.proven
+	from, both := &q.proven, q.fresh.first != nil && q.proven.first != nil
+	if q.proven.first == nil || both && q.ahead < 0 {
+		from = &q.fresh
 	}
 	s := from.pop()
 	l := &s.line
 	j := l.first
+	switch {
+	case !both:
+		q.ahead = 0
+	case from == &q.fresh:
+		q.ahead += j.places
+	default:
+		q.ahead -= j.places
+	}
 	l.places -= j.places
 	if l.first = j.next; l.first != nil {
 		q.turnsOf(s).push(s)
@@ -195,15 +229,22 @@ func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
-	q.arrived.Broadcast()
+	q.changed.Broadcast()
 }
 
-// discard takes out all that is left.
-func (q *queue) discard() (left []*job) {
+// giveUp takes out all that is left, and what the handler has in hand. It waits for the
+// worker where that is decoding, but for no handler.
+func (q *queue) giveUp() (left []*job, hand body, held bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.gaveUp = true
+	for q.held && !q.handling {
+		q.changed.Wait()
+	}
 	for q.jobs > 0 {
 		left = append(left, q.take())
 	}
-	return left
+	hand, held = q.hand, q.held
+	q.hand, q.held = body{}, false
+	return left, hand, held
 }

@@ -45,6 +45,9 @@ func (q *queueOf) get(t *testing.T) *job {
 	j, more := q.pop()
 	require.NotNil(t, j)
 	require.Equal(t, q.jobs > 0, more)
+	hand, held := q.finish()
+	require.True(t, held)
+	require.Equal(t, j.body, hand)
 	return j
 }
 
@@ -90,7 +93,8 @@ func TestQueueKeepsOrder(t *testing.T) {
 		require.LessOrEqual(t, q.used, q.size+2)
 		require.LessOrEqual(t, q.ofFresh, q.size/2+2)
 	}
-	taken += len(q.discard())
+	left, _, _ := q.giveUp()
+	taken += len(left)
 	assert.Equal(t, put, taken)
 	assert.Zero(t, q.used+q.ofFresh+q.jobs)
 	for _, s := range q.sessions {
@@ -152,20 +156,25 @@ func TestQueueInBytes(t *testing.T) {
 	assert.False(t, one.put(1, 1))
 	q.close()
 	assert.False(t, q.put(0, 1), "closed")
-	assert.Len(t, q.discard(), 2)
+	left, _, held := q.giveUp()
+	assert.Len(t, left, 2)
+	assert.False(t, held)
 	j, more := q.pop()
 	assert.Nil(t, j)
 	assert.False(t, more)
 }
 
-// TestBuffersAreBounded: what is used again is no larger than a body of its size.
+// TestBuffersAreBounded: a body takes little more memory than the places it counts for,
+// whatever was used before it.
 func TestBuffersAreBounded(t *testing.T) {
 	var b buffers
-	for _, size := range []int{0, 1, placeSize, placeSize + 1, mediumSize, mediumSize + 1, wire.MaxBody} {
-		j := b.get(make([]byte, size))
-		assert.Len(t, j.data, size)
-		b.put(j)
-		again := b.get(make([]byte, min(size, placeSize)))
-		assert.LessOrEqual(t, cap(again.data), max(placeSize, 2*placeSize))
+	sizes := []int{0, 1, placeSize, placeSize + 1, 2 * placeSize, 2*placeSize + 1, 5000, 8 * placeSize, 8*placeSize + 1, wire.MaxBody}
+	for range 3 {
+		for _, size := range sizes {
+			j := b.get(make([]byte, size))
+			assert.Len(t, j.data, size)
+			assert.LessOrEqual(t, cap(j.data), 3*placesOf(size)*placeSize/2, "%d bytes", size)
+			b.put(j)
+		}
 	}
 }

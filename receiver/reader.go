@@ -151,7 +151,7 @@ func (r *Receiver) report(b *body, packet []byte, now time.Time) {
 	s.learn(report.Age, now, r.table.known)
 	r.table.enter(s)
 	if b.header.Sequence+1 == s.newest.packets {
-		s.setDropped(&report.Dropped)
+		s.setDropped((*drops)(&report.Dropped))
 	}
 	r.deliver(s, b.tally())
 }

@@ -176,16 +176,23 @@ func (r *Receiver) stop() {
 // is.
 func (r *Receiver) giveUp() (left int) {
 	for _, w := range r.workers {
-		w.finish(true)
-		jobs := w.queue.discard()
-		r.mu.Lock()
+		jobs, hand, held := w.queue.giveUp()
 		for _, j := range jobs {
-			r.table.overrun(&j.body)
+			r.overrun(&j.body)
 			left += j.packets
 		}
-		r.mu.Unlock()
+		if held {
+			r.deliver(hand.session, hand.tally())
+		}
 	}
 	return left
+}
+
+// overrun counts a body that the handler is not given for want of time.
+func (r *Receiver) overrun(b *body) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.table.overrun(b)
 }
 
 // workerOf returns who serves a session: always the same.

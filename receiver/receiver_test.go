@@ -236,7 +236,7 @@ func TestStatsPausesBriefly(t *testing.T) {
 	r.mu.Unlock()
 	assert.Equal(t, sessions, before)
 	assert.True(t, settled, "there are more")
-	all, more := r.appendSessions(nil, 0)
+	all, more := r.appendSessions(nil, make([]drops, stride), 0)
 	assert.Len(t, all, stride)
 	assert.True(t, more)
 	s := r.Stats()

@@ -37,7 +37,7 @@ type session struct {
 	closed      bool // said goodbye
 	proven      bool // not forged, as far as one can tell
 	clone       bool // sent the numbers of another session again
-	dropped     *[wire.DropReasons]uint64
+	dropped     *drops
 
 	// missed is for a session that left the table while it was provisional: what it had
 	// sent before its first packet seen. It moves to lost if a report says that all of
@@ -48,7 +48,7 @@ type session struct {
 	newest mark  // the end of the newest packet
 	latest int64 // the latest header time
 	window window
-	claim  claim
+	claims []wire.Header // far ahead of the others, and not believed yet
 	// countDoubted says that the newest packet's count of points before it is off from
 	// the books by countOff, which is more than one packet is believed.
 	countDoubted bool
@@ -74,6 +74,9 @@ type session struct {
 	// pendingFrom is when it had turned when it got its place there.
 	pendingFrom time.Time
 }
+
+// drops is what a sender says it dropped, by reason.
+type drops [wire.DropReasons]uint64
 
 // mark is a place in a session: how many packets and points are before it.
 type mark struct{ packets, points uint64 }
@@ -107,7 +110,7 @@ type account struct{ sent, received, lost tally }
 // newSession begins the books with the packet at hand. Their begin is provisional
 // unless that is the first packet of the session.
 func newSession(h *wire.Header, source netip.AddrPort, now time.Time) *session {
-	s := &session{id: h.Session, source: source, started: now, turned: now}
+	s := &session{id: h.Session, source: source, started: now, lastSeen: now, turned: now}
 	s.place.session, s.pending.session = s, s
 	if h.Sequence == 0 {
 		return s
@@ -120,7 +123,7 @@ func newSession(h *wire.Header, source netip.AddrPort, now time.Time) *session {
 
 // resume begins the books where they were closed before.
 func (s *session) resume(d departed) {
-	s.provisional, s.joined, s.proven, s.missed = d.provisional, d.joined, d.proven, d.missed
+	s.provisional, s.joined, s.closed, s.missed = d.provisional, d.joined, d.closed, d.missed
 	s.window = window{}
 	s.window.startAt(d.newest.packets)
 	s.begin(d.newest)
@@ -129,7 +132,7 @@ func (s *session) resume(d departed) {
 }
 
 func (s *session) depart() departed {
-	d := departed{newest: s.newest, missed: s.missed, latest: s.latest, provisional: s.provisional, joined: s.joined, proven: s.proven}
+	d := departed{newest: s.newest, missed: s.missed, latest: s.latest, provisional: s.provisional, joined: s.joined, closed: s.closed, proven: s.proven}
 	if s.provisional && !s.resumed {
 		d.missed = s.base
 	}
@@ -155,14 +158,15 @@ func (s *session) rebase(m mark) {
 // learn takes the age of the session from a report. The age says whether the session
 // began before known. If it did, its first packets were not sent to this receiver, or
 // were counted and forgotten. So it is with a session that claims to have sent more
-// packets than anybody can in that time. An age of 0 says nothing.
+// packets than anybody can in that time. An age of 0 says nothing. One packet alone is
+// not believed that many others were lost.
 func (s *session) learn(age uint64, now, known time.Time) {
 	if age == 0 {
 		return
 	}
 	age = min(age, math.MaxInt64)
 	s.began = now.Add(-time.Duration(age))
-	if !s.provisional {
+	if !s.provisional || s.base.packets > minWindow/2 && s.received().packets < 2 {
 		return
 	}
 	s.provisional = false
@@ -195,11 +199,9 @@ func (s *session) see(h *wire.Header, now time.Time) (v verdict) {
 	return v
 }
 
-// repeatsGoodbye reports whether a packet is one of the goodbyes after the first: it is
-// said three times.
-func (s *session) repeatsGoodbye(h *wire.Header, v verdict) bool {
-	return v == duplicate && h.Goodbye && s.closed
-}
+// repeatsGoodbye reports whether a packet that is not new is one of the goodbyes after
+// the first: it is said three times.
+func (s *session) repeatsGoodbye(h *wire.Header) bool { return h.Goodbye && s.closed }
 
 // repeats reports whether a packet that is not new has a later time than all that are.
 // An honest sender's has not: a packet that arrives twice has its time twice. Where
@@ -232,7 +234,7 @@ func (s *session) accept(h *wire.Header) verdict {
 	}
 	// A sender that lies about what it sent has sent what arrived.
 	s.newest.points = max(s.newest.points, s.base.points+s.heard().points)
-	s.meetClaim()
+	s.meetClaims()
 	return fresh
 }
 
@@ -257,9 +259,9 @@ func (s *session) reaches(h *wire.Header) bool {
 }
 
 // setDropped notes what the sender says it dropped.
-func (s *session) setDropped(n *[wire.DropReasons]uint64) {
-	if s.dropped == nil && *n != [wire.DropReasons]uint64{} {
-		s.dropped = new([wire.DropReasons]uint64)
+func (s *session) setDropped(n *drops) {
+	if s.dropped == nil && *n != (drops{}) {
+		s.dropped = new(drops)
 	}
 	if s.dropped != nil {
 		*s.dropped = *n

@@ -13,8 +13,8 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// crowd sends the packets of many sessions in turns: pairs swapped, one in ten lost.
-type crowd struct {
+// senders send the packets of many sessions in turns: pairs swapped, one in ten lost.
+type senders struct {
 	t        *testing.T
 	table    table
 	random   *rand.Rand
@@ -25,7 +25,7 @@ type crowd struct {
 
 // turn shows two packets of a machine to the table, the second first; one in ten is lost.
 // Now and then one comes twice.
-func (c *crowd) turn(m *machine) {
+func (c *senders) turn(m *machine) {
 	pair := [2]wire.Header{m.send(), m.send()}
 	c.want.Packets.Sent += 2
 	c.want.Points.Sent += uint64(pair[0].Points) + uint64(pair[1].Points)
@@ -44,7 +44,7 @@ func (c *crowd) turn(m *machine) {
 	}
 }
 
-func (c *crowd) show(m *machine, h *wire.Header, want verdict) {
+func (c *senders) show(m *machine, h *wire.Header, want verdict) {
 	s, v := c.table.see(h, m.source, c.now)
 	counts := [2]*Counts{&c.want.Packets, &c.want.Points}
 	for i, n := range []uint64{1, uint64(h.Points)} {
@@ -66,7 +66,7 @@ func (c *crowd) show(m *machine, h *wire.Header, want verdict) {
 
 // end closes the books of a machine's session: the last packet comes, with the goodbye
 // of those that say it.
-func (c *crowd) end(m *machine, goodbye bool) {
+func (c *senders) end(m *machine, goodbye bool) {
 	h := m.send()
 	if h.Goodbye = goodbye; goodbye {
 		h.Points = 0
@@ -84,7 +84,7 @@ func TestManySessions(t *testing.T) {
 		longTurns, every = 35_000, 10
 	}
 	before := heap()
-	c := &crowd{t: t, table: newTable(defaultMaxSessions, begin.Add(-time.Hour)), random: rand.New(rand.NewPCG(11, 11)), now: begin}
+	c := &senders{t: t, table: newTable(defaultMaxSessions, begin.Add(-time.Hour)), random: rand.New(rand.NewPCG(11, 11)), now: begin}
 	for id := range sessions {
 		from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(id >> 8), byte(id)}), 4000)
 		c.machines = append(c.machines, &machine{session: uint64(id) * 0x9E3779B97F4A7C15, source: from, clock: begin})
@@ -139,7 +139,7 @@ func TestManySessions(t *testing.T) {
 }
 
 // one shows the next packet of a machine.
-func (c *crowd) one(m *machine) {
+func (c *senders) one(m *machine) {
 	h := m.send()
 	c.want.Packets.Sent++
 	c.want.Points.Sent += uint64(h.Points)

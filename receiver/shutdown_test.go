@@ -216,3 +216,30 @@ func TestReaders(t *testing.T) {
 	_, err := Listen(r.Addr().String(), drop)
 	require.EqualError(t, err, fmt.Sprintf("otelgram: Listen(%q): address already in use", r.Addr().String()))
 }
+
+// TestShutdownCountsAll: whenever a context ends while packets are decoded and a handler
+// blocks, all of them are in one place when Shutdown returns.
+func TestShutdownCountsAll(t *testing.T) {
+	for i := range 100 {
+		release, open := gate()
+		var calls atomic.Int64
+		r, err := Listen("127.0.0.1:0", func(*metricdata.ResourceMetrics) {
+			if calls.Add(1) > int64(i%7) {
+				<-release
+			}
+		}, WithWorkers(1))
+		require.NoError(t, err)
+		send := dial(t, r)
+		for n := range 30 {
+			send(gauges(t, wire.Header{Session: uint64(n % 3), Sequence: uint64(n / 3), PointsBefore: uint32(n / 3 * 300)}, 300))
+		}
+		_ = r.Shutdown(ended())
+		s := r.Stats()
+		for _, c := range []Counts{s.Packets, s.Points} {
+			assert.Equal(t, c.Received, c.Delivered+c.Rejected+c.Overrun, "%+v", s.Books)
+		}
+		open()
+		require.NoError(t, r.Close())
+		assert.Equal(t, s.Books, r.Stats().Books, "nothing is counted twice")
+	}
+}

@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"net/netip"
+	"runtime"
 	"slices"
 	"time"
 
@@ -110,6 +111,7 @@ func (r *Receiver) totals() Stats {
 	}
 	now := time.Now()
 	for r.settle(now) {
+		runtime.Gosched() // a reader that waits for the lock gets it now
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -131,17 +133,25 @@ func (r *Receiver) settle(now time.Time) (more bool) {
 // sessions returns all sessions, the one heard of last first.
 func (r *Receiver) sessions() []Session {
 	all := []Session{}
+	dropped := make([]drops, stride)
 	for from, more := 0, true; more; from += stride {
-		all, more = r.appendSessions(all, from)
+		before := len(all)
+		all, more = r.appendSessions(all, dropped, from)
+		for i := range all[before:] {
+			all[before+i].Dropped = dropped[i].byReason()
+		}
+		runtime.Gosched() // a reader that waits for the lock gets it now
 	}
 	slices.SortFunc(all, func(a, b Session) int { return b.LastSeen.Compare(a.LastSeen) })
 	return all
 }
 
 // appendSessions appends the sessions in the next slots of the table, and reports
-// whether there are more. A session keeps its slot, so that none is seen twice.
-func (r *Receiver) appendSessions(all []Session, from int) (_ []Session, more bool) {
+// whether there are more. What each of them dropped goes to dropped. A session keeps its
+// slot, so that none is seen twice.
+func (r *Receiver) appendSessions(all []Session, dropped []drops, from int) (_ []Session, more bool) {
 	all = slices.Grow(all, stride)
+	n := 0
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	slots := r.table.slots
@@ -151,6 +161,11 @@ func (r *Receiver) appendSessions(all []Session, from int) (_ []Session, more bo
 	for _, s := range slots[from:min(from+stride, len(slots))] {
 		if s != nil {
 			all = append(all, s.public())
+			dropped[n] = drops{}
+			if s.dropped != nil {
+				dropped[n] = *s.dropped
+			}
+			n++
 		}
 	}
 	return all, true
@@ -166,20 +181,25 @@ func (r *Receiver) byCause() Rejected {
 	}
 }
 
+// public returns the session as [Stats] shows it, without what its sender dropped.
 func (s *session) public() Session {
-	p := Session{
+	return Session{
 		Books: s.books(), ID: s.id, Source: s.source,
 		FirstSeen: s.started, LastSeen: s.lastSeen, Began: s.began,
 		Joined: s.joined || s.provisional, Closed: s.closed, Clone: s.clone,
 	}
-	if s.dropped == nil {
-		return p
+}
+
+// byReason returns what was dropped as people read it; nil for nothing.
+func (d *drops) byReason() map[string]uint64 {
+	if *d == (drops{}) {
+		return nil
 	}
-	p.Dropped = map[string]uint64{}
-	for i, n := range s.dropped {
+	reasons := map[string]uint64{}
+	for i, n := range d {
 		if n > 0 {
-			p.Dropped[wire.DropReason(i).String()] = n
+			reasons[wire.DropReason(i).String()] = n
 		}
 	}
-	return p
+	return reasons
 }

@@ -63,8 +63,9 @@ func (t *table) len() int { return len(t.slots) - len(t.vacant) }
 func (t *table) see(h *wire.Header, source netip.AddrPort, now time.Time) (*session, verdict) {
 	s := t.session(h, source, now)
 	v := s.see(h, now)
-	if v != fresh && !s.repeatsGoodbye(h, v) {
+	if v != fresh && !s.repeatsGoodbye(h) {
 		if s.repeats(h, v) {
+			t.classify(s, now) // it may have come back to the table just now
 			t.enter(s)
 			s = t.addClone(h, source, now)
 			v = s.see(h, now)
@@ -89,8 +90,9 @@ func (t *table) session(h *wire.Header, source netip.AddrPort, now time.Time) *s
 		return s
 	}
 	s := newSession(h, source, now)
-	if d, ok := t.left(h.Session); ok {
+	if d, ok := t.takeDeparted(h.Session); ok {
 		s.resume(d)
+		s.proven = d.proven && t.roomForProven(now)
 	}
 	t.add(s, now)
 	t.byID[s.id] = s
@@ -153,7 +155,7 @@ func (t *table) roomForProven(now time.Time) bool {
 		return false
 	}
 	last.session.proven = false
-	t.fresh.pushBack(last)
+	t.fresh.pushBack(last) // the next to make room, though others there are silent for longer
 	return true
 }
 
@@ -258,10 +260,10 @@ func (t *table) forget(s *session, now time.Time) {
 	}
 }
 
-// left returns how far a session came that left the table.
-func (t *table) left(id uint64) (departed, bool) {
-	if d, ok := t.leftProven.find(id); ok {
+// takeDeparted returns how far a session came that left the table, and forgets it.
+func (t *table) takeDeparted(id uint64) (departed, bool) {
+	if d, ok := t.leftProven.take(id); ok {
 		return d, true
 	}
-	return t.leftFresh.find(id)
+	return t.leftFresh.take(id)
 }

@@ -2,7 +2,9 @@ package receiver
 
 import (
 	"errors"
+	"math/bits"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"github.com/otelgram/otelgram/wire"
@@ -32,20 +34,20 @@ type worker struct {
 	queue    *queue
 	decoder  wire.Decoder
 	packet   Packet
-
-	mu      sync.Mutex
-	serving body // what is in the hands of the handler; without session: nothing, or counted
-	bytes   int  // of that
 }
 
-// run serves the queue until that is closed and empty. A handler that exits its
-// goroutine has been given its packet; another goroutine goes on.
+// run serves the queue until that is closed and empty. Where a handler exits its
+// goroutine, another goroutine goes on.
 func (w *worker) run() {
-	exited := true
+	returned := false
 	defer func() {
-		if exited {
-			w.receiver.working.Go(w.run)
+		if returned {
+			return
 		}
+		if p := recover(); p != nil {
+			panic(p) // it did not exit
+		}
+		w.receiver.working.Go(w.run)
 	}()
 	for {
 		j, more := w.queue.pop()
@@ -54,36 +56,39 @@ func (w *worker) run() {
 		}
 		w.serve(j, more)
 	}
-	exited = false
+	returned = true
 }
 
+// serve decodes a job, which the queue says is in hand, and calls the handler. The job is
+// counted also where the handler exits its goroutine.
 func (w *worker) serve(j *job, more bool) {
 	defer w.receiver.buffers.put(j)
 	if err := w.decoder.ResetBody(&j.header, j.data); err != nil {
-		w.receiver.reject(&j.body, causeOf(err), len(j.data))
+		w.count(causeOf(err), len(j.data))
 		return
 	}
-	w.mu.Lock()
-	w.serving, w.bytes = j.body, len(j.data)
-	w.mu.Unlock()
-	ok := true
-	defer func() { w.finish(ok) }() // also where the handler exits its goroutine
+	if !w.queue.begin() {
+		w.receiver.overrun(&j.body)
+		w.queue.finish()
+		return
+	}
+	cause := wire.Accepted
+	defer func() { w.count(cause, len(j.data)) }()
 	w.packet = Packet{Decoder: &w.decoder, Source: j.source, More: more}
-	ok = w.handle(&w.packet)
+	if !w.handle(&w.packet) {
+		cause = wire.OverBudget
+	}
 }
 
-// finish counts the packet in the hands of the handler, unless that is done.
-func (w *worker) finish(delivered bool) {
-	w.mu.Lock()
-	b, bytes := w.serving, w.bytes
-	w.serving = body{}
-	w.mu.Unlock()
+// count counts what is in hand, a body of so many bytes, unless that is done.
+func (w *worker) count(cause wire.Cause, bytes int) {
+	b, ok := w.queue.finish()
 	switch {
-	case b.session == nil:
-	case delivered:
+	case !ok:
+	case cause == wire.Accepted:
 		w.receiver.deliver(b.session, b.tally())
 	default:
-		w.receiver.reject(&b, wire.OverBudget, bytes)
+		w.receiver.reject(&b, cause, bytes)
 	}
 }
 
@@ -96,32 +101,31 @@ func causeOf(err error) wire.Cause {
 }
 
 // buffers are jobs to be used again, each with memory for a body, by size.
-type buffers struct{ small, medium sync.Pool }
+type buffers [classes]sync.Pool
 
-// mediumSize is the largest memory of a job that is used again, in bytes.
-const mediumSize = 16 << 10
+// classes is how many sizes of memory there are, each twice the one before.
+const classes = 4
 
 // get returns a job with a copy of data.
 func (b *buffers) get(data []byte) *job {
-	j, _ := b.pool(len(data)).Get().(*job)
+	class := bits.Len(uint(max(len(data)-1, 0)) / placeSize)
+	if class >= classes {
+		return &job{data: slices.Clone(data)}
+	}
+	j, _ := b[class].Get().(*job)
 	if j == nil {
-		j = &job{}
+		j = &job{data: make([]byte, 0, placeSize<<class)}
 	}
 	j.data = append(j.data[:0], data...)
 	return j
 }
 
 func (b *buffers) put(j *job) {
-	if cap(j.data) > mediumSize {
-		return
+	for class := range b {
+		if cap(j.data) == placeSize<<class {
+			j.body = body{}
+			b[class].Put(j)
+			return
+		}
 	}
-	j.body = body{}
-	b.pool(cap(j.data)).Put(j)
-}
-
-func (b *buffers) pool(size int) *sync.Pool {
-	if size <= placeSize {
-		return &b.small
-	}
-	return &b.medium
 }
