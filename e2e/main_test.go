@@ -17,7 +17,6 @@ import (
 	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/metric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelgram/otelgram/exporter"
 	"github.com/otelgram/otelgram/health"
@@ -41,7 +40,7 @@ func need(t *testing.T, programs ...string) {
 	}
 }
 
-// service is an exporter with a receiver behind a proxy that can fail, whose own
+// service is an exporter with a receiver and a relay behind a proxy that can fail, whose own
 // metrics a Prometheus can scrape at /metrics, and whose health is at /health.
 type service struct {
 	exp    *exporter.Exporter
@@ -57,7 +56,8 @@ func newService(t *testing.T, opts ...exporter.Option) *service {
 	require.NoError(t, err)
 	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
 	silent := slog.New(slog.DiscardHandler)
-	recv, err := receiver.Listen("127.0.0.1:0", func(*metricdata.ResourceMetrics) {}, receiver.WithMeterProvider(provider))
+	rel := newSelfRelay(t, provider)
+	recv, err := receiver.Listen("127.0.0.1:0", rel.Handle, receiver.WithMeterProvider(provider))
 	require.NoError(t, err)
 	proxy, err := faultproxy.Listen(recv.Addr().String(), 1, faultproxy.Faults{})
 	require.NoError(t, err)
@@ -76,6 +76,7 @@ func newService(t *testing.T, opts ...exporter.Option) *service {
 		_ = exp.Shutdown(context.Background()) // some tests have killed its receiver
 		proxy.Close()
 		require.NoError(t, recv.Close())
+		require.NoError(t, rel.Shutdown(context.Background()))
 		require.NoError(t, provider.Shutdown(context.Background()))
 	})
 	return s

@@ -32,9 +32,11 @@ var names = []string{
 	"stats_udp_packets_sent_total", "stats_udp_bytes_sent_total", "stats_udp_errors_total", "stats_udp_packet_limit_bytes",
 	"stats_health_status", "stats_circuit_state",
 	"otel_sdk_exporter_metric_data_point_exported_total", "otel_sdk_exporter_metric_data_point_inflight",
-	"stats_receiver_packets_total", "stats_receiver_points_total", "stats_receiver_handed_total", "stats_receiver_lost",
+	"stats_receiver_packets_total", "stats_receiver_points_total", "stats_receiver_delivered_total", "stats_receiver_lost",
 	"stats_receiver_duplicate_total", "stats_receiver_late_total", "stats_receiver_overrun_total", "stats_receiver_rejected_total",
 	"stats_receiver_kernel_drops_total", "stats_receiver_sessions",
+	"stats_relay_offered_total", "stats_relay_relayed_total", "stats_relay_failed_total", "stats_relay_dropped_total",
+	"stats_relay_queued", "stats_relay_memory_bytes", "stats_relay_requests_total", "stats_relay_retries_total",
 }
 
 var histograms = []string{
@@ -228,7 +230,7 @@ func TestPrometheus(t *testing.T) {
 	assert.InDelta(t, 2, status, 0)
 	rules, err := alertRules(address)
 	require.NoError(t, err)
-	assert.Len(t, rules, 9)
+	assert.Len(t, rules, 10)
 	for _, r := range rules {
 		ruleSpeaksOfWhatIs(t, address, r)
 		assert.Empty(t, r.Alerts, "%s: all is well", r.Name)
@@ -268,7 +270,7 @@ func TestAlertRules(t *testing.T) {
 	need(t, "promtool")
 	out, err := exec.Command("promtool", "check", "rules", alerts).CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	assert.Contains(t, string(out), "SUCCESS: 9 rules found")
+	assert.Contains(t, string(out), "SUCCESS: 10 rules found")
 	out, err = exec.Command("promtool", "test", "rules", filepath.Join("testdata", "alerts_test.yml")).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 }

@@ -42,6 +42,24 @@ func (c *counting) Export(ctx context.Context, rm *metricdata.ResourceMetrics) e
 	return nil
 }
 
+// taking is an exporter that takes everything.
+type taking struct{ sdkmetric.Exporter }
+
+func (taking) Export(context.Context, *metricdata.ResourceMetrics) error { return nil }
+func (taking) Shutdown(context.Context) error                            { return nil }
+
+// newSelfRelay returns a relay whose own metrics provider has. It has dropped something, so
+// that there is each of them.
+func newSelfRelay(t *testing.T, provider metric.MeterProvider) *relay.Relay {
+	t.Helper()
+	r, err := relay.New(taking{}, relay.WithMeterProvider(provider))
+	require.NoError(t, err)
+	tooMany := metricdata.Gauge[int64]{DataPoints: make([]metricdata.DataPoint[int64], 1<<17)}
+	r.Handle(&metricdata.ResourceMetrics{ScopeMetrics: []metricdata.ScopeMetrics{{Metrics: []metricdata.Metrics{{Data: tooMany}}}}})
+	require.NotZero(t, r.Stats().Dropped.QueueFull)
+	return r
+}
+
 // TestRelayPlain: four thousand points a second reach an OTLP endpoint over a relay in
 // one request a second. What the processes of the chain use is printed beside a service
 // that exports OTLP itself.

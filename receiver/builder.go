@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 
@@ -34,6 +35,10 @@ type builder struct {
 	cacheSize int // what it may be
 	key       []byte
 	keys      []keyAt // scratch of sorted
+	// What distinct and text need, by where a text stands in the packet.
+	seen  map[*byte]bool
+	list  []wire.KeyValue
+	texts map[*byte]string
 	// arrays are what all builders of the process share, see there; overflow is
 	// set where a packet would need more of them.
 	arrays   *arrays
@@ -56,6 +61,7 @@ type place struct {
 func newBuilder(cacheSize int) builder {
 	return builder{
 		known: map[string]attribute.Set{}, resources: map[string]*resource.Resource{}, cacheSize: cacheSize, arrays: &processArrays,
+		seen: map[*byte]bool{}, texts: map[*byte]string{},
 	}
 }
 
@@ -68,6 +74,9 @@ func (b *builder) build(d *wire.Decoder) (data []*metricdata.ResourceMetrics, ok
 		// What the packet unfolded to is the handler's now.
 		clear(b.sets)
 		clear(b.series)
+		clear(b.seen)
+		clear(b.list)
+		clear(b.texts)
 		b.bounds, b.boundAt = nil, nil
 	}()
 	b.sets = b.sets[:0]
@@ -163,11 +172,18 @@ func (b *builder) set(v *wire.AttributesView) attribute.Set {
 			return s
 		}
 	}
-	kvs := make([]attribute.KeyValue, 0, len(v.All))
-	for _, kv := range v.All {
-		kvs = append(kvs, attribute.KeyValue{Key: attribute.Key(kv.Key), Value: b.value(kv.Value)})
+	list, ordered := v.All, inOrder(v.All)
+	if !ordered {
+		list = b.distinct(list)
 	}
-	s := attribute.NewSet(b.sorted(kvs)...)
+	kvs := make([]attribute.KeyValue, 0, len(list))
+	for _, kv := range list {
+		kvs = append(kvs, attribute.KeyValue{Key: attribute.Key(b.text(kv.Key)), Value: b.value(kv.Value)})
+	}
+	if !ordered {
+		kvs = b.sorted(kvs)
+	}
+	s := attribute.NewSet(kvs...)
 	if remembered && b.makeRoom(n) {
 		b.known[string(b.key)] = s
 	}
@@ -228,7 +244,7 @@ func (b *builder) value(v wire.Value) attribute.Value {
 	case wire.Float64Value:
 		return attribute.Float64Value(v.Float64())
 	case wire.StringValue:
-		return attribute.StringValue(string(v.Text()))
+		return attribute.StringValue(b.text(v.Text()))
 	case wire.BytesValue:
 		return attribute.ByteSliceValue(v.Text())
 	case wire.BoolSliceValue:
@@ -245,6 +261,56 @@ func (b *builder) value(v wire.Value) attribute.Value {
 		return attribute.MapValue(b.sorted(b.keyValues(v.Elements()))...)
 	}
 	return attribute.Value{}
+}
+
+// inOrder reports whether each key is greater than the one before, as they usually are.
+func inOrder(list []wire.KeyValue) bool {
+	for i := 1; i < len(list); i++ {
+		if bytes.Compare(list[i-1].Key, list[i].Key) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// distinct leaves out attributes whose key the packet refers to again behind them: the
+// last one counts.
+func (b *builder) distinct(list []wire.KeyValue) []wire.KeyValue {
+	clear(b.seen)
+	b.list = b.list[:0]
+	for _, kv := range slices.Backward(list) {
+		if at := startOf(kv.Key); !b.seen[at] {
+			b.seen[at] = true
+			b.list = append(b.list, kv)
+		}
+	}
+	slices.Reverse(b.list)
+	return b.list
+}
+
+// startOf is where a text of a packet begins: nil for an empty one.
+func startOf(text []byte) *byte {
+	if len(text) == 0 {
+		return nil
+	}
+	return &text[0]
+}
+
+// longText is from how many bytes on a text is made once a packet, however often the
+// packet refers to it.
+const longText = 64
+
+// text returns a text of a packet as a string.
+func (b *builder) text(text []byte) string {
+	if len(text) < longText {
+		return string(text)
+	}
+	s, ok := b.texts[startOf(text)]
+	if !ok || len(s) != len(text) {
+		s = string(text)
+		b.texts[startOf(text)] = s
+	}
+	return s
 }
 
 // keyAt is where a key stands in a list of attributes.

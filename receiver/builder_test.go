@@ -87,7 +87,7 @@ func TestBuilderRemembersLittle(t *testing.T) {
 			return packetWith(t, "", fmt.Sprint(strings.Repeat("x", 300), i), 1)
 		}},
 		{"large sets", 50, false, func(i int) []byte {
-			return packetWith(t, "", strings.Repeat(fmt.Sprint(i%10), 10_000), 60)
+			return packetWith(t, "", strings.Repeat(fmt.Sprint(i%10), 10_000), 20)
 		}},
 		{"lists of nothing", 1000, false, func(i int) []byte {
 			return packetOf(t, wire.SliceValue, fmt.Sprint("k", i), append(wire.AppendCount(nil, 1000), make([]byte, 1000)...))
@@ -171,6 +171,38 @@ func TestResourcesAreToldApart(t *testing.T) {
 			rm := build(t, &b, packetWith(t, schema, "v", attributes))
 			assert.Equal(t, schema, rm.Resource.SchemaURL())
 			assert.Equal(t, attributes, rm.Resource.Len())
+		}
+	}
+}
+
+// TestRepeatedKeys: of attributes with one key the last counts, whether the packet has the
+// key once or twice, and in whatever order they are; long texts are made once a packet.
+func TestRepeatedKeys(t *testing.T) {
+	long := strings.Repeat("x", longText)
+	for _, keys := range [][]string{{"a", "a"}, {"b", "a", "b"}, {long + "b", long + "a", long + "b", "a"}, {"", "a", ""}, {"c", "b", "a"}} {
+		for _, again := range []bool{false, true} {
+			symbols := map[string]*wire.Symbol{}
+			set, want := &wire.AttributeSet{}, map[string]string{}
+			for i, key := range keys {
+				if symbols[key] == nil || again {
+					symbols[key] = wire.NewSymbol(key)
+				}
+				value := fmt.Sprint(long, i%2)
+				set.AddString(symbols[key], wire.NewSymbol(value))
+				want[key] = value
+			}
+			b, packet := newBuilder(defaultCacheSize), packetOfSet(t, &wire.Resource{}, set)
+			for range 2 {
+				rm := build(t, &b, packet)
+				got := map[string]string{}
+				attributes := rm.ScopeMetrics[0].Metrics[0].Data.(metricdata.Gauge[float64]).DataPoints[0].Attributes
+				for _, kv := range attributes.ToSlice() {
+					got[string(kv.Key)] = kv.Value.AsString()
+				}
+				assert.Equal(t, want, got)
+				assert.Equal(t, len(want), attributes.Len())
+				assert.Empty(t, b.texts)
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package receiver
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/otelgram/otelgram/wire"
 )
@@ -22,13 +23,15 @@ func (s *session) isFar(sequence uint64) bool {
 // judgeClaim takes a packet whose number is far ahead of the others. The packet is
 // delivered, but that so many are missing is believed only when another packet near it
 // confirms it, or a goodbye that is said again, or many that rise one after the other,
-// as where nearly all packets are lost.
-func (s *session) judgeClaim(h *wire.Header) verdict {
+// as where nearly all packets are lost. More packets than anybody can have sent are never
+// believed.
+func (s *session) judgeClaim(h *wire.Header, now time.Time) verdict {
 	confirmed := false
+	most := s.base.packets + packetsAtOnce + uint64(max(now.Sub(s.started), 0)/packetTime)
 	for i := range s.claims {
 		switch apart := int64(h.Sequence - s.claims[i].Sequence); {
 		case apart == 0:
-			if h.Goodbye && s.claims[i].Goodbye {
+			if h.Goodbye && s.claims[i].Goodbye && h.Sequence <= most {
 				s.believe(h.Sequence)
 			}
 			return duplicate
@@ -39,10 +42,10 @@ func (s *session) judgeClaim(h *wire.Header) verdict {
 	s.claims = append(s.claims, *h)
 	s.apart.add(tally{1, uint64(h.Points)})
 	switch {
-	case confirmed:
+	case confirmed && h.Sequence <= most:
 		s.believe(h.Sequence + minWindow/2)
 	case len(s.claims) <= maxClaims:
-	case s.claimsRise():
+	case s.claimsRise() && h.Sequence <= most:
 		s.believe(h.Sequence)
 	default:
 		s.claims = slices.Delete(s.claims, 0, 1) // it stays apart for good
@@ -112,7 +115,15 @@ func (s *session) confirmCount(h *wire.Header) {
 		s.countDoubted = false
 		s.newest.points += uint64(max(s.countOff, -int64(s.newest.points)))
 		s.newest.points = max(s.newest.points, s.base.points+s.heard().points)
+		s.lower()
 	}
+}
+
+// lower moves the marks behind the newest packet down where a sender lies: else more would
+// be lost than was sent and not received.
+func (s *session) lower() {
+	s.newer.points = min(s.newer.points, s.newest.points-s.current.points)
+	s.older.points = min(s.older.points, s.newest.points-s.current.points-s.waiting.points)
 }
 
 // mostPoints is how many points so many packets have at most, as far as a 32-bit count

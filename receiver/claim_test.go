@@ -49,7 +49,7 @@ func TestLyingSender(t *testing.T) {
 // TestJumps: a packet far ahead is delivered, and believed when a second one confirms
 // it. A session goes on where one does not.
 func TestJumps(t *testing.T) {
-	const far = 1 << 30
+	const far = 20_000
 	h := func(sequence uint64) wire.Header {
 		return wire.Header{Session: 1, Sequence: sequence, Points: 1, PointsBefore: uint32(sequence)}
 	}
@@ -102,6 +102,39 @@ func TestManyClaims(t *testing.T) {
 	b := closeBooks(table)
 	assert.Equal(t, b.Packets.Sent, b.Packets.Received+b.Packets.Lost)
 	assert.Equal(t, uint64(2001), b.Packets.Received)
+}
+
+// TestTotalsDoNotWrap: forged sessions that confirm the farthest number there is do not
+// make the totals wrap.
+func TestTotalsDoNotWrap(t *testing.T) {
+	table := newTabled(begin)
+	const last = 1<<56 - 1
+	for id := range uint64(300) {
+		for i, sequence := range []uint64{0, last - 2, last - 1, last, 1, 2} {
+			require.True(t, table.takes(wire.Header{Session: id, Sequence: sequence, Points: 1, PointsBefore: uint32(sequence)}, begin.Add(time.Duration(i)*time.Second)))
+		}
+	}
+	b := closeBooks(table)
+	assert.Less(t, b.Packets.Sent, uint64(1)<<40)
+	assert.Equal(t, uint64(1800), b.Packets.Received)
+	assert.Equal(t, b.Packets.Sent, b.Packets.Received+b.Packets.Lost)
+	assert.Equal(t, b.Points.Sent, b.Points.Received+b.Points.Lost)
+}
+
+// TestCountsThatShrink: what is lost is never more than what was sent and not received,
+// not for a moment, where counts go to and fro.
+func TestCountsThatShrink(t *testing.T) {
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 6))
+		table := newTabled(begin)
+		for i := range uint64(100) {
+			h := wire.Header{Session: 1, Sequence: i + r.Uint64N(3), Points: uint16(r.IntN(50)), PointsBefore: uint32(r.IntN(3000))}
+			table.see(&h, source, begin.Add(time.Duration(i)*time.Duration(r.IntN(400))*time.Millisecond))
+			for _, c := range []Counts{table.books().Packets, table.books().Points} {
+				require.LessOrEqual(t, c.Received+c.Lost, c.Sent)
+			}
+		}
+	}
 }
 
 // TestOnePacketIsNotBelieved: a report that is the first packet of its session does not

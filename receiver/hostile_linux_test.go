@@ -60,6 +60,14 @@ func (c *crafted) metric(tag, kind byte) *crafted {
 	return c.add(tag, 0, 0, 0, 1, 1, 1, 1, 1, 1, kind, 1, 1, 1)
 }
 
+// sharing adds points of resources, each of which differs and has the set of this number.
+func (c *crafted) sharing(n int, set byte) {
+	for i := 0; i < wire.MaxResources-1 && c.left() > 40; i++ {
+		c.points++
+		c.add(0, 0, 0, 0, 0).text(fmt.Sprint(n*100+i)).add(set, 1, 1, 1, 1, gauge, 1, 1, 1, 1)
+	}
+}
+
 // fill repeats what add does while a body has room for so many bytes more.
 func (c *crafted) fill(bytes int, add func(i int)) *crafted {
 	for i := 0; c.left() >= bytes && c.points < wire.MaxItems-4; i++ {
@@ -171,17 +179,17 @@ var hostileShapes = []struct {
 		c.fill(12, func(i int) { c.points++; c.add(0, 1, 0, 1, byte(2+i&1), 2*2+1) })
 	}},
 	{"a list of nothing", func(c *crafted, n int) {
-		c.metric(0, gauge).add(0, 1, 0).text(fmt.Sprint(n)).add(slice).list(wire.MaxItems-1, 0)
+		c.metric(0, gauge).add(0, 1, 0).text(fmt.Sprint(n)).add(slice).list(wire.MaxItems-8, 0)
 	}},
 	{"a map of nothing", func(c *crafted, n int) {
-		entries := min((c.left()-60)/2, wire.MaxItems-1)
+		entries := min((c.left()-60)/2, wire.MaxItems-8)
 		c.metric(0, gauge).add(0, 1, 0).text(fmt.Sprint(n)).add(mapValue).uvarint(entries)
 		for range entries {
 			c.add(0, 0)
 		}
 	}},
 	{"a map to be sorted", func(c *crafted, n int) {
-		entries := min((c.left()-60)/4, wire.MaxItems-1)
+		entries := min((c.left()-60)/4, wire.MaxItems-8)
 		c.metric(0, gauge).add(0, 1, 0).text(fmt.Sprint(n)).add(mapValue).uvarint(entries)
 		for i := range entries {
 			c.add(2, byte(i*37), byte(i*101>>7), 0)
@@ -189,7 +197,7 @@ var hostileShapes = []struct {
 	}},
 	{"maps in maps", func(c *crafted, n int) {
 		c.metric(0, gauge).add(0, 1, 0).text(fmt.Sprint(n)).add(mapValue)
-		inner := min((c.left()-60)/14, wire.MaxItems/5)
+		inner := min((c.left()-60)/14, wire.MaxItems/12)
 		c.uvarint(inner)
 		for i := range inner {
 			c.add(1, byte(i*37), byte(wire.MapValue), 1, 0, byte(wire.MapValue), 1, 0, byte(wire.MapValue), 1, 0, byte(wire.MapValue), 0)
@@ -197,7 +205,7 @@ var hostileShapes = []struct {
 	}},
 	{"lists in lists", func(c *crafted, n int) {
 		c.metric(0, gauge).add(0, 1, 0).text(fmt.Sprint(n)).add(slice)
-		inner := min((c.left()-60)/20, wire.MaxItems/11)
+		inner := min((c.left()-60)/20, wire.MaxItems/60)
 		c.uvarint(inner)
 		for range inner {
 			for range 9 {
@@ -207,10 +215,10 @@ var hostileShapes = []struct {
 		}
 	}},
 	{"bools", func(c *crafted, n int) {
-		c.metric(0, gauge).add(0, 1, 0).text(fmt.Sprint(n)).add(bools).list(wire.MaxItems-1, 1)
+		c.metric(0, gauge).add(0, 1, 0).text(fmt.Sprint(n)).add(bools).list(wire.MaxItems-8, 1)
 	}},
 	{"empty texts", func(c *crafted, n int) {
-		c.metric(0, gauge).add(0, 1, 0).text(fmt.Sprint(n)).add(texts).list(wire.MaxItems-1, 0)
+		c.metric(0, gauge).add(0, 1, 0).text(fmt.Sprint(n)).add(texts).list(wire.MaxItems-8, 0)
 	}},
 	{"short lists in many sets", func(c *crafted, n int) {
 		c.metric(0, gauge).add(0, 1, 0).text(fmt.Sprint(n)).add(slice, 1, 0)
@@ -253,7 +261,7 @@ var hostileShapes = []struct {
 		}
 	}},
 	{"exemplars", func(c *crafted, n int) {
-		exemplars := min((c.left()-60)/5, wire.MaxItems)
+		exemplars := min((c.left()-60)/5, wire.MaxItems-8)
 		c.metric(tagExtras, gauge).add(1, 1).uvarint(5 * exemplars)
 		for range exemplars {
 			c.add(0, 0, 0, 0, 0)
@@ -265,7 +273,7 @@ var hostileShapes = []struct {
 		c.fill(14, func(int) { c.points++; c.add(tagExtras, 1, 1, 1, 5, 0, 0, 0, 0, 0, 0) })
 	}},
 	{"an exemplar's attributes", func(c *crafted, n int) {
-		attributes := min((c.left()-60)/2, wire.MaxItems-1)
+		attributes := min((c.left()-60)/2, wire.MaxItems-8)
 		c.metric(tagExtras, gauge).add(1, 1).uvarint(4 + len(binary.AppendUvarint(nil, uint64(attributes))) + 2*attributes)
 		c.add(0, 0, 0, 0).uvarint(attributes)
 		for range attributes {
@@ -274,7 +282,7 @@ var hostileShapes = []struct {
 		c.add(0)
 	}},
 	{"exemplars with maps to be sorted", func(c *crafted, n int) {
-		entries := min((c.left()-80)/4, wire.MaxItems-2)
+		entries := min((c.left()-80)/4, wire.MaxItems-8)
 		inner := len(binary.AppendUvarint(nil, uint64(entries))) + 4*entries
 		c.metric(tagExtras, gauge).add(1, 1).uvarint(4 + 1 + 2 + inner)
 		c.add(0, 0, 0, 0, 1, 0, byte(wire.MapValue)).uvarint(entries)
@@ -282,6 +290,45 @@ var hostileShapes = []struct {
 			c.add(2, byte(i*37), byte(i*101>>7), 0)
 		}
 		c.add(0)
+	}},
+	{"resources that share a map", func(c *crafted, n int) {
+		entries := min((c.left()-60)/6, wire.MaxItems/4)
+		c.metric(0, gauge).add(0, 1, 0).text("k").add(mapValue).uvarint(entries)
+		for i := range entries {
+			c.add(2, byte(i*37), byte(i*101>>7), 0)
+		}
+		c.sharing(n, 2)
+	}},
+	{"resources that share a set", func(c *crafted, n int) {
+		keys := min((c.left()-60)/8, wire.MaxAttributes)
+		c.metric(0, gauge).add(0).uvarint(keys)
+		for k := range keys {
+			c.add(0, 2, byte(k), byte(k>>8), 0)
+		}
+		c.sharing(n, 2)
+	}},
+	{"long keys that differ at their end", func(c *crafted, n int) {
+		long := strings.Repeat("k", min(2000, c.limit/8))
+		c.metric(0, gauge).add(0).uvarint(2).add(0).text(long+"a").add(1|1<<1, 0).text(long + "b").add(1 | 1<<1)
+		c.fill(2*500+20, func(i int) {
+			c.points++
+			c.add(0, 1, 0).uvarint(500)
+			for k := range 500 {
+				c.add(byte(2+(k+i)&1), 1|1<<1)
+			}
+		})
+	}},
+	{"one long value", func(c *crafted, n int) {
+		c.metric(0, gauge).add(0, 1, 0).text("k").add(1).text(strings.Repeat("v", min(2000, c.limit/8)))
+		c.fill(16, func(i int) { c.points++; c.add(0, 1, 0, 1, 0).text(fmt.Sprint(i)).add(3<<1 | 1) })
+	}},
+	{"deep chains", func(c *crafted, n int) {
+		leaves := min(c.left()-80, wire.MaxItems/16)
+		c.metric(0, gauge).add(0, 1, 0).text(fmt.Sprint(n)).add(slice)
+		for range 14 {
+			c.add(1, byte(wire.SliceValue))
+		}
+		c.list(leaves, 0)
 	}},
 	{"extensions", func(c *crafted, n int) {
 		c.metric(0, gauge).add(1)

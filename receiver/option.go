@@ -97,7 +97,8 @@ func WithSocketMode(mode fs.FileMode) Option {
 }
 
 // WithSocketGroup sets the group of the file of a Unix socket, by name or number. The
-// default is the group of the process. At a UDP address it has no effect.
+// default is the group of the process. A group that is not known is an error, also at a
+// UDP address, where it has no effect.
 func WithSocketGroup(group string) Option {
 	return optionFunc(func(c config) config { c.socket = append(c.socket, udp.WithSocketGroup(group)); return c })
 }

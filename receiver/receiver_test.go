@@ -112,6 +112,7 @@ func TestListenRefuses(t *testing.T) {
 		{"half of the mapped networks", "localhost:0", nop, []Option{WithAllowedSources(netip.MustParsePrefix("::ffff:0:0/90"))}, "WithAllowedSources([::ffff:0.0.0.0/90]): want networks such as"},
 		{"sticky socket", "localhost:0", nop, []Option{WithSocketMode(0o1777)}, "WithSocketMode(01777): want permission bits only"},
 		{"unknown group", "localhost:0", nop, []Option{WithSocketGroup("no-such-group")}, `WithSocketGroup("no-such-group"): unknown group`},
+		{"multicast", "239.1.2.3:4319", nop, nil, `Listen("239.1.2.3:4319"): a multicast address cannot be had by one alone`},
 		{"not there", "unixgram:///no/such/directory/s", nop, nil, `otelgram: Listen("unixgram:///no/such/directory/s"): no such file or directory`},
 	}
 	for _, tt := range tests {
@@ -255,7 +256,7 @@ func TestStatsPausesBriefly(t *testing.T) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.table.expire(now.Add(2 * sessionIdle))
-	assert.Equal(t, sessions-stride, r.table.len())
+	assert.Equal(t, sessions-forgetAtOnce, r.table.len())
 }
 
 // TestExpiresUnasked: a receiver whose books nobody reads forgets all the same.

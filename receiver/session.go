@@ -185,7 +185,7 @@ func (s *session) learn(age uint64, now, known time.Time) {
 func (s *session) see(h *wire.Header, now time.Time) (v verdict) {
 	s.turn(now)
 	if s.isFar(h.Sequence) {
-		v = s.judgeClaim(h)
+		v = s.judgeClaim(h, now)
 	} else {
 		v = s.accept(h)
 	}
@@ -234,6 +234,7 @@ func (s *session) accept(h *wire.Header) verdict {
 	}
 	// A sender that lies about what it sent has sent what arrived.
 	s.newest.points = max(s.newest.points, s.base.points+s.heard().points)
+	s.lower()
 	s.meetClaims()
 	return fresh
 }

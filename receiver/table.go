@@ -15,8 +15,10 @@ const (
 	sessionQuiet = 30 * time.Second
 	// provenAfter is after how many packets a session has proven to be one.
 	provenAfter = 8
-	// stride is how many sessions are looked at while the receiver's lock is held.
-	stride = 64
+	// stride is how many sessions are looked at while the receiver's lock is held, and
+	// forgetAtOnce how many are forgotten, which takes longer.
+	stride       = 64
+	forgetAtOnce = 16
 )
 
 // table holds the sessions. Where it is full, a session that said goodbye makes room
@@ -168,11 +170,11 @@ func (t *table) leastUseful() *session {
 	return nil
 }
 
-// expire forgets sessions that have been silent for too long, at most stride of them.
+// expire forgets sessions that have been silent for too long, at most a few of them.
 func (t *table) expire(now time.Time) {
 	n := 0
 	for _, l := range []*sessionList{&t.closed, &t.fresh, &t.proven} {
-		for e := l.back; e != nil && n < stride && now.Sub(e.session.lastSeen) >= sessionIdle; e = l.back {
+		for e := l.back; e != nil && n < forgetAtOnce && now.Sub(e.session.lastSeen) >= sessionIdle; e = l.back {
 			t.forget(e.session, now)
 			n++
 		}

@@ -90,7 +90,7 @@ func TestTableIsBounded(t *testing.T) {
 	assert.Equal(t, uint64(3*testSessions), table.books().Points.Received, "the books of the others are kept")
 	table.expire(begin.Add(sessionIdle - time.Second))
 	assert.Equal(t, testSessions, table.len())
-	for range testSessions / stride {
+	for range testSessions / forgetAtOnce {
 		table.expire(begin.Add(sessionIdle + time.Second))
 	}
 	assert.Zero(t, table.len())

@@ -2,12 +2,14 @@ package relay
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/attribute"
 )
 
 // TestBatches: what is handed over, after how long, and what has then left in which calls.
@@ -74,6 +76,8 @@ func TestQueueFull(t *testing.T) {
 			synctest.Wait()
 		}
 		s := balanced(t, r)
+		assert.Positive(t, s.Memory)
+		s.Memory = 0
 		assert.Equal(t, Stats{Offered: 120, Queued: 80, Requests: 1, Dropped: Dropped{QueueFull: 40}}, s)
 		r.Handle(points(named("a"), 0, 20))
 		r.Handle(points(named("a"), 0, 1))
@@ -86,6 +90,25 @@ func TestQueueFull(t *testing.T) {
 		s = balanced(t, r)
 		assert.Equal(t, uint64(100), s.Relayed)
 		assert.Equal(t, []uint64{40, 40, 20}, x.sizes())
+	})
+}
+
+// TestBatchMemory: a batch leaves when what waits takes half of the memory, so that
+// nothing is dropped while the target takes all.
+func TestBatchMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := &target{}
+		r := newRelay(t, x, WithMaxMemory(minMaxMemory), WithMaxBatchAge(time.Hour))
+		for i := range 100 {
+			r.Handle(oneSet(i, attribute.StringValue(strings.Repeat("x", minMaxMemory/10))))
+			synctest.Wait()
+		}
+		s := balanced(t, r)
+		assert.Zero(t, s.Dropped.Total())
+		assert.Equal(t, uint64(100), s.Relayed+s.Queued)
+		assert.Less(t, s.Queued, uint64(5))
+		assert.Equal(t, uint64(5), x.sizes()[0])
+		require.NoError(t, r.Shutdown(t.Context()))
 	})
 }
 

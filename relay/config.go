@@ -25,6 +25,7 @@ type config struct {
 	batchSizeSet  bool // else it is what suits the queue
 	batchAge      time.Duration
 	queueSize     int
+	maxMemory     int64
 	exportTimeout time.Duration
 	retry         RetryConfig
 	retryable     func(error) bool
@@ -36,9 +37,11 @@ const (
 	defaultBatchSize     = 8192
 	defaultBatchAge      = time.Second
 	defaultQueueSize     = 65_536
+	defaultMaxMemory     = 64 << 20
 	defaultExportTimeout = 10 * time.Second
 
 	maxQueueSize = 1 << 24
+	minMaxMemory = 1 << 20
 	minDuration  = time.Millisecond
 	maxDuration  = 24 * time.Hour
 )
@@ -47,6 +50,7 @@ func newConfig(next sdkmetric.Exporter, opts []Option) (config, error) {
 	c := config{
 		batchAge:      defaultBatchAge,
 		queueSize:     defaultQueueSize,
+		maxMemory:     defaultMaxMemory,
 		exportTimeout: defaultExportTimeout,
 		retryable:     func(error) bool { return true },
 		logger:        slog.Default(),
@@ -75,6 +79,8 @@ func (c *config) validate() error {
 	switch {
 	case c.queueSize < 2 || c.queueSize > maxQueueSize:
 		return fmt.Errorf("otelgram: WithQueueSize(%d): must be from 2 to %d points", c.queueSize, maxQueueSize)
+	case c.maxMemory < minMaxMemory:
+		return fmt.Errorf("otelgram: WithMaxMemory(%d): must be at least %d bytes", c.maxMemory, minMaxMemory)
 	case c.batchSizeSet && c.batchSize < 1 || c.batchSize > c.queueSize/2:
 		return fmt.Errorf("otelgram: WithBatchSize(%d): must be from 1 to %d points, half of the queue", c.batchSize, c.queueSize/2)
 	case c.batchAge < minDuration || c.batchAge > maxDuration:
@@ -87,7 +93,7 @@ func (c *config) validate() error {
 
 // WithBatchSize sets how many points a batch has at most, from 1 to half of the queue;
 // data that Handle got in one piece and that is larger is a batch of its own. A batch
-// leaves as soon as so many points wait. Larger batches make fewer and larger requests:
+// leaves as soon as so many points wait, or points that take half of [WithMaxMemory]. Larger batches make fewer and larger requests:
 // OTLP takes about a hundred bytes a point. The default is 8192, or half of a smaller
 // queue.
 func WithBatchSize(points int) Option {
@@ -105,18 +111,29 @@ func WithMaxBatchAge(d time.Duration) Option {
 }
 
 // WithQueueSize sets how many points the relay holds at most, those being exported
-// included, from 2 to 16,777,216. What finds no room is dropped and counted. A queue
-// rides out an outage of its size divided by the rate of points: 65,536 points are 16
-// seconds of 4,000 a second. A point of a counter takes about 250 bytes; a histogram
-// with many buckets, exemplars or a resource of its own takes more, up to what the
-// receiver makes of a packet. The default is 65,536.
+// or tried again included, from 2 to 16,777,216. What finds no room is dropped and
+// counted as queue_full. A queue rides out an outage of its size divided by the rate of
+// points: 65,536 points are 16 seconds of 4,000 a second. A longer queue needs more
+// memory, see [WithMaxMemory]. The default is 65,536.
 func WithQueueSize(points int) Option {
 	return optionFunc(func(c config) config { c.queueSize = points; return c })
 }
 
+// WithMaxMemory sets how much memory the points that the relay holds take at most, in
+// bytes, from 1 MiB on, by an estimate of all that they consist of. What finds no room is
+// dropped and counted as memory. A point of a counter takes about 600 bytes if it alone
+// has its five attributes, and 100 if others that came with it have the same; many
+// buckets, exemplars and long attributes take more, up to half a megabyte for a point
+// that somebody made for it. While a batch is put together, its points themselves, without
+// their attributes, are there twice; what Export makes of the data is not counted. The
+// default is 64 MiB, a kilobyte for each point of the default queue.
+func WithMaxMemory(bytes int64) Option {
+	return optionFunc(func(c config) config { c.maxMemory = bytes; return c })
+}
+
 // WithExportTimeout sets how long one call of the next exporter's Export may take, from
-// 1 ms to 24 h: its context ends then. While it lasts the points behind it wait. The
-// default is 10 s.
+// 1 ms to 24 h: its context ends then. While it lasts all that is queued waits, since
+// Export is never called concurrently. The default is 10 s.
 func WithExportTimeout(d time.Duration) Option {
 	return optionFunc(func(c config) config { c.exportTimeout = d; return c })
 }
@@ -128,11 +145,13 @@ func WithRetry(r RetryConfig) Option {
 }
 
 // WithRetryable sets which errors of Export are worth another try. The points of others
-// are counted as failed at once. It is called by the goroutine that exports, never
-// concurrently. The default, also for nil, is every error, since an exporter does not
-// say: then data that the target refuses for good holds up what is behind it for as long
-// as [WithRetry] says, and what the target took in part is sent to it again. The package
-// documentation shows a function for OTLP.
+// are counted as failed at once, and the target counts as one that answers. It is called
+// by the goroutine that exports, never concurrently. The default, also for nil, is every
+// error, since an exporter does not say: then what the target refuses for good waits for
+// further tries for as long as [WithRetry] says, and so does what comes after of the same
+// resource; what the target took in part is sent to it again; and somebody who sends bad
+// data in the name of several resources can make the target look as if it were down. The
+// package documentation shows a function for OTLP.
 func WithRetryable(retryable func(error) bool) Option {
 	return optionFunc(func(c config) config {
 		if retryable != nil {

@@ -14,6 +14,7 @@ func TestBadOptions(t *testing.T) {
 		"otelgram: New: option 2 is nil":                                                            {WithBatchSize(1), nil, nil},
 		"otelgram: WithQueueSize(1): must be from 2 to 16777216 points":                             {WithQueueSize(1)},
 		"otelgram: WithQueueSize(16777217): must be from 2 to 16777216 points":                      {WithQueueSize(1<<24 + 1)},
+		"otelgram: WithMaxMemory(1048575): must be at least 1048576 bytes":                          {WithMaxMemory(1<<20 - 1)},
 		"otelgram: WithBatchSize(0): must be from 1 to 32768 points, half of the queue":             {WithBatchSize(0)},
 		"otelgram: WithBatchSize(51): must be from 1 to 50 points, half of the queue":               {WithBatchSize(51), WithQueueSize(100)},
 		"otelgram: WithMaxBatchAge(0s): must be from 1ms to 24h0m0s, such as time.Second":           {WithMaxBatchAge(0)},
@@ -38,6 +39,7 @@ func TestDefaults(t *testing.T) {
 	assert.Equal(t, slog.Default(), c.logger)
 	assert.True(t, c.retryable(errTarget))
 	assert.Equal(t, defaultBatchSize, c.batchSize)
+	assert.Equal(t, int64(64<<20), c.maxMemory)
 	assert.Equal(t, RetryConfig{MaxElapsed: time.Minute, InitialBackoff: 500 * time.Millisecond, MaxBackoff: 10 * time.Second}, c.retry)
 
 	c, err = newConfig(&target{}, []Option{WithQueueSize(3), WithRetry(RetryConfig{MaxBackoff: time.Millisecond})})

@@ -15,7 +15,8 @@
 // # Batches
 //
 // A batch leaves when the oldest of its points has waited for a second
-// ([WithMaxBatchAge]), or when 8192 points wait ([WithBatchSize]). It has one entry for
+// ([WithMaxBatchAge]), or when 8192 points wait ([WithBatchSize]), or points that take
+// half of the memory that there is for them ([WithMaxMemory]). It has one entry for
 // each resource, scope and metric, with the points in the order in which they came:
 // what is the same in all that OpenTelemetry knows of it is put together. An exporter
 // takes one resource a call, so that a batch makes as many calls of Export as it has
@@ -25,8 +26,9 @@
 // A target that refuses a request for one of its points refuses all those of the
 // resource in the batch.
 //
-// The relay takes about 0.2 µs a point (go test -bench . ./relay), a small part of what
-// OTLP takes.
+// The relay takes about 0.2 µs a point of five attributes (go test -bench . ./relay), a
+// small part of what OTLP takes. A third of it is to find out what the point takes in
+// memory.
 //
 // A series of which several points came within a batch has all of them in one request.
 // Senders that have the same resource and scope are one sender there: give each its own
@@ -40,27 +42,56 @@
 //
 // and nothing is queued after Shutdown. Relayed means that Export returned nil, failed
 // that it returned an error the last time that it was tried. Dropped is split by
-// reason: queue_full and shutdown. offered is what the receiver's books call delivered.
-// [Relay.Stats] has them, with the last error of Export. So do the relay's own metrics,
-// stats.relay.offered, .relayed, .failed, .dropped with a reason, .queued, .requests
-// and .retries, on the provider that [WithMeterProvider] names; the global one by
-// default. Each has the attribute otel.component.name, which tells the relays of a
-// process apart. A reason that never occurred is not observed, and after Shutdown
-// nothing is.
+// reason: queue_full, memory and shutdown. offered is what the receiver's books call
+// delivered. [Relay.Stats] has them, with the last error of Export. So do the relay's own
+// metrics, stats.relay.offered, .relayed, .failed, .dropped with a reason, .queued,
+// .memory, .requests and .retries, on the provider that [WithMeterProvider] names; the
+// global one by default. Each has the attribute otel.component.name, which tells the
+// relays of a process apart. A reason that never occurred is not observed, and after
+// Shutdown nothing is.
 //
 // # When the target fails
 //
 // An Export that fails is tried again for up to a minute ([WithRetry]), and each call
-// has ten seconds ([WithExportTimeout]). What comes meanwhile waits in a queue of
-// 65,536 points ([WithQueueSize]); what finds no room there is dropped and counted. The
-// log gets a line when Export begins to fail and one when it works again.
+// has ten seconds ([WithExportTimeout]). The log gets a line when Export begins to fail
+// and one when nothing is left that has failed.
+//
+// Requests of other resources go on meanwhile, so that one sender's bad data does not
+// hold up the others. What comes of the same resource waits behind what has failed: the
+// points of a resource leave in the order in which they came. Export is still never
+// called concurrently: a request that the target takes long to refuse takes its time
+// from all.
+//
+// When three different requests have failed and none has succeeded since, the target
+// counts as down. Then one request is tried at a time, with pauses that grow up to ten
+// seconds, another one each time, and those first that have not failed yet. With the
+// first success all that waited leaves. An error that is not worth another try
+// ([WithRetryable]) comes from a target that answers, and is no sign that it is down.
+//
+// Where every error is worth another try, somebody who sends bad data in the name of
+// many resources can make the target look as if it were down, and the points of others
+// late by the pauses. A function that tells refusals from outages, as below, prevents it.
 //
 // A retry can deliver twice: where the target took the points and its answer got lost,
 // they are sent again. Cumulative points, otelgram's default, bear that; deltas are
 // counted twice.
 //
-// Memory is bounded in points: the queue, and a batch at a time that is being exported,
-// once as it came and once put together.
+// # Memory
+//
+// What comes while the target fails waits: at most 65,536 points ([WithQueueSize]) in at
+// most 64 MiB of memory ([WithMaxMemory]). What finds no room is dropped, as a whole as
+// Handle was given it, and counted as queue_full or as memory; where there is room for
+// neither it is queue_full. The two bounds are for two things: the first for how long an
+// outage lasts, the second for what strangers send, of whom one could else make points
+// of half a megabyte each out of a few kilobytes. All senders share the room.
+//
+// The memory is estimated from all that the data consists of: the points with their
+// buckets and exemplars, attributes and what they refer to, texts, resource and scope.
+// What one call of Handle has several times, such as a set that many points have, counts
+// once; what the calls have in common, such as their resource, counts for each. The
+// estimate is released when the points are relayed or have failed for good. While a batch
+// is put together the points are there once as they came and once in it; they share what
+// they refer to. What an exporter makes of a request comes on top of it.
 //
 // # What an exporter must do
 //
@@ -78,9 +109,8 @@
 //
 //	otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig{Enabled: false})
 //
-// Say which errors are worth another try. By default all are, so that a target that
-// refuses one sender's points for good, with status 400, holds up those of the others
-// for a minute each time. A target that takes a part of a request says so in its
+// Say which errors are worth another try. By default all are, so that what a target
+// refuses for good, with status 400, is sent to it again for a minute. A target that takes a part of a request says so in its
 // answer, which otlpmetrichttp and otlpmetricgrpc return as an error: what it took is
 // sent again. Their types for such errors are not exported. Over gRPC the status tells,
 // a partial success having none of these codes:

@@ -3,25 +3,47 @@ package relay
 import (
 	"context"
 	"time"
+
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 )
 
 // logPause is how far apart two failures are that are logged, at least.
 const logPause = time.Minute
 
-// run is the goroutine that exports.
+// run is the goroutine that exports. It takes a batch when all of the one before was tried:
+// what waits in the queue meanwhile makes fewer and larger requests.
 func (r *Relay) run() {
 	defer close(r.ended)
+	s := newSchedule(&r.config)
 	for {
-		b, wait, open := r.queue.take(time.Now())
+		now, age, open := time.Now(), time.Duration(-1), true
+		if len(s.fresh) == 0 {
+			var items []item
+			var b *batch
+			if items, b, age, open = r.queue.take(now); len(items) > 0 {
+				s.add(merge(items), b, now)
+			}
+		}
+		request, pause := s.next(now)
 		switch {
-		case b.points > 0:
-			if !r.export(b) {
+		case request != nil:
+			if !r.export(s, request) {
 				return
 			}
-		case !open || !r.sleep(wait, r.queue.wake):
+		case !open && s.empty():
+			return
+		case !r.sleep(sooner(age, pause), r.queue.wake):
 			return
 		}
 	}
+}
+
+// sooner returns the shorter wait of two; below 0 is for ever.
+func sooner(a, b time.Duration) time.Duration {
+	if a < 0 || b >= 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // sleep waits for so long, below 0 for ever, or until there is a signal. It returns
@@ -42,58 +64,36 @@ func (r *Relay) sleep(wait time.Duration, signal <-chan struct{}) bool {
 	return true
 }
 
-// export exports a batch, one resource after the other. It returns false when Shutdown
-// has given up, which counts what is not settled.
-func (r *Relay) export(b batch) bool {
-	var last error
-	for _, p := range merge(b.data) {
-		err, ok := r.deliver(p)
-		if !ok {
-			return false
-		}
-		if err != nil {
-			last = err
-		}
+// export calls Export with a request, and settles it if there must be no other attempt. It
+// returns false when Shutdown has given up, which counts what is not settled.
+func (r *Relay) export(s *schedule, q *request) bool {
+	if !r.queue.request(q.attempts > 1) {
+		return false
 	}
-	r.queue.finish(b, last)
+	err := r.attempt(q.data)
+	if err == nil {
+		r.queue.settle(s.succeeded(q, time.Now()), nil)
+		if len(s.failed) == 0 {
+			r.worked()
+		}
+		return true
+	}
+	if r.drain.Err() != nil {
+		return false // it was cut short
+	}
+	r.failed(err)
+	again := r.config.retryable(err)
+	if settled := s.fail(q, again, time.Now()); len(settled) > 0 {
+		r.queue.settle(settled, err)
+	}
 	return true
 }
 
-// deliver calls Export with a part until it succeeds or there must be no further attempt,
-// and settles its points. It returns the last error. It returns false, with nothing
-// settled, when Shutdown has given up.
-func (r *Relay) deliver(p part) (err error, ok bool) {
-	begin := time.Now()
-	for attempts := 1; ; attempts++ {
-		if !r.queue.request(attempts > 1) {
-			return nil, false
-		}
-		err = r.attempt(p)
-		if err == nil {
-			r.queue.settle(p.points, true)
-			r.worked()
-			return nil, true
-		}
-		if r.drain.Err() != nil {
-			return nil, false // it was cut short
-		}
-		r.failed(err)
-		pause, again := r.config.retry.next(attempts, time.Since(begin))
-		if !again || !r.config.retryable(err) {
-			r.queue.settle(p.points, false)
-			return err, true
-		}
-		if !r.sleep(pause, nil) {
-			return nil, false
-		}
-	}
-}
-
 // attempt calls Export once.
-func (r *Relay) attempt(p part) error {
+func (r *Relay) attempt(data *metricdata.ResourceMetrics) error {
 	ctx, cancel := context.WithTimeout(r.drain, r.config.exportTimeout)
 	defer cancel()
-	return r.next.Export(ctx, p.data)
+	return r.next.Export(ctx, data)
 }
 
 // outage is what the goroutine that exports knows of failures.
@@ -110,10 +110,11 @@ func (r *Relay) failed(err error) {
 		return
 	}
 	r.outage = outage{logged: true, said: now}
-	r.config.logger.Warn("otelgram: the relay cannot export: points wait, and are dropped when the queue is full", "error", err)
+	r.config.logger.Warn("otelgram: the relay cannot export: what fails is tried again, and points are dropped when the queue is full", "error", err)
 }
 
-// worked logs that Export works again, if it was logged that it did not.
+// worked logs that Export works again, with nothing left that has failed, if it was logged
+// that it did not.
 func (r *Relay) worked() {
 	if !r.outage.logged {
 		return

@@ -19,16 +19,18 @@ type kind struct {
 	// join returns one aggregation with the points of all, which are of this kind and
 	// have the same traits. It leaves their arrays alone, unless there is just one.
 	join func([]metricdata.Aggregation) metricdata.Aggregation
+	// size counts what data of this kind takes in memory.
+	size func(*sizer, metricdata.Aggregation)
 }
 
 // kinds are the types of aggregation that OpenTelemetry has. A metric with data of any
 // other type is left out, as if it had no points.
 var kinds = [...]kind{
-	newKind(gauge[int64]), newKind(gauge[float64]),
-	newKind(sum[int64]), newKind(sum[float64]),
-	newKind(histogram[int64]), newKind(histogram[float64]),
-	newKind(exponentialHistogram[int64]), newKind(exponentialHistogram[float64]),
-	newKind(summary),
+	newKind(gauge[int64], numberSize[int64]), newKind(gauge[float64], numberSize[float64]),
+	newKind(sum[int64], numberSize[int64]), newKind(sum[float64], numberSize[float64]),
+	newKind(histogram[int64], histogramSize[int64]), newKind(histogram[float64], histogramSize[float64]),
+	newKind(exponentialHistogram[int64], exponentialSize[int64]), newKind(exponentialHistogram[float64], exponentialSize[float64]),
+	newKind(summary, summarySize),
 }
 
 func gauge[N int64 | float64](a *metricdata.Gauge[N]) (*[]metricdata.DataPoint[N], traits) {
@@ -51,9 +53,42 @@ func summary(a *metricdata.Summary) (*[]metricdata.SummaryDataPoint, traits) {
 	return &a.DataPoints, traits{}
 }
 
-// newKind makes a kind of a function that opens an aggregation of type A.
-func newKind[A metricdata.Aggregation, P any](open func(*A) (*[]P, traits)) kind {
+func numberSize[N int64 | float64](s *sizer, p *metricdata.DataPoint[N]) {
+	s.set(&p.Attributes)
+	exemplars(s, p.Exemplars)
+}
+
+func histogramSize[N int64 | float64](s *sizer, p *metricdata.HistogramDataPoint[N]) {
+	s.set(&p.Attributes)
+	s.boundaries(p.Bounds)
+	s.counts(p.BucketCounts)
+	exemplars(s, p.Exemplars)
+}
+
+func exponentialSize[N int64 | float64](s *sizer, p *metricdata.ExponentialHistogramDataPoint[N]) {
+	s.set(&p.Attributes)
+	s.counts(p.PositiveBucket.Counts)
+	s.counts(p.NegativeBucket.Counts)
+	exemplars(s, p.Exemplars)
+}
+
+func summarySize(s *sizer, p *metricdata.SummaryDataPoint) {
+	s.set(&p.Attributes)
+	s.bytes += int64(cap(p.QuantileValues)) * sizeOf[metricdata.QuantileValue]()
+}
+
+// newKind makes a kind of a function that opens an aggregation of type A, and one that
+// counts what a point refers to.
+func newKind[A metricdata.Aggregation, P any](open func(*A) (*[]P, traits), size func(*sizer, *P)) kind {
 	return kind{
+		size: func(s *sizer, data metricdata.Aggregation) {
+			a := data.(A)
+			points, _ := open(&a)
+			s.bytes += sizeOf[A]() + allocated(int64(cap(*points))*sizeOf[P]())
+			for i := range *points {
+				size(s, &(*points)[i])
+			}
+		},
 		read: func(data metricdata.Aggregation) (int, traits, bool) {
 			if _, ok := data.(A); !ok {
 				return 0, traits{}, false

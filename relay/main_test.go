@@ -34,6 +34,8 @@ type target struct {
 	// export is called by Export, if it is there, with the number of the call from 1 on.
 	// What it returns an error for is not kept.
 	export func(ctx context.Context, call int) error
+	// refuse is called by Export, if it is there, with the data, before export.
+	refuse func(*metricdata.ResourceMetrics) error
 	// closing is called by Shutdown.
 	closing func(ctx context.Context) error
 }
@@ -54,7 +56,10 @@ func (x *target) Export(ctx context.Context, rm *metricdata.ResourceMetrics) err
 		panic("Export is called concurrently")
 	}
 	var err error
-	if x.export != nil {
+	if x.refuse != nil {
+		err = x.refuse(rm)
+	}
+	if err == nil && x.export != nil {
 		err = x.export(ctx, call)
 	}
 	x.mu.Lock()
@@ -143,6 +148,20 @@ func holding(r *resource.Resource, scope string, metrics ...metricdata.Metrics) 
 	rm := &metricdata.ResourceMetrics{Resource: r, ScopeMetrics: []metricdata.ScopeMetrics{{Metrics: metrics}}}
 	rm.ScopeMetrics[0].Scope.Name = scope
 	return rm
+}
+
+// service is the name of the service that data is from.
+func service(rm *metricdata.ResourceMetrics) string {
+	name, _ := rm.Resource.Set().Value("service.name")
+	return name.AsString()
+}
+
+// values are those of the counters that points makes.
+func values(rm *metricdata.ResourceMetrics) (values []int64) {
+	for _, p := range rm.ScopeMetrics[0].Metrics[0].Data.(metricdata.Sum[int64]).DataPoints {
+		values = append(values, p.Value)
+	}
+	return values
 }
 
 // balanced asserts that the books add up, and returns them.

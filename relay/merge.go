@@ -9,10 +9,12 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 )
 
-// part is what a batch has for one resource: one call of Export.
+// part is what a batch has for one resource.
 type part struct {
 	data   *metricdata.ResourceMetrics
 	points int
+	bytes  int64 // that it was counted with in the queue
+	batch  *batch
 }
 
 // strip takes out of rm what has no points and returns how many points there are. What
@@ -43,22 +45,23 @@ func fitted[T any](kept []T, held int) []T {
 	return slices.Clone(kept)
 }
 
-// merge returns one part for each resource of the data, in the order in which they came
+// merge returns one part for each resource of the items, in the order in which they came
 // first, and in each one entry for each scope and metric. The points of a metric are in
 // the order in which they came.
-func merge(data []*metricdata.ResourceMetrics) []part {
-	m := merger{known: map[resourceKey]*resourceParts{}}
-	for _, rm := range data {
-		r := m.resource(rm.Resource)
-		for i := range rm.ScopeMetrics {
-			s := r.scope(rm.ScopeMetrics[i].Scope)
-			for _, metrics := range rm.ScopeMetrics[i].Metrics {
-				s.add(metrics)
+func merge(items []item) []part {
+	m := merger{resources: map[resourceKey]*resourceParts{}, scopes: map[scopeKey]*scopeParts{}, metrics: map[metricKey]*metricParts{}}
+	for _, it := range items {
+		r := m.resource(it.data.Resource)
+		r.bytes += it.bytes
+		for i := range it.data.ScopeMetrics {
+			s := m.scope(r, &it.data.ScopeMetrics[i].Scope)
+			for _, metrics := range it.data.ScopeMetrics[i].Metrics {
+				m.add(s, &metrics)
 			}
 		}
 	}
-	parts := make([]part, 0, len(m.resources))
-	for _, r := range m.resources {
+	parts := make([]part, 0, len(m.all))
+	for _, r := range m.all {
 		parts = append(parts, r.part())
 	}
 	return parts
@@ -67,8 +70,10 @@ func merge(data []*metricdata.ResourceMetrics) []part {
 // merger has the resources of a batch. Sets of attributes are found by their hash and
 // then compared: a stranger can make two that have the same.
 type merger struct {
-	resources []*resourceParts
-	known     map[resourceKey]*resourceParts
+	all       []*resourceParts
+	resources map[resourceKey]*resourceParts
+	scopes    map[scopeKey]*scopeParts
+	metrics   map[metricKey]*metricParts
 }
 
 type resourceKey struct {
@@ -80,10 +85,11 @@ type resourceKey struct {
 type resourceParts struct {
 	resource *resource.Resource
 	scopes   []*scopeParts
-	known    map[scopeKey]*scopeParts
+	bytes    int64
 }
 
 type scopeKey struct {
+	resource                 *resourceParts
 	name, version, schemaURL string
 	attributes               attribute.Distinct
 }
@@ -92,10 +98,10 @@ type scopeKey struct {
 type scopeParts struct {
 	scope   instrumentation.Scope
 	metrics []*metricParts
-	known   map[metricKey]*metricParts
 }
 
 type metricKey struct {
+	scope                   *scopeParts
 	name, description, unit string
 	kind                    int
 	traits                  traits
@@ -109,41 +115,46 @@ type metricParts struct {
 
 func (m *merger) resource(r *resource.Resource) *resourceParts {
 	key := resourceKey{r.SchemaURL(), r.Equivalent()}
-	found := m.known[key]
-	if found == nil || found.resource != r && !found.resource.Set().Equals(r.Set()) {
-		found = &resourceParts{resource: r, known: map[scopeKey]*scopeParts{}}
-		m.known[key] = found
-		m.resources = append(m.resources, found)
+	found := m.resources[key]
+	if found == nil || !same(found.resource, r) {
+		found = &resourceParts{resource: r}
+		m.resources[key] = found
+		m.all = append(m.all, found)
 	}
 	return found
 }
 
-func (r *resourceParts) scope(s instrumentation.Scope) *scopeParts {
-	key := scopeKey{s.Name, s.Version, s.SchemaURL, s.Attributes.Equivalent()}
-	found := r.known[key]
+// same reports whether two resources are one.
+func same(a, b *resource.Resource) bool {
+	return a == b || a.SchemaURL() == b.SchemaURL() && a.Set().Equals(b.Set())
+}
+
+func (m *merger) scope(r *resourceParts, s *instrumentation.Scope) *scopeParts {
+	key := scopeKey{r, s.Name, s.Version, s.SchemaURL, s.Attributes.Equivalent()}
+	found := m.scopes[key]
 	if found == nil || !found.scope.Attributes.Equals(&s.Attributes) {
-		found = &scopeParts{scope: s, known: map[metricKey]*metricParts{}}
-		r.known[key] = found
+		found = &scopeParts{scope: *s}
+		m.scopes[key] = found
 		r.scopes = append(r.scopes, found)
 	}
 	return found
 }
 
-func (s *scopeParts) add(m metricdata.Metrics) {
-	kind, _, traits, _ := kindOf(m.Data)
-	key := metricKey{m.Name, m.Description, m.Unit, kind, traits}
-	found := s.known[key]
+func (m *merger) add(s *scopeParts, metrics *metricdata.Metrics) {
+	kind, _, traits, _ := kindOf(metrics.Data)
+	key := metricKey{s, metrics.Name, metrics.Description, metrics.Unit, kind, traits}
+	found := m.metrics[key]
 	if found == nil {
 		found = &metricParts{key: key}
-		s.known[key] = found
+		m.metrics[key] = found
 		s.metrics = append(s.metrics, found)
 	}
-	found.data = append(found.data, m.Data)
+	found.data = append(found.data, metrics.Data)
 }
 
 // part joins what was found.
 func (r *resourceParts) part() part {
-	p := part{data: &metricdata.ResourceMetrics{Resource: r.resource, ScopeMetrics: make([]metricdata.ScopeMetrics, 0, len(r.scopes))}}
+	p := part{bytes: r.bytes, data: &metricdata.ResourceMetrics{Resource: r.resource, ScopeMetrics: make([]metricdata.ScopeMetrics, 0, len(r.scopes))}}
 	for _, s := range r.scopes {
 		sm := metricdata.ScopeMetrics{Scope: s.scope, Metrics: make([]metricdata.Metrics, 0, len(s.metrics))}
 		for _, m := range s.metrics {

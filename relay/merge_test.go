@@ -49,6 +49,14 @@ func everyNumber[N int64 | float64](first, n int, add func(metricdata.Aggregatio
 	}
 }
 
+// itemsOf makes items of pieces.
+func itemsOf(pieces []*metricdata.ResourceMetrics) (items []item) {
+	for i, p := range pieces {
+		items = append(items, item{data: p, points: int(pointsOf(p)), bytes: int64(i + 1)})
+	}
+	return items
+}
+
 // TestMergeKinds: of what differs in its aggregation, temporality or monotonicity alone
 // each goes its own way, and points keep their order.
 func TestMergeKinds(t *testing.T) {
@@ -56,7 +64,7 @@ func TestMergeKinds(t *testing.T) {
 	for i := range 5 {
 		pieces = append(pieces, holding(named("a"), "s", everyKind(i*2, 2)...))
 	}
-	parts := merge(pieces)
+	parts := merge(itemsOf(pieces))
 	require.Len(t, parts, 1)
 	want := holding(named("a"), "s", everyKind(0, 10)...)
 	metricdatatest.AssertEqual(t, *want, *parts[0].data)
@@ -99,10 +107,10 @@ func TestMergeIdentity(t *testing.T) {
 		return &metricdata.ResourceMetrics{Resource: c.resource, ScopeMetrics: []metricdata.ScopeMetrics{{Scope: c.scope, Metrics: []metricdata.Metrics{c.metric}}}}
 	}
 	same := func(*change) {}
-	assert.Len(t, flatten(merge([]*metricdata.ResourceMetrics{data(same, 1), data(same, 2)})), 1)
+	assert.Len(t, flatten(merge(itemsOf([]*metricdata.ResourceMetrics{data(same, 1), data(same, 2)}))), 1)
 	for name, change := range changes {
 		t.Run(name, func(t *testing.T) {
-			parts := merge([]*metricdata.ResourceMetrics{data(same, 1), data(change, 2), data(same, 3)})
+			parts := merge(itemsOf([]*metricdata.ResourceMetrics{data(same, 1), data(change, 2), data(same, 3)}))
 			assert.Len(t, flatten(parts), 2)
 			total := 0
 			for _, p := range parts {
@@ -116,8 +124,8 @@ func TestMergeIdentity(t *testing.T) {
 	}
 	r1, s1 := in(one)
 	r2, s2 := in(other)
-	assert.Len(t, flatten(merge([]*metricdata.ResourceMetrics{r1, r2})), 2, "the same hash")
-	assert.Len(t, flatten(merge([]*metricdata.ResourceMetrics{s1, s2})), 2, "the same hash")
+	assert.Len(t, flatten(merge(itemsOf([]*metricdata.ResourceMetrics{r1, r2}))), 2, "the same hash")
+	assert.Len(t, flatten(merge(itemsOf([]*metricdata.ResourceMetrics{s1, s2}))), 2, "the same hash")
 }
 
 // flatten names each metric of the parts.
@@ -163,7 +171,7 @@ func TestMergePieces(t *testing.T) {
 			queues = slices.Delete(queues, i, i+1)
 		}
 	}
-	parts := merge(pieces)
+	parts := merge(itemsOf(pieces))
 	require.Len(t, parts, len(whole))
 	for _, p := range parts {
 		i := slices.IndexFunc(whole, func(rm metricdata.ResourceMetrics) bool { return rm.Resource.Equal(p.data.Resource) })

@@ -47,7 +47,9 @@ func New(next sdkmetric.Exporter, opts ...Option) (*Relay, error) {
 	}
 	r := &Relay{
 		config: c, next: next,
-		queue: queue{size: c.queueSize, batchSize: c.batchSize, batchAge: c.batchAge, wake: make(chan struct{}, 1)},
+		queue: queue{
+			size: c.queueSize, maxMemory: c.maxMemory, batchSize: c.batchSize, batchAge: c.batchAge, wake: make(chan struct{}, 1),
+		},
 		ended: make(chan struct{}), shut: make(chan struct{}),
 	}
 	r.drain, r.giveUp = context.WithCancel(context.Background())
@@ -66,7 +68,7 @@ func (r *Relay) Handle(rm *metricdata.ResourceMetrics) {
 		return
 	}
 	if points := strip(rm); points > 0 {
-		r.queue.offer(rm, points, time.Now())
+		r.queue.offer(rm, points, sizeOfData(rm), time.Now())
 	}
 }
 

@@ -8,12 +8,16 @@ import (
 
 // RetryConfig says how an Export that failed is tried again: after a pause that doubles
 // each time, a random half of it left out. Zero fields mean their defaults. What comes
-// after waits meanwhile, so that points leave in the order in which they came.
+// after of the same resource waits meanwhile, so that its points leave in the order in
+// which they came; other resources go on. When three of them have failed and nothing has
+// succeeded since, the target counts as down: all wait, and one is tried after each such
+// pause, until one succeeds.
 type RetryConfig struct {
 	// MaxAttempts is how often Export is called with the same points at most, the first
 	// time included; 1 means no retry. The default, for 0, is no bound but MaxElapsed.
 	MaxAttempts int
-	// MaxElapsed is how long after the first attempt began another one may begin. The
+	// MaxElapsed is how long after the first attempt began another one may be due. It
+	// begins later than that where others are under way, or where the target is down. The
 	// default, for 0, is 1 minute.
 	MaxElapsed time.Duration
 	// InitialBackoff is the first pause. The default, for 0, is 500 ms.
@@ -70,6 +74,12 @@ func (r RetryConfig) next(attempts int, elapsed time.Duration) (time.Duration, b
 	if r.MaxAttempts > 0 && attempts >= r.MaxAttempts {
 		return 0, false
 	}
+	pause := r.pause(attempts)
+	return pause, elapsed+pause <= r.MaxElapsed
+}
+
+// pause returns the pause after so many attempts that failed.
+func (r RetryConfig) pause(attempts int) time.Duration {
 	pause := r.InitialBackoff
 	for range attempts - 1 {
 		if pause *= 2; pause >= r.MaxBackoff {
@@ -77,6 +87,5 @@ func (r RetryConfig) next(attempts int, elapsed time.Duration) (time.Duration, b
 			break
 		}
 	}
-	pause = pause/2 + rand.N(pause/2+1)
-	return pause, elapsed+pause <= r.MaxElapsed
+	return pause/2 + rand.N(pause/2+1)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 )
 
 func TestRetry(t *testing.T) {
@@ -81,30 +82,6 @@ func TestRetry(t *testing.T) {
 	}
 }
 
-// TestRetryOrder: what comes after waits for what is tried again, and other resources of
-// a batch that fails are tried as well.
-func TestRetryOrder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		x := &target{export: func(_ context.Context, call int) error {
-			if call <= 2 {
-				return errTarget
-			}
-			return nil
-		}}
-		r := newRelay(t, x, WithRetry(RetryConfig{MaxAttempts: 2}))
-		r.Handle(points(named("a"), 0, 1))
-		r.Handle(points(named("b"), 0, 2))
-		<-time.After(time.Second)
-		synctest.Wait()
-		r.Handle(points(named("a"), 1, 3))
-		require.ErrorIs(t, r.ForceFlush(t.Context()), errTarget)
-		assert.Equal(t, []uint64{2, 3}, x.sizes())
-		s := balanced(t, r)
-		assert.Equal(t, [3]uint64{5, 1, 0}, [3]uint64{s.Relayed, s.Failed, s.Queued})
-		require.NoError(t, r.Shutdown(t.Context()))
-	})
-}
-
 // TestNextPause: pauses double up to the longest, a random half left out.
 func TestNextPause(t *testing.T) {
 	r := RetryConfig{}.withDefaults()
@@ -158,6 +135,30 @@ func TestLog(t *testing.T) {
 		<-time.After(logPause)
 		relay(true)
 		assert.Equal(t, 1, strings.Count(out.String(), "\n"), out.String())
+		require.NoError(t, r.Shutdown(t.Context()))
+	})
+}
+
+// TestLogOne: a resource that the target refuses, among others that it takes, is one line
+// a minute at most, and so is that there is nothing more that fails.
+func TestLogOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		x := &target{refuse: func(rm *metricdata.ResourceMetrics) error {
+			if service(rm) == "poisoned" {
+				return errTarget
+			}
+			return nil
+		}}
+		r := newRelay(t, x, WithLogger(slog.New(slog.NewTextHandler(&out, nil))))
+		r.Handle(points(named("poisoned"), 0, 1))
+		for i := range 90 {
+			r.Handle(points(named("good"), i, 1))
+			<-time.After(time.Second)
+		}
+		require.NoError(t, r.ForceFlush(t.Context()))
+		assert.Equal(t, 1, strings.Count(out.String(), "level=WARN"), out.String())
+		assert.Equal(t, 1, strings.Count(out.String(), "level=INFO"), out.String())
 		require.NoError(t, r.Shutdown(t.Context()))
 	})
 }

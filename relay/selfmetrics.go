@@ -48,6 +48,8 @@ var descriptions = [...]description{
 	{"stats.relay.dropped", "{data_point}", "Points that the relay dropped, by reason.", false, nil},
 	{"stats.relay.queued", "{data_point}", "Points that wait or are being exported.", true,
 		func(s *Stats) uint64 { return s.Queued }},
+	{"stats.relay.memory", "By", "Memory that queued points take, about.", true,
+		func(s *Stats) uint64 { return uint64(s.Memory) }},
 	{"stats.relay.requests", "{request}", "Calls of the next exporter.", false,
 		func(s *Stats) uint64 { return s.Requests }},
 	{"stats.relay.retries", "{request}", "Calls of the next exporter with points that had failed before.", false,

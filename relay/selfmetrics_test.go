@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/embedded"
 	"go.opentelemetry.io/otel/metric/noop"
@@ -62,10 +63,10 @@ func TestSelfMetrics(t *testing.T) {
 			return nil
 		}}
 		r := newRelay(t, x, WithMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))),
-			WithQueueSize(10), WithRetry(RetryConfig{MaxAttempts: 2}))
+			WithQueueSize(10), WithMaxMemory(minMaxMemory), WithRetry(RetryConfig{MaxAttempts: 2}))
 		want := map[string]int64{
 			"stats.relay.offered": 0, "stats.relay.relayed": 0, "stats.relay.failed": 0, "stats.relay.queued": 0,
-			"stats.relay.requests": 0, "stats.relay.retries": 0,
+			"stats.relay.memory": 0, "stats.relay.requests": 0, "stats.relay.retries": 0,
 		}
 		assert.Equal(t, want, collected(t, reader), "reasons that never occurred are not observed")
 		r.Handle(points(named("a"), 0, 4))
@@ -74,9 +75,11 @@ func TestSelfMetrics(t *testing.T) {
 		require.NoError(t, r.ForceFlush(t.Context()))
 		r.Handle(points(named("a"), 0, 2))
 		r.Handle(points(named("a"), 0, 9))
+		r.Handle(oneSet(0, attribute.StringValue(strings.Repeat("x", minMaxMemory))))
 		want = map[string]int64{
-			"stats.relay.offered": 18, "stats.relay.relayed": 3, "stats.relay.failed": 4, "stats.relay.queued": 2,
-			"stats.relay.dropped queue_full": 9, "stats.relay.requests": 4, "stats.relay.retries": 2,
+			"stats.relay.offered": 19, "stats.relay.relayed": 3, "stats.relay.failed": 4, "stats.relay.queued": 2,
+			"stats.relay.dropped queue_full": 9, "stats.relay.dropped memory": 1, "stats.relay.memory": r.Stats().Memory,
+			"stats.relay.requests": 4, "stats.relay.retries": 2,
 		}
 		assert.Equal(t, want, collected(t, reader))
 		require.NoError(t, r.Shutdown(t.Context()))

@@ -145,7 +145,10 @@ func validHost(host string) bool {
 // checkListen returns an error for what net.ListenPacket would look up, take for a
 // free port, or refuse in words that do not help.
 func checkListen(address string) error {
-	_, service, err := net.SplitHostPort(address)
+	host, service, err := net.SplitHostPort(address)
+	if ip, bad := netip.ParseAddr(host); bad == nil && ip.IsMulticast() {
+		return noAddress(address, "a multicast address cannot be had by one alone: want one of this host")
+	}
 	scheme, _, _ := strings.Cut(address, ":")
 	if err == nil && service != "" && !strings.ContainsAny(address, "/ \t\r\n") && !strings.HasPrefix(scheme, "unix") {
 		return nil

@@ -133,6 +133,9 @@ func (p *Packer) text(b []byte, s string) []byte {
 	return appendText(b, s)
 }
 
+// items is how many items the definition of the set has, see [MaxItems].
+func (s *AttributeSet) items() int { return len(s.attributes) + s.elements }
+
 // attributes writes a reference to s, and the set where the packet does not
 // have it yet.
 func (p *Packer) attributes(b []byte, s *AttributeSet) []byte {
@@ -142,7 +145,7 @@ func (p *Packer) attributes(b []byte, s *AttributeSet) []byte {
 	if at, ok := p.known(s.place); ok {
 		return appendUvarint(b, at)
 	}
-	p.items += len(s.attributes) + s.elements
+	p.items += s.items()
 	if len(s.attributes) > MaxAttributes {
 		p.overflow = true
 		return b
@@ -204,6 +207,7 @@ type AttributesView struct {
 	All []KeyValue
 
 	weight int
+	items  int
 }
 
 // attributes reads what Packer.attributes wrote.
@@ -225,6 +229,7 @@ func (d *Decoder) attributes() *AttributesView {
 // nextAttributes reads a definition. Most attributes are a reference to a key
 // and one to a string value, of one byte each: these it reads itself.
 func (d *Decoder) nextAttributes() *AttributesView {
+	before := d.r.items
 	n := d.r.count("attributes", 2)
 	if n > MaxAttributes {
 		d.r.failAs(OverBudget, "attributes")
@@ -258,7 +263,7 @@ func (d *Decoder) nextAttributes() *AttributesView {
 		d.r.failAs(OverBudget, "expansion")
 	}
 	set := another(&d.sets)
-	set.Index, set.All, set.weight = len(d.sets)-1, list, int(weight)
+	set.Index, set.All, set.weight, set.items = len(d.sets)-1, list, int(weight), d.r.items-before
 	return set
 }
 

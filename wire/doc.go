@@ -267,7 +267,10 @@
 //     than 4,096 items in a body, which are its points, its definitions of metrics,
 //     scopes and resources, the attributes of the sets it defines, the exemplars and
 //     their attributes, and the elements of all values among these that are slices or
-//     maps, those inside each other too; more than 64 definitions of resources in a body;
+//     maps. An element counts once for each value that it is inside of; the items of a
+//     set count once more for each resource that refers to it;
+//
+//   - more than 64 definitions of resources in a body;
 //
 //   - a packet that unfolds to more than 128 times its length, which is that of the
 //     datagram, header, checksum and padding included. It is counted thus:
@@ -275,7 +278,7 @@
 //     point                       64 + its set + 8 * its number of bounds
 //     exemplars of a point        64 * their number + 8 * the length of extra 1's text
 //     metric, scope, resource     64 + the lengths of its strings, once, where it is defined;
-//     scope and resource add their set
+//     a scope adds its set, a resource four times its set
 //     set                         the sum of its attributes, wherever it is used
 //     attribute of a string       32 + the length of the key + the length of the string
 //     attribute of another type   32 + the length of the key + 8 * the length of the payload

@@ -19,3 +19,9 @@ func footprint[T any](table []T) int {
 	var element T
 	return cap(table) * int(unsafe.Sizeof(element))
 }
+
+// Items returns how many items the open packet has.
+func (p *Packer) Items() int { return p.items }
+
+// Items returns how many items the packet has.
+func (d *Decoder) Items() int { return d.r.items }

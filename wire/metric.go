@@ -121,8 +121,13 @@ func (p *Packer) resource(b []byte, r *Resource) []byte {
 	}
 	r.place = p.define(&p.resources)
 	p.items++
+	if s := r.Attributes; s != nil {
+		if _, ok := p.known(s.place); ok {
+			p.items += s.items() // a receiver makes a resource of them anew
+		}
+	}
 	b = p.symbol(append(b, 0), r.SchemaURL)
-	p.expanded += definitionWeight + symbolLen(r.SchemaURL) + setWeight(r.Attributes)
+	p.expanded += definitionWeight + symbolLen(r.SchemaURL) + resourceFactor*setWeight(r.Attributes)
 	return p.attributes(b, r.Attributes)
 }
 
@@ -246,9 +251,14 @@ func (d *Decoder) resource() *ResourceView {
 		return nil
 	}
 	r := ResourceView{Index: len(d.resources), SchemaURL: d.symbol("resource schema URL")}
+	defined := len(d.sets)
 	r.Attributes = d.attributes()
-	d.expanded += definitionWeight + len(r.SchemaURL) + r.Attributes.weight
-	d.r.take(1, "resources")
+	d.expanded += definitionWeight + len(r.SchemaURL) + resourceFactor*r.Attributes.weight
+	again := 0
+	if r.Attributes.Index < defined {
+		again = r.Attributes.items
+	}
+	d.r.take(1+again, "resources")
 	d.resources = append(d.resources, r)
 	return &d.resources[len(d.resources)-1]
 }

@@ -171,7 +171,7 @@ func (p *Packer) Append(pt *Point) Result {
 		return Full
 	}
 	prevTime, prevStart := p.prevTime, p.prevStart
-	mark, expanded, defined := len(p.buf), p.expanded, p.defined
+	mark, expanded, defined, items := len(p.buf), p.expanded, p.defined, p.items
 	p.overflow = false
 	b := p.point(p.buf, pt)
 	fits := !p.overflow && len(b) <= p.limit && p.expanded <= MaxExpansion*(len(b)+TrailerSize) && p.items <= MaxItems
@@ -186,7 +186,7 @@ func (p *Packer) Append(pt *Point) Result {
 	// The marks in pt's objects point into what is rolled back. No point is
 	// added before the next epoch, so nobody will follow them.
 	p.buf = p.buf[:mark]
-	p.expanded, p.defined, p.prevTime, p.prevStart = expanded, defined, prevTime, prevStart
+	p.expanded, p.defined, p.items, p.prevTime, p.prevStart = expanded, defined, items, prevTime, prevStart
 	p.full = true
 	return Full
 }

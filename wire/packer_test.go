@@ -176,6 +176,32 @@ func TestExpansionSumsAgree(t *testing.T) {
 	}
 }
 
+// What packer and decoder count of items is the same, also where sets are shared between
+// resources and values are nested.
+func TestItemsAgree(t *testing.T) {
+	shared := []attribute{{"k", str("v")}, {"m", value{kind: wire.MapValue, elements: []attribute{{"a", integer(1)}, {"b", value{kind: wire.SliceValue, elements: make([]attribute, 3)}}}}}}
+	for seed := range uint64(200) {
+		p, in, d := newPacker(t, 9000), interner{}, wire.Decoder{}
+		points := randomEntropy(seed, 600).points(50)
+		for i := range points {
+			if i%3 == 0 {
+				points[i].metric.scope.resource = resource{schema: fmt.Sprint(i), attributes: shared}
+			}
+			if i%5 == 0 {
+				points[i].attributes = shared
+			}
+		}
+		for _, m := range points {
+			if p.Append(in.point(m)) == wire.Full {
+				break
+			}
+		}
+		items := p.Items()
+		require.NoError(t, d.Reset(finish(p)))
+		require.Equal(t, d.Items(), items, "seed %d", seed)
+	}
+}
+
 // By hand: a metric in scope and resource, two points, one of them with bounds
 // and an exemplar.
 func TestExpansionIsAsDocumented(t *testing.T) {
@@ -184,7 +210,7 @@ func TestExpansionIsAsDocumented(t *testing.T) {
 		{metric: m, attributes: []attribute{{"f", double(1)}}, dist: wire.Distribution{Bounds: []float64{1, 2, 3}}, exemplars: []exemplar{{}, {}}},
 		{metric: m, dist: wire.Distribution{Bounds: []float64{1, 2, 3}}},
 	})
-	const resource = 64 + 3 + (32 + 1 + 2)
+	const resource = 64 + 3 + 4*(32+1+2)
 	const scope = 64 + 1 + 2 + 3 + (32 + 3 + 8*1)
 	const metric = 64 + 4 + 1 + 1
 	const first = 64 + (32 + 1 + 8*8) + 8*3 + 2*64 + 8*(2*5) // an exemplar: time, encoding of 0, two lengths, count

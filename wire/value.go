@@ -184,7 +184,7 @@ func (r *reader) value(t ValueType, depth int) Value {
 			break
 		}
 		n := r.count("elements", 1)
-		r.take(n, "elements")
+		r.take(n*(MaxDepth-depth+1), "elements")
 		for ; n > 0 && !r.failed(); n-- {
 			r.element(t, depth-1)
 		}

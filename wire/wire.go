@@ -29,9 +29,10 @@ const (
 	MaxAttributes = 512
 	// MaxItems is the most items a body has: points, definitions of metrics, scopes and
 	// resources, attributes of the sets it defines, exemplars and their attributes, and
-	// the elements of all values among these that are slices or maps. An item may take
-	// one byte: without this bound a packet would be much work, such as that of sorting
-	// sets, which grows faster than they do.
+	// the elements of all values among these that are slices or maps. An element counts
+	// once for each value it is inside of, and the items of a set once more for each
+	// resource that refers to it. An item may take one byte: without this bound a packet
+	// would be much work, such as that of sorting sets, which grows faster than they do.
 	MaxItems = 4096
 	// MaxResources is the most resources a body has. It bounds how often a
 	// receiver has to hand something over for one packet.
@@ -49,6 +50,7 @@ const (
 	attributeWeight  = 32
 	valueFactor      = 8 // per byte of an attribute value that is not a string
 	boundWeight      = 8
+	resourceFactor   = 4 // of its set: a receiver copies that, sorts it, and makes another
 )
 
 // Cause says why a packet was rejected.

@@ -1,0 +1,66 @@
+package relay
+
+import (
+	"time"
+
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+)
+
+// request is what waits of one resource. Its first parts are exported together, as often
+// as it takes; those behind them wait until they are settled, so that the points of a
+// resource leave in the order in which they came.
+type request struct {
+	key   uint64 // of the resource
+	parts []part
+	n     int                         // how many of the parts are in data
+	data  *metricdata.ResourceMetrics // nil before the first attempt
+
+	attempts int
+	begin    time.Time // of the first attempt
+	due      time.Time // when it may be tried
+	row      uint64    // the last row of failures that it was in, see schedule
+}
+
+// prepare puts together what is exported: as many parts as a batch may have, and at least
+// one. Two resources may have one key, such as those that differ in the sign of a zero.
+func (r *request) prepare(batchSize int, now time.Time) {
+	r.begin = now
+	points := 0
+	var items []item
+	for r.n = 0; r.n < len(r.parts); r.n++ {
+		p := &r.parts[r.n]
+		if points += p.points; r.n > 0 && (points > batchSize || !same(items[0].data.Resource, p.data.Resource)) {
+			break
+		}
+		items = append(items, item{data: p.data})
+		p.data = nil
+	}
+	if r.data = items[0].data; len(items) > 1 {
+		r.data = merge(items)[0].data
+	}
+}
+
+// done returns the parts that were exported or have failed for good and leaves those
+// behind them.
+func (r *request) done() []part {
+	settled := r.parts[:r.n]
+	r.parts = r.parts[r.n:]
+	r.data, r.attempts, r.n = nil, 0, 0
+	return settled
+}
+
+// byDue is a heap of requests, with the one that is due first at the top.
+type byDue []*request
+
+func (h byDue) Len() int           { return len(h) }
+func (h byDue) Less(i, j int) bool { return h[i].due.Before(h[j].due) }
+func (h byDue) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *byDue) Push(r any)        { *h = append(*h, r.(*request)) }
+
+func (h *byDue) Pop() any {
+	last := len(*h) - 1
+	r := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	return r
+}
