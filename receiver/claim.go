@@ -12,7 +12,9 @@ import (
 // packet. For more it takes a second packet.
 const pointsJump = 1 << 16
 
-// maxClaims is how many packets a session holds whose numbers are not believed yet.
+// maxClaims is how many packets a session holds whose numbers are not believed yet. One
+// that makes room for another, or whose session leaves the table, stays apart: it was
+// received and sent, and nobody remembers its number.
 const maxClaims = 8
 
 // isFar reports whether a number is so far ahead that a second packet must confirm it.

@@ -141,6 +141,22 @@ func TestGoodbyeInAFullTable(t *testing.T) {
 	assert.Equal(t, uint64(provenAfter+1), table.byID[1].newest.packets)
 }
 
+// TestForgedGoodbye: one packet that says goodbye, far ahead or not, does not make a
+// session that goes on the first to make room.
+func TestForgedGoodbye(t *testing.T) {
+	for _, at := range []uint64{20, 20_000, 1 << 50} {
+		table := newTabled(begin)
+		for sequence := range uint64(30) {
+			require.True(t, table.takes(wire.Header{Session: 1, Sequence: sequence}, begin) || sequence == at)
+			if sequence == 9 {
+				require.True(t, table.takes(wire.Header{Session: 1, Sequence: at, Goodbye: true}, begin))
+			}
+		}
+		assert.False(t, table.byID[1].closed, at)
+		assert.Equal(t, 1, table.proven.len)
+	}
+}
+
 // TestSessionLeavesTwice: what is remembered is where the session left last.
 func TestSessionLeavesTwice(t *testing.T) {
 	table := newTabled(begin)

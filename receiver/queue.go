@@ -180,16 +180,23 @@ func (q *queue) begin() bool {
 	return q.handling
 }
 
-// finish returns what was in hand, to be counted, unless that is done.
-func (q *queue) finish() (b body, ok bool) {
+// returned says that the handler has returned, and returns what is in hand, to be
+// counted, unless that is done. The worker has it in hand until it calls finish.
+func (q *queue) returned() (b body, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	b, ok = q.hand, q.held
-	q.hand, q.held, q.handling = body{}, false, false
+	q.handling = false
+	return q.hand, q.held
+}
+
+// finish says that what was in hand is counted.
+func (q *queue) finish() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.hand, q.held = body{}, false
 	if q.gaveUp {
 		q.changed.Broadcast()
 	}
-	return b, ok
 }
 
 // take takes the job whose turn it is out of a queue that is not empty.
@@ -233,7 +240,7 @@ func (q *queue) close() {
 }
 
 // giveUp takes out all that is left, and what the handler has in hand. It waits for the
-// worker where that is decoding, but for no handler.
+// worker where that decodes or counts, but for no handler.
 func (q *queue) giveUp() (left []*job, hand body, held bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

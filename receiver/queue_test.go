@@ -45,7 +45,8 @@ func (q *queueOf) get(t *testing.T) *job {
 	j, more := q.pop()
 	require.NotNil(t, j)
 	require.Equal(t, q.jobs > 0, more)
-	hand, held := q.finish()
+	hand, held := q.returned()
+	q.finish()
 	require.True(t, held)
 	require.Equal(t, j.body, hand)
 	return j

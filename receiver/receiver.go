@@ -136,7 +136,7 @@ func (r *Receiver) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	select {
-	case <-done:
+	case <-r.closed:
 		return r.closeErr
 	default:
 	}

@@ -140,10 +140,10 @@ func TestRejectedByCause(t *testing.T) {
 	badReport = append(badReport[:wire.HeaderSize], 0xFF, 0xFF, 0, 0, 0, 0)
 	wire.Stamp(badReport, &wire.Header{Format: wire.SenderReport, Session: 5, Sequence: 2, PointsBefore: 12})
 	report := wire.AppendReport(nil, &wire.Report{Dropped: [wire.DropReasons]uint64{wire.Deadline: 8}})
-	wire.Stamp(report, &wire.Header{Format: wire.SenderReport, Session: 5, Sequence: 3, PointsBefore: 12, Goodbye: true})
+	wire.Stamp(report, &wire.Header{Format: wire.SenderReport, Session: 5, Sequence: 4, PointsBefore: 12, Goodbye: true})
 
 	withPoints := append([]byte(nil), report...)
-	wire.Stamp(withPoints, &wire.Header{Format: wire.SenderReport, Session: 5, Sequence: 4, Points: 7, PointsBefore: 12})
+	wire.Stamp(withPoints, &wire.Header{Format: wire.SenderReport, Session: 5, Sequence: 3, Points: 7, PointsBefore: 12})
 
 	send(nil, []byte("statsd:1|c"), damaged, version, flag, good, good, miscounted, badReport, report, report, report, withPoints)
 	s := eventually(t, r, func(s Stats) bool {

@@ -192,7 +192,6 @@ func (s *session) see(h *wire.Header, now time.Time) (v verdict) {
 	switch v {
 	case fresh:
 		s.latest = max(s.latest, h.Time)
-		s.closed = s.closed || h.Goodbye
 	case duplicate:
 		s.confirmCount(h)
 	}
@@ -231,6 +230,7 @@ func (s *session) accept(h *wire.Header) verdict {
 	}
 	if h.Sequence >= s.newest.packets {
 		s.newest = mark{h.Sequence + 1, s.before(h) + one.points}
+		s.closed = h.Goodbye // the last word counts
 	}
 	// A sender that lies about what it sent has sent what arrived.
 	s.newest.points = max(s.newest.points, s.base.points+s.heard().points)

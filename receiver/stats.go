@@ -86,9 +86,8 @@ type Rejected struct {
 	Malformed      uint64 // right checksum, wrong content
 	OverBudget     uint64 // beyond a bound of the format (expansion, attributes, resources), or too many kinds of long lists
 	// Incomplete packets are fragments of a body of which others did not come within
-	// two seconds, or made room for newer ones: fragments of incomplete bodies take 8
-	// MiB at most. The points of the body are rejected with its last fragment, and
-	// lost where that is.
+	// two seconds, or that made room for newer ones, see [WithReassemblySize]. The points
+	// of the body are rejected with its last fragment, and lost where that is.
 	Incomplete uint64
 }
 
@@ -103,7 +102,7 @@ func (r *Receiver) Stats() Stats {
 
 // totals returns the books without those of each session.
 func (r *Receiver) totals() Stats {
-	s := Stats{Sockets: len(r.listeners), Rejected: r.byCause()}
+	s := Stats{Sockets: len(r.listeners)}
 	s.BufferAsked, s.BufferEffective = r.listeners[0].ReceiveBuffer()
 	for _, l := range r.listeners {
 		n, _ := l.Drops()
@@ -117,7 +116,7 @@ func (r *Receiver) totals() Stats {
 	defer r.mu.Unlock()
 	t := &r.table
 	s.Books = newBooks(t.totals, t.duplicates, t.lates, t.overruns, r.delivered.load(), r.rejected.load())
-	s.Forgotten, s.Clones = t.forgotten, t.cloned
+	s.Forgotten, s.Clones, s.Rejected = t.forgotten, t.cloned, r.byCause()
 	return s
 }
 

@@ -82,7 +82,8 @@ func (w *worker) serve(j *job, more bool) {
 
 // count counts what is in hand, a body of so many bytes, unless that is done.
 func (w *worker) count(cause wire.Cause, bytes int) {
-	b, ok := w.queue.finish()
+	b, ok := w.queue.returned()
+	defer w.queue.finish()
 	switch {
 	case !ok:
 	case cause == wire.Accepted:
