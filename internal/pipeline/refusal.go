@@ -17,6 +17,12 @@ const (
 	// circuit, shall be more than one bad moment.
 	minBackOff = time.Millisecond
 	maxBackOff = 100 * time.Millisecond
+	// mostTries is how often a packet is sent at most whose refusal may be about an
+	// earlier one, and mostTriesInLimit how often one that is not too large for the path
+	// though the kernel says so: then each refusal is about an earlier one, of which
+	// several may have been too large.
+	mostTries        = 2
+	mostTriesInLimit = 16
 )
 
 // trouble is what the link remembers of refusals until the kernel takes a
@@ -30,8 +36,8 @@ type trouble struct {
 
 // refusal deals with a packet that the kernel did not take, and reports whether
 // it is settled. If not, it is to be sent again: at once, or later where
-// trouble.until says so. Each packet is tried twice at most in a session, but for a
-// full send buffer, for which it waits. A datagram, of so many bytes, that is too
+// trouble.until says so. The tries of a packet in a session are bounded, but for a full
+// send buffer, for which it waits. A datagram, of so many bytes, that is too
 // large for the path is not counted as refused: its packet is sent again in fragments
 // that fit.
 func (l *link) refusal(now time.Time, p *packet, size int, o udp.Outcome) (settled bool) {
@@ -47,14 +53,16 @@ func (l *link) refusal(now time.Time, p *packet, size int, o udp.Outcome) (settl
 		t.until = now.Add(blockedPause)
 		return false
 	}
+	most := mostTries
 	if o == udp.TooLarge {
 		if l.measure(now); size > l.limit {
 			return false
 		}
+		most = mostTriesInLimit
 	}
 	l.count(o)
 	l.blame(now, o)
-	if t.tries++; t.tries == 1 && mayBeEarlier(o) {
+	if t.tries++; t.tries < most && mayBeEarlier(o) {
 		return false
 	}
 	switch o {
