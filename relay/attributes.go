@@ -31,18 +31,23 @@ func findSetData() (offset uintptr, ok bool) {
 		return 0, false
 	}
 	offset = t.Field(place).Offset
-	for _, n := range []int{2, 20} { // which are made in different ways
+	for _, n := range []int{1, 2, 10, 11, 20} { // up to ten and more are made in different ways
 		var want []attribute.KeyValue
 		for i := range n {
 			want = append(want, attribute.Int(string(rune('a'+i)), i))
 		}
 		set := attribute.NewSet(want...)
-		array := reflect.ValueOf(set).Field(place).Elem()
-		if array.Type() != reflect.ArrayOf(n, reflect.TypeFor[attribute.KeyValue]()) || !slices.Equal(arrayOf(&set, offset), want) {
+		if !holds(reflect.ValueOf(set).Field(place), n) || !slices.Equal(arrayOf(&set, offset), want) {
 			return 0, false
 		}
 	}
 	return offset, true
+}
+
+// holds reports whether a field of type any has an array of n attributes.
+func holds(field reflect.Value, n int) bool {
+	array := field.Elem()
+	return array.IsValid() && array.Type() == reflect.ArrayOf(n, reflect.TypeFor[attribute.KeyValue]())
 }
 
 // attributesOf returns the attributes of a set, which nobody may change. Two sets that

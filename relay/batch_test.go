@@ -154,6 +154,30 @@ func TestForceFlush(t *testing.T) {
 	})
 }
 
+// TestForceFlushHangs: a flush of next that does not return costs one goroutine, however
+// many ask for it, and each returns with its context.
+func TestForceFlushHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		x := &target{flushing: func() { <-release }}
+		r := newRelay(t, x)
+		for range 100 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			require.ErrorIs(t, r.ForceFlush(ctx), context.DeadlineExceeded)
+			cancel()
+		}
+		synctest.Wait()
+		assert.Equal(t, 1, x.flushed)
+		flushed := make(chan error)
+		go func() { flushed <- r.ForceFlush(t.Context()) }()
+		synctest.Wait()
+		close(release)
+		require.NoError(t, <-flushed)
+		assert.Equal(t, 2, x.flushed)
+		require.NoError(t, r.Shutdown(t.Context()))
+	})
+}
+
 // held is what the queue holds, and what it has places for.
 func held(r *Relay) (items, places, flushes int) {
 	r.queue.mu.Lock()

@@ -93,9 +93,9 @@ func (c *config) validate() error {
 
 // WithBatchSize sets how many points a batch has at most, from 1 to half of the queue;
 // data that Handle got in one piece and that is larger is a batch of its own. A batch
-// leaves as soon as so many points wait, or points that take half of [WithMaxMemory]. Larger batches make fewer and larger requests:
-// OTLP takes about a hundred bytes a point. The default is 8192, or half of a smaller
-// queue.
+// leaves as soon as so many points wait, or points that take half of [WithMaxMemory].
+// Larger batches make fewer and larger requests: OTLP takes about a hundred bytes a point.
+// The default is 8192, or half of a smaller queue.
 func WithBatchSize(points int) Option {
 	return optionFunc(func(c config) config {
 		c.batchSize, c.batchSizeSet = points, true
@@ -169,7 +169,8 @@ func WithMeterProvider(mp metric.MeterProvider) Option {
 }
 
 // WithLogger sets where the relay logs: a warning when Export begins to fail, with its
-// error, and a line when it works again, for one failure a minute at most. The goroutine
+// error, and a line when it works again, and the same when the target counts as down and
+// when it is up again; one pair a minute at most of each. The goroutine
 // that exports calls the logger, so that a slow one delays what waits. The default, also
 // for nil, is slog.Default().
 func WithLogger(l *slog.Logger) Option {

@@ -54,7 +54,8 @@
 //
 // An Export that fails is tried again for up to a minute ([WithRetry]), and each call
 // has ten seconds ([WithExportTimeout]). The log gets a line when Export begins to fail
-// and one when nothing is left that has failed.
+// and one when nothing is left that has failed, and a line when the target counts as down
+// and one when it is up again: one pair a minute at most of each.
 //
 // Requests of other resources go on meanwhile, so that one sender's bad data does not
 // hold up the others. What comes of the same resource waits behind what has failed: the
@@ -62,15 +63,17 @@
 // called concurrently: a request that the target takes long to refuse takes its time
 // from all.
 //
-// When three different requests have failed and none has succeeded since, the target
+// When requests of three resources have failed and none has succeeded since, the target
 // counts as down. Then one request is tried at a time, with pauses that grow up to ten
-// seconds, another one each time, and those first that have not failed yet. With the
-// first success all that waited leaves. An error that is not worth another try
-// ([WithRetryable]) comes from a target that answers, and is no sign that it is down.
+// seconds: those first of whose resource the target took the data before, and then in
+// turns what was not tried yet and what has failed. With the first success all that
+// waited leaves. An error that is not worth another try ([WithRetryable]) comes from a
+// target that answers, and is no sign that it is down.
 //
 // Where every error is worth another try, somebody who sends bad data in the name of
 // many resources can make the target look as if it were down, and the points of others
-// late by the pauses. A function that tells refusals from outages, as below, prevents it.
+// late by the pauses, for minutes after an outage, and can fill the room that all share.
+// A function that tells refusals from outages, as below, prevents it.
 //
 // A retry can deliver twice: where the target took the points and its answer got lost,
 // they are sent again. Cumulative points, otelgram's default, bear that; deltas are
@@ -87,11 +90,12 @@
 //
 // The memory is estimated from all that the data consists of: the points with their
 // buckets and exemplars, attributes and what they refer to, texts, resource and scope.
-// What one call of Handle has several times, such as a set that many points have, counts
-// once; what the calls have in common, such as their resource, counts for each. The
-// estimate is released when the points are relayed or have failed for good. While a batch
-// is put together the points are there once as they came and once in it; they share what
-// they refer to. What an exporter makes of a request comes on top of it.
+// What one call of Handle has several times, such as a set that many points have or a text
+// of 64 bytes or more, counts once; what the calls have in common, such as their resource,
+// counts for each. The estimate is released when the points are relayed or have failed for
+// good. While a batch is put together the points are there once as they came and once in
+// it; they share what they refer to. What an exporter makes of a request comes on top of
+// it.
 //
 // # What an exporter must do
 //
@@ -99,8 +103,9 @@
 // long as it takes: Handle still never waits, the queue fills up, and Shutdown returns
 // with its context, with the points counted as dropped. Export must not keep or change
 // the data. An exporter, a logger or a function of [WithRetryable] that panics ends the
-// process, like any goroutine. All of them may call the relay back, but for ForceFlush
-// and Shutdown, which would wait for themselves.
+// process, like any goroutine. One that exits its goroutine ([runtime.Goexit], as
+// t.FailNow does) costs the request, whose points count as failed. All of them may call
+// the relay back, but for ForceFlush and Shutdown, which would wait for themselves.
 //
 // # OTLP
 //
@@ -110,10 +115,10 @@
 //	otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig{Enabled: false})
 //
 // Say which errors are worth another try. By default all are, so that what a target
-// refuses for good, with status 400, is sent to it again for a minute. A target that takes a part of a request says so in its
-// answer, which otlpmetrichttp and otlpmetricgrpc return as an error: what it took is
-// sent again. Their types for such errors are not exported. Over gRPC the status tells,
-// a partial success having none of these codes:
+// refuses for good, with status 400, is sent to it again for a minute. A target that takes
+// a part of a request says so in its answer, which otlpmetrichttp and otlpmetricgrpc
+// return as an error: what it took is sent again. Their types for such errors are not
+// exported. Over gRPC the status tells, a partial success having none of these codes:
 //
 //	relay.WithRetryable(func(err error) bool {
 //		switch status.Code(err) {
@@ -123,17 +128,23 @@
 //		return false
 //	})
 //
-// Over HTTP a RoundTripper remembers the status of the last answer; Export is never
-// called concurrently, so that it is the one that the error is about:
+// Over HTTP a RoundTripper remembers the status of the answer, and Export, which is never
+// called concurrently, forgets that of the call before:
 //
 //	type answers struct {
-//		http.RoundTripper
-//		status atomic.Int64 // 0: there was no answer
+//		sdkmetric.Exporter
+//		transport http.RoundTripper
+//		status    atomic.Int64 // 0: there was no answer
+//	}
+//
+//	func (a *answers) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
+//		a.status.Store(0)
+//		return a.Exporter.Export(ctx, rm)
 //	}
 //
 //	func (a *answers) RoundTrip(request *http.Request) (*http.Response, error) {
 //		a.status.Store(0)
-//		response, err := a.RoundTripper.RoundTrip(request)
+//		response, err := a.transport.RoundTrip(request)
 //		if err == nil {
 //			a.status.Store(int64(response.StatusCode))
 //		}
@@ -148,13 +159,14 @@
 //		return false // refused for good, or taken in part
 //	}
 //
-//	a := &answers{RoundTripper: http.DefaultTransport}
-//	next, err := otlpmetrichttp.New(ctx,
+//	var err error
+//	a := &answers{transport: http.DefaultTransport}
+//	a.Exporter, err = otlpmetrichttp.New(ctx,
 //		otlpmetrichttp.WithHTTPClient(&http.Client{Transport: a}),
 //		otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig{Enabled: false}),
 //	)
 //	if err != nil { ... }
-//	rel, err := relay.New(next, relay.WithRetryable(a.retryable))
+//	rel, err := relay.New(a, relay.WithRetryable(a.retryable))
 //
 // A pause that the target asks for (Retry-After) is in errors that are not exported,
 // too, and not heeded.

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -10,32 +11,63 @@ import (
 // logPause is how far apart two failures are that are logged, at least.
 const logPause = time.Minute
 
-// run is the goroutine that exports. It takes a batch when all of the one before was tried:
-// what waits in the queue meanwhile makes fewer and larger requests.
-func (r *Relay) run() {
-	defer close(r.ended)
-	s := newSchedule(&r.config)
-	for {
-		now, age, open := time.Now(), time.Duration(-1), true
-		if len(s.fresh) == 0 {
-			var items []item
-			var b *batch
-			if items, b, age, open = r.queue.take(now); len(items) > 0 {
-				s.add(merge(items), b, now)
-			}
-		}
-		request, pause := s.next(now)
-		switch {
-		case request != nil:
-			if !r.export(s, request) {
-				return
-			}
-		case !open && s.empty():
-			return
-		case !r.sleep(sooner(age, pause), r.queue.wake):
+// errExited is what foreign code returned that did not return.
+var errExited = errors.New("otelgram: the exporter, the logger or a function of WithRetryable exited its goroutine")
+
+// run exports until there is nothing more. Where an exporter, a logger or a function of
+// WithRetryable exits its goroutine, another goroutine goes on.
+func (r *Relay) run(s *schedule) {
+	returned := false
+	defer func() {
+		if returned {
+			close(r.ended)
 			return
 		}
+		if p := recover(); p != nil {
+			panic(p) // it did not exit
+		}
+		if s.trying != nil {
+			r.queue.failed(errExited.Error(), time.Now())
+			r.queue.settle(s.settle(s.trying, time.Now()), errExited)
+		}
+		go r.run(s)
+	}()
+	for r.step(s) {
 	}
+	returned = true
+}
+
+// step calls Export once, or waits. It returns false at the end.
+func (r *Relay) step(s *schedule) bool {
+	now := time.Now()
+	age, open := r.fill(s, now)
+	request, pause := s.next(now)
+	switch {
+	case request != nil:
+		return r.export(s, request)
+	case !open && s.empty():
+		return false
+	}
+	return r.sleep(sooner(age, pause), r.queue.wake)
+}
+
+// fill takes a batch when all of the one before was tried: what waits in the queue
+// meanwhile makes fewer and larger requests. While the target is down it takes whatever is
+// due, so that a resource that failed has more to be tried with, and after Shutdown all
+// that there is. It returns how long to wait for a batch, below 0 for any time, and false
+// when nothing comes any more.
+func (r *Relay) fill(s *schedule, now time.Time) (age time.Duration, open bool) {
+	for s.tried() || s.down() || r.queue.closing() {
+		items, b, age, open := r.queue.take(now)
+		if len(items) == 0 {
+			if !open {
+				s.hurry(now)
+			}
+			return age, open
+		}
+		s.add(merge(items), b, now)
+	}
+	return -1, true
 }
 
 // sooner returns the shorter wait of two; below 0 is for ever.
@@ -73,18 +105,22 @@ func (r *Relay) export(s *schedule, q *request) bool {
 	err := r.attempt(q.data)
 	if err == nil {
 		r.queue.settle(s.succeeded(q, time.Now()), nil)
-		if len(s.failed) == 0 {
-			r.worked()
-		}
+		r.worked(s)
 		return true
 	}
 	if r.drain.Err() != nil {
 		return false // it was cut short
 	}
-	r.failed(err)
+	r.queue.failed(err.Error(), time.Now())
+	if r.failing.begins() {
+		r.config.logger.Warn("otelgram: the relay cannot export: what fails is tried again, and points are dropped when the queue is full", "error", err)
+	}
 	again := r.config.retryable(err)
 	if settled := s.fail(q, again, time.Now()); len(settled) > 0 {
 		r.queue.settle(settled, err)
+	}
+	if s.down() && r.outage.begins() {
+		r.config.logger.Warn("otelgram: the relay's target is down: one request is tried at a time", "error", err)
 	}
 	return true
 }
@@ -96,31 +132,36 @@ func (r *Relay) attempt(data *metricdata.ResourceMetrics) error {
 	return r.next.Export(ctx, data)
 }
 
-// outage is what the goroutine that exports knows of failures.
-type outage struct {
-	logged bool      // the last thing said was that Export fails
+// trouble is what the goroutine that exports has said of one kind of failure.
+type trouble struct {
+	logged bool      // the last thing said was that it began
 	said   time.Time // when that was last said
 }
 
-// failed notes an error of Export, and logs it if it is the first.
-func (r *Relay) failed(err error) {
+// begins reports whether it is to be logged that it is there: once, and once a minute at
+// most.
+func (t *trouble) begins() bool {
 	now := time.Now()
-	r.queue.failed(err.Error(), now)
-	if r.outage.logged || !r.outage.said.IsZero() && now.Sub(r.outage.said) < logPause {
-		return
+	if t.logged || !t.said.IsZero() && now.Sub(t.said) < logPause {
+		return false
 	}
-	r.outage = outage{logged: true, said: now}
-	r.config.logger.Warn("otelgram: the relay cannot export: what fails is tried again, and points are dropped when the queue is full", "error", err)
+	*t = trouble{logged: true, said: now}
+	return true
 }
 
-// worked logs that Export works again, with nothing left that has failed, if it was logged
-// that it did not.
-func (r *Relay) worked() {
-	if !r.outage.logged {
-		return
+// worked logs that the target is up, or that nothing is left that has failed, if it was
+// logged that it was not so.
+func (r *Relay) worked(s *schedule) {
+	if r.outage.logged {
+		r.over(&r.outage, "otelgram: the relay's target is up again")
 	}
-	r.outage.logged = false
+	if r.failing.logged && len(s.failed) == 0 {
+		r.over(&r.failing, "otelgram: the relay exports again")
+	}
+}
+
+func (r *Relay) over(t *trouble, text string) {
+	t.logged = false
 	s := r.queue.stats()
-	r.config.logger.Info("otelgram: the relay exports again", "after", time.Since(r.outage.said),
-		"failed", s.Failed, "dropped", s.Dropped.Total(), "queued", s.Queued)
+	r.config.logger.Info(text, "after", time.Since(t.said), "failed", s.Failed, "dropped", s.Dropped.Total(), "queued", s.Queued)
 }

@@ -36,6 +36,8 @@ type target struct {
 	export func(ctx context.Context, call int) error
 	// refuse is called by Export, if it is there, with the data, before export.
 	refuse func(*metricdata.ResourceMetrics) error
+	// flushing is called by ForceFlush, if it is there.
+	flushing func()
 	// closing is called by Shutdown.
 	closing func(ctx context.Context) error
 }
@@ -74,8 +76,11 @@ func (x *target) Export(ctx context.Context, rm *metricdata.ResourceMetrics) err
 
 func (x *target) ForceFlush(context.Context) error {
 	x.mu.Lock()
-	defer x.mu.Unlock()
 	x.flushed++
+	x.mu.Unlock()
+	if x.flushing != nil {
+		x.flushing()
+	}
 	return nil
 }
 

@@ -97,9 +97,12 @@ func (q *queue) take(now time.Time) (items []item, b *batch, wait time.Duration,
 	if age := now.Sub(q.items[0].came); !q.due(age) {
 		return nil, nil, q.batchAge - age, true
 	}
-	n := 0
+	n, end := 0, q.in // the first flush does not wait for what came after it
+	if i := slices.IndexFunc(q.flushes, func(f *flush) bool { return f.upTo > q.out }); i >= 0 {
+		end = q.flushes[i].upTo
+	}
 	b = &batch{first: q.out}
-	for n < len(q.items) && (n == 0 || b.left+q.items[n].points <= q.batchSize) {
+	for n < len(q.items) && (n == 0 || b.left+q.items[n].points <= q.batchSize && q.out+uint64(b.left) < end) {
 		b.left += q.items[n].points
 		q.memory -= q.items[n].bytes
 		n++
@@ -221,6 +224,13 @@ func (q *queue) close() {
 	defer q.mu.Unlock()
 	q.closed = true
 	q.signal()
+}
+
+// closing reports whether nothing more is taken in.
+func (q *queue) closing() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.closed
 }
 
 // abandon counts as dropped what is left and returns how many points that were. What

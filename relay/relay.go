@@ -23,19 +23,22 @@ type Relay struct {
 	next   sdkmetric.Exporter
 	queue  queue
 	self   selfMetrics
-	outage outage // of the goroutine that exports
+	// What the goroutine that exports has said: that something fails, and that the target
+	// is down.
+	failing, outage trouble
 
 	drain  context.Context // ends when Shutdown gives up
 	giveUp context.CancelFunc
-	ended  chan struct{} // closed when the goroutine that exports has returned
+	ended  chan struct{} // closed when there is nothing more to export
 
+	flushing chan struct{} // holds a token while next.ForceFlush is under way
 	shutting atomic.Bool   // Shutdown was called
 	shut     chan struct{} // closed when the first call of it returns
 	shutErr  error         // set before shut is closed
 }
 
 // New starts a relay to next, which the relay owns from then on: it calls Export from
-// one goroutine, never concurrently, and Shutdown shuts it down. next must not keep or
+// its goroutine, never concurrently, and Shutdown shuts it down. next must not keep or
 // change the data after Export has returned. An exporter that retries by itself should
 // be told not to, see the package documentation. A nil exporter, a nil option or a bad
 // value is an error that says so; then next is still the caller's. [Relay.Shutdown]
@@ -50,11 +53,11 @@ func New(next sdkmetric.Exporter, opts ...Option) (*Relay, error) {
 		queue: queue{
 			size: c.queueSize, maxMemory: c.maxMemory, batchSize: c.batchSize, batchAge: c.batchAge, wake: make(chan struct{}, 1),
 		},
-		ended: make(chan struct{}), shut: make(chan struct{}),
+		flushing: make(chan struct{}, 1), ended: make(chan struct{}), shut: make(chan struct{}),
 	}
 	r.drain, r.giveUp = context.WithCancel(context.Background())
 	r.self.start(r)
-	go r.run()
+	go r.run(newSchedule(&r.config))
 	return r, nil
 }
 
@@ -77,8 +80,10 @@ func (r *Relay) Stats() Stats { return r.queue.stats() }
 
 // ForceFlush exports what is queued at the time of the call, without waiting for the age
 // of a batch, and then flushes next. It returns when that is done, failed for good
-// or dropped by Shutdown, or when ctx ends; then the relay goes on with it. The error is
-// the last of an Export meanwhile, next's, or that of ctx. After Shutdown it is an error.
+// or dropped by Shutdown, or when ctx ends; then the relay goes on with it. What has
+// failed keeps its pauses. next is flushed by one call at a time; others wait for it. The
+// error is the last of an Export meanwhile, next's, or that of ctx. After Shutdown it is
+// an error.
 func (r *Relay) ForceFlush(ctx context.Context) error {
 	f := r.queue.flush()
 	if f == nil {
@@ -93,16 +98,25 @@ func (r *Relay) ForceFlush(ctx context.Context) error {
 	if errors.Is(f.err, errShutdown) {
 		return f.err
 	}
-	return errors.Join(f.err, until(ctx, r.next.ForceFlush))
+	select {
+	case r.flushing <- struct{}{}:
+	case <-ctx.Done():
+		return errors.Join(f.err, ctx.Err())
+	}
+	return errors.Join(f.err, until(ctx, func(ctx context.Context) error {
+		defer func() { <-r.flushing }()
+		return r.next.ForceFlush(ctx)
+	}))
 }
 
 // Shutdown takes in nothing more, exports what is queued, retries included, until ctx
 // ends or, if it has no deadline, for five seconds, counts the rest as dropped, and shuts
-// next down. It returns when ctx ends, also if next does not. The error says how many
-// points were not relayed since the call, and why; next's own is joined to it. Close the
-// receiver before, so that what it still has is relayed. Later calls wait for the first
-// and return the same, or the error of their ctx if that ends before. Called by next or
-// by the logger, it waits for itself until ctx ends.
+// next down. What waits for another try is tried at once, one time. It returns when ctx
+// ends, also if next does not. The error says how many points were not relayed since the
+// call, and why; next's own is joined to it. Close the receiver before, so that what it
+// still has is relayed. Later calls wait for the first and return the same, or the error
+// of their ctx if that ends before. Called by next or by the logger, it waits for itself
+// until ctx ends.
 func (r *Relay) Shutdown(ctx context.Context) error {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
@@ -132,7 +146,9 @@ func (r *Relay) shutdown(ctx context.Context) error {
 	r.giveUp()
 	var err error
 	if left := r.queue.abandon(); left > 0 {
-		err = fmt.Errorf("otelgram: relay: %d points were not exported in time: %w", left, context.Cause(ctx))
+		if err = fmt.Errorf("otelgram: relay: %d points were not exported", left); ctx.Err() != nil {
+			err = fmt.Errorf("%w in time: %w", err, context.Cause(ctx))
+		}
 	}
 	if s := r.queue.stats(); s.Failed > before {
 		err = errors.Join(err, fmt.Errorf("otelgram: relay: %d points failed: %s", s.Failed-before, s.LastError))
@@ -148,7 +164,11 @@ func (r *Relay) shutdown(ctx context.Context) error {
 // the error of ctx if that ends before.
 func until(ctx context.Context, f func(context.Context) error) error {
 	result := make(chan error, 1)
-	go func() { result <- f(ctx) }()
+	go func() {
+		err := errExited
+		defer func() { result <- err }()
+		err = f(ctx)
+	}()
 	select {
 	case err := <-result:
 		return err

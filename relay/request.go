@@ -18,7 +18,6 @@ type request struct {
 	attempts int
 	begin    time.Time // of the first attempt
 	due      time.Time // when it may be tried
-	row      uint64    // the last row of failures that it was in, see schedule
 }
 
 // prepare puts together what is exported: as many parts as a batch may have, and at least

@@ -11,7 +11,7 @@ import (
 // after of the same resource waits meanwhile, so that its points leave in the order in
 // which they came; other resources go on. When three of them have failed and nothing has
 // succeeded since, the target counts as down: all wait, and one is tried after each such
-// pause, until one succeeds.
+// pause, until one succeeds. Shutdown tries all at once, one time.
 type RetryConfig struct {
 	// MaxAttempts is how often Export is called with the same points at most, the first
 	// time included; 1 means no retry. The default, for 0, is no bound but MaxElapsed.

@@ -3,22 +3,28 @@ package relay
 import (
 	"container/heap"
 	"hash/maphash"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/resource"
 )
 
-// downAfter is how many different requests fail in a row before the target counts as
+// downAfter is how many different resources fail in a row before the target counts as
 // down. It is more than one, so that it is not one resource's data that it refuses.
 const downAfter = 3
+
+// maxKnown is how many resources are remembered that the target took data of.
+const maxKnown = 8192
 
 // schedule says which request is tried next. It belongs to the goroutine that exports.
 //
 // A request is fresh until it is tried, and waits for its own next attempt after it has
-// failed; the others go on. That is all while the target is up. It is down once several
-// different requests have failed in a row. Then there is one attempt at a time, with
-// pauses that grow, of another request each time, until one succeeds.
+// failed; the others go on. That is all while the target is up. It is down once requests
+// of several resources have failed in a row. Then there is one attempt at a time, with
+// pauses that grow, until one succeeds. Somebody may send data that is refused in the
+// name of ever new resources: so the requests of resources of which the last one was taken
+// go first, and then fresh and failed ones in turns.
 type schedule struct {
 	retry     RetryConfig
 	batchSize int
@@ -26,16 +32,21 @@ type schedule struct {
 
 	requests map[uint64]*request // by the key of the resource
 	fresh    []*request          // in the order in which they came
-	failed   byDue
+	proven   []*request          // like fresh, of resources that are known
+	failed   byDue               // those of resources of which the last attempt failed
+	known    map[uint64]struct{} // keys of resources of which the last attempt succeeded
+	trying   *request            // returned by next, and not settled or back yet
 
-	row       uint64    // number of the row of failures
-	failures  int       // different requests in it
+	row       []uint64  // the keys of what failed since the last answer, at most downAfter
 	probes    int       // attempts since the target is down
 	nextProbe time.Time // while the target is down there is no attempt before
+	turn      bool      // the last one tried that was not proven was fresh
+	hurried   bool
+	final     int // so many attempts are made at once, whether the target is down or not
 }
 
 func newSchedule(c *config) *schedule {
-	return &schedule{retry: c.retry, batchSize: c.batchSize, seed: maphash.MakeSeed(), requests: map[uint64]*request{}, row: 1}
+	return &schedule{retry: c.retry, batchSize: c.batchSize, seed: maphash.MakeSeed(), requests: map[uint64]*request{}, known: map[uint64]struct{}{}}
 }
 
 // add takes in the parts of a batch.
@@ -55,7 +66,11 @@ func (s *schedule) add(parts []part, b *batch, now time.Time) {
 
 func (s *schedule) refresh(r *request, now time.Time) {
 	r.due = now
-	s.fresh = append(s.fresh, r)
+	if _, known := s.known[r.key]; known {
+		s.proven = append(s.proven, r)
+	} else {
+		s.fresh = append(s.fresh, r)
+	}
 }
 
 // keyOf returns the key of a resource. Other than its own hash it has a seed: nobody can
@@ -75,22 +90,20 @@ type seededKey struct {
 	attributes attribute.Set
 }
 
-func (s *schedule) down() bool { return s.failures >= downAfter }
+func (s *schedule) down() bool { return len(s.row) >= downAfter }
 
 // next returns the request to try now, which has left the schedule, or nil and how long
 // to wait for one, below 0 for any time.
-//
-// While the target is up it is the one that is due first. While it is down fresh ones go
-// first: what was not refused yet tells more about the target.
 func (s *schedule) next(now time.Time) (r *request, wait time.Duration) {
-	if s.down() && now.Before(s.nextProbe) {
+	if s.down() && s.final == 0 && now.Before(s.nextProbe) {
 		return nil, s.nextProbe.Sub(now)
 	}
-	if len(s.fresh) > 0 && (s.down() || len(s.failed) == 0 || !s.failed[0].due.Before(s.fresh[0].due)) {
-		r = s.fresh[0]
-		s.fresh[0] = nil
-		if s.fresh = s.fresh[1:]; len(s.fresh) == 0 {
-			s.fresh = nil // a long list does not keep its array
+	if list := s.first(now); list != nil {
+		s.turn = s.turn || list == &s.fresh
+		r = (*list)[0]
+		(*list)[0] = nil
+		if *list = (*list)[1:]; len(*list) == 0 {
+			*list = nil // a long list does not keep its array
 		}
 	} else if len(s.failed) == 0 {
 		return nil, -1
@@ -98,64 +111,120 @@ func (s *schedule) next(now time.Time) (r *request, wait time.Duration) {
 		return nil, wait
 	} else {
 		r = heap.Pop(&s.failed).(*request)
+		s.turn = false
 	}
 	if r.attempts++; r.attempts == 1 {
 		r.prepare(s.batchSize, now)
 	}
+	s.final = max(0, s.final-1)
+	s.trying = r
 	return r, 0
+}
+
+// first returns the list whose first request is next, or nil for those that failed. It is
+// the one that is due first, but that while the target is down proven ones go before, and
+// that fresh and failed ones take turns, so that many of one kind do not hold up the other.
+func (s *schedule) first(now time.Time) *[]*request {
+	down := s.down() && s.final == 0
+	list := &s.fresh
+	if len(s.proven) > 0 && (down || len(s.fresh) == 0 || !s.fresh[0].due.Before(s.proven[0].due)) {
+		list = &s.proven
+	}
+	var failed bool
+	switch {
+	case len(*list) == 0 || len(s.failed) == 0:
+		failed = len(*list) == 0
+	case s.final > 0 || !s.down() && list == &s.proven:
+		failed = s.failed[0].due.Before((*list)[0].due)
+	default:
+		failed = list == &s.fresh && s.turn && !s.failed[0].due.After(now)
+	}
+	if failed {
+		return nil
+	}
+	return list
+}
+
+// tried reports whether all that was added was tried once.
+func (s *schedule) tried() bool { return len(s.fresh)+len(s.proven) == 0 }
+
+// hurry has each request tried at once, one time: there is not much time left. Later calls
+// do nothing.
+func (s *schedule) hurry(now time.Time) {
+	if !s.hurried {
+		s.hurried, s.final = true, len(s.requests)
+		s.failedDue(now)
+	}
+}
+
+// failedDue has what failed wait no longer than until now.
+func (s *schedule) failedDue(now time.Time) {
+	for _, f := range s.failed {
+		if f.due.After(now) {
+			f.due = now // the order stays
+		}
+	}
 }
 
 // succeeded notes that a request was exported, and returns the parts that are settled.
 func (s *schedule) succeeded(r *request, now time.Time) []part {
-	if s.down() { // the target is back: what failed need not wait any longer
-		for _, f := range s.failed {
-			f.due = now
-		}
+	if s.down() { // the target is back
+		s.failedDue(now)
 	}
 	s.answered()
+	if len(s.known) >= maxKnown {
+		clear(s.known)
+	}
+	s.known[r.key] = struct{}{}
 	return s.settle(r, now)
 }
 
 // answered notes that the target is up: the row of failures is over.
 func (s *schedule) answered() {
-	s.row++
-	s.failures, s.probes = 0, 0
+	s.row, s.probes = s.row[:0], 0
 }
 
 // fail notes that a request was not exported, with an error that is worth another try
 // or not. It returns the parts that have failed for good, if there must be no other
 // attempt.
 func (s *schedule) fail(r *request, retryable bool, now time.Time) []part {
+	delete(s.known, r.key)
 	if !retryable {
 		s.answered()
 		return s.settle(r, now)
 	}
-	if r.row != s.row {
-		r.row = s.row
-		s.failures++
+	if !s.down() && !slices.Contains(s.row, r.key) {
+		s.row = append(s.row, r.key)
 	}
 	if s.down() {
 		s.probes++
 		s.nextProbe = now.Add(s.retry.pause(s.probes))
 	}
 	pause, again := s.retry.next(r.attempts, now.Sub(r.begin))
-	if !again {
-		return s.settle(r, now)
+	if again {
+		r.due = now.Add(pause)
+		s.trying = nil
+		heap.Push(&s.failed, r)
+		return nil
 	}
-	r.due = now.Add(pause)
-	heap.Push(&s.failed, r)
-	return nil
+	return s.settle(r, now)
 }
 
 // settle ends a request, or begins the next one of its resource.
 func (s *schedule) settle(r *request, now time.Time) []part {
+	s.trying = nil
 	settled := r.done()
-	if len(r.parts) > 0 {
+	_, known := s.known[r.key]
+	switch {
+	case len(r.parts) == 0:
+		if delete(s.requests, r.key); len(s.requests) == 0 {
+			s.requests = map[uint64]*request{} // one that was large stays so
+		}
+	case known:
 		s.refresh(r, now)
-		return settled
-	}
-	if delete(s.requests, r.key); len(s.requests) == 0 {
-		s.requests = map[uint64]*request{} // one that was large stays so
+	default:
+		r.due = now
+		heap.Push(&s.failed, r)
 	}
 	return settled
 }

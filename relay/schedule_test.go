@@ -106,10 +106,15 @@ func TestDown(t *testing.T) {
 		assert.Equal(t, uint64((seconds+1)*resources), balanced(t, r).Relayed)
 		require.NoError(t, r.Shutdown(t.Context()))
 
-		assert.LessOrEqual(t, len(attempts), downAfter+10)
+		assert.LessOrEqual(t, len(attempts), downAfter+13) // all pauses short: 0.25, 0.5, 1, 2, 4 and then 5 s
 		tried := map[string]bool{}
+		again := false
 		for i, a := range attempts {
-			assert.False(t, tried[a.service], "another resource each time")
+			if i > downAfter { // by chance nothing is due again at the first of these
+				assert.Equal(t, !again, tried[a.service], "fresh and failed ones in turns")
+				assert.NotEqual(t, attempts[i-1].service, a.service)
+			}
+			again = tried[a.service]
 			tried[a.service] = true
 			if i < downAfter {
 				continue
@@ -308,12 +313,13 @@ func TestOddResources(t *testing.T) {
 	})
 }
 
-// TestScheduleEmpty: a schedule that has nothing to do keeps nothing of what there was.
+// TestScheduleEmpty: a schedule that has nothing to do keeps nothing of what there was, but
+// for a bounded number of keys.
 func TestScheduleEmpty(t *testing.T) {
 	c, err := newConfig(&target{}, nil)
 	require.NoError(t, err)
 	s, now := newSchedule(&c), time.Unix(0, 0)
-	for k := range 1000 {
+	for k := range maxKnown + 1000 {
 		s.add([]part{{data: points(named(fmt.Sprint(k)), 0, 1), points: 1}}, nil, now)
 	}
 	for !s.empty() {
@@ -328,6 +334,9 @@ func TestScheduleEmpty(t *testing.T) {
 		}
 	}
 	assert.Empty(t, s.fresh)
+	assert.Empty(t, s.proven)
+	assert.NotEmpty(t, s.known)
+	assert.LessOrEqual(t, len(s.known), maxKnown)
 	assert.Empty(t, s.failed)
 	assert.Empty(t, s.requests)
 	_, wait := s.next(now)

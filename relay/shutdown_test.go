@@ -70,7 +70,7 @@ func TestShutdownEnds(t *testing.T) {
 		"does not heed":        {deadline: true, takes: time.Second},
 		"does not heed, fails": {late: errTarget, deadline: true, takes: time.Second},
 		"no deadline":          {takes: shutdownTimeout},
-		"in a pause":           {down: true, deadline: true, takes: time.Second, calls: 2}, // one a resource
+		"in a pause":           {down: true, deadline: true, takes: time.Second, calls: 4}, // two a resource
 		"Shutdown hangs too":   {deadline: true, takes: time.Second, closeHang: true},
 	} {
 		t.Run(name, func(t *testing.T) {

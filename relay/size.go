@@ -3,6 +3,7 @@ package relay
 import (
 	"reflect"
 	"sync"
+	"unsafe"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/instrumentation"
@@ -16,8 +17,11 @@ const (
 	itemSize = 256
 	// resourceSize is a resource without its attributes.
 	resourceSize = 64
-	// keptSets is how many sets a sizer has places for while it is not used.
-	keptSets = 1024
+	// longText is from how many bytes on a text that is there several times counts once.
+	// The receiver makes those once a packet.
+	longText = 64
+	// keptPlaces is how many places a sizer has room for while it is not used.
+	keptPlaces = 1024
 )
 
 var (
@@ -29,17 +33,18 @@ var (
 func sizeOf[T any]() int64 { return int64(reflect.TypeFor[T]().Size()) }
 
 // sizer estimates how much memory data takes, in bytes. What the data has several times,
-// such as a set that many points have, it counts once.
+// such as a set that many points have or a long text, it counts once.
 type sizer struct {
 	bytes int64
-	// sets are the first attributes of those that were counted. They are told apart by
-	// where they are, not by what they have: that takes the same time however large a set
-	// is, and a stranger cannot make two that are taken for one.
-	sets   map[*attribute.KeyValue]struct{}
-	bounds []float64 // those counted last
+	// counted is where the sets and the long texts are that were counted, with what they
+	// were counted with. They are told apart by where they are, not by what they have: that
+	// takes the same time however large they are, and a stranger cannot make two that are
+	// taken for one.
+	counted map[unsafe.Pointer]int64
+	bounds  []float64 // those counted last
 }
 
-var sizers = sync.Pool{New: func() any { return &sizer{sets: map[*attribute.KeyValue]struct{}{}} }}
+var sizers = sync.Pool{New: func() any { return &sizer{counted: map[unsafe.Pointer]int64{}} }}
 
 // sizeOfData returns about how many bytes of memory rm takes.
 func sizeOfData(rm *metricdata.ResourceMetrics) int64 {
@@ -57,8 +62,8 @@ func sizeOfData(rm *metricdata.ResourceMetrics) int64 {
 	}
 	bytes := s.bytes
 	s.bounds = nil
-	if len(s.sets) <= keptSets {
-		clear(s.sets)
+	if len(s.counted) <= keptPlaces {
+		clear(s.counted)
 		sizers.Put(s)
 	}
 	return bytes
@@ -92,7 +97,27 @@ func (s *sizer) metric(m *metricdata.Metrics) {
 // 16 bytes.
 func allocated(n int64) int64 { return (n + 15) &^ 15 }
 
-func (s *sizer) text(t string) { s.bytes += allocated(int64(len(t))) }
+// text counts a text, unless it is long and was counted before.
+func (s *sizer) text(t string) {
+	size := allocated(int64(len(t)))
+	if len(t) < longText {
+		s.bytes += size
+	} else {
+		s.once(unsafe.Pointer(unsafe.StringData(t)), size)
+	}
+}
+
+// once counts what is at a place, or by how much it is more than what was counted there
+// before, and reports whether it did.
+func (s *sizer) once(place unsafe.Pointer, size int64) bool {
+	before := s.counted[place]
+	if size <= before {
+		return false
+	}
+	s.bytes += size - before
+	s.counted[place] = size
+	return true
+}
 
 // set counts a set unless it was counted before.
 func (s *sizer) set(set *attribute.Set) {
@@ -100,13 +125,12 @@ func (s *sizer) set(set *attribute.Set) {
 	if len(kvs) == 0 {
 		return
 	}
-	if shared {
-		if _, counted := s.sets[&kvs[0]]; counted {
-			return
-		}
-		s.sets[&kvs[0]] = struct{}{}
+	size := int64(len(kvs)) * keyValueSize
+	if !shared {
+		s.bytes += size
+	} else if !s.once(unsafe.Pointer(&kvs[0]), size) {
+		return
 	}
-	s.bytes += int64(len(kvs)) * keyValueSize
 	for i := range kvs {
 		s.keyValue(&kvs[i])
 	}
@@ -120,34 +144,33 @@ func (s *sizer) keyValue(kv *attribute.KeyValue) {
 	case attribute.STRING:
 		s.text(kv.Value.AsString())
 	default:
-		s.bytes += referred(reflect.ValueOf(kv.Value))
+		s.referred(reflect.ValueOf(kv.Value))
 	}
 }
 
-// referred returns what v refers to, without a copy of it: the API has only copies of
+// referred counts what v refers to, without a copy of it: the API has only copies of
 // lists and maps.
-func referred(v reflect.Value) (bytes int64) {
+func (s *sizer) referred(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:
-		return allocated(int64(v.Len()))
+		s.text(v.String())
 	case reflect.Interface:
-		if v.IsNil() {
-			return 0
+		if !v.IsNil() {
+			s.bytes += allocated(int64(v.Elem().Type().Size()))
+			s.referred(v.Elem())
 		}
-		return allocated(int64(v.Elem().Type().Size())) + referred(v.Elem())
 	case reflect.Struct:
 		for i := range v.NumField() {
-			bytes += referred(v.Field(i))
+			s.referred(v.Field(i))
 		}
 	case reflect.Array:
 		switch v.Type().Elem().Kind() {
 		case reflect.String, reflect.Struct:
 			for i := range v.Len() {
-				bytes += referred(v.Index(i))
+				s.referred(v.Index(i))
 			}
 		}
 	}
-	return bytes
 }
 
 // boundaries counts the bounds of a histogram unless the point before had the same list.
