@@ -17,7 +17,7 @@ import (
 // is there.
 var setData, readable = findSetData()
 
-// findSetData looks for the array of a set, and at two of them to see that it is as
+// findSetData looks for the array of a set, and at a few of them to see that it is as
 // expected.
 func findSetData() (offset uintptr, ok bool) {
 	t := reflect.TypeFor[attribute.Set]()

@@ -209,7 +209,7 @@ func TestSizeOnce(t *testing.T) {
 // panic either.
 func TestHolds(t *testing.T) {
 	type later struct{ none, other, array any }
-	v := reflect.ValueOf(later{other: [3]int{}, array: [3]attribute.KeyValue{}})
+	v := reflect.ValueOf(later{none: nil, other: [3]int{}, array: [3]attribute.KeyValue{}})
 	assert.False(t, holds(v.Field(0), 3))
 	assert.False(t, holds(v.Field(1), 3))
 	assert.False(t, holds(v.Field(2), 2))
