@@ -37,7 +37,7 @@
 // it gets books of its own, by its session and address, and its data is delivered.
 //
 // A body that is larger than a packet comes in fragments, each of which is a packet
-// in the books; its points are in those of the last fragment. It is handed over when
+// in the books; its points are in those of the last fragment. It is delivered when
 // all of them are there. Where one is missing the others are rejected, two seconds
 // after the last of them has come or when fragments of other bodies need the room, see
 // [WithReassemblySize].

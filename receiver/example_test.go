@@ -13,7 +13,7 @@ import (
 	"github.com/otelgram/otelgram/relay"
 )
 
-// A receiver hands over what arrives, and its books say what did not.
+// A receiver delivers what arrives, and its books say what did not.
 func ExampleListen() {
 	ctx := context.Background()
 	arrived := make(chan string, 1)

@@ -118,7 +118,7 @@ func (r *Receiver) Addr() net.Addr { return r.listeners[0].Addr() }
 // Close is [Receiver.Shutdown] without a bound: it waits for a handler that blocks.
 func (r *Receiver) Close() error { return r.Shutdown(context.Background()) }
 
-// Shutdown closes the socket, hands over what is queued and returns when the
+// Shutdown closes the socket, delivers what is queued and returns when the
 // handler has returned for the last time. If ctx ends before that, what is left in the
 // queues is counted as overrun, a packet in the hands of a handler as delivered, and
 // Shutdown returns an error that wraps that of ctx. The goroutine of a handler that

@@ -132,20 +132,20 @@ func (r *Relay) attempt(data *metricdata.ResourceMetrics) error {
 	return r.next.Export(ctx, data)
 }
 
-// trouble is what the goroutine that exports has said of one kind of failure.
-type trouble struct {
+// condition is what the goroutine that exports has logged of one kind of failure.
+type condition struct {
 	logged bool      // the last thing said was that it began
 	said   time.Time // when that was last said
 }
 
 // begins reports whether it is to be logged that it is there: once, and once a minute at
 // most.
-func (t *trouble) begins() bool {
+func (t *condition) begins() bool {
 	now := time.Now()
 	if t.logged || !t.said.IsZero() && now.Sub(t.said) < logPause {
 		return false
 	}
-	*t = trouble{logged: true, said: now}
+	*t = condition{logged: true, said: now}
 	return true
 }
 
@@ -160,7 +160,7 @@ func (r *Relay) worked(s *schedule) {
 	}
 }
 
-func (r *Relay) over(t *trouble, text string) {
+func (r *Relay) over(t *condition, text string) {
 	t.logged = false
 	s := r.queue.stats()
 	r.config.logger.Info(text, "after", time.Since(t.said), "failed", s.Failed, "dropped", s.Dropped.Total(), "queued", s.Queued)

@@ -25,7 +25,7 @@ type Relay struct {
 	self   selfMetrics
 	// What the goroutine that exports has said: that something fails, and that the target
 	// is down.
-	failing, outage trouble
+	failing, outage condition
 
 	drain  context.Context // ends when Shutdown gives up
 	giveUp context.CancelFunc
