@@ -24,6 +24,7 @@ import (
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
 	"go.opentelemetry.io/otel/metric/noop"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelgram/otelgram/relay"
 )
@@ -153,16 +154,23 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 }
 
-// answers remembers the status of the last answer. That is what tells whether an error of
-// otlpmetrichttp is worth another try: its own types for that are not exported.
+// answers remembers the status of the last answer, as relay's documentation has it. That
+// is what tells whether an error of otlpmetrichttp is worth another try: its own types
+// for that are not exported.
 type answers struct {
-	http.RoundTripper
-	status atomic.Int64 // 0: there was no answer
+	sdkmetric.Exporter
+	transport http.RoundTripper
+	status    atomic.Int64 // 0: there was no answer
+}
+
+func (a *answers) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
+	a.status.Store(0)
+	return a.Exporter.Export(ctx, rm)
 }
 
 func (a *answers) RoundTrip(request *http.Request) (*http.Response, error) {
 	a.status.Store(0)
-	response, err := a.RoundTripper.RoundTrip(request)
+	response, err := a.transport.RoundTrip(request)
 	if err == nil {
 		a.status.Store(int64(response.StatusCode))
 	}
@@ -177,24 +185,25 @@ func (a *answers) retryable(error) bool {
 	return false // refused for good, or taken in part
 }
 
-// newOTLP returns an exporter to url that does not retry, and what it was answered.
-func newOTLP(ctx context.Context, url string) (sdkmetric.Exporter, *answers, error) {
-	a := &answers{RoundTripper: &http.Transport{}}
-	exp, err := otlpmetrichttp.New(ctx,
+// newOTLP returns an exporter to url that does not retry, and knows what it was answered.
+func newOTLP(ctx context.Context, url string) (*answers, error) {
+	a := &answers{transport: &http.Transport{}}
+	var err error
+	a.Exporter, err = otlpmetrichttp.New(ctx,
 		otlpmetrichttp.WithEndpointURL(url),
 		otlpmetrichttp.WithHTTPClient(&http.Client{Transport: a}),
 		otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig{Enabled: false}),
 	)
-	return exp, a, err
+	return a, err
 }
 
 // newOTLPRelay returns a relay to url.
 func newOTLPRelay(ctx context.Context, url string, opts ...relay.Option) (*relay.Relay, error) {
-	next, answers, err := newOTLP(ctx, url)
+	next, err := newOTLP(ctx, url)
 	if err != nil {
 		return nil, err
 	}
 	return relay.New(next, append([]relay.Option{
-		relay.WithRetryable(answers.retryable), relay.WithMeterProvider(noop.NewMeterProvider()), relay.WithLogger(slog.New(slog.DiscardHandler)),
+		relay.WithRetryable(next.retryable), relay.WithMeterProvider(noop.NewMeterProvider()), relay.WithLogger(slog.New(slog.DiscardHandler)),
 	}, opts...)...)
 }

@@ -164,7 +164,7 @@ func runService(argument string, ready func(string)) (report, error) {
 // exporter returns the exporter of a workload and what it reports.
 func (w *workload) exporter(ctx context.Context) (sdkmetric.Exporter, func() report, error) {
 	if w.OTLP != "" {
-		next, _, err := newOTLP(ctx, w.OTLP)
+		next, err := newOTLP(ctx, w.OTLP)
 		c := &counting{Exporter: next}
 		return c, func() report { return report{Points: c.points} }, err
 	}
