@@ -34,7 +34,7 @@ var names = []string{
 	"otel_sdk_exporter_metric_data_point_exported_total", "otel_sdk_exporter_metric_data_point_inflight",
 	"stats_receiver_packets_total", "stats_receiver_points_total", "stats_receiver_delivered_total", "stats_receiver_lost",
 	"stats_receiver_duplicate_total", "stats_receiver_late_total", "stats_receiver_overrun_total", "stats_receiver_rejected_total",
-	"stats_receiver_kernel_drops_total", "stats_receiver_sessions",
+	"stats_receiver_kernel_drops_total", "stats_receiver_clones_total", "stats_receiver_queued", "stats_receiver_sessions",
 	"stats_relay_offered_total", "stats_relay_relayed_total", "stats_relay_failed_total", "stats_relay_dropped_total",
 	"stats_relay_queued", "stats_relay_memory_bytes", "stats_relay_requests_total", "stats_relay_retries_total",
 }

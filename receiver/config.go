@@ -11,10 +11,12 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/otelgram/otelgram/udp"
+	"github.com/otelgram/otelgram/wire"
 )
 
 type config struct {
 	receiveBuffer  int
+	maxPacketSize  int
 	readers        int
 	queue          int
 	workers        int
@@ -29,8 +31,10 @@ type config struct {
 }
 
 const (
-	defaultReceiveBuffer  = 4 << 20
-	defaultQueue          = 4096
+	defaultReceiveBuffer = 4 << 20
+	defaultQueue         = 4096
+	// defaultMaxPacketSize is more than any UDP datagram holds, in bytes: none is cut.
+	defaultMaxPacketSize  = 65535
 	maxWorkers            = 64
 	maxReaders            = 64
 	defaultMaxSessions    = 1 << 15
@@ -44,7 +48,7 @@ const (
 func newConfig(call string, opts []Option) (config, error) {
 	cores := runtime.GOMAXPROCS(0)
 	c := config{
-		receiveBuffer: defaultReceiveBuffer, readers: min(max(1, cores/coresPerReader), maxReaders),
+		receiveBuffer: defaultReceiveBuffer, maxPacketSize: defaultMaxPacketSize, readers: min(max(1, cores/coresPerReader), maxReaders),
 		queue: defaultQueue, workers: min(cores, maxWorkers), maxSessions: defaultMaxSessions,
 		reassemblySize: defaultReassemblySize, cacheSize: defaultCacheSize, logger: slog.Default(),
 	}
@@ -65,6 +69,7 @@ func (c *config) validate() error {
 		unit           string
 	}{
 		{"WithReceiveBuffer", c.receiveBuffer, 1, 1 << 30, " bytes"},
+		{"WithMaxPacketSize", c.maxPacketSize, wire.MinPacketSize, defaultMaxPacketSize, " bytes"},
 		{"WithReaders", c.readers, 1, maxReaders, ""},
 		{"WithQueueSize", c.queue, 1, 1 << 20, " packets"},
 		{"WithWorkers", c.workers, 1, maxWorkers, ""},

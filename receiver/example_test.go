@@ -101,21 +101,25 @@ func service(ctx context.Context, endpoint string) {
 	}
 }
 
+// summer adds up what it is given. Each goroutine of the receiver has one of its own.
+type summer struct {
+	sum     int64
+	arrived chan string
+}
+
+func (s *summer) HandlePacket(p *receiver.Packet) {
+	for p.Decoder.Next() {
+		s.sum += int64(p.Decoder.Point().Bits)
+	}
+}
+
+func (s *summer) Flush() { s.arrived <- fmt.Sprint("requests: ", s.sum) }
+
 // ListenPackets is for programs that make something else of points than metricdata.
 func ExampleListenPackets() {
 	ctx := context.Background()
 	arrived := make(chan string, 1)
-	newHandler := func() func(*receiver.Packet) {
-		sum := int64(0) // of this goroutine alone
-		return func(p *receiver.Packet) {
-			for p.Decoder.Next() {
-				sum += int64(p.Decoder.Point().Bits)
-			}
-			if !p.More {
-				arrived <- fmt.Sprint("requests: ", sum)
-			}
-		}
-	}
+	newHandler := func() receiver.PacketHandler { return &summer{arrived: arrived} }
 	r, err := receiver.ListenPackets("localhost:0", newHandler)
 	if err != nil {
 		fmt.Println(err)

@@ -386,7 +386,7 @@ func threadTime() time.Duration {
 func costOf(packets [][]byte) (allocated uint64, took time.Duration, verdict string) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	w := &worker{receiver: &Receiver{notices: newNotices()}, handle: newMetricdata(drop, defaultCacheSize).handle, queue: newQueue(64)}
+	w := &worker{receiver: &Receiver{notices: newNotices()}, handle: newMetricdata(drop, defaultCacheSize), queue: newQueue(64)}
 	var times []time.Duration
 	for i, p := range packets {
 		h, _ := wire.CheckHeader(p)
@@ -434,7 +434,7 @@ func TestHostilePacketsLeaveNothing(t *testing.T) {
 	if *long {
 		total = 200 << 20
 	}
-	w := &worker{receiver: &Receiver{notices: newNotices()}, handle: newMetricdata(drop, defaultCacheSize).handle, queue: newQueue(64)}
+	w := &worker{receiver: &Receiver{notices: newNotices()}, handle: newMetricdata(drop, defaultCacheSize), queue: newQueue(64)}
 	table := newTabled(begin)
 	next := hostilePackets()
 	feed := func(bytes int) (heapAfter int64) {

@@ -20,6 +20,9 @@ func (t *toMetricdata) handle(p *Packet) bool {
 	return ok
 }
 
+// flush has nothing to do: each packet is handed over at once.
+func (t *toMetricdata) flush() {}
+
 // deliver calls the user's function for each resource, also for those behind one for
 // which it exits its goroutine: the packet counts as delivered, all of it.
 func (t *toMetricdata) deliver(data []*metricdata.ResourceMetrics) {

@@ -8,9 +8,12 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// foreignSource is the notice of a packet from a network that is not allowed. The others
-// are by cause.
-const foreignSource = wire.Causes
+// The notices are by cause of the format, and of the receiver.
+const (
+	foreignSource = wire.Causes + iota // from a network that is not allowed
+	tooLong                            // longer than WithMaxPacketSize
+	noticeCount
+)
 
 // refusal is a packet that was refused.
 type refusal struct {
@@ -22,12 +25,12 @@ type refusal struct {
 // notices tell the log of the first packet refused for each cause. A goroutine of their
 // own calls the logger, which is not ours.
 type notices struct {
-	said    [wire.Causes + 1]atomic.Bool
+	said    [noticeCount]atomic.Bool
 	waiting chan refusal // has room for one of each cause
 }
 
 func newNotices() *notices {
-	return &notices{waiting: make(chan refusal, wire.Causes+1)}
+	return &notices{waiting: make(chan refusal, noticeCount)}
 }
 
 // refused takes note of a refused packet, if it is the first of its cause. It never
@@ -43,8 +46,11 @@ func (n *notices) refused(cause int, source netip.AddrPort, bytes int) {
 func (n *notices) run(log *slog.Logger) {
 	for r := range n.waiting {
 		cause, hint := wire.Cause(r.cause).String(), hints[r.cause]
-		if r.cause == foreignSource {
+		switch r.cause {
+		case foreignSource:
 			cause = "foreign_source"
+		case tooLong:
+			cause = "too_long"
 		}
 		log.Warn("otelgram: a packet was refused; further ones for this cause are only counted",
 			"cause", cause, "source", r.source.String(), "bytes", r.bytes, "hint", hint)
@@ -52,12 +58,13 @@ func (n *notices) run(log *slog.Logger) {
 }
 
 // hints say what may be the matter.
-var hints = [wire.Causes + 1]string{
+var hints = [noticeCount]string{
 	wire.TooShort:       "it is no otelgram",
 	wire.UnknownVersion: "it is no otelgram, or the sender is newer than this receiver",
 	wire.UnknownFlag:    "the sender is newer than this receiver",
 	wire.BadChecksum:    "it is no otelgram, or was damaged on its way",
 	wire.Malformed:      "its content breaks the format though its checksum is right",
 	wire.OverBudget:     "it unfolds to more than the format allows",
-	foreignSource:       "WithAllowedSources does not name its network",
+	foreignSource:       "the sources that are allowed do not include its network",
+	tooLong:             "it is no otelgram, or the largest packet that the receiver takes is smaller than the sender's",
 }

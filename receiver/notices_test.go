@@ -62,7 +62,7 @@ func TestForeignSourceIsLogged(t *testing.T) {
 	dial(t, r)([]byte("x"), []byte("y"))
 	eventually(t, r, func(s Stats) bool { return s.Rejected == Rejected{ForeignSource: 2} })
 	require.Eventually(t, func() bool { return strings.Contains(log.lines()[0], "cause=foreign_source") }, 10*time.Second, time.Millisecond)
-	assert.Contains(t, log.lines()[0], "WithAllowedSources does not name its network")
+	assert.Contains(t, log.lines()[0], "the sources that are allowed do not include its network")
 	assert.Len(t, log.lines(), 1)
 }
 

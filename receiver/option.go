@@ -26,10 +26,26 @@ func WithReceiveBuffer(bytes int) Option {
 	return optionFunc(func(c config) config { c.receiveBuffer = bytes; return c })
 }
 
+// WithMaxPacketSize sets the longest packet that is taken, from 512 to 65,535 bytes. A
+// longer one is rejected. A socket has room to read 32 packets of this size at once. The
+// default is 65,535, which no datagram exceeds.
+func WithMaxPacketSize(bytes int) Option {
+	return optionFunc(func(c config) config { c.maxPacketSize = bytes; return c })
+}
+
+// WithSharedAddress lets the receiver listen where another of the same user does that has
+// this option too, so that a new process can start before the old one stops. While both
+// run the kernel spreads senders over them. At a Unix socket the newer one takes over:
+// whoever has dialled the older one stays with it until it is closed. It works on Linux;
+// elsewhere a second receiver on a UDP address is refused, as without the option.
+func WithSharedAddress() Option {
+	return optionFunc(func(c config) config { c.socket = append(c.socket, udp.WithSharedAddress()); return c })
+}
+
 // WithReaders sets how many sockets there are at a UDP address, from 1 to 64, each with
 // a goroutine that reads it. The kernel spreads senders over them by source address and
 // port (SO_REUSEPORT), so that one session is read by one goroutine. Each socket has a
-// receive buffer, and 2 MiB for reading. Beyond Linux, and at a Unix socket,
+// receive buffer, and 2 MiB for reading, see [WithMaxPacketSize]. Beyond Linux, and at a Unix socket,
 // there is one. The default is one for each four of GOMAXPROCS, at least one.
 func WithReaders(n int) Option {
 	return optionFunc(func(c config) config { c.readers = n; return c })

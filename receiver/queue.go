@@ -3,6 +3,7 @@ package receiver
 import (
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/otelgram/otelgram/wire"
 )
@@ -24,6 +25,7 @@ type body struct {
 	source  netip.AddrPort
 	header  wire.Header // of the packet with the points
 	packets int
+	arrived time.Time // the last of them
 }
 
 func (b *body) tally() tally { return tally{uint64(b.packets), uint64(b.header.Points)} }
@@ -155,21 +157,41 @@ func (q *queue) turnsOf(s *session) *turns {
 	return &q.proven
 }
 
-// pop takes the job whose turn it is, and waits until there is one. It returns nil when
-// the queue is closed and empty. More says that others wait behind the job.
-func (q *queue) pop() (j *job, more bool) {
+// poll takes the job whose turn it is. It returns nil when the queue is empty.
+func (q *queue) poll() *job {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for q.jobs == 0 {
-		if q.closed {
-			return nil, false
-		}
+	return q.next()
+}
+
+// pop takes the job whose turn it is, and waits until there is one. It returns nil when
+// the queue is closed and empty.
+func (q *queue) pop() *job {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.jobs == 0 && !q.closed {
 		q.waits = true
 		q.changed.Wait()
 	}
-	j = q.take()
+	return q.next()
+}
+
+// next takes the job whose turn it is, which the worker has in hand from then on; nil
+// where there is none.
+func (q *queue) next() *job {
+	if q.jobs == 0 {
+		return nil
+	}
+	j := q.take()
 	q.hand, q.held, q.handling = j.body, true, false
-	return j, q.jobs > 0
+	return j
+}
+
+// len returns how many packets wait.
+func (q *queue) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.jobs
 }
 
 // begin says that the handler gets what is in hand. It returns false if it must not.

@@ -12,8 +12,6 @@ import (
 const (
 	readBatch = 32
 	readPause = 10 * time.Millisecond
-	// maxDatagram is more than any UDP datagram holds, in bytes: none is cut.
-	maxDatagram = 65535
 )
 
 // reader empties one socket. It does nothing but keep the books and queue packets.
@@ -28,7 +26,7 @@ type reader struct {
 func newReader(r *Receiver, l *udp.Listener) *reader {
 	in := &reader{receiver: r, listener: l}
 	for i := range in.batch {
-		in.batch[i].Data = make([]byte, 0, maxDatagram)
+		in.batch[i].Data = make([]byte, 0, r.config.maxPacketSize)
 	}
 	return in
 }
@@ -73,6 +71,11 @@ func (r *Receiver) check(d *udp.Datagram) (wire.Header, bool) {
 		r.notices.refused(foreignSource, d.Source, len(d.Data))
 		return wire.Header{}, false
 	}
+	if d.Truncated {
+		r.tooLong.Add(1)
+		r.notices.refused(tooLong, d.Source, len(d.Data))
+		return wire.Header{}, false
+	}
 	h, cause := wire.CheckHeader(d.Data)
 	if cause != wire.Accepted {
 		r.causes[cause].Add(1)
@@ -88,7 +91,7 @@ func (r *Receiver) take(h *wire.Header, d *udp.Datagram, now time.Time) {
 	if v != fresh {
 		return
 	}
-	b := body{session: s, source: d.Source, header: *h, packets: 1}
+	b := body{session: s, source: d.Source, header: *h, packets: 1, arrived: now}
 	switch h.Format {
 	case wire.SenderReport:
 		r.report(&b, d.Data, now)

@@ -41,6 +41,7 @@ type Receiver struct {
 	causes              [wire.Causes]atomic.Uint64 // packets
 	incomplete          atomic.Uint64              // fragments of bodies that were not completed
 	foreign             atomic.Uint64              // packets from sources that are not allowed
+	tooLong             atomic.Uint64              // packets longer than WithMaxPacketSize
 	delivered, rejected atomicTally                // over all sessions
 }
 
@@ -57,24 +58,22 @@ func Listen(addr string, handle func(*metricdata.ResourceMetrics), opts ...Optio
 	if handle == nil {
 		return nil, errors.New("otelgram: Listen: handle is nil: want a function")
 	}
-	return open("Listen", addr, func(c *config) handler { return newMetricdata(handle, c.cacheSize).handle }, opts)
+	return open("Listen", addr, func(c *config) handler { return newMetricdata(handle, c.cacheSize) }, opts)
 }
 
 // ListenPackets is [Listen] for handlers that read decoded packets themselves, without
 // metricdata in between. newHandler is called once for each of the goroutines that
 // [WithWorkers] asks for, before the first packet: a handler is never called
-// concurrently, and may keep what it needs from one packet to the next. The packet and
-// all that its decoder returns is valid until the handler returns.
-func ListenPackets(addr string, newHandler func() func(*Packet), opts ...Option) (*Receiver, error) {
+// concurrently, and may keep what it needs from one packet to the next.
+func ListenPackets(addr string, newHandler func() PacketHandler, opts ...Option) (*Receiver, error) {
 	if newHandler == nil {
 		return nil, errors.New("otelgram: ListenPackets: newHandler is nil: want a function")
 	}
 	return open("ListenPackets", addr, func(*config) handler {
-		handle := newHandler()
-		if handle == nil {
-			return nil
+		if user := newHandler(); user != nil {
+			return packetHandler{user}
 		}
-		return func(p *Packet) bool { handle(p); return true }
+		return nil
 	}, opts)
 }
 
@@ -86,7 +85,7 @@ func open(call, addr string, newHandler func(*config) handler, opts []Option) (*
 	handlers := make([]handler, c.workers)
 	for i := range handlers {
 		if handlers[i] = newHandler(&c); handlers[i] == nil {
-			return nil, fmt.Errorf("otelgram: %s: newHandler returned nil: want a function", call)
+			return nil, fmt.Errorf("otelgram: %s: newHandler returned nil: want a handler", call)
 		}
 	}
 	begin := time.Now() // before the first packet can come
@@ -118,8 +117,8 @@ func (r *Receiver) Addr() net.Addr { return r.listeners[0].Addr() }
 // Close is [Receiver.Shutdown] without a bound: it waits for a handler that blocks.
 func (r *Receiver) Close() error { return r.Shutdown(context.Background()) }
 
-// Shutdown closes the socket, delivers what is queued and returns when the
-// handler has returned for the last time. If ctx ends before that, what is left in the
+// Shutdown takes what the socket holds, closes it, delivers what is queued and returns
+// when the handler has returned for the last time. If ctx ends before that, what is left in the
 // queues is counted as overrun, a packet in the hands of a handler as delivered, and
 // Shutdown returns an error that wraps that of ctx. The goroutine of a handler that
 // blocks stays until the handler returns. Shutdown must not be called from the handler.
@@ -147,14 +146,17 @@ func (r *Receiver) Shutdown(ctx context.Context) error {
 	return fmt.Errorf("otelgram: Shutdown: the handler has not returned: %w", ctx.Err())
 }
 
-// stop closes the sockets and ends all goroutines.
+// stop takes what the sockets hold, closes them and ends all goroutines.
 func (r *Receiver) stop() {
+	for _, l := range r.listeners {
+		l.Drain()
+	}
+	r.reading.Wait()
 	var errs []error
 	for _, l := range r.listeners {
 		errs = append(errs, l.Close())
 	}
 	r.closeErr = errors.Join(errs...)
-	r.reading.Wait()
 	r.mu.Lock()
 	for len(r.reassembly.partials) > 0 {
 		r.abandon(r.reassembly.expire(time.Time{})) // what is missing will not come

@@ -64,6 +64,8 @@ var descriptions = [...]description{
 	{"stats.receiver.rejected", "{packet}", "Packets that were not taken, by cause.", false, nil},
 	{"stats.receiver.kernel.drops", "{packet}", "Packets that the kernel dropped at the socket.", false,
 		func(v *view) int64 { return int64(v.KernelDrops) }},
+	{"stats.receiver.queued", "{packet}", "Packets that wait to be decoded.", true,
+		func(v *view) int64 { return int64(v.Queued) }},
 	{"stats.receiver.clones", "{session}", "Sessions that sent the numbers of another again: of a machine that was copied or put back.", false,
 		func(v *view) int64 { return int64(v.Clones) }},
 	{"stats.receiver.sessions", "{session}", "Sessions heard of in the last ten minutes.", true,
@@ -173,7 +175,7 @@ func (r *Receiver) view() view {
 // byName returns the causes as the self-metrics name them.
 func (r *Rejected) byName() map[string]uint64 {
 	return map[string]uint64{
-		"foreign_source": r.ForeignSource, "too_short": r.TooShort, "unknown_version": r.UnknownVersion, "unknown_flag": r.UnknownFlag,
+		"foreign_source": r.ForeignSource, "too_long": r.TooLong, "too_short": r.TooShort, "unknown_version": r.UnknownVersion, "unknown_flag": r.UnknownFlag,
 		"bad_checksum": r.BadChecksum, "malformed": r.Malformed, "over_budget": r.OverBudget, "incomplete": r.Incomplete,
 	}
 }

@@ -62,7 +62,7 @@ func TestSelfMetrics(t *testing.T) {
 	want := map[string]int64{
 		"stats.receiver.packets": 2, "stats.receiver.points": 8, "stats.receiver.delivered": 8, "stats.receiver.lost": 4,
 		"stats.receiver.duplicate": 3, "stats.receiver.late": 0, "stats.receiver.overrun": 0, "stats.receiver.kernel.drops": 0,
-		"stats.receiver.clones": 0, "stats.receiver.sessions": 1, "stats.receiver.rejected too_short": 1, "stats.receiver.rejected bad_checksum": 0,
+		"stats.receiver.clones": 0, "stats.receiver.queued": 0, "stats.receiver.sessions": 1, "stats.receiver.rejected too_long": 0, "stats.receiver.rejected too_short": 1, "stats.receiver.rejected bad_checksum": 0,
 		"stats.receiver.rejected foreign_source": 0, "stats.receiver.rejected malformed": 0, "stats.receiver.rejected over_budget": 0,
 		"stats.receiver.rejected incomplete": 0, "stats.receiver.rejected unknown_flag": 0, "stats.receiver.rejected unknown_version": 0,
 	}

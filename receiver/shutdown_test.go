@@ -138,38 +138,47 @@ func TestBlockedHandler(t *testing.T) {
 	assert.Equal(t, s.Points.Received, s.Points.Delivered+s.Points.Overrun)
 }
 
+// packetCounter is a handler of packets that counts what it is given.
+type packetCounter struct {
+	inside          sync.Mutex
+	t               *testing.T
+	points, calls   int
+	flushes, unsaid int // unsaid: calls since the last flush
+}
+
+func (c *packetCounter) HandlePacket(p *Packet) {
+	if !c.inside.TryLock() {
+		c.t.Error("two at once")
+		return
+	}
+	defer c.inside.Unlock()
+	for p.Decoder.Next() {
+		c.points++
+	}
+	c.calls++
+	c.unsaid++
+	assert.Equal(c.t, "127.0.0.1", p.Source.Addr().String())
+	assert.Less(c.t, p.Decoder.Header().Session, uint64(10))
+	assert.WithinDuration(c.t, time.Now(), p.Arrived, time.Minute)
+}
+
+func (c *packetCounter) Flush() {
+	c.inside.Lock()
+	defer c.inside.Unlock()
+	assert.Positive(c.t, c.unsaid, "only after a packet")
+	c.flushes++
+	c.unsaid = 0
+}
+
 // TestListenPackets: a handler of its own for each goroutine, the decoded packets, what
-// they come from and whether others wait.
+// they come from, and a flush behind the last one.
 func TestListenPackets(t *testing.T) {
 	const packets, workers = 200, 3
-	type worker struct {
-		inside             sync.Mutex
-		points, more, last int
-	}
-	var all []*worker
-	var mu sync.Mutex
-	r, err := ListenPackets("127.0.0.1:0", func() func(*Packet) {
-		w := &worker{}
-		mu.Lock()
-		defer mu.Unlock()
-		all = append(all, w)
-		return func(p *Packet) {
-			if !w.inside.TryLock() {
-				t.Error("two at once")
-				return
-			}
-			defer w.inside.Unlock()
-			for p.Decoder.Next() {
-				w.points++
-			}
-			if p.More {
-				w.more++
-			} else {
-				w.last++
-			}
-			assert.Equal(t, "127.0.0.1", p.Source.Addr().String())
-			assert.Less(t, p.Decoder.Header().Session, uint64(10))
-		}
+	var all []*packetCounter
+	r, err := ListenPackets("127.0.0.1:0", func() PacketHandler {
+		c := &packetCounter{t: t}
+		all = append(all, c)
+		return c
 	}, WithWorkers(workers))
 	require.NoError(t, err)
 	assert.Len(t, all, workers, "before the first packet")
@@ -179,20 +188,46 @@ func TestListenPackets(t *testing.T) {
 	}
 	eventually(t, r, func(s Stats) bool { return s.Packets.Delivered == packets })
 	require.NoError(t, r.Close())
-	points, calls := 0, 0
-	for _, w := range all {
-		points += w.points
-		calls += w.more + w.last
-		if w.more > 0 {
-			assert.Positive(t, w.last, "the last has none behind it")
-		}
+	points, calls, flushes := 0, 0, 0
+	for _, c := range all {
+		points += c.points
+		calls += c.calls
+		flushes += c.flushes
+		assert.Zero(t, c.unsaid, "the last packet has a flush behind it")
 	}
 	assert.Equal(t, 3*packets, points)
 	assert.Equal(t, packets, calls)
+	assert.Positive(t, flushes)
 	_, err = ListenPackets("127.0.0.1:0", nil)
 	require.ErrorContains(t, err, "otelgram: ListenPackets: newHandler is nil")
-	_, err = ListenPackets("127.0.0.1:0", func() func(*Packet) { return nil })
+	_, err = ListenPackets("127.0.0.1:0", func() PacketHandler { return nil })
 	require.ErrorContains(t, err, "otelgram: ListenPackets: newHandler returned nil")
+}
+
+// flushed tells of its flushes.
+type flushed struct{ packets, flushes chan int }
+
+func (f flushed) HandlePacket(*Packet) { f.packets <- 1 }
+func (f flushed) Flush()               { f.flushes <- 1 }
+
+// TestFlushBehindABadPacket: the last packet in the queue cannot be decoded; what the
+// handler has of those before is flushed all the same.
+func TestFlushBehindABadPacket(t *testing.T) {
+	h := flushed{make(chan int), make(chan int, 10)}
+	r, err := ListenPackets("127.0.0.1:0", func() PacketHandler { return h }, WithWorkers(1))
+	require.NoError(t, err)
+	send := dial(t, r)
+	send(gauges(t, wire.Header{Session: 1}, 1))
+	bad := gauges(t, wire.Header{Session: 1, Sequence: 1, PointsBefore: 1}, 1)
+	bad[wire.HeaderSize] = 0x87 // no such tag
+	wire.Stamp(bad, &wire.Header{Format: wire.Compact, Session: 1, Sequence: 1, Points: 1, PointsBefore: 1})
+	send(bad)
+	eventually(t, r, func(s Stats) bool { return s.Packets.Received == 2 })
+	<-h.packets
+	<-h.flushes
+	assert.Equal(t, uint64(1), eventually(t, r, func(s Stats) bool { return s.Packets.Rejected == 1 }).Rejected.Malformed)
+	require.NoError(t, r.Close())
+	assert.Empty(t, h.flushes, "once")
 }
 
 // TestReaders: senders are spread over several sockets, and the books are as with one.

@@ -29,6 +29,9 @@ type Stats struct {
 	// receive buffer was full, where the platform tells (Linux). They are part
 	// of what is lost.
 	KernelDrops uint64
+	// Queued is how many packets wait to be decoded, in all queues. Each of them has
+	// QueueSize places, see [WithQueueSize].
+	Queued, QueueSize int
 	// Sockets is how many sockets there are, see [WithReaders]. BufferAsked and
 	// BufferEffective are the size of the receive buffer of each, in bytes: as asked
 	// for, and as the kernel granted it.
@@ -79,6 +82,7 @@ func (s Stats) NetworkLost() uint64 {
 // knows where they came from.
 type Rejected struct {
 	ForeignSource  uint64 // from a network that is not allowed
+	TooLong        uint64 // longer than [WithMaxPacketSize]
 	TooShort       uint64 // cannot hold a header
 	UnknownVersion uint64 // another version or format
 	UnknownFlag    uint64 // a critical flag or a key that is unknown
@@ -102,7 +106,10 @@ func (r *Receiver) Stats() Stats {
 
 // totals returns the books without those of each session.
 func (r *Receiver) totals() Stats {
-	s := Stats{Sockets: len(r.listeners)}
+	s := Stats{Sockets: len(r.listeners), QueueSize: r.config.queue}
+	for _, w := range r.workers {
+		s.Queued += w.queue.len()
+	}
 	s.BufferAsked, s.BufferEffective = r.listeners[0].ReceiveBuffer()
 	for _, l := range r.listeners {
 		n, _ := l.Drops()
@@ -173,8 +180,8 @@ func (r *Receiver) appendSessions(all []Session, dropped []drops, from int) (_ [
 func (r *Receiver) byCause() Rejected {
 	n := func(c wire.Cause) uint64 { return r.causes[c].Load() }
 	return Rejected{
-		ForeignSource: r.foreign.Load(),
-		TooShort:      n(wire.TooShort), UnknownVersion: n(wire.UnknownVersion), UnknownFlag: n(wire.UnknownFlag),
+		ForeignSource: r.foreign.Load(), TooLong: r.tooLong.Load(),
+		TooShort: n(wire.TooShort), UnknownVersion: n(wire.UnknownVersion), UnknownFlag: n(wire.UnknownFlag),
 		BadChecksum: n(wire.BadChecksum), Malformed: n(wire.Malformed), OverBudget: n(wire.OverBudget),
 		Incomplete: r.incomplete.Load(),
 	}

@@ -29,7 +29,7 @@ func newBench(t *testing.T) *bench {
 	c, err := newConfig("Listen", []Option{WithWorkers(1)})
 	require.NoError(t, err)
 	r := &Receiver{config: c, table: newTable(c.maxSessions, begin), reassembly: newReassembly(c.reassemblySize), notices: newNotices()}
-	r.workers = []*worker{{receiver: r, handle: newMetricdata(drop, defaultCacheSize).handle, queue: newQueue(c.queue)}}
+	r.workers = []*worker{{receiver: r, handle: newMetricdata(drop, defaultCacheSize), queue: newQueue(c.queue)}}
 	r.seed = maphash.MakeSeed()
 	return &bench{r, begin}
 }
@@ -44,8 +44,8 @@ func (b *bench) take(packet []byte, from netip.AddrPort) {
 		b.Receiver.take(&h, &d, b.now)
 	}
 	for w := b.workers[0]; w.queue.jobs > 0; {
-		j, more := w.queue.pop()
-		w.serve(j, more)
+		j := w.queue.pop()
+		w.serve(j)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/otelgram/otelgram/wire"
 )
@@ -18,22 +19,49 @@ type Packet struct {
 	Decoder *wire.Decoder
 	// Source is the address the packet came from. It is zero for Unix sockets.
 	Source netip.AddrPort
-	// More says that other packets wait for the same handler already. A handler that
-	// makes batches may wait for them.
-	More bool
+	// Arrived is when it was read from the socket; of a body in several packets, the last.
+	Arrived time.Time
 }
 
-// handler takes a packet. It returns false for one whose data cannot be made in bounded
-// memory.
-type handler func(*Packet) bool
+// PacketHandler is what [ListenPackets] gives packets to. Its methods are called by one
+// goroutine at a time.
+type PacketHandler interface {
+	// HandlePacket is called for each packet. The packet, and all that its decoder
+	// returns, is valid until it returns.
+	HandlePacket(*Packet)
+	// Flush is called after one or several packets when no other waits, and at the end.
+	// A handler that makes batches hands over what it has. [Receiver.Shutdown] waits for
+	// Flush as for HandlePacket. Where its context ends before that, Flush is called
+	// later: what the handler was given counts as delivered.
+	Flush()
+}
+
+// handler is what a worker calls.
+type handler interface {
+	// handle takes a packet. It returns false for one whose data cannot be made in
+	// bounded memory.
+	handle(*Packet) bool
+	flush()
+}
+
+// packetHandler is the handler behind [ListenPackets].
+type packetHandler struct{ user PacketHandler }
+
+func (h packetHandler) handle(p *Packet) bool {
+	h.user.HandlePacket(p)
+	return true
+}
+
+func (h packetHandler) flush() { h.user.Flush() }
 
 // worker decodes the packets of the sessions it serves and calls the handler.
 type worker struct {
-	receiver *Receiver
-	handle   handler
-	queue    *queue
-	decoder  wire.Decoder
-	packet   Packet
+	receiver  *Receiver
+	handle    handler
+	queue     *queue
+	decoder   wire.Decoder
+	packet    Packet
+	unsettled bool // the handler was given packets since it was flushed
 }
 
 // run serves the queue until that is closed and empty. Where a handler exits its
@@ -50,18 +78,29 @@ func (w *worker) run() {
 		w.receiver.working.Go(w.run)
 	}()
 	for {
-		j, more := w.queue.pop()
+		j := w.queue.poll()
 		if j == nil {
-			break
+			w.flush()
+			if j = w.queue.pop(); j == nil {
+				break
+			}
 		}
-		w.serve(j, more)
+		w.serve(j)
 	}
 	returned = true
 }
 
+// flush tells the handler that no packet waits, if it was given one since the last time.
+func (w *worker) flush() {
+	if w.unsettled {
+		w.unsettled = false
+		w.handle.flush()
+	}
+}
+
 // serve decodes a job, which the queue says is in hand, and calls the handler. The job is
 // counted also where the handler exits its goroutine.
-func (w *worker) serve(j *job, more bool) {
+func (w *worker) serve(j *job) {
 	defer w.receiver.buffers.put(j)
 	if err := w.decoder.ResetBody(&j.header, j.data); err != nil {
 		w.count(causeOf(err), len(j.data))
@@ -74,8 +113,9 @@ func (w *worker) serve(j *job, more bool) {
 	}
 	cause := wire.Accepted
 	defer func() { w.count(cause, len(j.data)) }()
-	w.packet = Packet{Decoder: &w.decoder, Source: j.source, More: more}
-	if !w.handle(&w.packet) {
+	w.packet = Packet{Decoder: &w.decoder, Source: j.source, Arrived: j.arrived}
+	w.unsettled = true
+	if !w.handle.handle(&w.packet) {
 		cause = wire.OverBudget
 	}
 }

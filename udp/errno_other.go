@@ -23,9 +23,9 @@ func outcomeOf(err error) Outcome {
 		return WouldBlock
 	case syscall.ENOBUFS:
 		return NoBuffers
-	case syscall.ECONNREFUSED, syscall.ENOTCONN:
+	case syscall.ECONNREFUSED, syscall.ENOTCONN, syscall.EPIPE:
 		// A Unix socket is told once that nobody is there any more, and is
-		// disconnected from then on.
+		// disconnected from then on. EPIPE says that the listener takes no more.
 		return Refused
 	case syscall.EMSGSIZE:
 		return TooLarge

@@ -43,8 +43,9 @@ func Listen(address string, opts ...Option) (*Listener, error) {
 // returned until the first of them is closed. A datagram to a broadcast or multicast
 // address arrives on each of them. [WithReceiveBuffer] is the size for each socket.
 //
-// The address stays exclusive: no other Listen or ListenMany gets it. A program of
-// the same user that sets SO_REUSEPORT itself can join where n is more than 1.
+// The address stays exclusive: no other Listen or ListenMany gets it, unless both have
+// [WithSharedAddress]. A program of the same user that sets SO_REUSEPORT itself can join
+// where n is more than 1.
 //
 // On systems other than Linux, and for a Unix socket, ListenMany opens one socket,
 // whatever n is. An n below 1 is an error.
@@ -75,7 +76,8 @@ func ListenMany(address string, n int, opts ...Option) ([]*Listener, error) {
 // listenUDP opens n sockets on address, or none.
 //
 // The first one is bound without SO_REUSEPORT: it cannot join the sockets of
-// somebody else. The option is set on it afterwards, so that the others can join it.
+// somebody else, unless the address is shared and taken. The option is set on it
+// afterwards, so that the others can join it.
 func listenUDP(address string, n int, c config) (ls []*Listener, err error) {
 	defer func() {
 		if err != nil {
@@ -87,11 +89,16 @@ func listenUDP(address string, n int, c config) (ls []*Listener, err error) {
 		}
 	}()
 	first, err := bindUDP(address, false, c)
+	shares := canShare && c.shared
+	if shares && errors.Is(err, syscall.EADDRINUSE) {
+		first, err = bindUDP(address, true, c)
+	}
 	if err != nil {
 		return nil, err
 	}
+	first.shared = shares
 	ls = append(ls, first)
-	if n == 1 {
+	if n == 1 && !shares {
 		return ls, nil
 	}
 	raw, err := first.conn.SyscallConn()
@@ -106,6 +113,7 @@ func listenUDP(address string, n int, c config) (ls []*Listener, err error) {
 		if err != nil {
 			return ls, err
 		}
+		l.shared = shares
 		ls = append(ls, l)
 	}
 	return ls, nil

@@ -1,10 +1,14 @@
 package udp
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // Datagram is one datagram received, or room for one.
@@ -26,7 +30,11 @@ type Listener struct {
 	conn   socket
 	reader batchReader
 	asked  int
+	shared bool        // others may listen on the address
 	file   *socketFile // of a Unix socket, until it is removed; nil for UDP
+
+	draining atomic.Bool
+	last     time.Time // until when ReadBatch reads after Drain; zero before
 
 	// mu guards drops and file, and makes Close take a last reading of drops.
 	mu    sync.Mutex
@@ -44,16 +52,56 @@ type batchReader interface {
 // Each datagram is read into the memory of its element's Data, up to its
 // capacity whatever its length, and replaces Data, Source and Truncated. Elements
 // behind the returned count are left alone. With an empty ds it returns 0 at
-// once. An error that wraps [net.ErrClosed] means that Close was called.
+// once. An error that wraps [net.ErrClosed] means that Close was called, or that Drain
+// was and nothing is left.
 func (l *Listener) ReadBatch(ds []Datagram) (int, error) {
 	if len(ds) == 0 {
 		return 0, nil
 	}
-	n, err := l.reader.readBatch(ds)
-	if err != nil {
-		return 0, fmt.Errorf("udp: read: %w", err)
+	for {
+		if l.draining.Load() && !l.another() {
+			return 0, fmt.Errorf("udp: read: %w", net.ErrClosed)
+		}
+		n, err := l.reader.readBatch(ds)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded) && l.draining.Load():
+			// Drain has interrupted it.
+		case err != nil:
+			return 0, fmt.Errorf("udp: read: %w", err)
+		default:
+			return n, nil
+		}
 	}
-	return n, nil
+}
+
+// drainTime bounds how long ReadBatch reads after Drain, where new datagrams arrive all
+// the same.
+const drainTime = 50 * time.Millisecond
+
+// another reports whether a datagram is to be read after Drain.
+func (l *Listener) another() bool {
+	if l.last.IsZero() {
+		l.last = time.Now().Add(drainTime)
+	}
+	return time.Now().Before(l.last) && readable(l.conn) && l.conn.SetReadDeadline(l.last) == nil
+}
+
+// Drain ends the arrival of datagrams, as far as the system can do that, and lets
+// ReadBatch return those that are there, for 50 milliseconds at most. After them
+// ReadBatch returns an error that wraps [net.ErrClosed]. The listener is to be closed
+// then. With [WithSharedAddress] on Linux, what is sent from now on goes to the other
+// listeners of the address, so that nothing is lost. Elsewhere a datagram that arrives
+// between the last one read and Close is. Drain does not wait. It is called once.
+func (l *Listener) Drain() {
+	l.mu.Lock()
+	if l.file != nil {
+		l.file.remove() // who dials from now on finds a successor, or nobody
+		l.file = nil
+	}
+	l.mu.Unlock()
+	stopArrivals(l.conn, l.shared)
+	l.draining.Store(true)
+	_ = l.conn.SetReadDeadline(time.Unix(1, 0)) // it fails where the listener is closed
 }
 
 // Addr returns the address listened on, a [*net.UDPAddr] with the actual port or

@@ -24,6 +24,7 @@ type config struct {
 	socketMode    fs.FileMode
 	group         string
 	groupAsked    bool
+	shared        bool
 	gid           int // of group, or keepGroup
 }
 
@@ -72,6 +73,20 @@ func WithSocketMode(mode fs.FileMode) Option {
 func WithSocketGroup(group string) Option {
 	return optionFunc(func(c config) config {
 		c.group, c.groupAsked = group, true
+		return c
+	})
+}
+
+// WithSharedAddress lets [Listen] and [ListenMany] take an address that a process of the
+// same user listens on already, if both have this option: a new process can start before
+// the old one stops. The kernel spreads datagrams over all sockets by their source
+// (SO_REUSEPORT in socket(7)); [Listener.Drain] lets a socket leave without a loss. At the
+// path of a Unix socket the newer one takes over: it replaces the file, while whoever has
+// dialled the older one stays with it until that is closed. It works on Linux and, for
+// Unix sockets, on all systems but Windows; elsewhere it has no effect.
+func WithSharedAddress() Option {
+	return optionFunc(func(c config) config {
+		c.shared = true
 		return c
 	})
 }

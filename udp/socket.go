@@ -3,6 +3,7 @@ package udp
 import (
 	"net"
 	"syscall"
+	"time"
 )
 
 // socket is a UDP socket or a Unix datagram socket.
@@ -10,6 +11,7 @@ type socket interface {
 	syscall.Conn
 	SetReadBuffer(bytes int) error
 	SetWriteBuffer(bytes int) error
+	SetReadDeadline(t time.Time) error
 	LocalAddr() net.Addr
 	RemoteAddr() net.Addr
 	Close() error

@@ -25,6 +25,8 @@ const canShare = false
 
 func sharePort(syscall.RawConn) error { return errors.ErrUnsupported }
 
+func stopArrivals(socket, bool) {}
+
 type dropCounter struct{}
 
 func (*dropCounter) read(socket) (dropped uint64, ok bool) { return 0, false }

@@ -24,12 +24,17 @@ func listenUnix(path string, c config) (*Listener, error) {
 	if err := checkUnixPath(path); err != nil {
 		return nil, err
 	}
-	lock, err := lockFile(path + ".lock")
-	if err != nil {
+	lock, err := lockFile(path + lockSuffix)
+	taken := c.shared && errors.Is(err, syscall.EADDRINUSE)
+	if err != nil && !taken {
 		return nil, failed(opListen, unixScheme+path, err)
 	}
 	file := &socketFile{path: path, lock: lock}
-	conn, err := file.open(c)
+	open := file.open
+	if taken {
+		open = file.replace
+	}
+	conn, err := open(c)
 	if err != nil {
 		file.remove()
 		return nil, failed(opListen, unixScheme+path, err)
@@ -38,25 +43,64 @@ func listenUnix(path string, c config) (*Listener, error) {
 	return &Listener{conn: conn, reader: unixReader{conn}, asked: c.receiveBuffer, file: file}, nil
 }
 
-// open makes the socket and its file, with the group and the mode that c asks for.
-// The mode comes last: until then the file is for its owner alone.
+const (
+	lockSuffix = ".lock"
+	// newSuffix ends the name of a socket that is about to replace another.
+	newSuffix = ".new"
+)
+
+// open makes the socket and its file.
 func (f *socketFile) open(c config) (*net.UnixConn, error) {
 	if err := removeStale(f.path); err != nil {
 		return nil, err
 	}
-	conn, err := bindUnix(f.path, c.socketMode&0o700)
+	return f.bind(f.path, c)
+}
+
+// replace makes the socket and puts its file in the place of one that is in use. It is
+// made under another name, which it loses again: no moment is without a file.
+func (f *socketFile) replace(c config) (*net.UnixConn, error) {
+	made := f.path + newSuffix
+	lock, err := lockFile(made + lockSuffix)
 	if err != nil {
 		return nil, err
 	}
-	if f.made, err = os.Lstat(f.path); err == nil && c.gid != keepGroup {
-		if err = os.Lchown(f.path, -1, c.gid); err != nil {
+	defer lock.release()
+	if err := checkUnixPath(made); err != nil {
+		return nil, err
+	}
+	if err := removeStale(made); err != nil {
+		return nil, err
+	}
+	conn, err := f.bind(made, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Rename(made, f.path); err != nil {
+		_ = removeSame(made, f.made)
+		_ = conn.Close() // the first error is the one to report
+		return nil, err
+	}
+	return conn, nil
+}
+
+// bind makes the socket and its file at path, with the group and the mode that c asks for.
+// The mode comes last: until then the file is for its owner alone.
+func (f *socketFile) bind(path string, c config) (*net.UnixConn, error) {
+	conn, err := bindUnix(path, c.socketMode&0o700)
+	if err != nil {
+		return nil, err
+	}
+	if f.made, err = os.Lstat(path); err == nil && c.gid != keepGroup {
+		if err = os.Lchown(path, -1, c.gid); err != nil {
 			err = fmt.Errorf("give the socket to group %q: %w", c.group, reasonOf(err))
 		}
 	}
 	if err == nil {
-		err = os.Chmod(f.path, c.socketMode)
+		err = os.Chmod(path, c.socketMode)
 	}
 	if err != nil {
+		_ = removeSame(path, f.made)
 		_ = conn.Close() // the first error is the one to report
 		return nil, err
 	}
@@ -140,6 +184,9 @@ func (f *socketFile) remove() {
 
 // removeSame removes the file at path if it is the one given.
 func removeSame(path string, file os.FileInfo) error {
+	if file == nil {
+		return nil
+	}
 	if now, err := os.Lstat(path); err != nil || !os.SameFile(now, file) {
 		return nil
 	}
