@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 
 	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/internal/randomdata"
 	"github.com/otelgram/otelgram/receiver"
 )
 
@@ -98,14 +99,14 @@ func TestRandomDataArrivesBitByBit(t *testing.T) {
 func arriveBitByBit(t *testing.T, cases int, opts ...exporter.Option) {
 	t.Helper()
 	c := connect(t, append(opts, exporter.WithPacing(0, 0))...)
-	g := &generator{Rand: rand.New(rand.NewPCG(*seed, 0))}
+	g := randomdata.New(*seed)
 	compared := 0
 	for i := range cases {
-		want := g.resourceMetrics()
+		want := g.ResourceMetrics()
 		wantLines := lines(want)
 		got := c.send(t, want, len(wantLines))
 		require.Equal(t, wantLines, lines(got...), "case %d of seed %d", i, *seed)
-		if !g.nan {
+		if !g.NaN() {
 			compared++
 			metricdatatest.AssertEqual(t, *named(want), *joined(got))
 		}

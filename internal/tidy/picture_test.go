@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"internal/tidy":       {},
 	"internal/workload":   {},
 	"internal/allocs":     {},
+	"internal/randomdata": {},
 
 	"internal/pipeline": {"wire", "ringbuf", "drop", "udp", "internal/clock", "internal/latency"},
 	"internal/direct":   {"internal/pipeline"},

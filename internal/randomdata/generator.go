@@ -1,4 +1,6 @@
-package exporter_test
+// Package randomdata makes random metricdata, for tests that compare what arrives with
+// what was sent.
+package randomdata
 
 import (
 	"fmt"
@@ -13,14 +15,25 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 )
 
-// generator makes random metricdata of every kind. Its points fit a packet of
-// default size.
-type generator struct {
+// Generator makes random metricdata of every kind, for tests. Its points fit a packet of
+// default size. It is not safe for concurrent use.
+type Generator struct {
 	*rand.Rand
-	nan bool // the last data made holds a NaN
+	// ValidText keeps text to UTF-8, which protobuf demands.
+	ValidText bool
+
+	nan bool
 }
 
-func (g *generator) resourceMetrics() *metricdata.ResourceMetrics {
+// New returns a generator. Equal seeds make equal data.
+func New(seed uint64) *Generator { return &Generator{Rand: rand.New(rand.NewPCG(seed, 0))} }
+
+// NaN reports whether the last data made holds a NaN, which equals nothing.
+func (g *Generator) NaN() bool { return g.nan }
+
+// ResourceMetrics returns data of one resource, with up to twelve metrics of any kind and
+// temporality, attributes of all types, exemplars, and numbers of any bits.
+func (g *Generator) ResourceMetrics() *metricdata.ResourceMetrics {
 	g.nan = false
 	rm := &metricdata.ResourceMetrics{Resource: g.resource()}
 	for i := range 1 + g.IntN(3) {
@@ -40,7 +53,7 @@ func (g *generator) resourceMetrics() *metricdata.ResourceMetrics {
 	return rm
 }
 
-func (g *generator) resource() *resource.Resource {
+func (g *Generator) resource() *resource.Resource {
 	switch g.IntN(10) {
 	case 0:
 		return nil
@@ -51,7 +64,7 @@ func (g *generator) resource() *resource.Resource {
 	return resource.NewWithAttributes(g.text(), set.ToSlice()...)
 }
 
-func (g *generator) aggregation() metricdata.Aggregation {
+func (g *Generator) aggregation() metricdata.Aggregation {
 	t := metricdata.CumulativeTemporality
 	if g.IntN(2) == 0 {
 		t = metricdata.DeltaTemporality
@@ -77,7 +90,7 @@ func (g *generator) aggregation() metricdata.Aggregation {
 	return g.summary()
 }
 
-func numbersOf[N int64 | float64](g *generator, value func() N) []metricdata.DataPoint[N] {
+func numbersOf[N int64 | float64](g *Generator, value func() N) []metricdata.DataPoint[N] {
 	points := make([]metricdata.DataPoint[N], 1+g.IntN(8))
 	for i := range points {
 		points[i] = metricdata.DataPoint[N]{
@@ -87,7 +100,7 @@ func numbersOf[N int64 | float64](g *generator, value func() N) []metricdata.Dat
 	return points
 }
 
-func histogramsOf[N int64 | float64](g *generator, value func() N) []metricdata.HistogramDataPoint[N] {
+func histogramsOf[N int64 | float64](g *Generator, value func() N) []metricdata.HistogramDataPoint[N] {
 	points := make([]metricdata.HistogramDataPoint[N], 1+g.IntN(4))
 	bounds := g.bounds()
 	for i := range points {
@@ -103,7 +116,7 @@ func histogramsOf[N int64 | float64](g *generator, value func() N) []metricdata.
 	return points
 }
 
-func exponentialsOf[N int64 | float64](g *generator, value func() N) []metricdata.ExponentialHistogramDataPoint[N] {
+func exponentialsOf[N int64 | float64](g *Generator, value func() N) []metricdata.ExponentialHistogramDataPoint[N] {
 	points := make([]metricdata.ExponentialHistogramDataPoint[N], 1+g.IntN(4))
 	for i := range points {
 		points[i] = metricdata.ExponentialHistogramDataPoint[N]{
@@ -118,7 +131,7 @@ func exponentialsOf[N int64 | float64](g *generator, value func() N) []metricdat
 	return points
 }
 
-func (g *generator) summary() metricdata.Summary {
+func (g *Generator) summary() metricdata.Summary {
 	points := make([]metricdata.SummaryDataPoint, 1+g.IntN(4))
 	for i := range points {
 		points[i] = metricdata.SummaryDataPoint{
@@ -132,7 +145,7 @@ func (g *generator) summary() metricdata.Summary {
 	return metricdata.Summary{DataPoints: points}
 }
 
-func exemplarsOf[N int64 | float64](g *generator, value func() N) []metricdata.Exemplar[N] {
+func exemplarsOf[N int64 | float64](g *Generator, value func() N) []metricdata.Exemplar[N] {
 	if g.IntN(4) > 0 {
 		return nil
 	}
@@ -148,14 +161,14 @@ func exemplarsOf[N int64 | float64](g *generator, value func() N) []metricdata.E
 	return exemplars
 }
 
-func extremeOf[N int64 | float64](g *generator, value func() N) metricdata.Extrema[N] {
+func extremeOf[N int64 | float64](g *Generator, value func() N) metricdata.Extrema[N] {
 	if g.IntN(3) == 0 {
 		return metricdata.Extrema[N]{}
 	}
 	return metricdata.NewExtrema(value())
 }
 
-func (g *generator) bounds() []float64 {
+func (g *Generator) bounds() []float64 {
 	bounds := make([]float64, g.IntN(16))
 	decimal := g.IntN(2) == 0
 	last := 0.0
@@ -169,7 +182,7 @@ func (g *generator) bounds() []float64 {
 	return bounds
 }
 
-func (g *generator) counts(n int) []uint64 {
+func (g *Generator) counts(n int) []uint64 {
 	counts := make([]uint64, n)
 	for i := range counts {
 		counts[i] = g.Uint64() >> g.IntN(64)
@@ -177,7 +190,7 @@ func (g *generator) counts(n int) []uint64 {
 	return counts
 }
 
-func (g *generator) bytes(n int) []byte {
+func (g *Generator) bytes(n int) []byte {
 	b := make([]byte, n)
 	for i := range b {
 		b[i] = byte(g.Uint32())
@@ -185,7 +198,7 @@ func (g *generator) bytes(n int) []byte {
 	return b
 }
 
-func (g *generator) int64() int64 {
+func (g *Generator) int64() int64 {
 	switch g.IntN(5) {
 	case 0:
 		return []int64{0, 1, -1, math.MaxInt64, math.MinInt64}[g.IntN(5)]
@@ -195,7 +208,7 @@ func (g *generator) int64() int64 {
 	return g.Int64N(100_000)
 }
 
-func (g *generator) float64() float64 {
+func (g *Generator) float64() float64 {
 	switch g.IntN(6) {
 	case 0:
 		return []float64{
@@ -218,7 +231,7 @@ func (g *generator) float64() float64 {
 	return g.Float64() * 1e6
 }
 
-func (g *generator) time() time.Time {
+func (g *Generator) time() time.Time {
 	switch g.IntN(6) {
 	case 0:
 		return time.Time{}
@@ -228,17 +241,20 @@ func (g *generator) time() time.Time {
 	return time.Unix(1_790_000_000, g.Int64N(1e12))
 }
 
-func (g *generator) text() string {
+func (g *Generator) text() string {
 	switch g.IntN(6) {
 	case 0:
 		return ""
 	case 1:
-		return "\xff\x00é" + string(g.bytes(g.IntN(5))) // not UTF-8
+		if g.ValidText {
+			return "\x00é€𝄞" + strings.Repeat("ß", g.IntN(5))
+		}
+		return "\xff\x00é" + string(g.bytes(g.IntN(5)))
 	}
 	return strings.Repeat(string('a'+rune(g.IntN(26))), 1+g.IntN(12))
 }
 
-func (g *generator) set(most int) attribute.Set {
+func (g *Generator) set(most int) attribute.Set {
 	kvs := make([]attribute.KeyValue, g.IntN(most+1))
 	for i := range kvs {
 		kvs[i] = attribute.KeyValue{Key: attribute.Key(g.text()), Value: g.value(3)}
@@ -246,7 +262,7 @@ func (g *generator) set(most int) attribute.Set {
 	return attribute.NewSet(kvs...)
 }
 
-func (g *generator) value(depth int) attribute.Value {
+func (g *Generator) value(depth int) attribute.Value {
 	n := 12
 	if depth == 0 {
 		n = 10
@@ -280,7 +296,7 @@ func (g *generator) value(depth int) attribute.Value {
 	return attribute.Value{}
 }
 
-func listOf[T any](g *generator, element func() T) []T {
+func listOf[T any](g *Generator, element func() T) []T {
 	list := make([]T, g.IntN(4))
 	for i := range list {
 		list[i] = element()
