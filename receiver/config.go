@@ -113,7 +113,7 @@ func (c *config) warn(addr net.Addr) {
 		return
 	}
 	c.logger.Warn("otelgram: the receiver takes metrics from anybody who reaches it: nothing authenticates a datagram; "+
-		"listen on a loopback or private address, or name the senders' networks with WithAllowedSources", "address", addr.String())
+		"listen on a loopback or private address, or name the networks that may send (WithAllowedSources, in a Collector allowed_sources)", "address", addr.String())
 }
 
 // allowed reports whether packets from a source are taken.

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelgram/otelgram/internal/hostile"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 )
@@ -82,13 +83,12 @@ func restamped(p []byte) []byte {
 // allocate no more than a bound for each byte, and what stays of them is bounded.
 func TestTurnedFields(t *testing.T) {
 	var seeds [][]byte
-	for n, shape := range hostileShapes {
-		c := &crafted{limit: 160}
-		if shape.name == "schema URLs" || shape.name == "references to one long key" || shape.name == "strings" || shape.name == "bounds in turns" {
-			c.limit = 1400
+	for n := range hostile.Shapes {
+		shape, size := &hostile.Shapes[n], 196
+		if shape.Name == "schema URLs" || shape.Name == "references to one long key" || shape.Name == "strings" || shape.Name == "bounds in turns" {
+			size = 1436
 		}
-		shape.craft(c, n)
-		seeds = append(seeds, c.packet(wire.Header{Session: uint64(n), Sequence: 9, PointsBefore: 40}))
+		seeds = append(seeds, shape.Packet(size, n, wire.Header{Session: uint64(n), Sequence: 9, PointsBefore: 40}))
 	}
 	report := wire.AppendReport(nil, &wire.Report{Age: 1 << 40, PacketsSent: 9, PointsSent: 1 << 33, PacketLimit: 1472, Dropped: [wire.DropReasons]uint64{1, 2, 3}})
 	wire.Stamp(report, &wire.Header{Format: wire.SenderReport, Session: 100, Sequence: 5, PointsBefore: 7})

@@ -19,8 +19,8 @@ import (
 // default size. It is not safe for concurrent use.
 type Generator struct {
 	*rand.Rand
-	// ValidText keeps text to UTF-8, which protobuf demands.
-	ValidText bool
+	// Valid keeps to what OTLP demands: text is UTF-8, and no key is in a map twice.
+	Valid bool
 
 	nan bool
 }
@@ -246,7 +246,7 @@ func (g *Generator) text() string {
 	case 0:
 		return ""
 	case 1:
-		if g.ValidText {
+		if g.Valid {
 			return "\x00é€𝄞" + strings.Repeat("ß", g.IntN(5))
 		}
 		return "\xff\x00é" + string(g.bytes(g.IntN(5)))
@@ -289,11 +289,20 @@ func (g *Generator) value(depth int) attribute.Value {
 	case attribute.SLICE:
 		return attribute.SliceValue(listOf(g, func() attribute.Value { return g.value(depth - 1) })...)
 	case attribute.MAP:
-		return attribute.MapValue(listOf(g, func() attribute.KeyValue {
-			return attribute.KeyValue{Key: attribute.Key(g.text()), Value: g.value(depth - 1)}
-		})...)
+		return attribute.MapValue(g.entries(depth - 1)...)
 	}
 	return attribute.Value{}
+}
+
+func (g *Generator) entries(depth int) []attribute.KeyValue {
+	list := listOf(g, func() attribute.KeyValue {
+		return attribute.KeyValue{Key: attribute.Key(g.text()), Value: g.value(depth)}
+	})
+	if !g.Valid {
+		return list
+	}
+	set := attribute.NewSet(list...)
+	return set.ToSlice()
 }
 
 func listOf[T any](g *Generator, element func() T) []T {

@@ -25,6 +25,7 @@ var mayImport = map[string][]string{
 	"internal/workload":   {},
 	"internal/allocs":     {},
 	"internal/randomdata": {},
+	"internal/hostile":    {"wire"},
 
 	"internal/pipeline": {"wire", "ringbuf", "drop", "udp", "internal/clock", "internal/latency"},
 	"internal/direct":   {"internal/pipeline"},

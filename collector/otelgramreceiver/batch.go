@@ -1,0 +1,152 @@
+package otelgramreceiver
+
+import (
+	"bytes"
+	"net/netip"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelgram/otelgram/receiver"
+	"github.com/otelgram/otelgram/wire"
+)
+
+// batch is what becomes one call of the next consumer: the points of packets from one
+// source, in the order in which they came. A packet goes on with the resource, scope and
+// metric that the packet before it ended with, where they are the same.
+type batch struct {
+	metrics   pmetric.Metrics
+	source    netip.AddrPort
+	arrived   time.Time // when the first packet did
+	points    int
+	items     int // points, metrics, attributes, buckets and exemplars
+	corrected int // points whose time was put right
+
+	// What the packet before ended with, and the keys that tell it; nil before.
+	resource              pmetric.ResourceMetrics
+	scope                 pmetric.ScopeMetrics
+	resourceKey, scopeKey []byte
+}
+
+func newBatch(source netip.AddrPort, arrived time.Time) *batch {
+	return &batch{metrics: pmetric.NewMetrics(), source: source, arrived: arrived}
+}
+
+// layout says where the resources, scopes and metrics of a packet stand in a batch, by
+// their index in the packet.
+type layout struct {
+	resources []pmetric.ResourceMetrics
+	scopes    []pmetric.ScopeMetrics
+	places    []place
+	scratch   []byte // a key
+}
+
+func (l *layout) reset() {
+	clear(l.resources)
+	clear(l.scopes)
+	clear(l.places)
+	l.resources, l.scopes, l.places = l.resources[:0], l.scopes[:0], l.places[:0]
+}
+
+// add appends the points of a packet.
+func (b *batch) add(p *receiver.Packet, w *pointWriter) {
+	w.begin(p)
+	metrics := p.Decoder.Metrics()
+	for i := range metrics {
+		m := &metrics[i]
+		goesOn := false
+		if m.Scope.Index == len(w.scopes) { // scopes are numbered as they come
+			goesOn = b.enterScope(m.Scope, w)
+		}
+		w.places = append(w.places, b.enterMetric(w.scopes[m.Scope.Index], m, goesOn))
+	}
+	for p.Decoder.Next() {
+		v := p.Decoder.Point()
+		b.items += w.write(&w.places[v.Metric.Index], v)
+		b.points++
+	}
+	b.corrected += w.corrected
+	w.end()
+}
+
+// enterScope makes a place for a scope that the packet has not named before. It reports
+// whether that is the scope with which the packet before ended.
+func (b *batch) enterScope(s *wire.ScopeView, w *pointWriter) (goesOn bool) {
+	if s.Resource.Index == len(w.resources) { // resources, too
+		b.enterResource(s.Resource, w)
+	}
+	r := w.resources[s.Resource.Index]
+	w.scratch = wire.AppendText(w.scratch[:0], s.Name)
+	w.scratch = wire.AppendText(w.scratch, s.Version)
+	w.scratch = wire.AppendText(w.scratch, s.SchemaURL)
+	w.scratch = appendKey(w.scratch, s.Attributes)
+	goesOn = b.scopeKey != nil && r == b.resource && bytes.Equal(w.scratch, b.scopeKey)
+	if !goesOn {
+		b.scopeKey = append(b.scopeKey[:0], w.scratch...)
+		b.scope = r.ScopeMetrics().AppendEmpty()
+		b.scope.SetSchemaUrl(string(s.SchemaURL))
+		b.scope.Scope().SetName(string(s.Name))
+		b.scope.Scope().SetVersion(string(s.Version))
+		b.items += w.attributes(b.scope.Scope().Attributes(), s.Attributes)
+	}
+	b.resource = r
+	w.scopes = append(w.scopes, b.scope)
+	return goesOn
+}
+
+// enterResource makes a place for a resource that the packet has not named before: that
+// with which the packet before ended, or a new one.
+func (b *batch) enterResource(v *wire.ResourceView, w *pointWriter) {
+	w.scratch = wire.AppendText(w.scratch[:0], v.SchemaURL)
+	w.scratch = appendKey(w.scratch, v.Attributes)
+	if b.resourceKey == nil || !bytes.Equal(w.scratch, b.resourceKey) {
+		b.resourceKey, b.scopeKey = append(b.resourceKey[:0], w.scratch...), nil
+		b.resource = b.metrics.ResourceMetrics().AppendEmpty()
+		b.resource.SetSchemaUrl(string(v.SchemaURL))
+		b.items += w.attributes(b.resource.Resource().Attributes(), v.Attributes)
+	}
+	w.resources = append(w.resources, b.resource)
+}
+
+// enterMetric returns where the points of a metric go. Where the scope goes on, that may
+// be its last metric.
+func (b *batch) enterMetric(scope pmetric.ScopeMetrics, m *wire.MetricView, goesOn bool) place {
+	if n := scope.Metrics().Len(); goesOn && n > 0 {
+		if last := scope.Metrics().At(n - 1); sameMetric(last, m) {
+			return placeIn(last, m)
+		}
+	}
+	metric := scope.Metrics().AppendEmpty()
+	metric.SetName(string(m.Name))
+	metric.SetUnit(string(m.Unit))
+	metric.SetDescription(string(m.Description))
+	b.items++
+	return newPlace(metric, m)
+}
+
+// sameMetric reports whether two metrics of one scope are the same.
+func sameMetric(have pmetric.Metric, m *wire.MetricView) bool {
+	if have.Name() != string(m.Name) || have.Unit() != string(m.Unit) || have.Description() != string(m.Description) {
+		return false
+	}
+	switch have.Type() {
+	case pmetric.MetricTypeGauge:
+		return m.Kind == wire.Gauge
+	case pmetric.MetricTypeSum:
+		return m.Kind == wire.Sum && have.Sum().IsMonotonic() == m.Monotonic && have.Sum().AggregationTemporality() == temporality(m)
+	case pmetric.MetricTypeHistogram:
+		return m.Kind == wire.Histogram && have.Histogram().AggregationTemporality() == temporality(m)
+	case pmetric.MetricTypeExponentialHistogram:
+		return m.Kind == wire.ExponentialHistogram && have.ExponentialHistogram().AggregationTemporality() == temporality(m)
+	case pmetric.MetricTypeSummary:
+		return m.Kind == wire.Summary
+	}
+	return false
+}
+
+func temporality(m *wire.MetricView) pmetric.AggregationTemporality {
+	if m.Delta {
+		return pmetric.AggregationTemporalityDelta
+	}
+	return pmetric.AggregationTemporalityCumulative
+}

@@ -1,0 +1,73 @@
+package otelgramreceiver
+
+import (
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+// clock puts the times of points right that are too far from the arrival of their packet.
+// Such a point comes from a host whose clock is wrong, or is forged, and one of them makes
+// Prometheus refuse the whole batch that it is in.
+type clock struct {
+	maxSkew time.Duration // 0: without bound
+	arrived int64         // when the packet did, in Unix nanoseconds
+	at      pcommon.Timestamp
+}
+
+func (c *clock) set(arrived time.Time) { c.arrived = arrived.UnixNano() }
+
+// times returns the times of a point, and whether they were put right: the point then has
+// the time of its arrival. The interval of a delta point keeps its length; a cumulative
+// point whose start would be in the future loses it.
+func (c *clock) times(v *wire.PointView) (start, at pcommon.Timestamp, corrected bool) {
+	from, to := unset(v.StartTime), unset(v.Time)
+	if !c.wrong(to) {
+		c.at = timestamp(to)
+		return timestamp(from), c.at, false
+	}
+	switch length := to - from; {
+	case from == 0:
+	case v.Metric.Delta && length >= 0 && length <= c.arrived:
+		from = c.arrived - length
+	case from > c.arrived:
+		from = 0
+	}
+	c.at = timestamp(c.arrived)
+	return timestamp(from), c.at, true
+}
+
+// exemplar returns the time of an exemplar of the point that times was called for last:
+// that of the point where its own is wrong.
+func (c *clock) exemplar(t int64) pcommon.Timestamp {
+	if t = unset(t); c.wrong(t) {
+		return c.at
+	}
+	return timestamp(t)
+}
+
+// wrong reports whether a time is too far from the arrival. The difference of any two
+// times has 64 bits, but a sign too few: it is compared without one.
+func (c *clock) wrong(t int64) bool {
+	if c.maxSkew == 0 {
+		return false
+	}
+	apart := uint64(t) - uint64(c.arrived)
+	if t < c.arrived {
+		apart = -apart
+	}
+	return apart > uint64(c.maxSkew)
+}
+
+// unset returns a time of a packet as OTLP has it: 0 where it is not set.
+func unset(t int64) int64 {
+	if t == wire.NoTime {
+		return 0
+	}
+	return t
+}
+
+// timestamp returns a time as OTLP has it, which knows none before 1970.
+func timestamp(t int64) pcommon.Timestamp { return pcommon.Timestamp(max(0, t)) }

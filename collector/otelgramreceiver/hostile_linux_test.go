@@ -1,0 +1,76 @@
+package otelgramreceiver
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"golang.org/x/sys/unix"
+
+	"github.com/otelgram/otelgram/internal/hostile"
+	"github.com/otelgram/otelgram/receiver"
+	"github.com/otelgram/otelgram/wire"
+)
+
+// maxAllocated is what a packet may make the receiver allocate for each of its bytes.
+const maxAllocated = 512
+
+// TestHostilePackets prints what packets cost that are made to cost much, and asserts that
+// what is allocated for one is bounded. Some are refused, which costs as well.
+func TestHostilePackets(t *testing.T) {
+	discard, err := consumer.NewMetrics(func(context.Context, pmetric.Metrics) error { return nil })
+	require.NoError(t, err)
+	for _, size := range []int{1472, 16 << 10, wire.MaxPacketSize} {
+		for i := range hostile.Shapes {
+			shape := &hostile.Shapes[i]
+			t.Run(fmt.Sprint(shape.Name, " ", size), func(t *testing.T) {
+				h := newTestHandler(t, discard)
+				var d wire.Decoder
+				allocated, times, length := uint64(0), []time.Duration(nil), 0
+				for n := range 12 {
+					p := shape.Packet(size, n, wire.Header{})
+					length = len(p)
+					bytes, took := costOf(func() {
+						if d.Reset(p) == nil {
+							h.HandlePacket(&receiver.Packet{Decoder: &d, Source: here, Arrived: now})
+							h.Flush()
+						}
+					})
+					if n >= 4 { // tables have grown by then
+						allocated, times = max(allocated, bytes), append(times, took)
+					}
+				}
+				slices.Sort(times)
+				t.Logf("%6d bytes: %4d allocated a byte, %6.3f ms", length, allocated/uint64(length), times[len(times)/2].Seconds()*1000)
+				assert.LessOrEqual(t, allocated, uint64(maxAllocated*length))
+			})
+		}
+	}
+}
+
+// costOf returns what f allocates, and the processor time it takes.
+func costOf(f func()) (bytes uint64, took time.Duration) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	start := threadTime()
+	f()
+	took = threadTime() - start
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc, took
+}
+
+// threadTime is the processor time that this thread has taken.
+func threadTime() time.Duration {
+	var t unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t)
+	return time.Duration(t.Nano())
+}

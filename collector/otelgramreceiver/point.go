@@ -1,0 +1,211 @@
+package otelgramreceiver
+
+import (
+	"math"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelgram/otelgram/receiver"
+	"github.com/otelgram/otelgram/wire"
+)
+
+// place is where the points of a metric go. One of the slices is set, by the kind of the
+// metric.
+type place struct {
+	numbers      pmetric.NumberDataPointSlice
+	histograms   pmetric.HistogramDataPointSlice
+	exponentials pmetric.ExponentialHistogramDataPointSlice
+	summaries    pmetric.SummaryDataPointSlice
+}
+
+// newPlace gives a metric its kind, and room for its points.
+func newPlace(metric pmetric.Metric, m *wire.MetricView) place {
+	switch m.Kind {
+	case wire.Gauge:
+		metric.SetEmptyGauge()
+	case wire.Sum:
+		sum := metric.SetEmptySum()
+		sum.SetIsMonotonic(m.Monotonic)
+		sum.SetAggregationTemporality(temporality(m))
+	case wire.Histogram:
+		metric.SetEmptyHistogram().SetAggregationTemporality(temporality(m))
+	case wire.ExponentialHistogram:
+		metric.SetEmptyExponentialHistogram().SetAggregationTemporality(temporality(m))
+	case wire.Summary:
+		metric.SetEmptySummary()
+	}
+	return placeIn(metric, m)
+}
+
+// placeIn returns the place in a metric that has its kind, with room for more points.
+func placeIn(metric pmetric.Metric, m *wire.MetricView) (p place) {
+	switch m.Kind {
+	case wire.Gauge:
+		p.numbers = metric.Gauge().DataPoints()
+		p.numbers.EnsureCapacity(p.numbers.Len() + m.Points)
+	case wire.Sum:
+		p.numbers = metric.Sum().DataPoints()
+		p.numbers.EnsureCapacity(p.numbers.Len() + m.Points)
+	case wire.Histogram:
+		p.histograms = metric.Histogram().DataPoints()
+		p.histograms.EnsureCapacity(p.histograms.Len() + m.Points)
+	case wire.ExponentialHistogram:
+		p.exponentials = metric.ExponentialHistogram().DataPoints()
+		p.exponentials.EnsureCapacity(p.exponentials.Len() + m.Points)
+	case wire.Summary:
+		p.summaries = metric.Summary().DataPoints()
+		p.summaries.EnsureCapacity(p.summaries.Len() + m.Points)
+	}
+	return p
+}
+
+// pointWriter writes the points of packets as pdata, one packet after the other.
+type pointWriter struct {
+	layout
+	attributeWriter
+	clock     clock
+	corrected int // points of the packet whose time was put right
+}
+
+func newPointWriter(maxSkew time.Duration) pointWriter {
+	return pointWriter{attributeWriter: newAttributeWriter(), clock: clock{maxSkew: maxSkew}}
+}
+
+// begin prepares for a packet.
+func (w *pointWriter) begin(p *receiver.Packet) {
+	w.clock.set(p.Arrived)
+	w.corrected = 0
+	w.sets = w.sets[:0]
+}
+
+// end forgets what was of the packet.
+func (w *pointWriter) end() {
+	w.layout.reset()
+	clear(w.sets)
+}
+
+// write appends a point to its place, and returns how many items it has.
+func (w *pointWriter) write(to *place, v *wire.PointView) (items int) {
+	start, at, corrected := w.clock.times(v)
+	if corrected {
+		w.corrected++
+	}
+	switch v.Metric.Kind {
+	case wire.Gauge, wire.Sum:
+		return w.writeNumber(to.numbers.AppendEmpty(), v, start, at)
+	case wire.Histogram:
+		return w.writeHistogram(to.histograms.AppendEmpty(), v, start, at)
+	case wire.ExponentialHistogram:
+		return w.writeExponential(to.exponentials.AppendEmpty(), v, start, at)
+	case wire.Summary:
+		return w.writeSummary(to.summaries.AppendEmpty(), v, start, at)
+	}
+	return 0
+}
+
+func (w *pointWriter) writeNumber(p pmetric.NumberDataPoint, v *wire.PointView, start, at pcommon.Timestamp) int {
+	p.SetStartTimestamp(start)
+	p.SetTimestamp(at)
+	if v.Metric.Integer {
+		p.SetIntValue(int64(v.Bits))
+	} else {
+		p.SetDoubleValue(math.Float64frombits(v.Bits))
+	}
+	return 1 + w.attributes(p.Attributes(), v.Attributes) + w.exemplars(p.Exemplars, v)
+}
+
+func (w *pointWriter) writeHistogram(p pmetric.HistogramDataPoint, v *wire.PointView, start, at pcommon.Timestamp) int {
+	d := &v.Distribution
+	p.SetStartTimestamp(start)
+	p.SetTimestamp(at)
+	p.SetCount(d.Count)
+	p.SetSum(float(v.Metric, v.Bits))
+	if d.Min.Defined {
+		p.SetMin(float(v.Metric, d.Min.Bits))
+	}
+	if d.Max.Defined {
+		p.SetMax(float(v.Metric, d.Max.Bits))
+	}
+	if len(d.Bounds) > 0 {
+		p.ExplicitBounds().FromRaw(d.Bounds)
+	}
+	if len(d.BucketCounts) > 0 {
+		p.BucketCounts().FromRaw(d.BucketCounts)
+	}
+	return 1 + len(d.Bounds) + len(d.BucketCounts) + w.attributes(p.Attributes(), v.Attributes) + w.exemplars(p.Exemplars, v)
+}
+
+func (w *pointWriter) writeExponential(p pmetric.ExponentialHistogramDataPoint, v *wire.PointView, start, at pcommon.Timestamp) int {
+	d := &v.Distribution
+	p.SetStartTimestamp(start)
+	p.SetTimestamp(at)
+	p.SetCount(d.Count)
+	p.SetSum(float(v.Metric, v.Bits))
+	if d.Min.Defined {
+		p.SetMin(float(v.Metric, d.Min.Bits))
+	}
+	if d.Max.Defined {
+		p.SetMax(float(v.Metric, d.Max.Bits))
+	}
+	p.SetScale(d.Scale)
+	p.SetZeroCount(d.ZeroCount)
+	p.SetZeroThreshold(d.ZeroThreshold)
+	writeBuckets(p.Positive(), &d.Positive)
+	writeBuckets(p.Negative(), &d.Negative)
+	return 1 + len(d.Positive.Counts) + len(d.Negative.Counts) + w.attributes(p.Attributes(), v.Attributes) + w.exemplars(p.Exemplars, v)
+}
+
+func writeBuckets(to pmetric.ExponentialHistogramDataPointBuckets, b *wire.Buckets) {
+	to.SetOffset(b.Offset)
+	if len(b.Counts) > 0 {
+		to.BucketCounts().FromRaw(b.Counts)
+	}
+}
+
+func (w *pointWriter) writeSummary(p pmetric.SummaryDataPoint, v *wire.PointView, start, at pcommon.Timestamp) int {
+	d := &v.Distribution
+	p.SetStartTimestamp(start)
+	p.SetTimestamp(at)
+	p.SetCount(d.Count)
+	p.SetSum(math.Float64frombits(v.Bits))
+	p.QuantileValues().EnsureCapacity(len(d.Quantiles))
+	for _, q := range d.Quantiles {
+		to := p.QuantileValues().AppendEmpty()
+		to.SetQuantile(q.Quantile)
+		to.SetValue(q.Value)
+	}
+	return 1 + len(d.Quantiles) + w.attributes(p.Attributes(), v.Attributes)
+}
+
+// exemplars writes the exemplars of a point. The slice is asked for where there are any.
+func (w *pointWriter) exemplars(slice func() pmetric.ExemplarSlice, v *wire.PointView) (items int) {
+	for e := v.Exemplars(); e.Next(); {
+		to := slice().AppendEmpty()
+		to.SetTimestamp(w.clock.exemplar(e.Exemplar.Time))
+		if v.Metric.Integer {
+			to.SetIntValue(int64(e.Exemplar.Bits))
+		} else {
+			to.SetDoubleValue(math.Float64frombits(e.Exemplar.Bits))
+		}
+		if id := e.Exemplar.TraceID; len(id) == len(pcommon.TraceID{}) {
+			to.SetTraceID(pcommon.TraceID(id))
+		}
+		if id := e.Exemplar.SpanID; len(id) == len(pcommon.SpanID{}) {
+			to.SetSpanID(pcommon.SpanID(id))
+		}
+		attributes := e.Exemplar.Attributes()
+		items += 1 + attributes.Len()
+		writeEntries(to.FilteredAttributes(), attributes)
+	}
+	return items
+}
+
+// float returns a number of a metric as OTLP has it in histograms.
+func float(m *wire.MetricView, bits uint64) float64 {
+	if m.Integer {
+		return float64(int64(bits))
+	}
+	return math.Float64frombits(bits)
+}

@@ -1,0 +1,81 @@
+package otelgramreceiver
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	collectorreceiver "go.opentelemetry.io/collector/receiver"
+	"go.opentelemetry.io/otel/metric/noop"
+	"go.uber.org/zap"
+	"go.uber.org/zap/exp/zapslog"
+
+	"github.com/otelgram/otelgram/receiver"
+)
+
+// otelgramReceiver is the component. It owns a receiver while it runs.
+type otelgramReceiver struct {
+	settings collectorreceiver.Settings
+	config   *Config
+	delivery *delivery
+	senders  *senders
+	self     *telemetry
+
+	receiver *receiver.Receiver // nil before Start, and after Shutdown
+}
+
+func newOtelgramReceiver(set collectorreceiver.Settings, c *Config, next consumer.Metrics) (*otelgramReceiver, error) {
+	self, err := newTelemetry(set)
+	if err != nil {
+		return nil, err
+	}
+	d, err := newDelivery(set, c, next, self)
+	if err != nil {
+		return nil, err
+	}
+	return &otelgramReceiver{settings: set, config: c, delivery: d, senders: newSenders(c.MaxSessions), self: self}, nil
+}
+
+// Start listens. It fails where the address cannot be had.
+func (r *otelgramReceiver) Start(_ context.Context, host component.Host) error {
+	opts, err := r.config.options()
+	if err != nil {
+		return err
+	}
+	opts = append(opts,
+		receiver.WithMeterProvider(noop.NewMeterProvider()), // the books are told in the Collector's way, see telemetry
+		receiver.WithLogger(slog.New(zapslog.NewHandler(r.settings.Logger.Core()))),
+	)
+	r.delivery.start(host)
+	newHandler := func() receiver.PacketHandler {
+		return newHandler(r.delivery, r.senders.of(), r.config.MaxTimestampSkew)
+	}
+	if r.receiver, err = receiver.ListenPackets(r.config.address(), newHandler, opts...); err != nil {
+		return fmt.Errorf("endpoint: %w", err)
+	}
+	asked, granted := r.receiver.Stats().BufferAsked, r.receiver.Stats().BufferEffective
+	r.settings.Logger.Info("Listening for otelgram packets",
+		zap.String("transport", r.config.Transport), zap.String("address", r.receiver.Addr().String()),
+		zap.Int("receive_buffer_asked", asked), zap.Int("receive_buffer_granted", granted))
+	if granted > 0 && granted < asked {
+		r.settings.Logger.Warn("The kernel grants a smaller receive buffer than asked for; bursts may be lost. Raise net.core.rmem_max, or lower receive_buffer.",
+			zap.Int("receive_buffer", asked), zap.Int("granted", granted))
+	}
+	return r.self.start(r.receiver, r.senders)
+}
+
+// Shutdown closes the sockets and hands over what is queued. Where ctx ends before that,
+// what is left counts as refused or overrun, and the error says so.
+func (r *otelgramReceiver) Shutdown(ctx context.Context) error {
+	if r.receiver == nil {
+		r.self.stop()
+		return nil
+	}
+	err := r.receiver.Shutdown(ctx)
+	r.delivery.stop()
+	r.self.stop()
+	r.receiver = nil
+	return err
+}
