@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/health"
 	"github.com/otelgram/otelgram/internal/faultproxy"
 	"github.com/otelgram/otelgram/receiver"
 )
@@ -24,10 +25,21 @@ func (e *ends) print(w io.Writer) {
 		fmt.Fprintf(w, "network   took %d points in %d packets, lost %d points in %d packets\n",
 			b.Received.Points, b.Received.Packets, b.Lost.Points, b.Lost.Packets)
 	}
+	if e.receiver == nil {
+		printHealth(w, e.exporter.Health())
+	}
 	if e.receiver != nil {
 		p := e.receiver.Stats().Points
 		fmt.Fprintf(w, "receiver  sent %d = received %d + lost %d; received = delivered %d + rejected %d + overrun %d\n",
 			p.Sent, p.Received, p.Lost, p.Delivered, p.Rejected, p.Overrun)
+	}
+}
+
+// printHealth writes what the exporter knows of the other side: whether it refuses.
+func printHealth(w io.Writer, r health.Report) {
+	fmt.Fprintf(w, "health    %s, circuit %s\n", r.Status, r.Circuit)
+	for _, issue := range r.Issues {
+		fmt.Fprintf(w, "          %s\n", issue)
 	}
 }
 
@@ -36,7 +48,7 @@ func (e *ends) print(w io.Writer) {
 func (e *ends) closeBooks(out io.Writer) error {
 	s := e.exporter.Stats()
 	if e.receiver == nil {
-		fmt.Fprintf(out, "\nsent %d dropped %d\n", s.Sent, s.Dropped.Total())
+		fmt.Fprintf(out, "\nsent %d dropped %d: received and lost are in the books of the receiver\n", s.Sent, s.Dropped.Total())
 		return closed(s, nil, nil)
 	}
 	books := e.receiver.Stats().Points

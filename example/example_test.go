@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -90,10 +91,36 @@ func TestReceiverElsewhere(t *testing.T) {
 	s := settings{interval: 100 * time.Millisecond, http: "127.0.0.1:0", endpoint: r.Addr().String()}
 	require.NoError(t, run(ctx, s, &out))
 	<-arrived
-	assert.Regexp(t, `\nsent \d+ dropped 0\n$`, out.String())
+	assert.Regexp(t, `\nsent \d+ dropped 0: received and lost are in the books of the receiver\n$`, out.String())
+	assert.Contains(t, out.String(), "sending to "+r.Addr().String()+": ")
+	assert.Contains(t, out.String(), "http://localhost:9464/metrics")
+	assert.Contains(t, out.String(), "\nhealth    healthy, circuit closed\n")
 	assert.NotContains(t, out.String(), "receiver  ")
 	require.NoError(t, r.Close())
 }
+
+// TestNobodyElsewhere: where nobody listens the example says so.
+func TestNobodyElsewhere(t *testing.T) {
+	free, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, free.Close())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var out bytes.Buffer
+	w := writerFunc(func(b []byte) (int, error) {
+		if bytes.Contains(b, []byte("health    unhealthy, circuit open\n")) {
+			cancel()
+		}
+		return out.Write(b)
+	})
+	_ = run(ctx, settings{interval: 200 * time.Millisecond, http: "127.0.0.1:0", endpoint: free.LocalAddr().String()}, w) // it says what was lost last
+	assert.Regexp(t, `\nhealth    unhealthy, circuit open\n {10}\S.*`, out.String())
+}
+
+// writerFunc is a function that is a writer.
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
 // TestLoss: the receiver names exactly the points that were lost on purpose.
 func TestLoss(t *testing.T) {

@@ -8,6 +8,11 @@
 //	go run ./example -loss 5
 //	go run ./example -for 0 -endpoint localhost:4319
 //
+// With -endpoint it says where to look at what arrives, which it cannot see itself. To
+// have a Collector there, in another terminal:
+//
+//	cd collector && go run ./cmd/otelcol-otelgram --config config/try.yaml
+//
 // It ends with exit status 0 only if the books close: every point offered was
 // sent or counted as dropped, every point sent arrived or is known to be lost.
 // With -loss it loses packets on the way itself, and demands that the receiver
@@ -69,6 +74,15 @@ func main() {
 	}
 }
 
+// elsewhere says what happens where the receiver is not in this process.
+const elsewhere = `sending to %s: http.server.request.count, http.server.request.duration and
+others, of service.name otelgram-example. What arrives is not seen from here. If a Collector
+listens there that runs collector/config/try.yaml, look at
+  http://localhost:9464/metrics  for the points, as Prometheus reads them: http_server_...
+  http://localhost:8888/metrics  for its books: otelcol_receiver_otelgram_...
+  its log                        for a line with each batch
+`
+
 // ends are what the example looks at: the exporter, and what is in this process
 // of what comes behind it.
 type ends struct {
@@ -122,6 +136,9 @@ func run(ctx context.Context, s settings, out io.Writer) error {
 		return errors.Join(err, shutdown(ctx))
 	}
 	fmt.Fprintf(out, "health of the telemetry: http://%s/health\n", listener.Addr())
+	if e.receiver == nil {
+		fmt.Fprintf(out, elsewhere, s.endpoint)
+	}
 	served := make(chan error, 1)
 	go func() {
 		served <- service.run(ctx, listener, health.Handler(exp, health.WithTitle("otelgram example")))

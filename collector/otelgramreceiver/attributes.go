@@ -12,8 +12,8 @@ const (
 	// maxRemembered is the largest set that is remembered, in bytes of memory.
 	maxRemembered = 16 << 10
 	// What a set, an attribute and each byte of a list take in memory, at most.
-	setCost       = 256
-	attributeCost = 96
+	setCost       = 320
+	attributeCost = 160
 	elementCost   = 48
 	// manyEntries is from how many entries on a map is made by way of a Go map: pdata looks
 	// for a key among all those before it.
@@ -23,14 +23,41 @@ const (
 // attributeWriter writes attribute sets. A set that was written before is copied: pdata
 // compares the keys of a set with each other as it is made, and makes its text anew.
 type attributeWriter struct {
-	known  map[string]pcommon.Map
+	known  map[string]*knownSet
 	cached int // bytes of memory of known
+	last   *knownSet
 	key    []byte
 	sets   []pcommon.Map // of the packet, by index, as far as they were written; zero before
 }
 
+// knownSet is a set that was written before. Senders repeat their sets in the same order:
+// so the set that followed it the last time is the first one to compare with.
+type knownSet struct {
+	written    pcommon.Map
+	attributes []knownAttribute
+	next       *knownSet
+}
+
+type knownAttribute struct {
+	key, payload string
+	kind         wire.ValueType
+}
+
+func (s *knownSet) equals(v *wire.AttributesView) bool {
+	if len(s.attributes) != len(v.All) {
+		return false
+	}
+	for i := range v.All {
+		a, kv := &s.attributes[i], &v.All[i]
+		if a.kind != kv.Value.Type || a.payload != string(kv.Value.Payload()) || a.key != string(kv.Key) {
+			return false
+		}
+	}
+	return true
+}
+
 func newAttributeWriter() attributeWriter {
-	return attributeWriter{known: map[string]pcommon.Map{}}
+	return attributeWriter{known: map[string]*knownSet{}}
 }
 
 // attributes writes a set of the packet, and returns how many items it has.
@@ -50,21 +77,37 @@ func (w *attributeWriter) attributes(to pcommon.Map, v *wire.AttributesView) (it
 
 // set returns a set, to be copied.
 func (w *attributeWriter) set(v *wire.AttributesView) pcommon.Map {
+	if w.last != nil && w.last.next != nil && w.last.next.equals(v) {
+		w.last = w.last.next
+		return w.last.written
+	}
 	n := cost(v)
 	if n > maxRemembered {
 		return newSet(v)
 	}
 	w.key = appendKey(w.key[:0], v)
-	if m, ok := w.known[string(w.key)]; ok {
-		return m
+	s := w.known[string(w.key)]
+	if s == nil {
+		if w.cached += n; w.cached > cacheSize {
+			clear(w.known) // and learned again
+			w.cached, w.last = n, nil
+		}
+		s = newKnownSet(v)
+		w.known[string(w.key)] = s
 	}
-	if w.cached += n; w.cached > cacheSize {
-		clear(w.known) // and learned again
-		w.cached = n
+	if w.last != nil {
+		w.last.next = s
 	}
-	m := newSet(v)
-	w.known[string(w.key)] = m
-	return m
+	w.last = s
+	return s.written
+}
+
+func newKnownSet(v *wire.AttributesView) *knownSet {
+	s := &knownSet{written: newSet(v), attributes: make([]knownAttribute, len(v.All))}
+	for i, kv := range v.All {
+		s.attributes[i] = knownAttribute{string(kv.Key), string(kv.Value.Payload()), kv.Value.Type}
+	}
+	return s
 }
 
 func newSet(v *wire.AttributesView) pcommon.Map {
@@ -88,12 +131,12 @@ func newSet(v *wire.AttributesView) pcommon.Map {
 func cost(v *wire.AttributesView) int {
 	n := setCost
 	for _, kv := range v.All {
-		n += attributeCost + 2*len(kv.Key)
+		n += attributeCost + 3*len(kv.Key)
 		switch payload := len(kv.Value.Payload()); kv.Value.Type {
 		case wire.StringValue, wire.BytesValue:
-			n += 2 * payload
+			n += 3 * payload
 		default:
-			n += (1 + elementCost) * payload
+			n += (2 + elementCost) * payload
 		}
 	}
 	return n

@@ -58,7 +58,7 @@ func (b *batch) add(p *receiver.Packet, w *pointWriter) {
 		if m.Scope.Index == len(w.scopes) { // scopes are numbered as they come
 			goesOn = b.enterScope(m.Scope, w)
 		}
-		w.places = append(w.places, b.enterMetric(w.scopes[m.Scope.Index], m, goesOn))
+		w.places = append(w.places, b.enterMetric(w.scopes[m.Scope.Index], m, goesOn, w.names))
 	}
 	for p.Decoder.Next() {
 		v := p.Decoder.Point()
@@ -85,8 +85,8 @@ func (b *batch) enterScope(s *wire.ScopeView, w *pointWriter) (goesOn bool) {
 		b.scopeKey = append(b.scopeKey[:0], w.scratch...)
 		b.scope = r.ScopeMetrics().AppendEmpty()
 		b.scope.SetSchemaUrl(string(s.SchemaURL))
-		b.scope.Scope().SetName(string(s.Name))
-		b.scope.Scope().SetVersion(string(s.Version))
+		b.scope.Scope().SetName(w.names.text(s.Name))
+		b.scope.Scope().SetVersion(w.names.text(s.Version))
 		b.items += w.attributes(b.scope.Scope().Attributes(), s.Attributes)
 	}
 	b.resource = r
@@ -110,16 +110,16 @@ func (b *batch) enterResource(v *wire.ResourceView, w *pointWriter) {
 
 // enterMetric returns where the points of a metric go. Where the scope goes on, that may
 // be its last metric.
-func (b *batch) enterMetric(scope pmetric.ScopeMetrics, m *wire.MetricView, goesOn bool) place {
+func (b *batch) enterMetric(scope pmetric.ScopeMetrics, m *wire.MetricView, goesOn bool, names texts) place {
 	if n := scope.Metrics().Len(); goesOn && n > 0 {
 		if last := scope.Metrics().At(n - 1); sameMetric(last, m) {
 			return placeIn(last, m)
 		}
 	}
 	metric := scope.Metrics().AppendEmpty()
-	metric.SetName(string(m.Name))
-	metric.SetUnit(string(m.Unit))
-	metric.SetDescription(string(m.Description))
+	metric.SetName(names.text(m.Name))
+	metric.SetUnit(names.text(m.Unit))
+	metric.SetDescription(names.text(m.Description))
 	b.items++
 	return newPlace(metric, m)
 }

@@ -39,38 +39,49 @@ func newPlace(metric pmetric.Metric, m *wire.MetricView) place {
 	return placeIn(metric, m)
 }
 
-// placeIn returns the place in a metric that has its kind, with room for more points.
+// placeIn returns the place in a metric that has its kind. A new metric gets room for the
+// points of the packet; where one goes on, the slice grows as it needs to.
 func placeIn(metric pmetric.Metric, m *wire.MetricView) (p place) {
 	switch m.Kind {
 	case wire.Gauge:
 		p.numbers = metric.Gauge().DataPoints()
-		p.numbers.EnsureCapacity(p.numbers.Len() + m.Points)
+		makeRoom(p.numbers, m)
 	case wire.Sum:
 		p.numbers = metric.Sum().DataPoints()
-		p.numbers.EnsureCapacity(p.numbers.Len() + m.Points)
+		makeRoom(p.numbers, m)
 	case wire.Histogram:
 		p.histograms = metric.Histogram().DataPoints()
-		p.histograms.EnsureCapacity(p.histograms.Len() + m.Points)
+		makeRoom(p.histograms, m)
 	case wire.ExponentialHistogram:
 		p.exponentials = metric.ExponentialHistogram().DataPoints()
-		p.exponentials.EnsureCapacity(p.exponentials.Len() + m.Points)
+		makeRoom(p.exponentials, m)
 	case wire.Summary:
 		p.summaries = metric.Summary().DataPoints()
-		p.summaries.EnsureCapacity(p.summaries.Len() + m.Points)
+		makeRoom(p.summaries, m)
 	}
 	return p
+}
+
+func makeRoom(points interface {
+	Len() int
+	EnsureCapacity(int)
+}, m *wire.MetricView) {
+	if points.Len() == 0 {
+		points.EnsureCapacity(m.Points)
+	}
 }
 
 // pointWriter writes the points of packets as pdata, one packet after the other.
 type pointWriter struct {
 	layout
 	attributeWriter
+	names     texts
 	clock     clock
 	corrected int // points of the packet whose time was put right
 }
 
 func newPointWriter(maxSkew time.Duration) pointWriter {
-	return pointWriter{attributeWriter: newAttributeWriter(), clock: clock{maxSkew: maxSkew}}
+	return pointWriter{attributeWriter: newAttributeWriter(), names: texts{}, clock: clock{maxSkew: maxSkew}}
 }
 
 // begin prepares for a packet.

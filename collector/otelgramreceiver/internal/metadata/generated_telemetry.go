@@ -171,7 +171,8 @@ func (builder *TelemetryBuilder) makeInstruments() error {
 		metric.WithDescription("Data points whose time was put right, see max_timestamp_skew. [Alpha]"), metric.WithUnit("{datapoint}"))
 	errs = errors.Join(errs, err)
 	builder.ReceiverOtelgramLatency, err = builder.meter.Float64Histogram("otelcol_receiver_otelgram_latency",
-		metric.WithDescription("Time from the arrival of a batch's first packet until the next consumer returned. [Alpha]"), metric.WithUnit("s"))
+		metric.WithDescription("Time from the arrival of a batch's first packet until the next consumer returned. [Alpha]"), metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10))
 	errs = errors.Join(errs, err)
 	return errs
 }
