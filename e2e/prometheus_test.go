@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -70,16 +69,20 @@ func impatient(t *testing.T) (file string) {
 // startPrometheus scrapes target every second, with the alert rules of a file.
 func startPrometheus(t *testing.T, target, rules string) (address string) {
 	t.Helper()
+	return runPrometheus(t, fmt.Sprintf(
+		"global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [%q]\nscrape_configs: [{job_name: e2e, static_configs: [{targets: [%q]}]}]\n",
+		rules, target))
+}
+
+// runPrometheus starts a Prometheus that has the configuration and the flags.
+func runPrometheus(t *testing.T, config string, flags ...string) (address string) {
+	t.Helper()
 	dir := t.TempDir()
-	config := fmt.Sprintf("global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [%q]\nscrape_configs: [{job_name: e2e, static_configs: [{targets: [%q]}]}]\n",
-		rules, target)
 	file := filepath.Join(dir, "prometheus.yml")
 	require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address = free.Addr().String()
-	require.NoError(t, free.Close())
-	cmd := exec.Command("prometheus", "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+address, "--log.level=error")
+	address = local(t)
+	cmd := exec.Command("prometheus", append(flags, "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"),
+		"--web.listen-address="+address, "--log.level=error")...)
 	cmd.Stderr = os.Stderr
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {

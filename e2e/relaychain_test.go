@@ -38,7 +38,8 @@ type endpoint struct {
 	points  atomic.Uint64
 }
 
-func newEndpoint(ctx context.Context) (*endpoint, error) {
+// newEndpoint starts one. Whoever notes is told what comes.
+func newEndpoint(ctx context.Context, note ...func(pmetric.Metrics)) (*endpoint, error) {
 	// The receiver does not tell which port it got.
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -56,6 +57,9 @@ func newEndpoint(ctx context.Context) (*endpoint, error) {
 	}
 	count, err := consumer.NewMetrics(func(_ context.Context, md pmetric.Metrics) error {
 		e.points.Add(uint64(md.DataPointCount()))
+		for _, n := range note {
+			n(md)
+		}
 		return nil
 	})
 	if err != nil {

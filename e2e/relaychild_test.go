@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"slices"
@@ -46,7 +47,7 @@ type report struct {
 func TestMain(m *testing.M) {
 	role, is := roles[os.Getenv(roleVariable)]
 	if !is {
-		os.Exit(m.Run())
+		os.Exit(runTests(m))
 	}
 	var before time.Duration
 	r, err := role(os.Args[1], func(address string) {
@@ -61,6 +62,16 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// runTests runs the tests, with the names that they use, and removes what they have built.
+func runTests(m *testing.M) int {
+	net.DefaultResolver = resolver
+	code := m.Run()
+	if dir, err := binaries(); err == nil {
+		_ = os.RemoveAll(dir) // it is in the directory for temporary files
+	}
+	return code
 }
 
 // cpu is what this process has used.
