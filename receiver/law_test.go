@@ -61,7 +61,7 @@ func TestTableObeysItsLaws(t *testing.T) {
 			}
 			s, _ := table.see(&h, from, now)
 			if r.IntN(20) == 0 {
-				s.learn(uint64(r.IntN(int(time.Hour))), now, table.known)
+				s.learn(r.Uint64N(uint64(time.Hour)), now, table.known)
 				table.enter(s)
 			}
 			if r.IntN(30) == 0 {

@@ -35,9 +35,11 @@ func WithMaxPacketSize(bytes int) Option {
 
 // WithSharedAddress lets the receiver listen where another of the same user does that has
 // this option too, so that a new process can start before the old one stops. While both
-// run the kernel spreads senders over them. At a Unix socket the newer one takes over:
-// whoever has dialled the older one stays with it until it is closed. It works on Linux;
-// elsewhere a second receiver on a UDP address is refused, as without the option.
+// run the kernel spreads senders over them. The older one takes what its sockets hold before
+// it closes them; of a body in fragments, one part may be at each. At a Unix socket the newer
+// one takes over: whoever has dialled the older one stays with it until it is closed, and is
+// refused once then. It works on Linux; elsewhere a second receiver on a UDP address is
+// refused, as without the option. See [udp.WithSharedAddress].
 func WithSharedAddress() Option {
 	return optionFunc(func(c config) config { c.socket = append(c.socket, udp.WithSharedAddress()); return c })
 }

@@ -135,3 +135,32 @@ func TestMaxPacketSize(t *testing.T) {
 		require.ErrorContains(t, err, "must be from 512 to 65535 bytes")
 	}
 }
+
+// TestUnixSocketInTurns: receivers that share a path follow each other as often as need be.
+// One that does not share it keeps the others out, and the other way round.
+func TestUnixSocketInTurns(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	open := func(opts ...Option) (*Receiver, error) { return Listen("unixgram://"+path, nothing, opts...) }
+	r, err := open(WithSharedAddress())
+	require.NoError(t, err)
+	for range 4 {
+		next, err := open(WithSharedAddress())
+		require.NoError(t, err)
+		third, err := open(WithSharedAddress())
+		require.NoError(t, err)
+		_, err = open()
+		require.ErrorContains(t, err, "address already in use")
+		require.NoError(t, r.Close())
+		require.NoError(t, next.Close())
+		r = third
+	}
+	require.NoError(t, r.Close())
+	r, err = open()
+	require.NoError(t, err)
+	_, err = open(WithSharedAddress())
+	require.ErrorContains(t, err, "address already in use")
+	require.NoError(t, r.Close())
+	entries, err := filepath.Glob(path + "*")
+	require.NoError(t, err)
+	assert.Empty(t, entries, "no file is left")
+}

@@ -278,3 +278,55 @@ func TestShutdownCountsAll(t *testing.T) {
 		assert.Equal(t, s.Books, r.Stats().Books, "nothing is counted twice")
 	}
 }
+
+// TestFlushWhileBusy: packets follow without end, some of them bad, and the handler is
+// flushed all the same. A flush that exits its goroutine is made again.
+func TestFlushWhileBusy(t *testing.T) {
+	exits := make(chan struct{}, 2)
+	exits <- struct{}{}
+	h := &exitingFlush{flushed: make(chan struct{}, 1000), exits: exits}
+	r, err := ListenPackets("127.0.0.1:0", func() PacketHandler { return h }, WithWorkers(1), WithQueueSize(1<<16))
+	require.NoError(t, err)
+	send := dial(t, r)
+	bad := gauges(t, wire.Header{Session: 2}, 1)
+	bad[wire.HeaderSize] = 0x87
+	stop := make(chan struct{})
+	var sending sync.WaitGroup
+	sending.Go(func() {
+		for n := uint64(0); ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			send(gauges(t, wire.Header{Session: 1, Sequence: n, PointsBefore: uint32(n)}, 1))
+			wire.Stamp(bad, &wire.Header{Format: wire.Compact, Session: 2, Sequence: n, Points: 1, PointsBefore: uint32(n)})
+			send(bad)
+		}
+	})
+	for range 3 {
+		<-h.flushed
+	}
+	close(stop)
+	sending.Wait()
+	require.NoError(t, r.Close())
+	assert.Empty(t, exits)
+}
+
+// exitingFlush is a handler that is slower than what arrives, and exits its goroutine in
+// some flushes.
+type exitingFlush struct {
+	flushed chan struct{}
+	exits   chan struct{}
+}
+
+func (*exitingFlush) HandlePacket(*Packet) { <-time.After(time.Millisecond) }
+
+func (f *exitingFlush) Flush() {
+	select {
+	case <-f.exits:
+		runtime.Goexit()
+	default:
+	}
+	f.flushed <- struct{}{}
+}

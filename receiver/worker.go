@@ -29,12 +29,17 @@ type PacketHandler interface {
 	// HandlePacket is called for each packet. The packet, and all that its decoder
 	// returns, is valid until it returns.
 	HandlePacket(*Packet)
-	// Flush is called after one or several packets when no other waits, and at the end.
-	// A handler that makes batches hands over what it has. [Receiver.Shutdown] waits for
-	// Flush as for HandlePacket. Where its context ends before that, Flush is called
-	// later: what the handler was given counts as delivered.
+	// Flush is called after one or several packets when no other waits, at the latest a
+	// tenth of a second after the first of them, and at the end. A handler that makes
+	// batches hands over what it has. If Flush exits its goroutine, it is called again.
+	// [Receiver.Shutdown] waits for Flush as for HandlePacket. Where its context ends
+	// before that, Flush is called later: what the handler was given counts as delivered.
 	Flush()
 }
+
+// maxUnflushed is how long a handler goes without a flush after a packet, while others
+// follow without end.
+const maxUnflushed = 100 * time.Millisecond
 
 // handler is what a worker calls.
 type handler interface {
@@ -56,12 +61,14 @@ func (h packetHandler) flush() { h.user.Flush() }
 
 // worker decodes the packets of the sessions it serves and calls the handler.
 type worker struct {
-	receiver  *Receiver
-	handle    handler
-	queue     *queue
-	decoder   wire.Decoder
-	packet    Packet
-	unsettled bool // the handler was given packets since it was flushed
+	receiver *Receiver
+	handle   handler
+	queue    *queue
+	decoder  wire.Decoder
+	packet   Packet
+	// unflushed is when the handler was given the first packet since its last flush; zero if
+	// it was given none.
+	unflushed time.Time
 }
 
 // run serves the queue until that is closed and empty. Where a handler exits its
@@ -86,15 +93,18 @@ func (w *worker) run() {
 			}
 		}
 		w.serve(j)
+		if !w.unflushed.IsZero() && time.Since(w.unflushed) >= maxUnflushed {
+			w.flush()
+		}
 	}
 	returned = true
 }
 
-// flush tells the handler that no packet waits, if it was given one since the last time.
+// flush flushes the handler, if it was given a packet since the last time.
 func (w *worker) flush() {
-	if w.unsettled {
-		w.unsettled = false
+	if !w.unflushed.IsZero() {
 		w.handle.flush()
+		w.unflushed = time.Time{} // not where it exits its goroutine
 	}
 }
 
@@ -114,7 +124,9 @@ func (w *worker) serve(j *job) {
 	cause := wire.Accepted
 	defer func() { w.count(cause, len(j.data)) }()
 	w.packet = Packet{Decoder: &w.decoder, Source: j.source, Arrived: j.arrived}
-	w.unsettled = true
+	if w.unflushed.IsZero() {
+		w.unflushed = time.Now()
+	}
 	if !w.handle.handle(&w.packet) {
 		cause = wire.OverBudget
 	}

@@ -43,9 +43,9 @@ func Listen(address string, opts ...Option) (*Listener, error) {
 // returned until the first of them is closed. A datagram to a broadcast or multicast
 // address arrives on each of them. [WithReceiveBuffer] is the size for each socket.
 //
-// The address stays exclusive: no other Listen or ListenMany gets it, unless both have
-// [WithSharedAddress]. A program of the same user that sets SO_REUSEPORT itself can join
-// where n is more than 1.
+// The address stays exclusive: no other Listen or ListenMany gets it, unless that has
+// [WithSharedAddress], as these sockets have or are more than one. A program of the same
+// user that sets SO_REUSEPORT itself can join under the same condition.
 //
 // On systems other than Linux, and for a Unix socket, ListenMany opens one socket,
 // whatever n is. An n below 1 is an error.

@@ -33,8 +33,7 @@ type Listener struct {
 	shared bool        // others may listen on the address
 	file   *socketFile // of a Unix socket, until it is removed; nil for UDP
 
-	draining atomic.Bool
-	last     time.Time // until when ReadBatch reads after Drain; zero before
+	last atomic.Int64 // until when ReadBatch reads after Drain, in Unix nanoseconds; 0 before Drain
 
 	// mu guards drops and file, and makes Close take a last reading of drops.
 	mu    sync.Mutex
@@ -59,12 +58,12 @@ func (l *Listener) ReadBatch(ds []Datagram) (int, error) {
 		return 0, nil
 	}
 	for {
-		if l.draining.Load() && !l.another() {
+		if l.last.Load() != 0 && !l.another() {
 			return 0, fmt.Errorf("udp: read: %w", net.ErrClosed)
 		}
 		n, err := l.reader.readBatch(ds)
 		switch {
-		case errors.Is(err, os.ErrDeadlineExceeded) && l.draining.Load():
+		case errors.Is(err, os.ErrDeadlineExceeded) && l.last.Load() != 0:
 			// Drain has interrupted it.
 		case err != nil:
 			return 0, fmt.Errorf("udp: read: %w", err)
@@ -74,24 +73,28 @@ func (l *Listener) ReadBatch(ds []Datagram) (int, error) {
 	}
 }
 
-// drainTime bounds how long ReadBatch reads after Drain, where new datagrams arrive all
-// the same.
-const drainTime = 50 * time.Millisecond
+// How long ReadBatch reads after Drain, at the most: where nothing arrives any more, and
+// where datagrams arrive all the same.
+const (
+	drainTime     = 5 * time.Second
+	drainTimeOpen = 50 * time.Millisecond
+)
 
 // another reports whether a datagram is to be read after Drain.
 func (l *Listener) another() bool {
-	if l.last.IsZero() {
-		l.last = time.Now().Add(drainTime)
-	}
-	return time.Now().Before(l.last) && readable(l.conn) && l.conn.SetReadDeadline(l.last) == nil
+	last := time.Unix(0, l.last.Load())
+	return time.Now().Before(last) && readable(l.conn) && l.conn.SetReadDeadline(last) == nil
 }
 
-// Drain ends the arrival of datagrams, as far as the system can do that, and lets
-// ReadBatch return those that are there, for 50 milliseconds at most. After them
-// ReadBatch returns an error that wraps [net.ErrClosed]. The listener is to be closed
-// then. With [WithSharedAddress] on Linux, what is sent from now on goes to the other
-// listeners of the address, so that nothing is lost. Elsewhere a datagram that arrives
-// between the last one read and Close is. Drain does not wait. It is called once.
+// Drain lets ReadBatch return the datagrams that are there, and then an error that wraps
+// [net.ErrClosed]. The listener is to be closed then. Drain does not wait; further calls
+// have no effect.
+//
+// On Linux Drain ends the arrival of datagrams at a Unix socket, whose senders are refused
+// from then on, and at a UDP socket with [WithSharedAddress]: what is sent from then on
+// goes to the other listeners of the address, and nothing is lost. At other UDP sockets datagrams still arrive:
+// ReadBatch goes on for 50 milliseconds at most, and what arrives after that is lost. On
+// other systems ReadBatch returns the error at once, and what is there is lost.
 func (l *Listener) Drain() {
 	l.mu.Lock()
 	if l.file != nil {
@@ -99,8 +102,13 @@ func (l *Listener) Drain() {
 		l.file = nil
 	}
 	l.mu.Unlock()
-	stopArrivals(l.conn, l.shared)
-	l.draining.Store(true)
+	open := drainTimeOpen
+	if stopArrivals(l.conn, l.shared) {
+		open = drainTime
+	}
+	if !l.last.CompareAndSwap(0, time.Now().Add(open).UnixNano()) {
+		return
+	}
 	_ = l.conn.SetReadDeadline(time.Unix(1, 0)) // it fails where the listener is closed
 }
 

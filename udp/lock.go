@@ -11,9 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fileLock is a file that this process has locked, for as long as it lives.
+// fileLock is a file that this process has locked, for as long as it lives. A shared lock
+// keeps out those that want it for themselves, and the other way round.
 type fileLock struct {
-	file *os.File
+	file   *os.File
+	shared bool
 }
 
 // maxLockAttempts bounds how often lockFile meets a file that its owner removes in
@@ -23,7 +25,7 @@ const maxLockAttempts = 100
 // lockFile makes the file at path, if need be, and locks it. It does not wait: if
 // somebody else has the lock, the error is syscall.EADDRINUSE. Only its owner can open
 // the file, so that nobody else can take the lock.
-func lockFile(path string) (*fileLock, error) {
+func lockFile(path string, shared bool) (*fileLock, error) {
 	for range maxLockAttempts {
 		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
 		if err != nil {
@@ -32,8 +34,12 @@ func lockFile(path string) (*fileLock, error) {
 			}
 			return nil, err
 		}
-		l := &fileLock{file}
-		switch err := l.lock(); {
+		l := &fileLock{file, shared}
+		how := unix.LOCK_EX
+		if shared {
+			how = unix.LOCK_SH
+		}
+		switch err := l.lock(how); {
 		case errors.Is(err, errors.ErrUnsupported):
 			l.release()
 			return nil, nil // some file systems have no locks
@@ -52,9 +58,9 @@ func lockFile(path string) (*fileLock, error) {
 	return nil, syscall.EADDRINUSE
 }
 
-func (l *fileLock) lock() error {
+func (l *fileLock) lock(how int) error {
 	for {
-		err := unix.Flock(int(l.file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		err := unix.Flock(int(l.file.Fd()), how|unix.LOCK_NB)
 		switch {
 		case errors.Is(err, unix.EINTR):
 			continue
@@ -65,9 +71,14 @@ func (l *fileLock) lock() error {
 	}
 }
 
-// release removes the file, then unlocks it. Without a lock it does nothing.
+// release removes the file, then unlocks it. The file stays where others share the lock.
+// Without a lock release does nothing.
 func (l *fileLock) release() {
 	if l == nil {
+		return
+	}
+	if l.shared && l.lock(unix.LOCK_EX) != nil {
+		_ = l.file.Close()
 		return
 	}
 	if made, err := l.file.Stat(); err == nil {

@@ -6,6 +6,6 @@ package udp
 // process.
 type fileLock struct{}
 
-func lockFile(string) (*fileLock, error) { return nil, nil }
+func lockFile(string, bool) (*fileLock, error) { return nil, nil }
 
 func (*fileLock) release() {}

@@ -80,10 +80,13 @@ func WithSocketGroup(group string) Option {
 // WithSharedAddress lets [Listen] and [ListenMany] take an address that a process of the
 // same user listens on already, if both have this option: a new process can start before
 // the old one stops. The kernel spreads datagrams over all sockets by their source
-// (SO_REUSEPORT in socket(7)); [Listener.Drain] lets a socket leave without a loss. At the
-// path of a Unix socket the newer one takes over: it replaces the file, while whoever has
-// dialled the older one stays with it until that is closed. It works on Linux and, for
-// Unix sockets, on all systems but Windows; elsewhere it has no effect.
+// (SO_REUSEPORT in socket(7)); [Listener.Drain] lets a socket leave without a loss. Of
+// listeners without the option, those of ListenMany with several sockets can be joined,
+// too. At the path of a Unix socket the newer one takes over: it replaces the file, while
+// whoever has dialled the older one stays with it until that is closed. The path has to be
+// four bytes shorter than otherwise, for the name under which the file is made. The option
+// works on Linux and, for Unix sockets, on all systems but Windows; elsewhere it has no
+// effect.
 func WithSharedAddress() Option {
 	return optionFunc(func(c config) config {
 		c.shared = true

@@ -2,33 +2,21 @@ package udp
 
 import (
 	"errors"
-	"net"
 
 	"golang.org/x/sys/unix"
 )
 
-// readable reports whether a read of the socket would return at once.
+// readable reports whether a datagram is there to be read. It asks by reading one without
+// taking it: poll(2) calls a Unix socket readable for ever that is shut down for reading.
 func readable(conn socket) (ready bool) {
-	ask := polls
-	if _, ok := conn.(*net.UnixConn); ok {
-		ask = holds
-	}
-	control(conn, func(fd int) { ready = ask(fd) })
-	return ready
-}
-
-func polls(fd int) bool {
-	for {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
-		if !errors.Is(err, unix.EINTR) {
-			return err == nil && n > 0
+	control(conn, func(fd int) {
+		for {
+			_, _, err := unix.Recvfrom(fd, make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+			if !errors.Is(err, unix.EINTR) {
+				ready = err == nil
+				return
+			}
 		}
-	}
-}
-
-// holds is polls for a Unix socket, of which poll(2) says yes for ever when it is shut
-// down for reading (unix_dgram_poll in net/unix/af_unix.c).
-func holds(fd int) bool {
-	bytes, err := unix.IoctlGetInt(fd, unix.SIOCINQ)
-	return err == nil && bytes > 0
+	})
+	return ready
 }

@@ -2,6 +2,5 @@
 
 package udp
 
-// readable says that what is left after Drain is not read: this system is not asked
-// whether there is anything.
+// readable returns false: on this system ReadBatch reads nothing after Drain.
 func readable(socket) bool { return false }

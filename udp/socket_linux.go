@@ -112,23 +112,24 @@ func sharePort(raw syscall.RawConn) error {
 // discardPort is the port from which nothing ever comes (RFC 863).
 const discardPort = 9
 
-// stopArrivals keeps new datagrams from a listener; failures are ignored, since then
-// they arrive as before.
+// stopArrivals keeps new datagrams from a listener. It returns false where they arrive as
+// before.
 //
 // A UDP socket that shares its address is connected: from then on it takes datagrams
 // from one address and port alone, and the kernel chooses among the other sockets
 // (reuseport_select_sock in net/core/sock_reuseport.c). One that has the address to
 // itself is left as it is: nobody else takes what it does not. A Unix socket is shut
 // down for reading: its senders are refused, and what is queued can be read.
-func stopArrivals(conn socket, shared bool) {
+func stopArrivals(conn socket, shared bool) (stopped bool) {
 	switch addr := conn.LocalAddr().(type) {
 	case *net.UnixAddr:
-		control(conn, func(fd int) { _ = unix.Shutdown(fd, unix.SHUT_RD) })
+		control(conn, func(fd int) { stopped = unix.Shutdown(fd, unix.SHUT_RD) == nil })
 	case *net.UDPAddr:
 		if shared {
-			control(conn, func(fd int) { _ = unix.Connect(fd, nobody(fd, addr.AddrPort().Addr().Unmap())) })
+			control(conn, func(fd int) { stopped = unix.Connect(fd, nobody(fd, addr.AddrPort().Addr().Unmap())) == nil })
 		}
 	}
+	return stopped
 }
 
 // nobody is an address that a socket bound to local can be connected to, and from which
@@ -140,7 +141,11 @@ func nobody(fd int, local netip.Addr) unix.Sockaddr {
 	if family, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN); family == unix.AF_INET {
 		return &unix.SockaddrInet4{Port: discardPort, Addr: local.As4()}
 	}
-	return &unix.SockaddrInet6{Port: discardPort, Addr: local.As16()}
+	sa := &unix.SockaddrInet6{Port: discardPort, Addr: local.As16()}
+	if i, err := net.InterfaceByName(local.Zone()); err == nil {
+		sa.ZoneId = uint32(i.Index)
+	}
+	return sa
 }
 
 // dropCounter extends the kernel's count, which has 32 bits, across wraps. It

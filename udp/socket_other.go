@@ -25,7 +25,7 @@ const canShare = false
 
 func sharePort(syscall.RawConn) error { return errors.ErrUnsupported }
 
-func stopArrivals(socket, bool) {}
+func stopArrivals(socket, bool) bool { return false }
 
 type dropCounter struct{}
 

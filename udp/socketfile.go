@@ -24,17 +24,15 @@ func listenUnix(path string, c config) (*Listener, error) {
 	if err := checkUnixPath(path); err != nil {
 		return nil, err
 	}
-	lock, err := lockFile(path + lockSuffix)
-	taken := c.shared && errors.Is(err, syscall.EADDRINUSE)
-	if err != nil && !taken {
+	lock, err := lockFile(path+lockSuffix, c.shared)
+	if err != nil {
 		return nil, failed(opListen, unixScheme+path, err)
 	}
 	file := &socketFile{path: path, lock: lock}
-	open := file.open
-	if taken {
-		open = file.replace
+	conn, err := file.open(c)
+	if c.shared && errors.Is(err, syscall.EADDRINUSE) {
+		conn, err = file.replace(c) // whoever has it shares it, too: else the lock was not to be had
 	}
-	conn, err := open(c)
 	if err != nil {
 		file.remove()
 		return nil, failed(opListen, unixScheme+path, err)
@@ -57,18 +55,19 @@ func (f *socketFile) open(c config) (*net.UnixConn, error) {
 	return f.bind(f.path, c)
 }
 
-// replace makes the socket and puts its file in the place of one that is in use. It is
-// made under another name, which it loses again: no moment is without a file.
+// replace makes the socket and puts its file in the place of one that is in use. The file
+// is made under another name and then renamed, so that there is one at the path at all
+// times.
 func (f *socketFile) replace(c config) (*net.UnixConn, error) {
 	made := f.path + newSuffix
-	lock, err := lockFile(made + lockSuffix)
+	if err := checkUnixPath(made); err != nil {
+		return nil, err
+	}
+	lock, err := lockFile(made+lockSuffix, false)
 	if err != nil {
 		return nil, err
 	}
 	defer lock.release()
-	if err := checkUnixPath(made); err != nil {
-		return nil, err
-	}
 	if err := removeStale(made); err != nil {
 		return nil, err
 	}

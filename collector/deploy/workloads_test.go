@@ -302,5 +302,5 @@ func checkCollector(t *testing.T, where, config string, c corev1.Container) {
 	limit, err := strconv.ParseInt(match[1], 10, 64)
 	require.NoError(t, err)
 	assert.GreaterOrEqual(t, c.Resources.Limits.Memory().Value()>>20, limit+100, "%s: the memory limiter comes too late", where)
-	assert.Contains(t, c.Env, corev1.EnvVar{Name: "GOMEMLIMIT", Value: fmt.Sprintf("%dMiB", limit*8/10)}, where)
+	assert.Contains(t, c.Env, corev1.EnvVar{Name: "GOMEMLIMIT", Value: fmt.Sprintf("%dMiB", limit*7/10)}, where)
 }

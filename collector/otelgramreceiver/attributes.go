@@ -11,10 +11,14 @@ const (
 	cacheSize = 8 << 20
 	// maxRemembered is the largest set that is remembered, in bytes of memory.
 	maxRemembered = 16 << 10
-	// What a set, an attribute and each byte of a list take in memory, at most.
+	// setCost is what a set that is remembered takes beside its attributes, and
+	// attributeCost what each of those does beside its text, in bytes.
 	setCost       = 320
-	attributeCost = 160
-	elementCost   = 48
+	attributeCost = 100
+	// What an attribute of pdata takes in memory beside its text, and at most for each byte
+	// of a list or map: an element has one byte in a packet, an entry of a map two.
+	attributeSize = 64
+	elementSize   = 48
 	// manyEntries is from how many entries on a map is made by way of a Go map: pdata looks
 	// for a key among all those before it.
 	manyEntries = 64
@@ -27,13 +31,19 @@ type attributeWriter struct {
 	cached int // bytes of memory of known
 	last   *knownSet
 	key    []byte
-	sets   []pcommon.Map // of the packet, by index, as far as they were written; zero before
+	sets   []writtenSet // of the packet, by index, as far as they were written; zero before
+}
+
+// writtenSet is a set to be copied. A copy takes about size bytes.
+type writtenSet struct {
+	pcommon.Map
+	size int
 }
 
 // knownSet is a set that was written before. Senders repeat their sets in the same order:
 // so the set that followed it the last time is the first one to compare with.
 type knownSet struct {
-	written    pcommon.Map
+	written    writtenSet
 	attributes []knownAttribute
 	next       *knownSet
 }
@@ -60,30 +70,33 @@ func newAttributeWriter() attributeWriter {
 	return attributeWriter{known: map[string]*knownSet{}}
 }
 
-// attributes writes a set of the packet, and returns how many items it has.
-func (w *attributeWriter) attributes(to pcommon.Map, v *wire.AttributesView) (items int) {
+// attributes writes a set of the packet, and returns about how many bytes it takes.
+func (w *attributeWriter) attributes(to pcommon.Map, v *wire.AttributesView) (bytes int) {
 	if len(v.All) == 0 {
 		return 0
 	}
 	for len(w.sets) <= v.Index {
-		w.sets = append(w.sets, pcommon.Map{})
+		w.sets = append(w.sets, writtenSet{})
 	}
-	if w.sets[v.Index] == (pcommon.Map{}) {
-		w.sets[v.Index] = w.set(v)
+	s := &w.sets[v.Index]
+	if s.size == 0 {
+		*s = w.set(v)
 	}
-	w.sets[v.Index].CopyTo(to)
-	return len(v.All)
+	s.CopyTo(to)
+	return s.size
 }
 
 // set returns a set, to be copied.
-func (w *attributeWriter) set(v *wire.AttributesView) pcommon.Map {
+func (w *attributeWriter) set(v *wire.AttributesView) writtenSet {
 	if w.last != nil && w.last.next != nil && w.last.next.equals(v) {
 		w.last = w.last.next
 		return w.last.written
 	}
-	n := cost(v)
+	size := setSize(v)
+	// The copy that is kept, the key and the attributes to compare with each have the text.
+	n := setCost + attributeCost*len(v.All) + 3*size
 	if n > maxRemembered {
-		return newSet(v)
+		return writtenSet{newSet(v), size}
 	}
 	w.key = appendKey(w.key[:0], v)
 	s := w.known[string(w.key)]
@@ -92,7 +105,7 @@ func (w *attributeWriter) set(v *wire.AttributesView) pcommon.Map {
 			clear(w.known) // and learned again
 			w.cached, w.last = n, nil
 		}
-		s = newKnownSet(v)
+		s = newKnownSet(v, size)
 		w.known[string(w.key)] = s
 	}
 	if w.last != nil {
@@ -102,8 +115,8 @@ func (w *attributeWriter) set(v *wire.AttributesView) pcommon.Map {
 	return s.written
 }
 
-func newKnownSet(v *wire.AttributesView) *knownSet {
-	s := &knownSet{written: newSet(v), attributes: make([]knownAttribute, len(v.All))}
+func newKnownSet(v *wire.AttributesView, size int) *knownSet {
+	s := &knownSet{written: writtenSet{newSet(v), size}, attributes: make([]knownAttribute, len(v.All))}
 	for i, kv := range v.All {
 		s.attributes[i] = knownAttribute{string(kv.Key), string(kv.Value.Payload()), kv.Value.Type}
 	}
@@ -127,19 +140,30 @@ func newSet(v *wire.AttributesView) pcommon.Map {
 	return m
 }
 
-// cost is about what a set and its key take in memory, in bytes.
-func cost(v *wire.AttributesView) int {
-	n := setCost
-	for _, kv := range v.All {
-		n += attributeCost + 3*len(kv.Key)
-		switch payload := len(kv.Value.Payload()); kv.Value.Type {
-		case wire.StringValue, wire.BytesValue:
-			n += 3 * payload
-		default:
-			n += (2 + elementCost) * payload
-		}
+// setSize is about what a set takes in memory, in bytes.
+func setSize(v *wire.AttributesView) (bytes int) {
+	for i := range v.All {
+		bytes += attributeSize + len(v.All[i].Key) + valueSize(v.All[i].Value)
 	}
-	return n
+	return bytes
+}
+
+// entriesSize is about what the entries of a map, or the attributes of an exemplar, take in
+// memory, in bytes.
+func entriesSize(e wire.Elements) (bytes int) {
+	for e.Next() {
+		bytes += attributeSize + len(e.Key) + valueSize(e.Value)
+	}
+	return bytes
+}
+
+// valueSize is about what a value takes in memory beside the attribute it is in, in bytes.
+func valueSize(v wire.Value) int {
+	switch v.Type {
+	case wire.StringValue, wire.BytesValue:
+		return len(v.Payload())
+	}
+	return (1 + elementSize) * len(v.Payload())
 }
 
 // appendKey appends what tells one set from another, whatever packet it is in.

@@ -19,10 +19,11 @@ type batch struct {
 	source    netip.AddrPort
 	arrived   time.Time // when the first packet did
 	points    int
-	items     int // points, metrics, attributes, buckets and exemplars
+	bytes     int // of memory, about
 	corrected int // points whose time was put right
 
-	// What the packet before ended with, and the keys that tell it; nil before.
+	// What the packet before ended with, and the keys that tell these from others. The keys
+	// are nil before the first packet.
 	resource              pmetric.ResourceMetrics
 	scope                 pmetric.ScopeMetrics
 	resourceKey, scopeKey []byte
@@ -62,7 +63,7 @@ func (b *batch) add(p *receiver.Packet, w *pointWriter) {
 	}
 	for p.Decoder.Next() {
 		v := p.Decoder.Point()
-		b.items += w.write(&w.places[v.Metric.Index], v)
+		b.bytes += w.write(&w.places[v.Metric.Index], v)
 		b.points++
 	}
 	b.corrected += w.corrected
@@ -85,9 +86,10 @@ func (b *batch) enterScope(s *wire.ScopeView, w *pointWriter) (goesOn bool) {
 		b.scopeKey = append(b.scopeKey[:0], w.scratch...)
 		b.scope = r.ScopeMetrics().AppendEmpty()
 		b.scope.SetSchemaUrl(string(s.SchemaURL))
+		b.bytes += metricSize + len(s.Name) + len(s.Version) + len(s.SchemaURL)
 		b.scope.Scope().SetName(w.names.text(s.Name))
 		b.scope.Scope().SetVersion(w.names.text(s.Version))
-		b.items += w.attributes(b.scope.Scope().Attributes(), s.Attributes)
+		b.bytes += w.attributes(b.scope.Scope().Attributes(), s.Attributes)
 	}
 	b.resource = r
 	w.scopes = append(w.scopes, b.scope)
@@ -103,7 +105,8 @@ func (b *batch) enterResource(v *wire.ResourceView, w *pointWriter) {
 		b.resourceKey, b.scopeKey = append(b.resourceKey[:0], w.scratch...), nil
 		b.resource = b.metrics.ResourceMetrics().AppendEmpty()
 		b.resource.SetSchemaUrl(string(v.SchemaURL))
-		b.items += w.attributes(b.resource.Resource().Attributes(), v.Attributes)
+		b.bytes += metricSize + len(v.SchemaURL)
+		b.bytes += w.attributes(b.resource.Resource().Attributes(), v.Attributes)
 	}
 	w.resources = append(w.resources, b.resource)
 }
@@ -120,7 +123,7 @@ func (b *batch) enterMetric(scope pmetric.ScopeMetrics, m *wire.MetricView, goes
 	metric.SetName(names.text(m.Name))
 	metric.SetUnit(names.text(m.Unit))
 	metric.SetDescription(names.text(m.Description))
-	b.items++
+	b.bytes += metricSize + len(m.Name) + len(m.Unit) + len(m.Description)
 	return newPlace(metric, m)
 }
 

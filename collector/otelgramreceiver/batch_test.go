@@ -144,7 +144,7 @@ func TestBatch(t *testing.T) {
 	}
 }
 
-// TestBatchesAreBounded: by points, and over all sources by what they take.
+// TestBatchesAreBounded: by points, and over all sources by the memory that they take.
 func TestBatchesAreBounded(t *testing.T) {
 	sink := &consumertest.MetricsSink{}
 	h := newTestHandler(t, sink)
@@ -161,14 +161,14 @@ func TestBatchesAreBounded(t *testing.T) {
 	h.Flush()
 	assert.Equal(t, 20_000, sink.DataPointCount())
 	sink.Reset()
-	sources := 2*maxOpenItems/1000 + 1
+	sources := 2*maxOpenBytes/(1000*numberSize) + 1
 	for i := range sources {
 		give(t, h, packet, netip.AddrPortFrom(here.Addr(), uint16(i+1)))
 	}
 	require.NotEmpty(t, sink.AllMetrics())
-	assert.Less(t, h.items, maxOpenItems)
+	assert.Less(t, h.bytes, maxOpenBytes)
 	h.Flush()
 	assert.Len(t, sink.AllMetrics(), sources)
 	assert.Equal(t, 1000*sources, sink.DataPointCount())
-	assert.Zero(t, h.items)
+	assert.Zero(t, h.bytes)
 }

@@ -48,8 +48,8 @@ func (c *clock) exemplar(t int64) pcommon.Timestamp {
 	return timestamp(t)
 }
 
-// wrong reports whether a time is too far from the arrival. The difference of any two
-// times has 64 bits, but a sign too few: it is compared without one.
+// wrong reports whether a time is too far from the arrival. The two may be further apart
+// than an int64 can say: their distance is a uint64.
 func (c *clock) wrong(t int64) bool {
 	if c.maxSkew == 0 {
 		return false

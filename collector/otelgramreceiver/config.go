@@ -6,8 +6,10 @@ import (
 	"io/fs"
 	"net"
 	"net/netip"
+	"os/user"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -79,6 +81,9 @@ const (
 	maxGoroutines    = 64
 	maxQueueLength   = 1 << 20
 	coresPerReader   = 4
+	// maxSocketPath is the longest path of a Unix socket on all systems, 103 bytes, less
+	// what a Collector needs to put its socket in the place of another.
+	maxSocketPath = 99
 )
 
 func createDefaultConfig() component.Config {
@@ -129,6 +134,9 @@ func (c *Config) validateEndpoint() error {
 		if c.Endpoint == "" {
 			return errors.New("endpoint: empty: want the path of a socket, as in /run/otelgram/otelgram.sock")
 		}
+		if len(c.Endpoint) > maxSocketPath || strings.ContainsRune(c.Endpoint, 0) {
+			return fmt.Errorf("endpoint: %q: the path of a socket has at most %d bytes, none of them 0", c.Endpoint, maxSocketPath)
+		}
 		if _, _, err := net.SplitHostPort(c.Endpoint); err == nil && c.Endpoint[0] != '/' {
 			return fmt.Errorf("endpoint: %q: want the path of a socket, as in /run/otelgram/otelgram.sock, since the transport is %s", c.Endpoint, transportUnix)
 		}
@@ -155,6 +163,15 @@ func (c *Config) validateSocket() error {
 	case mode&0o200 == 0:
 		return fmt.Errorf("socket_permissions: %q: the owner must be allowed to write (0200)", c.SocketPermissions)
 	}
+	if c.SocketGroup == "" {
+		return nil
+	}
+	if _, err := strconv.ParseUint(c.SocketGroup, 10, 32); err == nil {
+		return nil
+	}
+	if _, err := user.LookupGroup(c.SocketGroup); err != nil {
+		return fmt.Errorf("socket_group: %q: want the name or number of a group: %w", c.SocketGroup, err)
+	}
 	return nil
 }
 
@@ -165,8 +182,16 @@ func (c *Config) socketMode() (fs.FileMode, error) {
 
 // validateRetry checks what the type of Retry does not: here retries end.
 func (c *Config) validateRetry() error {
-	if c.Retry.Enabled && c.Retry.MaxElapsedTime <= 0 {
-		return fmt.Errorf("retry::max_elapsed_time: %v: want more than 0, since packets queue up meanwhile", c.Retry.MaxElapsedTime)
+	switch r := &c.Retry; {
+	case !r.Enabled:
+	case r.MaxElapsedTime <= 0:
+		return fmt.Errorf("retry::max_elapsed_time: %v: want more than 0, since packets queue up meanwhile", r.MaxElapsedTime)
+	case r.InitialInterval <= 0:
+		return fmt.Errorf("retry::initial_interval: %v: want more than 0", r.InitialInterval)
+	case r.MaxInterval <= 0:
+		return fmt.Errorf("retry::max_interval: %v: want more than 0", r.MaxInterval)
+	case r.Multiplier < 1:
+		return fmt.Errorf("retry::multiplier: %v: want 1 or more", r.Multiplier)
 	}
 	return nil
 }

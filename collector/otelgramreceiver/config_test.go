@@ -78,6 +78,12 @@ func TestInvalidValues(t *testing.T) {
 		{func(c *Config) { c.SocketPermissions = "0888" }, `socket_permissions: "0888": want permissions in octal`},
 		{func(c *Config) { c.SocketPermissions = "07777" }, `socket_permissions: "07777": want permissions in octal`},
 		{func(c *Config) { c.SocketPermissions = "0444" }, `socket_permissions: "0444": the owner must be allowed to write`},
+		{func(c *Config) { c.SocketGroup = "no such group" }, `socket_group: "no such group": want the name or number of a group`},
+		{func(c *Config) { c.Transport, c.Endpoint = "unixgram", "/"+strings.Repeat("x", 99) }, `the path of a socket has at most 99 bytes`},
+		{func(c *Config) { c.Transport, c.Endpoint = "unixgram", "/x\x00" }, `the path of a socket has at most 99 bytes, none of them 0`},
+		{func(c *Config) { c.Retry.InitialInterval = 0 }, `retry::initial_interval: 0s: want more than 0`},
+		{func(c *Config) { c.Retry.MaxInterval = 0 }, `retry::max_interval: 0s: want more than 0`},
+		{func(c *Config) { c.Retry.Multiplier = 0.5 }, `retry::multiplier: 0.5: want 1 or more`},
 		{func(c *Config) { c.Retry.MaxElapsedTime = 0 }, `retry::max_elapsed_time: 0s: want more than 0`},
 		{func(c *Config) { c.Retry.MaxElapsedTime = time.Millisecond }, `retry: 'max_elapsed_time' must not be less than 'initial_interval'`},
 	} {
@@ -101,9 +107,6 @@ func TestAddressThatCannotBeHad(t *testing.T) {
 	for _, change := range []func(*Config){
 		func(c *Config) { c.Endpoint = "192.0.2.1:4319" },
 		func(c *Config) { c.Transport, c.Endpoint = "unixgram", filepath.Join(t.TempDir(), "no", "such") },
-		func(c *Config) {
-			c.Transport, c.Endpoint, c.SocketGroup = "unixgram", filepath.Join(t.TempDir(), "s"), "no such group"
-		},
 	} {
 		c := createDefaultConfig().(*Config)
 		change(c)

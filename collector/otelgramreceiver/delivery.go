@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v7"
 	"go.opentelemetry.io/collector/client"
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumererror"
@@ -25,12 +23,15 @@ const format = "otelgram"
 
 // Why points were refused, as the telemetry says it.
 const (
-	refusedPermanent = "permanent"
-	refusedExhausted = "retries_exhausted"
-	refusedShutdown  = "shutdown"
+	refusedForGood  = "permanent"
+	refusedForNow   = "temporary" // and there was no other attempt
+	refusedShutdown = "shutdown"
 )
 
-var errStopped = errors.New("otelgram: the receiver has stopped")
+var (
+	errStopped = errors.New("otelgram: the receiver has stopped")
+	errExited  = errors.New("otelgram: the next consumer has exited the goroutine")
+)
 
 // delivery hands batches over to the next consumer, for all processors at once.
 type delivery struct {
@@ -39,12 +40,13 @@ type delivery struct {
 	obs   *receiverhelper.ObsReport
 	self  *telemetry
 
-	running context.Context // ends when nothing may be handed over any more
-	stop    context.CancelFunc
+	// running ends when nothing may be handed over any more, trying when nothing that was
+	// refused is tried again.
+	running, trying      context.Context
+	stop, stopToTryAgain context.CancelFunc
 
-	host component.Host
-	// failing is what was reported of the component last: that the next consumer refuses.
-	failing atomic.Bool
+	host   component.Host
+	status status
 }
 
 func newDelivery(set collectorreceiver.Settings, c *Config, next consumer.Metrics, self *telemetry) (*delivery, error) {
@@ -56,56 +58,68 @@ func newDelivery(set collectorreceiver.Settings, c *Config, next consumer.Metric
 	}
 	d := &delivery{next: next, retry: c.Retry, obs: obs, self: self}
 	d.running, d.stop = context.WithCancel(context.Background())
+	d.trying, d.stopToTryAgain = context.WithCancel(d.running)
 	return d, nil
 }
 
 func (d *delivery) start(host component.Host) { d.host = host }
 
-// deliver hands a batch over, and counts its points as accepted or refused.
+// deliver hands a batch over, and counts its points as accepted or refused. They count as
+// refused if the next consumer exits the goroutine.
 func (d *delivery) deliver(b *batch) {
 	ctx := d.running
 	if b.source.IsValid() {
 		ctx = client.NewContext(ctx, client.Info{Addr: net.UDPAddrFromAddrPort(b.source)})
 	}
 	ctx = d.obs.StartMetricsOp(ctx)
-	left, reason, err := d.consume(ctx, b.metrics, b.points)
-	d.self.delivered(b.points-left, left, reason, b.corrected, time.Since(b.arrived))
-	d.obs.EndMetricsOp(ctx, format, b.points, err)
-	d.report(err)
+	o := outcome{b.points, refusedForGood, errExited}
+	defer func() {
+		d.self.delivered(b.points-o.refused, o.refused, o.reason, b.corrected, time.Since(b.arrived))
+		d.obs.EndMetricsOp(ctx, format, b.points, o.err)
+		d.status.report(d.host, &o)
+	}()
+	o = d.consume(ctx, b.metrics, b.points)
+}
+
+// outcome is what became of a batch: how many of its points were refused, and why.
+type outcome struct {
+	refused int
+	reason  string
+	err     error
 }
 
 // consume calls the next consumer until it has taken the points, refuses them for good or
-// the retries are over. It returns how many points were refused, and why.
-func (d *delivery) consume(ctx context.Context, metrics pmetric.Metrics, points int) (refused int, reason string, err error) {
+// there is no time for another attempt.
+func (d *delivery) consume(ctx context.Context, metrics pmetric.Metrics, points int) outcome {
 	var pause *backoff.ExponentialBackOff
 	var since time.Time
 	for {
 		if d.running.Err() != nil {
-			if err == nil {
-				err = errStopped
-			}
-			return points, refusedShutdown, err
+			return outcome{points, refusedShutdown, errStopped}
 		}
-		if err = d.next.ConsumeMetrics(ctx, metrics); err == nil {
-			return 0, "", nil
+		err := d.next.ConsumeMetrics(ctx, metrics)
+		if err == nil {
+			return outcome{}
 		}
-		if consumererror.IsPermanent(err) {
-			return points, refusedPermanent, err
-		}
-		if !d.retry.Enabled {
-			return points, refusedExhausted, err
-		}
-		// It may have taken a part.
+		// It may have taken a part, and says then which one it has not.
 		var rest consumererror.Metrics
 		if errors.As(err, &rest) {
-			metrics, points = rest.Data(), rest.Data().DataPointCount()
+			metrics, points = rest.Data(), min(points, rest.Data().DataPointCount())
+		}
+		switch {
+		case consumererror.IsPermanent(err):
+			return outcome{points, refusedForGood, err}
+		case d.trying.Err() != nil:
+			return outcome{points, refusedShutdown, err}
+		case !d.retry.Enabled:
+			return outcome{points, refusedForNow, err}
 		}
 		if pause == nil {
 			pause, since = d.newBackOff(), time.Now()
 		}
 		wait := pause.NextBackOff()
 		if time.Since(since)+wait > d.retry.MaxElapsedTime {
-			return points, refusedExhausted, fmt.Errorf("tried for %v: %w", d.retry.MaxElapsedTime, err)
+			return outcome{points, refusedForNow, fmt.Errorf("tried for %v: %w", d.retry.MaxElapsedTime, err)}
 		}
 		d.self.retried()
 		d.sleep(wait)
@@ -119,26 +133,12 @@ func (d *delivery) newBackOff() *backoff.ExponentialBackOff {
 	}
 }
 
-// sleep waits, but not beyond the end of delivery.
+// sleep waits, but not beyond the last attempt.
 func (d *delivery) sleep(wait time.Duration) {
 	t := time.NewTimer(wait)
 	defer t.Stop()
 	select {
 	case <-t.C:
-	case <-d.running.Done():
+	case <-d.trying.Done():
 	}
-}
-
-// report tells the Collector when the next consumer begins to refuse, and when it takes
-// data again.
-func (d *delivery) report(err error) {
-	refuses := err != nil && !errors.Is(err, errStopped)
-	if d.failing.Load() == refuses || !d.failing.CompareAndSwap(!refuses, refuses) {
-		return
-	}
-	event := componentstatus.NewEvent(componentstatus.StatusOK)
-	if refuses {
-		event = componentstatus.NewRecoverableErrorEvent(err)
-	}
-	componentstatus.ReportStatus(d.host, event)
 }

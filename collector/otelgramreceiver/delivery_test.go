@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -122,12 +123,17 @@ var errForNow = errors.New("not now")
 func TestDelivery(t *testing.T) {
 	part := pmetric.NewMetrics()
 	part.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty().SetEmptyGauge().DataPoints().AppendEmpty()
+	many := pmetric.NewMetrics()
+	list := many.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty().SetEmptyGauge().DataPoints()
+	for range 9 {
+		list.AppendEmpty()
+	}
 	for _, tt := range []struct {
 		name                               string
 		change                             func(*Config)
 		answers                            []error
 		calls                              int
-		accepted, permanent, exhausted     float64
+		accepted, permanent, forNow        float64
 		retries, obsAccepted, obsNotAccept float64
 	}{
 		{"taken", nil, nil, 1, 5, 0, 0, 0, 5, 0},
@@ -136,6 +142,9 @@ func TestDelivery(t *testing.T) {
 		{"for now, then permanent", nil, []error{errForNow, consumererror.NewPermanent(errForNow)}, 2, 0, 5, 0, 1, 0, 5},
 		{"a part", nil, []error{consumererror.NewMetrics(errForNow, part)}, 2, 5, 0, 0, 1, 5, 0},
 		{"without retries", func(c *Config) { c.Retry.Enabled = false }, []error{errForNow}, 1, 0, 0, 5, 0, 0, 5},
+		{"permanent but for a part", nil, []error{consumererror.NewPermanent(consumererror.NewMetrics(errForNow, part))}, 1, 4, 1, 0, 0, 0, 5},
+		{"more than there was", nil, []error{consumererror.NewPermanent(consumererror.NewMetrics(errForNow, many))}, 1, 0, 5, 0, 0, 0, 5},
+		{"a part, without retries", func(c *Config) { c.Retry.Enabled = false }, []error{consumererror.NewMetrics(errForNow, part)}, 1, 4, 0, 1, 0, 0, 5},
 		{"a part, then permanent", nil, []error{consumererror.NewMetrics(errForNow, part), consumererror.NewPermanent(errForNow)}, 2, 4, 1, 0, 1, 0, 5},
 		{"no time for another attempt", func(c *Config) {
 			c.Retry.InitialInterval, c.Retry.MaxInterval, c.Retry.MaxElapsedTime, c.Retry.RandomizationFactor = time.Hour, time.Hour, time.Hour, 0
@@ -159,7 +168,7 @@ func TestDelivery(t *testing.T) {
 			}, 10*time.Second, time.Millisecond)
 			assert.Equal(t, tt.accepted, got[ours+"accepted_points"])
 			assert.Equal(t, tt.permanent, got[ours+"refused_points permanent"])
-			assert.Equal(t, tt.exhausted, got[ours+"refused_points retries_exhausted"])
+			assert.Equal(t, tt.forNow, got[ours+"refused_points temporary"])
 			assert.Equal(t, tt.retries, got[ours+"retries"])
 			assert.Equal(t, 5.0, got[ours+"delivered_points"])
 			assert.Equal(t, tt.obsAccepted, got["otelcol_receiver_accepted_metric_points udp"])
@@ -261,14 +270,14 @@ type statusHost struct {
 
 func (h statusHost) Report(e *componentstatus.Event) { h.events <- e }
 
-// TestStatus: the component says when the next consumer refuses and when it takes data
-// again, once each.
+// TestStatus: the component says when the next consumer refuses for now and when it takes
+// data again, once each. What is refused for good says nothing.
 func TestStatus(t *testing.T) {
-	next := &answers{list: []error{consumererror.NewPermanent(errForNow), consumererror.NewPermanent(errForNow)}}
+	next := &answers{list: []error{consumererror.NewPermanent(errForNow), errForNow, errForNow, consumererror.NewPermanent(errForNow)}}
 	host := statusHost{componenttest.NewNopHost(), make(chan *componentstatus.Event, 10)}
-	r := startOn(t, host, componenttest.NewTelemetry(), next)
+	r := startOn(t, host, componenttest.NewTelemetry(), next, func(c *Config) { c.Retry.Enabled = false })
 	exp := newExporter(t, r)
-	for i := range 4 {
+	for i := range 6 {
 		require.NoError(t, exp.Export(t.Context(), points(1)))
 		require.NoError(t, exp.ForceFlush(t.Context()))
 		require.Eventually(t, func() bool { return next.called() == i+1 }, 10*time.Second, time.Millisecond)
@@ -308,4 +317,58 @@ func TestHandover(t *testing.T) {
 	assert.Equal(t, exports*3, taken)
 	assert.NotEmpty(t, older.points)
 	assert.NotEmpty(t, newer.points)
+}
+
+// TestShutdownSoon: what is refused at the end gets one attempt each, of however many
+// senders it is, and a consumer that blocks is not waited for beyond the bound.
+func TestShutdownSoon(t *testing.T) {
+	tel := componenttest.NewTelemetry()
+	next := &answers{entered: make(chan struct{}, 10_000), list: make([]error, 10_000)}
+	for i := range next.list {
+		next.list[i] = errForNow
+	}
+	r := startWith(t, tel, next, func(c *Config) {
+		c.Async.Processors = 1
+		c.Retry.InitialInterval, c.Retry.MaxInterval, c.Retry.MaxElapsedTime = time.Minute, time.Minute, time.Hour
+	})
+	const senders = 40
+	for range senders {
+		exp := newExporter(t, r)
+		require.NoError(t, exp.Export(t.Context(), points(3)))
+		require.NoError(t, exp.ForceFlush(t.Context()))
+	}
+	<-next.entered
+	require.Eventually(t, func() bool { return r.receiver.Stats().Points.Received == 3*senders }, 10*time.Second, time.Millisecond)
+	require.NoError(t, r.Shutdown(t.Context()))
+	assert.Equal(t, 3.0*senders, refused(tel, t))
+	assert.LessOrEqual(t, next.called(), 2*senders)
+}
+
+// exiting is a consumer that exits its goroutine.
+type exiting struct{ answers }
+
+func (e *exiting) ConsumeMetrics(ctx context.Context, m pmetric.Metrics) error {
+	_ = e.answers.ConsumeMetrics(ctx, m) // it never errs
+	runtime.Goexit()
+	return nil
+}
+
+// TestConsumerExits: a consumer that exits its goroutine has refused the batch, and the
+// batches of other senders behind it come all the same.
+func TestConsumerExits(t *testing.T) {
+	tel := componenttest.NewTelemetry()
+	next := &exiting{answers{entered: make(chan struct{}, 100), wait: make(chan struct{})}}
+	r := startWith(t, tel, next, func(c *Config) { c.Async.Processors = 1 })
+	const senders = 5
+	for range senders {
+		exp := newExporter(t, r)
+		require.NoError(t, exp.Export(t.Context(), points(3)))
+		require.NoError(t, exp.ForceFlush(t.Context()))
+	}
+	<-next.entered
+	require.Eventually(t, func() bool { return r.receiver.Stats().Points.Received == 3*senders }, 10*time.Second, time.Millisecond)
+	close(next.wait)
+	require.NoError(t, r.Shutdown(t.Context()))
+	assert.Equal(t, 3.0*senders, metricsOf(t, tel)[ours+"refused_points permanent"])
+	assert.Equal(t, senders, next.called())
 }

@@ -8,11 +8,11 @@ import (
 )
 
 const (
-	// maxBatchPoints is how many points a batch has at most, but for the rest of a packet.
+	// maxBatchPoints is how many points make a batch full.
 	maxBatchPoints = 8192
-	// maxOpenItems bounds what the batches of a handler hold together, in points, their
-	// attributes, buckets and exemplars: some MiB of memory.
-	maxOpenItems = 1 << 17
+	// maxOpenBytes bounds the memory of all batches that a processor has open: what is
+	// beyond it is what one packet unfolds to, 8 MiB at the most.
+	maxOpenBytes = 16 << 20
 )
 
 // handler makes batches of the packets of one processor, one for each source.
@@ -23,7 +23,7 @@ type handler struct {
 
 	open  map[netip.AddrPort]*batch
 	order []*batch // the open ones, the oldest first
-	items int      // of all open ones
+	bytes int      // of memory of all open ones, about
 }
 
 var _ receiver.PacketHandler = (*handler)(nil)
@@ -41,21 +41,23 @@ func (h *handler) HandlePacket(p *receiver.Packet) {
 		h.open[p.Source] = b
 		h.order = append(h.order, b)
 	}
-	before := b.items
+	before := b.bytes
 	b.add(p, &h.points)
-	h.items += b.items - before
-	if b.points >= maxBatchPoints || h.items >= maxOpenItems {
+	h.bytes += b.bytes - before
+	if b.points >= maxBatchPoints || h.bytes >= maxOpenBytes {
 		h.Flush()
 	}
 }
 
-// Flush hands over all batches.
+// Flush hands over all batches. A consumer that exits the goroutine ends it; the next call
+// goes on with the batch behind.
 func (h *handler) Flush() {
-	batches := h.order
-	h.items = 0
-	h.order = nil
-	clear(h.open)
-	for _, b := range batches {
+	for len(h.order) > 0 {
+		b := h.order[0]
+		h.order[0] = nil
+		h.order = h.order[1:]
+		delete(h.open, b.source)
+		h.bytes -= b.bytes
 		h.delivery.deliver(b)
 	}
 }

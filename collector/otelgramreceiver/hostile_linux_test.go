@@ -55,6 +55,41 @@ func TestHostilePackets(t *testing.T) {
 	}
 }
 
+// TestOpenBatchesTakeLittle: whatever shape the packets have, and whoever sends them, the
+// batches that are open take a bounded memory.
+func TestOpenBatchesTakeLittle(t *testing.T) {
+	discard, err := consumer.NewMetrics(func(context.Context, pmetric.Metrics) error { return nil })
+	require.NoError(t, err)
+	for i := range hostile.Shapes {
+		shape := &hostile.Shapes[i]
+		for _, size := range []int{1472, wire.MaxPacketSize} {
+			h := newTestHandler(t, discard)
+			var d wire.Decoder
+			packets := make([][]byte, 20)
+			for n := range packets {
+				packets[n] = shape.Packet(size, n, wire.Header{})
+			}
+			before := heap()
+			for n := 0; n < 1000 && h.bytes < maxOpenBytes*3/4; n++ {
+				if d.Reset(packets[n%len(packets)]) == nil {
+					h.HandlePacket(&receiver.Packet{Decoder: &d, Source: here, Arrived: now})
+				}
+			}
+			after := heap()
+			require.LessOrEqual(t, after-before, int64(2*maxOpenBytes+cacheSize), "%s, %d bytes", shape.Name, size)
+			runtime.KeepAlive(h)
+		}
+	}
+}
+
+// heap returns how many bytes are in use.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
 // costOf returns what f allocates, and the processor time it takes.
 func costOf(f func()) (bytes uint64, took time.Duration) {
 	runtime.LockOSThread()

@@ -97,8 +97,18 @@ func (w *pointWriter) end() {
 	clear(w.sets)
 }
 
-// write appends a point to its place, and returns how many items it has.
-func (w *pointWriter) write(to *place, v *wire.PointView) (items int) {
+// What parts of pdata take in memory, in bytes, with the pointers to them.
+const (
+	metricSize       = 256 // also a scope or a resource
+	numberSize       = 128
+	distributionSize = 400
+	exemplarSize     = 160
+	wordSize         = 8 // a bound, or the count of a bucket
+	quantileSize     = 32
+)
+
+// write appends a point to its place, and returns about how many bytes it takes.
+func (w *pointWriter) write(to *place, v *wire.PointView) (bytes int) {
 	start, at, corrected := w.clock.times(v)
 	if corrected {
 		w.corrected++
@@ -124,7 +134,7 @@ func (w *pointWriter) writeNumber(p pmetric.NumberDataPoint, v *wire.PointView, 
 	} else {
 		p.SetDoubleValue(math.Float64frombits(v.Bits))
 	}
-	return 1 + w.attributes(p.Attributes(), v.Attributes) + w.exemplars(p.Exemplars, v)
+	return numberSize + w.attributes(p.Attributes(), v.Attributes) + w.exemplars(p.Exemplars, v)
 }
 
 func (w *pointWriter) writeHistogram(p pmetric.HistogramDataPoint, v *wire.PointView, start, at pcommon.Timestamp) int {
@@ -145,7 +155,8 @@ func (w *pointWriter) writeHistogram(p pmetric.HistogramDataPoint, v *wire.Point
 	if len(d.BucketCounts) > 0 {
 		p.BucketCounts().FromRaw(d.BucketCounts)
 	}
-	return 1 + len(d.Bounds) + len(d.BucketCounts) + w.attributes(p.Attributes(), v.Attributes) + w.exemplars(p.Exemplars, v)
+	return distributionSize + wordSize*(len(d.Bounds)+len(d.BucketCounts)) +
+		w.attributes(p.Attributes(), v.Attributes) + w.exemplars(p.Exemplars, v)
 }
 
 func (w *pointWriter) writeExponential(p pmetric.ExponentialHistogramDataPoint, v *wire.PointView, start, at pcommon.Timestamp) int {
@@ -165,7 +176,8 @@ func (w *pointWriter) writeExponential(p pmetric.ExponentialHistogramDataPoint, 
 	p.SetZeroThreshold(d.ZeroThreshold)
 	writeBuckets(p.Positive(), &d.Positive)
 	writeBuckets(p.Negative(), &d.Negative)
-	return 1 + len(d.Positive.Counts) + len(d.Negative.Counts) + w.attributes(p.Attributes(), v.Attributes) + w.exemplars(p.Exemplars, v)
+	return distributionSize + wordSize*(len(d.Positive.Counts)+len(d.Negative.Counts)) +
+		w.attributes(p.Attributes(), v.Attributes) + w.exemplars(p.Exemplars, v)
 }
 
 func writeBuckets(to pmetric.ExponentialHistogramDataPointBuckets, b *wire.Buckets) {
@@ -187,11 +199,11 @@ func (w *pointWriter) writeSummary(p pmetric.SummaryDataPoint, v *wire.PointView
 		to.SetQuantile(q.Quantile)
 		to.SetValue(q.Value)
 	}
-	return 1 + len(d.Quantiles) + w.attributes(p.Attributes(), v.Attributes)
+	return distributionSize + quantileSize*len(d.Quantiles) + w.attributes(p.Attributes(), v.Attributes)
 }
 
 // exemplars writes the exemplars of a point. The slice is asked for where there are any.
-func (w *pointWriter) exemplars(slice func() pmetric.ExemplarSlice, v *wire.PointView) (items int) {
+func (w *pointWriter) exemplars(slice func() pmetric.ExemplarSlice, v *wire.PointView) (bytes int) {
 	for e := v.Exemplars(); e.Next(); {
 		to := slice().AppendEmpty()
 		to.SetTimestamp(w.clock.exemplar(e.Exemplar.Time))
@@ -206,11 +218,10 @@ func (w *pointWriter) exemplars(slice func() pmetric.ExemplarSlice, v *wire.Poin
 		if id := e.Exemplar.SpanID; len(id) == len(pcommon.SpanID{}) {
 			to.SetSpanID(pcommon.SpanID(id))
 		}
-		attributes := e.Exemplar.Attributes()
-		items += 1 + attributes.Len()
-		writeEntries(to.FilteredAttributes(), attributes)
+		bytes += exemplarSize + entriesSize(e.Exemplar.Attributes())
+		writeEntries(to.FilteredAttributes(), e.Exemplar.Attributes())
 	}
-	return items
+	return bytes
 }
 
 // float returns a number of a metric as OTLP has it in histograms.

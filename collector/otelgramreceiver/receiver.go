@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
@@ -35,7 +36,7 @@ func newOtelgramReceiver(set collectorreceiver.Settings, c *Config, next consume
 	if err != nil {
 		return nil, err
 	}
-	return &otelgramReceiver{settings: set, config: c, delivery: d, senders: newSenders(c.MaxSessions), self: self}, nil
+	return &otelgramReceiver{settings: set, config: c, delivery: d, senders: newSenders(2 * c.MaxSessions / c.Async.Processors), self: self}, nil
 }
 
 // Start listens. It fails where the address cannot be had.
@@ -66,16 +67,30 @@ func (r *otelgramReceiver) Start(_ context.Context, host component.Host) error {
 	return r.self.start(r.receiver, r.senders)
 }
 
-// Shutdown closes the sockets and hands over what is queued. Where ctx ends before that,
-// what is left counts as refused or overrun, and the error says so.
+// shutdownTime is how long Shutdown waits for the next consumer.
+const shutdownTime = 5 * time.Second
+
+// Shutdown closes the sockets and hands over what is queued. What is refused is not tried
+// again. Where ctx or five seconds end before all is handed over, the rest counts as refused
+// or overrun, and the error says so. The books as they stand then are logged, since nobody
+// may collect them any more.
 func (r *otelgramReceiver) Shutdown(ctx context.Context) error {
 	if r.receiver == nil {
+		r.delivery.stop()
 		r.self.stop()
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, shutdownTime)
+	defer cancel()
+	r.delivery.stopToTryAgain()
 	err := r.receiver.Shutdown(ctx)
 	r.delivery.stop()
 	r.self.stop()
+	s := r.receiver.Stats()
 	r.receiver = nil
+	r.settings.Logger.Info("Stopped listening for otelgram packets",
+		zap.Uint64("sent_points", s.Points.Sent), zap.Uint64("received_points", s.Points.Received), zap.Uint64("lost_points", s.Points.Lost),
+		zap.Uint64("delivered_points", s.Points.Delivered), zap.Uint64("rejected_points", s.Points.Rejected), zap.Uint64("overrun_points", s.Points.Overrun),
+		zap.Int64("accepted_points", r.self.accepted.Load()), zap.Int64("refused_points", r.self.refusals.Load()), zap.Uint64("kernel_drops", s.KernelDrops))
 	return err
 }

@@ -1,6 +1,9 @@
 package otelgramreceiver
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -14,6 +17,9 @@ const (
 	maxLosers = 1000
 	// maxName is the longest name of a service or instance that it tells, in bytes.
 	maxName = 128
+	// provenAfter is how many packets a session must have for its sender to be named. So
+	// forged sessions of a few packets are not.
+	provenAfter = 8
 )
 
 // senderName is what a resource says of the sender: service.name and service.instance.id.
@@ -30,14 +36,16 @@ func (n senderName) attributes() []attribute.KeyValue {
 	return kvs
 }
 
-// senders know the names of sessions, from the first packet of each that was decoded. They
-// are bounded as the sessions are.
+// senders know the names of sessions, from the first packet of each that was decoded. There
+// are at most twice as many as there may be sessions. Where strangers fill those of a
+// processor they are forgotten, and learned again from the next packet of each session.
 type senders struct {
 	max int
 	all []*sessionNames
 }
 
-func newSenders(maxSessions int) *senders { return &senders{max: maxSessions} }
+// newSenders is for processors that may take note of so many names each.
+func newSenders(names int) *senders { return &senders{max: names} }
 
 // of returns the names that one more processor takes note of.
 func (s *senders) of() *sessionNames {
@@ -59,8 +67,11 @@ func (n *sessionNames) note(d *wire.Decoder) {
 	session := d.Header().Session
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if _, ok := n.names[session]; ok || len(n.names) >= n.max {
+	if _, ok := n.names[session]; ok {
 		return
+	}
+	if len(n.names) >= n.max {
+		clear(n.names)
 	}
 	metrics := d.Metrics()
 	if len(metrics) == 0 {
@@ -86,9 +97,8 @@ func nameOf(r *wire.ResourceView) (name senderName) {
 	return name
 }
 
-// lost returns how many points the sessions with books have lost, by sender, and forgets
-// the names of other sessions. What is not there was lost by sessions of which nothing was
-// decoded, by those without books any more, or by more senders than are named.
+// lost returns how many points the sessions with books have lost, by sender: of the senders
+// that lost most, if there are many. It forgets the names of sessions that have no books.
 func (s *senders) lost(sessions []receiver.Session) map[senderName]int64 {
 	lost := map[senderName]int64{}
 	known := make(map[uint64]bool, len(sessions))
@@ -106,12 +116,17 @@ func (s *senders) lost(sessions []receiver.Session) map[senderName]int64 {
 	}
 	for i := range sessions {
 		points := int64(sessions[i].Points.Lost)
-		if points == 0 {
+		if points == 0 || sessions[i].Packets.Received < provenAfter {
 			continue
 		}
-		name := s.name(sessions[i].ID)
-		if _, ok := lost[name]; name != (senderName{}) && (ok || len(lost) < maxLosers) {
+		if name := s.name(sessions[i].ID); name != (senderName{}) {
 			lost[name] += points
+		}
+	}
+	if len(lost) > maxLosers {
+		names := slices.SortedFunc(maps.Keys(lost), func(a, b senderName) int { return cmp.Compare(lost[b], lost[a]) })
+		for _, name := range names[maxLosers:] {
+			delete(lost, name)
 		}
 	}
 	return lost

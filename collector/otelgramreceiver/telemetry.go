@@ -2,6 +2,7 @@ package otelgramreceiver
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	collectorreceiver "go.opentelemetry.io/collector/receiver"
@@ -19,6 +20,8 @@ type telemetry struct {
 	receiver attribute.KeyValue // which receiver of the Collector it is
 	self     metric.MeasurementOption
 	refused  map[string]metric.MeasurementOption // by reason
+
+	accepted, refusals atomic.Int64 // points, for the log
 }
 
 func newTelemetry(set collectorreceiver.Settings) (*telemetry, error) {
@@ -29,7 +32,7 @@ func newTelemetry(set collectorreceiver.Settings) (*telemetry, error) {
 	t := &telemetry{builder: builder, receiver: attribute.String("receiver", set.ID.String())}
 	t.self = t.with()
 	t.refused = map[string]metric.MeasurementOption{}
-	for _, reason := range []string{refusedPermanent, refusedExhausted, refusedShutdown} {
+	for _, reason := range []string{refusedForGood, refusedForNow, refusedShutdown} {
 		t.refused[reason] = t.with(attribute.String("reason", reason))
 	}
 	return t, nil
@@ -42,6 +45,8 @@ func (t *telemetry) with(kvs ...attribute.KeyValue) metric.MeasurementOption {
 // delivered counts what became of a batch.
 func (t *telemetry) delivered(accepted, refused int, reason string, corrected int, latency time.Duration) {
 	ctx := context.Background()
+	t.accepted.Add(int64(accepted))
+	t.refusals.Add(int64(refused))
 	t.builder.ReceiverOtelgramAcceptedPoints.Add(ctx, int64(accepted), t.self)
 	if refused > 0 {
 		t.builder.ReceiverOtelgramRefusedPoints.Add(ctx, int64(refused), t.refused[reason])
@@ -103,8 +108,7 @@ func (t *telemetry) observe(o metric.Observer, s *receiver.Stats) {
 	}
 }
 
-// observeLost tells the points that are lost by sender, and the rest without one: all
-// together are those that are lost.
+// observeLost tells the points that are lost by sender, and the rest without one.
 func (t *telemetry) observeLost(o metric.Observer, s *receiver.Stats, from *senders) {
 	rest := int64(s.Points.Lost)
 	for name, n := range from.lost(s.Sessions) {

@@ -112,7 +112,7 @@ func TestNoOtherMetric(t *testing.T) {
 	r.delivery.retry.Enabled = false // no batch is under way
 	next.mu.Unlock()
 	require.NoError(t, exp.Export(t.Context(), points(1)))
-	require.Eventually(t, func() bool { return metricsOf(t, tel)[ours+"refused_points retries_exhausted"] == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return metricsOf(t, tel)[ours+"refused_points temporary"] == 1 }, 10*time.Second, time.Millisecond)
 
 	var rm metricdata.ResourceMetrics
 	require.NoError(t, tel.Reader.Collect(context.Background(), &rm))
@@ -191,14 +191,19 @@ func TestNamesAreBounded(t *testing.T) {
 		}
 		n.mu.Unlock()
 		session := receiver.Session{ID: id}
-		session.Points.Lost = 2
+		session.Points.Lost, session.Packets.Received = 2+id/2000, provenAfter
 		sessions = append(sessions, session)
 	}
-	assert.Len(t, s.lost(sessions), maxLosers)
+	lost := s.lost(sessions)
+	assert.Len(t, lost, maxLosers)
+	for name, points := range lost {
+		assert.Equal(t, int64(3), points, "%v: those that lost most", name)
+	}
 	assert.Len(t, n.names, 3000)
-	lost := s.lost(sessions[:2])
+	sessions[2].Packets.Received = provenAfter - 1
+	lost = s.lost(sessions[:3])
 	assert.Equal(t, map[senderName]int64{{service: "service 0"}: 2, {service: "service 1"}: 2}, lost)
-	assert.Len(t, n.names, 2)
+	assert.Len(t, n.names, 3)
 	assert.Empty(t, s.lost(nil))
 	assert.Empty(t, n.names)
 }
