@@ -6,7 +6,8 @@
 //	})
 //
 // [Listen] makes metricdata. [ListenPackets] gives a handler the decoded packets, for
-// programs that make something else of them, such as the Collector receiver. Package relay takes metricdata from here to
+// programs that make something else of them, such as the receiver for the OpenTelemetry
+// Collector in the module collector. Package relay takes metricdata from here to
 // any exporter of the SDK.
 //
 // # The books

@@ -47,7 +47,8 @@ func WithSharedAddress() Option {
 // WithReaders sets how many sockets there are at a UDP address, from 1 to 64, each with
 // a goroutine that reads it. The kernel spreads senders over them by source address and
 // port (SO_REUSEPORT), so that one session is read by one goroutine. Each socket has a
-// receive buffer, and 2 MiB for reading, see [WithMaxPacketSize]. Beyond Linux, and at a Unix socket,
+// receive buffer, and 2 MiB for reading, see [WithMaxPacketSize]. Beyond Linux, and at a
+// Unix socket,
 // there is one. The default is one for each four of GOMAXPROCS, at least one.
 func WithReaders(n int) Option {
 	return optionFunc(func(c config) config { c.readers = n; return c })

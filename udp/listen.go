@@ -43,9 +43,10 @@ func Listen(address string, opts ...Option) (*Listener, error) {
 // returned until the first of them is closed. A datagram to a broadcast or multicast
 // address arrives on each of them. [WithReceiveBuffer] is the size for each socket.
 //
-// The address stays exclusive: no other Listen or ListenMany gets it, unless that has
-// [WithSharedAddress], as these sockets have or are more than one. A program of the same
-// user that sets SO_REUSEPORT itself can join under the same condition.
+// The address stays exclusive: no other Listen or ListenMany gets it without
+// [WithSharedAddress]. With it one does, if it is of the same user, where these sockets have
+// the option too, and where they are more than one. So does a program that sets
+// SO_REUSEPORT itself.
 //
 // On systems other than Linux, and for a Unix socket, ListenMany opens one socket,
 // whatever n is. An n below 1 is an error.

@@ -92,9 +92,10 @@ func (l *Listener) another() bool {
 //
 // On Linux Drain ends the arrival of datagrams at a Unix socket, whose senders are refused
 // from then on, and at a UDP socket with [WithSharedAddress]: what is sent from then on
-// goes to the other listeners of the address, and nothing is lost. At other UDP sockets datagrams still arrive:
-// ReadBatch goes on for 50 milliseconds at most, and what arrives after that is lost. On
-// other systems ReadBatch returns the error at once, and what is there is lost.
+// goes to the other listeners of the address, and nothing is lost. At other UDP sockets
+// datagrams still arrive: ReadBatch goes on for 50 milliseconds at most, and what arrives
+// after that is lost. On other systems ReadBatch returns the error at once, and what is
+// there is lost.
 func (l *Listener) Drain() {
 	l.mu.Lock()
 	if l.file != nil {

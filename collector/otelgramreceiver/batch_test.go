@@ -172,3 +172,28 @@ func TestBatchesAreBounded(t *testing.T) {
 	assert.Equal(t, 1000*sources, sink.DataPointCount())
 	assert.Zero(t, h.bytes)
 }
+
+// TestSameMetric: metrics differ in name, unit, description, kind, temporality and
+// monotonicity, and in nothing else.
+func TestSameMetric(t *testing.T) {
+	var views []wire.MetricView
+	for _, kind := range []wire.Kind{wire.Gauge, wire.Sum, wire.Histogram, wire.ExponentialHistogram, wire.Summary} {
+		views = append(views, wire.MetricView{Kind: kind, Name: []byte("m")})
+	}
+	views = append(views,
+		wire.MetricView{Kind: wire.Sum, Name: []byte("m"), Delta: true}, wire.MetricView{Kind: wire.Sum, Name: []byte("m"), Monotonic: true},
+		wire.MetricView{Kind: wire.Histogram, Name: []byte("m"), Delta: true}, wire.MetricView{Kind: wire.ExponentialHistogram, Name: []byte("m"), Delta: true},
+		wire.MetricView{Kind: wire.Gauge, Name: []byte("n")}, wire.MetricView{Kind: wire.Gauge, Name: []byte("m"), Unit: []byte("s")},
+		wire.MetricView{Kind: wire.Gauge, Name: []byte("m"), Description: []byte("d")},
+	)
+	for i := range views {
+		b := newBatch(here, now)
+		scope := b.metrics.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty()
+		b.enterMetric(scope, &views[i], true, texts{})
+		for j := range views {
+			assert.Equal(t, i == j, sameMetric(scope.Metrics().At(0), &views[j]), "%d and %d", i, j)
+			b.enterMetric(scope, &views[i], true, texts{})
+		}
+		assert.Equal(t, 1, scope.Metrics().Len())
+	}
+}

@@ -3,6 +3,7 @@ package otelgramreceiver
 import (
 	"context"
 	"flag"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
@@ -139,4 +141,29 @@ func bytesOf(t *testing.T, m pmetric.Metrics) []byte {
 	b, err := (&pmetric.ProtoMarshaler{}).MarshalMetrics(m)
 	require.NoError(t, err)
 	return b
+}
+
+// TestManyAttributesEqualOTLP: sets and maps so large that they are made in another way, with
+// values of all types.
+func TestManyAttributesEqualOTLP(t *testing.T) {
+	values := []attribute.Value{
+		attribute.BoolValue(true), attribute.Int64Value(-7), attribute.Float64Value(0.1), attribute.StringValue("ä"),
+		attribute.BoolSliceValue([]bool{true, false}), attribute.Int64SliceValue([]int64{1, 2}), attribute.Float64SliceValue([]float64{0.5}),
+		attribute.StringSliceValue([]string{"a", ""}), attribute.ByteSliceValue([]byte{0, 255}), {},
+		attribute.SliceValue(attribute.Int64Value(1), attribute.StringValue("x"), attribute.SliceValue()),
+		attribute.MapValue(attribute.String("k", "v"), attribute.Int("n", 1)),
+	}
+	var kvs []attribute.KeyValue
+	for i := range 2 * manyEntries {
+		kvs = append(kvs, attribute.KeyValue{Key: attribute.Key(fmt.Sprint("key ", i)), Value: values[i%len(values)]})
+	}
+	rm := gauge("m", 1)
+	point := &rm.ScopeMetrics[0].Metrics[0].Data.(metricdata.Gauge[int64]).DataPoints[0]
+	point.Attributes = attribute.NewSet(append(kvs, attribute.KeyValue{Key: "map", Value: attribute.MapValue(kvs...)})...)
+	point.Exemplars = []metricdata.Exemplar[int64]{{Time: point.Time, Value: 3, FilteredAttributes: kvs}}
+	sink := &consumertest.MetricsSink{}
+	r := start(t, sink)
+	require.NoError(t, newExporter(t, r).Export(t.Context(), rm))
+	require.Eventually(t, func() bool { return sink.DataPointCount() == 1 }, 10*time.Second, time.Millisecond)
+	require.NoError(t, pmetrictest.CompareMetrics(newOTLP(t).pdata(t, rm), sink.AllMetrics()[0]))
 }

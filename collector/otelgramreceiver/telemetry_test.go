@@ -24,6 +24,7 @@ import (
 	"github.com/otelgram/otelgram/exporter"
 	"github.com/otelgram/otelgram/internal/faultproxy"
 	"github.com/otelgram/otelgram/receiver"
+	"github.com/otelgram/otelgram/wire"
 )
 
 // TestBooks: packets are lost, repeated, rejected and refused on the way to the receiver,
@@ -206,4 +207,23 @@ func TestNamesAreBounded(t *testing.T) {
 	assert.Len(t, n.names, 3)
 	assert.Empty(t, s.lost(nil))
 	assert.Empty(t, n.names)
+}
+
+// TestSenderName: what a resource says of its service and instance, unless it is too long or
+// no text.
+func TestSenderName(t *testing.T) {
+	long := strings.Repeat("x", maxName+1)
+	for _, tt := range []struct {
+		pairs []string
+		want  senderName
+	}{
+		{[]string{"service.name", "a", "service.instance.id", "b", "host.name", "c"}, senderName{"a", "b"}},
+		{[]string{"service.name", long, "service.instance.id", long[1:]}, senderName{"", long[1:]}},
+		{[]string{"host.name", "c"}, senderName{}},
+	} {
+		assert.Equal(t, tt.want, nameOf(&wire.ResourceView{Attributes: viewOf(t, tt.pairs...)}))
+	}
+	assert.Len(t, senderName{"a", "b"}.attributes(), 2)
+	assert.Len(t, senderName{"", "b"}.attributes(), 1)
+	assert.Empty(t, senderName{}.attributes())
 }
