@@ -128,14 +128,14 @@ func newSet(v *wire.AttributesView) pcommon.Map {
 	if len(v.All) >= manyEntries {
 		raw := make(map[string]any, len(v.All))
 		for _, kv := range v.All {
-			raw[string(kv.Key)] = rawValue(kv.Value)
+			raw[valid(kv.Key)] = rawValue(kv.Value)
 		}
 		_ = m.FromRaw(raw) // it knows the types of rawValue
 		return m
 	}
 	m.EnsureCapacity(len(v.All))
 	for _, kv := range v.All {
-		writeValue(m.PutEmpty(string(kv.Key)), kv.Value) // of equal keys the last counts
+		writeValue(m.PutEmpty(valid(kv.Key)), kv.Value) // of equal keys the last counts
 	}
 	return m
 }
@@ -187,7 +187,7 @@ func writeValue(to pcommon.Value, v wire.Value) {
 	case wire.Float64Value:
 		to.SetDouble(v.Float64())
 	case wire.StringValue:
-		to.SetStr(string(v.Text()))
+		to.SetStr(valid(v.Text()))
 	case wire.BytesValue:
 		to.SetEmptyBytes().FromRaw(v.Text())
 	case wire.MapValue:
@@ -209,7 +209,7 @@ func writeEntries(to pcommon.Map, e wire.Elements) {
 	}
 	to.EnsureCapacity(e.Len())
 	for e.Next() {
-		writeValue(to.PutEmpty(string(e.Key)), e.Value)
+		writeValue(to.PutEmpty(valid(e.Key)), e.Value)
 	}
 }
 
@@ -225,7 +225,7 @@ func rawValue(v wire.Value) any {
 	case wire.Float64Value:
 		return v.Float64()
 	case wire.StringValue:
-		return string(v.Text())
+		return valid(v.Text())
 	case wire.BytesValue:
 		return append([]byte{}, v.Text()...)
 	case wire.MapValue:
@@ -242,7 +242,7 @@ func rawValue(v wire.Value) any {
 func rawEntries(e wire.Elements) map[string]any {
 	raw := make(map[string]any, e.Len())
 	for e.Next() {
-		raw[string(e.Key)] = rawValue(e.Value)
+		raw[valid(e.Key)] = rawValue(e.Value)
 	}
 	return raw
 }

@@ -19,6 +19,7 @@ type batch struct {
 	source    netip.AddrPort
 	arrived   time.Time // when the first packet did
 	points    int
+	invalid   int // points that are not in it, since nobody can have measured them
 	bytes     int // of memory, about
 	corrected int // points whose time was put right
 
@@ -63,6 +64,10 @@ func (b *batch) add(p *receiver.Packet, w *pointWriter) {
 	}
 	for p.Decoder.Next() {
 		v := p.Decoder.Point()
+		if v.Metric.Kind == wire.ExponentialHistogram && !plausible(v) {
+			b.invalid++
+			continue
+		}
 		b.bytes += w.write(&w.places[v.Metric.Index], v)
 		b.points++
 	}
@@ -85,7 +90,7 @@ func (b *batch) enterScope(s *wire.ScopeView, w *pointWriter) (goesOn bool) {
 	if !goesOn {
 		b.scopeKey = append(b.scopeKey[:0], w.scratch...)
 		b.scope = r.ScopeMetrics().AppendEmpty()
-		b.scope.SetSchemaUrl(string(s.SchemaURL))
+		b.scope.SetSchemaUrl(valid(s.SchemaURL))
 		b.bytes += metricSize + len(s.Name) + len(s.Version) + len(s.SchemaURL)
 		b.scope.Scope().SetName(w.names.text(s.Name))
 		b.scope.Scope().SetVersion(w.names.text(s.Version))
@@ -104,7 +109,7 @@ func (b *batch) enterResource(v *wire.ResourceView, w *pointWriter) {
 	if b.resourceKey == nil || !bytes.Equal(w.scratch, b.resourceKey) {
 		b.resourceKey, b.scopeKey = append(b.resourceKey[:0], w.scratch...), nil
 		b.resource = b.metrics.ResourceMetrics().AppendEmpty()
-		b.resource.SetSchemaUrl(string(v.SchemaURL))
+		b.resource.SetSchemaUrl(valid(v.SchemaURL))
 		b.bytes += metricSize + len(v.SchemaURL)
 		b.bytes += w.attributes(b.resource.Resource().Attributes(), v.Attributes)
 	}
@@ -115,7 +120,7 @@ func (b *batch) enterResource(v *wire.ResourceView, w *pointWriter) {
 // be its last metric.
 func (b *batch) enterMetric(scope pmetric.ScopeMetrics, m *wire.MetricView, goesOn bool, names texts) place {
 	if n := scope.Metrics().Len(); goesOn && n > 0 {
-		if last := scope.Metrics().At(n - 1); sameMetric(last, m) {
+		if last := scope.Metrics().At(n - 1); sameMetric(last, m, names) {
 			return placeIn(last, m)
 		}
 	}
@@ -128,8 +133,8 @@ func (b *batch) enterMetric(scope pmetric.ScopeMetrics, m *wire.MetricView, goes
 }
 
 // sameMetric reports whether two metrics of one scope are the same.
-func sameMetric(have pmetric.Metric, m *wire.MetricView) bool {
-	if have.Name() != string(m.Name) || have.Unit() != string(m.Unit) || have.Description() != string(m.Description) {
+func sameMetric(have pmetric.Metric, m *wire.MetricView, names texts) bool {
+	if have.Name() != names.text(m.Name) || have.Unit() != names.text(m.Unit) || have.Description() != names.text(m.Description) {
 		return false
 	}
 	switch have.Type() {

@@ -191,7 +191,7 @@ func TestSameMetric(t *testing.T) {
 		scope := b.metrics.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty()
 		b.enterMetric(scope, &views[i], true, texts{})
 		for j := range views {
-			assert.Equal(t, i == j, sameMetric(scope.Metrics().At(0), &views[j]), "%d and %d", i, j)
+			assert.Equal(t, i == j, sameMetric(scope.Metrics().At(0), &views[j], texts{}), "%d and %d", i, j)
 			b.enterMetric(scope, &views[i], true, texts{})
 		}
 		assert.Equal(t, 1, scope.Metrics().Len())

@@ -26,6 +26,7 @@ const (
 	refusedForGood  = "permanent"
 	refusedForNow   = "temporary" // and there was no other attempt
 	refusedShutdown = "shutdown"
+	refusedInvalid  = "invalid" // nobody can have measured the point
 )
 
 var (
@@ -67,6 +68,12 @@ func (d *delivery) start(host component.Host) { d.host = host }
 // deliver hands a batch over, and counts its points as accepted or refused. They count as
 // refused if the next consumer exits the goroutine.
 func (d *delivery) deliver(b *batch) {
+	if b.invalid > 0 {
+		d.self.invalid(b.invalid)
+	}
+	if b.points == 0 {
+		return
+	}
 	ctx := d.running
 	if b.source.IsValid() {
 		ctx = client.NewContext(ctx, client.Info{Addr: net.UDPAddrFromAddrPort(b.source)})

@@ -89,9 +89,9 @@ func nameOf(r *wire.ResourceView) (name senderName) {
 		}
 		switch string(kv.Key) {
 		case "service.name":
-			name.service = string(text)
+			name.service = valid(text)
 		case "service.instance.id":
-			name.instance = string(text)
+			name.instance = valid(text)
 		}
 	}
 	return name

@@ -32,7 +32,7 @@ func newTelemetry(set collectorreceiver.Settings) (*telemetry, error) {
 	t := &telemetry{builder: builder, receiver: attribute.String("receiver", set.ID.String())}
 	t.self = t.with()
 	t.refused = map[string]metric.MeasurementOption{}
-	for _, reason := range []string{refusedForGood, refusedForNow, refusedShutdown} {
+	for _, reason := range []string{refusedForGood, refusedForNow, refusedShutdown, refusedInvalid} {
 		t.refused[reason] = t.with(attribute.String("reason", reason))
 	}
 	return t, nil
@@ -55,6 +55,12 @@ func (t *telemetry) delivered(accepted, refused int, reason string, corrected in
 		t.builder.ReceiverOtelgramCorrectedPoints.Add(ctx, int64(corrected), t.self)
 	}
 	t.builder.ReceiverOtelgramLatency.Record(ctx, latency.Seconds(), t.self)
+}
+
+// invalid counts points that are not in a batch.
+func (t *telemetry) invalid(points int) {
+	t.refusals.Add(int64(points))
+	t.builder.ReceiverOtelgramRefusedPoints.Add(context.Background(), int64(points), t.refused[refusedInvalid])
 }
 
 func (t *telemetry) retried() {

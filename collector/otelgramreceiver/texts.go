@@ -1,5 +1,10 @@
 package otelgramreceiver
 
+import (
+	"strings"
+	"unicode/utf8"
+)
+
 // Bounds of texts.
 const (
 	maxTexts    = 1 << 13
@@ -13,7 +18,7 @@ type texts map[string]string
 
 func (t texts) text(b []byte) string {
 	if len(b) > maxTextSize {
-		return string(b)
+		return valid(b)
 	}
 	if s, ok := t[string(b)]; ok {
 		return s
@@ -21,7 +26,16 @@ func (t texts) text(b []byte) string {
 	if len(t) >= maxTexts {
 		clear(t)
 	}
-	s := string(b)
-	t[s] = s
+	s := valid(b)
+	t[string(b)] = s
 	return s
+}
+
+// valid returns a text of a packet, which may be any bytes, as UTF-8: OTLP and Prometheus can
+// carry nothing else, and refuse all that comes with it.
+func valid(b []byte) string {
+	if utf8.Valid(b) {
+		return string(b)
+	}
+	return strings.ToValidUTF8(string(b), string(utf8.RuneError))
 }

@@ -19,7 +19,8 @@ import (
 // default size. It is not safe for concurrent use.
 type Generator struct {
 	*rand.Rand
-	// Valid keeps to what OTLP demands: text is UTF-8, and no key is in a map twice.
+	// Valid keeps to what OTLP demands: text is UTF-8, and no key is in a map twice; and
+	// exponential histograms to what can be measured.
 	Valid bool
 
 	nan bool
@@ -118,13 +119,17 @@ func histogramsOf[N int64 | float64](g *Generator, value func() N) []metricdata.
 
 func exponentialsOf[N int64 | float64](g *Generator, value func() N) []metricdata.ExponentialHistogramDataPoint[N] {
 	points := make([]metricdata.ExponentialHistogramDataPoint[N], 1+g.IntN(4))
+	offset, threshold := func() int32 { return int32(g.Uint32()) }, g.float64
+	if g.Valid {
+		offset, threshold = func() int32 { return int32(g.IntN(3) - 2) }, func() float64 { return 0 }
+	}
 	for i := range points {
 		points[i] = metricdata.ExponentialHistogramDataPoint[N]{
 			Attributes: g.set(5), StartTime: g.time(), Time: g.time(), Count: g.Uint64(), Sum: value(),
 			Min: extremeOf(g, value), Max: extremeOf(g, value),
-			Scale: int32(g.IntN(31) - 10), ZeroCount: g.Uint64N(100), ZeroThreshold: g.float64(),
-			PositiveBucket: metricdata.ExponentialBucket{Offset: int32(g.Uint32()), Counts: g.counts(g.IntN(40))},
-			NegativeBucket: metricdata.ExponentialBucket{Offset: int32(g.Uint32()), Counts: g.counts(g.IntN(10))},
+			Scale: int32(g.IntN(31) - 10), ZeroCount: g.Uint64N(100), ZeroThreshold: threshold(),
+			PositiveBucket: metricdata.ExponentialBucket{Offset: offset(), Counts: g.exponentialCounts(40)},
+			NegativeBucket: metricdata.ExponentialBucket{Offset: offset(), Counts: g.exponentialCounts(10)},
 			Exemplars:      exemplarsOf(g, value),
 		}
 	}
@@ -188,6 +193,15 @@ func (g *Generator) counts(n int) []uint64 {
 		counts[i] = g.Uint64() >> g.IntN(64)
 	}
 	return counts
+}
+
+// exponentialCounts returns the counts of up to most buckets. At the lowest scale there are
+// two buckets of numbers.
+func (g *Generator) exponentialCounts(most int) []uint64 {
+	if g.Valid {
+		most = 3
+	}
+	return g.counts(g.IntN(most))
 }
 
 func (g *Generator) bytes(n int) []byte {

@@ -162,7 +162,7 @@ func (builder *TelemetryBuilder) makeInstruments() error {
 		metric.WithDescription("Data points that the next consumer took. [Alpha]"), metric.WithUnit("{datapoint}"))
 	errs = errors.Join(errs, err)
 	builder.ReceiverOtelgramRefusedPoints, err = builder.meter.Int64Counter("otelcol_receiver_otelgram_refused_points",
-		metric.WithDescription("Data points that the next consumer refused, by reason. [Alpha]"), metric.WithUnit("{datapoint}"))
+		metric.WithDescription("Data points that the next consumer refused, or that were not given to it, by reason. [Alpha]"), metric.WithUnit("{datapoint}"))
 	errs = errors.Join(errs, err)
 	builder.ReceiverOtelgramRetries, err = builder.meter.Int64Counter("otelcol_receiver_otelgram_retries",
 		metric.WithDescription("Times that a batch was tried again. [Alpha]"), metric.WithUnit("{retry}"))
