@@ -96,7 +96,9 @@ func (b *batch) enterScope(s *wire.ScopeView, w *pointWriter) (goesOn bool) {
 		b.scope.Scope().SetVersion(w.names.text(s.Version))
 		b.bytes += w.attributes(b.scope.Scope().Attributes(), s.Attributes)
 	}
-	b.resource = r
+	if r != b.resource { // the packet has come back to it: its key is not at hand any more
+		b.resource, b.resourceKey = r, nil
+	}
 	w.scopes = append(w.scopes, b.scope)
 	return goesOn
 }

@@ -2,6 +2,7 @@ package otelgramreceiver
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"testing"
 	"time"
@@ -90,15 +91,8 @@ func outline(m pmetric.Metrics) (text string) {
 		for _, sm := range rm.ScopeMetrics().All() {
 			text += sm.Scope().Name() + "("
 			for _, metric := range sm.Metrics().All() {
-				points := pmetric.NewNumberDataPointSlice()
-				switch metric.Type() {
-				case pmetric.MetricTypeGauge:
-					points = metric.Gauge().DataPoints()
-				case pmetric.MetricTypeSum:
-					points = metric.Sum().DataPoints()
-				}
 				text += metric.Name()
-				for _, p := range points.All() {
+				for _, p := range numbersOf(metric).All() {
 					text += fmt.Sprint(" ", p.IntValue())
 				}
 				text += ";"
@@ -109,6 +103,16 @@ func outline(m pmetric.Metrics) (text string) {
 	}
 	return text
 }
+
+// numbersOf returns the points of a gauge or sum.
+func numbersOf(m pmetric.Metric) pmetric.NumberDataPointSlice {
+	if m.Type() == pmetric.MetricTypeSum {
+		return m.Sum().DataPoints()
+	}
+	return m.Gauge().DataPoints()
+}
+
+var kinds = map[pmetric.MetricType]wire.Kind{pmetric.MetricTypeGauge: wire.Gauge, pmetric.MetricTypeSum: wire.Sum}
 
 // TestBatch: a packet goes on where the one before it ended, and nothing else is joined.
 func TestBatch(t *testing.T) {
@@ -125,6 +129,8 @@ func TestBatch(t *testing.T) {
 		{"another scope", [][]series{{{"r", "s", "m", g}}, {{"r", "t", "m", g}, {"r", "s", "m", g}}}, "r{s(m 0;)t(m 10;)s(m 11;)}"},
 		{"another resource", [][]series{{{"r", "s", "m", g}}, {{"q", "s", "m", g}}, {{"r", "s", "m", g}}}, "r{s(m 0;)}q{s(m 10;)}r{s(m 20;)}"},
 		{"in turns", [][]series{{{"r", "s", "m", g}, {"q", "s", "m", g}, {"r", "s", "m", g}, {"r", "t", "m", g}, {"q", "s", "n", g}}}, "r{s(m 0 2;)t(m 3;)}q{s(m 1;n 4;)}"},
+		{"back to the first, then the second", [][]series{{{"r", "s", "m", g}, {"q", "s", "m", g}, {"r", "t", "m", g}}, {{"q", "s", "m", g}}}, "r{s(m 0;)t(m 2;)}q{s(m 1;)}q{s(m 10;)}"},
+		{"back to the first, then the first", [][]series{{{"r", "s", "m", g}, {"q", "s", "m", g}, {"r", "t", "m", g}}, {{"r", "t", "m", g}}}, "r{s(m 0;)t(m 2;)}q{s(m 1;)}r{t(m 10;)}"},
 		{"in turns, and goes on", [][]series{{{"r", "s", "m", g}, {"q", "s", "m", g}, {"r", "s", "n", g}}, {{"q", "s", "m", g}, {"r", "s", "n", g}}},
 			"r{s(m 0;n 2;)}q{s(m 1 10;)}r{s(n 11;)}"},
 	} {
@@ -195,5 +201,39 @@ func TestSameMetric(t *testing.T) {
 			b.enterMetric(scope, &views[i], true, texts{})
 		}
 		assert.Equal(t, 1, scope.Metrics().Len())
+	}
+}
+
+// TestBatchKeepsWhatBelongsTogether: whatever packets follow each other, each point is under
+// its own resource, scope and metric.
+func TestBatchKeepsWhatBelongsTogether(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	pick := func(names string) string { i := r.IntN(len(names)); return names[i : i+1] }
+	for range 300 {
+		sink := &consumertest.MetricsSink{}
+		h := newTestHandler(t, sink)
+		want, value := map[string]int{}, 0
+		for range 1 + r.IntN(6) {
+			all := make([]series, 1+r.IntN(6))
+			for i := range all {
+				all[i] = series{pick("qr"), pick("st"), pick("mn"), []wire.Kind{wire.Gauge, wire.Sum}[r.IntN(2)]}
+				want[fmt.Sprint(all[i].resource, all[i].scope, all[i].metric, value+i, all[i].kind)]++
+			}
+			give(t, h, pack(t, value, all...), here)
+			value += len(all)
+		}
+		h.Flush()
+		got := map[string]int{}
+		for _, rm := range sink.AllMetrics()[0].ResourceMetrics().All() {
+			name, _ := rm.Resource().Attributes().Get("service.name")
+			for _, sm := range rm.ScopeMetrics().All() {
+				for _, m := range sm.Metrics().All() {
+					for _, p := range numbersOf(m).All() {
+						got[fmt.Sprint(name.Str(), sm.Scope().Name(), m.Name(), p.IntValue(), kinds[m.Type()])]++
+					}
+				}
+			}
+		}
+		require.Equal(t, want, got)
 	}
 }
