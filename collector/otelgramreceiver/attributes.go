@@ -15,17 +15,18 @@ const (
 	// attributeCost what each of those does beside its text, in bytes.
 	setCost       = 320
 	attributeCost = 100
-	// What an attribute of pdata takes in memory beside its text, and at most for each byte
-	// of a list or map: an element has one byte in a packet, an entry of a map two.
+	// attributeSize is what an attribute of pdata takes in memory beside its text.
+	// elementSize is the most that a list or map takes for each of its bytes in a packet, in
+	// which an element may have one byte.
 	attributeSize = 64
 	elementSize   = 48
-	// manyEntries is from how many entries on a map is made by way of a Go map: pdata looks
-	// for a key among all those before it.
+	// A map of manyEntries or more is made from a Go map. The other way compares each key
+	// with all those before it.
 	manyEntries = 64
 )
 
-// attributeWriter writes attribute sets. A set that was written before is copied: pdata
-// compares the keys of a set with each other as it is made, and makes its text anew.
+// attributeWriter writes attribute sets. To make a set compares its keys with each other and
+// allocates its text. A copy does neither, so a set that was written before is copied.
 type attributeWriter struct {
 	known  map[string]*knownSet
 	cached int // bytes of memory of known

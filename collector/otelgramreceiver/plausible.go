@@ -12,15 +12,19 @@ const (
 	maxScale = 20
 )
 
-// Float64s other than 0 are from 2^-1074 to 2^1024.
+// The numbers of float64, other than 0, are from 2^-1074 to just below 2^1024. A bucket has
+// its upper bound and not its lower one: so the smallest number is in the bucket that begins
+// an exponent below.
 const (
 	minExponent = -1075
 	maxExponent = 1024
 )
 
 // plausible reports whether somebody can have measured an exponential histogram. One that
-// nobody can is refused: components that merge histograms work on one without end, or panic
-// (as delta_to_cumulative v0.165.1 does where a delta point has a zero threshold).
+// nobody can have measured is dangerous to components that merge histograms. The processor
+// delta_to_cumulative v0.165.1 halves the resolution of two points until they are alike: with
+// scales or offsets far apart that never ends. It panics at a delta point that has a zero
+// threshold, which the SDK's points have not.
 func plausible(v *wire.PointView) bool {
 	d := &v.Distribution
 	switch t := d.ZeroThreshold; {

@@ -13,8 +13,8 @@ import (
 	"github.com/otelgram/otelgram/receiver"
 )
 
-// telemetry is what the receiver tells of itself: what it counts where it happens, and what
-// it reads from the books when somebody collects.
+// telemetry is the receiver's own metrics. What becomes of batches is counted where it
+// happens; the rest is read from the books when somebody collects.
 type telemetry struct {
 	builder  *metadata.TelemetryBuilder
 	receiver attribute.KeyValue // which receiver of the Collector it is

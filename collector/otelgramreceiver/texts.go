@@ -11,23 +11,23 @@ const (
 	maxTextSize = 256
 )
 
-// texts are names, units and descriptions that were seen before: they are made once, and
-// not for each packet. A full one is forgotten and learned again; 2 MiB is what one holds
-// at most.
+// texts are names, units and descriptions that were seen before. Each is made once, and not
+// for each packet. There are at most 2 MiB of them; then they are forgotten and learned
+// again. Text that is not UTF-8 is not remembered.
 type texts map[string]string
 
 func (t texts) text(b []byte) string {
-	if len(b) > maxTextSize {
-		return valid(b)
-	}
 	if s, ok := t[string(b)]; ok {
+		return s
+	}
+	s := valid(b)
+	if len(b) > maxTextSize || s != string(b) {
 		return s
 	}
 	if len(t) >= maxTexts {
 		clear(t)
 	}
-	s := valid(b)
-	t[string(b)] = s
+	t[s] = s
 	return s
 }
 
