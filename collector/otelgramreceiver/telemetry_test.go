@@ -56,11 +56,16 @@ func TestBooks(t *testing.T) {
 	sent := float64(exp.Stats().Sent)
 	var m map[string]float64
 	get := func(name string) float64 { return m[ours+name] }
+	defer func() {
+		if t.Failed() {
+			t.Logf("sent %v, told %v", sent, m)
+		}
+	}()
 	require.Eventually(t, func() bool {
 		m = metricsOf(t, tel)
 		return get("sent_points") == sent && get("received_points")+get("lost_points test") == sent && get("accepted_points") == get("received_points") &&
 			get("rejected_packets too_short") == 1
-	}, 10*time.Second, 10*time.Millisecond, "%v", m)
+	}, 30*time.Second, 10*time.Millisecond)
 	assert.Equal(t, float64(proxy.Books().Lost.Points), get("lost_points test"))
 	assert.Positive(t, get("lost_points test"))
 	assert.Zero(t, get("lost_points"))
