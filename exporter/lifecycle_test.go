@@ -313,9 +313,10 @@ func silent(t *testing.T) string {
 // TestShutdownCutsAnExport: the SDK's reader cancels the export under way when it is
 // shut down. What had room is sent; how much had none is in Shutdown's error.
 func TestShutdownCutsAnExport(t *testing.T) {
-	c := connect(t, exporter.WithPacing(1000, 1), exporter.WithBufferSize(256), exporter.WithMaxPacketSize(1472),
+	// The whole export would take ten seconds, however late this test looks at it.
+	c := connect(t, exporter.WithPacing(25, 1), exporter.WithBufferSize(256), exporter.WithMaxPacketSize(1472),
 		exporter.WithTemporalitySelector(sdkmetric.DeltaTemporalitySelector))
-	mp := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(c.exp, sdkmetric.WithInterval(10*time.Millisecond))),
+	mp := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(c.exp, sdkmetric.WithInterval(500*time.Millisecond))),
 		sdkmetric.WithCardinalityLimit(0))
 	counter, err := mp.Meter("m").Int64Counter("n")
 	require.NoError(t, err)
