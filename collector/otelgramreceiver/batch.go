@@ -30,8 +30,12 @@ type batch struct {
 	resourceKey, scopeKey []byte
 }
 
+// batchSize is about what an empty batch takes in memory, in bytes: packets without points
+// leave one for each source.
+const batchSize = 512
+
 func newBatch(source netip.AddrPort, arrived time.Time) *batch {
-	return &batch{metrics: pmetric.NewMetrics(), source: source, arrived: arrived}
+	return &batch{metrics: pmetric.NewMetrics(), source: source, arrived: arrived, bytes: batchSize}
 }
 
 // layout says where the resources, scopes and metrics of a packet stand in a batch, by

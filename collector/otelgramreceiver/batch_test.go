@@ -179,6 +179,22 @@ func TestBatchesAreBounded(t *testing.T) {
 	assert.Zero(t, h.bytes)
 }
 
+// TestEmptyPacketsAreBounded: also those take memory that have no points, one batch for each
+// source that is named.
+func TestEmptyPacketsAreBounded(t *testing.T) {
+	sink := &consumertest.MetricsSink{}
+	h := newTestHandler(t, sink)
+	packet := pack(t, 0)
+	most := 0
+	for i := range 2 * maxOpenBytes / batchSize {
+		source := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
+		give(t, h, packet, netip.AddrPortFrom(source, 1))
+		most = max(most, len(h.open))
+	}
+	assert.Less(t, most, maxOpenBytes/batchSize)
+	assert.Empty(t, sink.AllMetrics(), "there is nothing to hand over")
+}
+
 // TestSameMetric: metrics differ in name, unit, description, kind, temporality and
 // monotonicity, and in nothing else.
 func TestSameMetric(t *testing.T) {

@@ -40,6 +40,7 @@ func (h *handler) HandlePacket(p *receiver.Packet) {
 		b = newBatch(p.Source, p.Arrived)
 		h.open[p.Source] = b
 		h.order = append(h.order, b)
+		h.bytes += b.bytes
 	}
 	before := b.bytes
 	b.add(p, &h.points)

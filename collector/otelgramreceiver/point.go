@@ -139,16 +139,7 @@ func (w *pointWriter) writeNumber(p pmetric.NumberDataPoint, v *wire.PointView, 
 
 func (w *pointWriter) writeHistogram(p pmetric.HistogramDataPoint, v *wire.PointView, start, at pcommon.Timestamp) int {
 	d := &v.Distribution
-	p.SetStartTimestamp(start)
-	p.SetTimestamp(at)
-	p.SetCount(d.Count)
-	p.SetSum(float(v.Metric, v.Bits))
-	if d.Min.Defined {
-		p.SetMin(float(v.Metric, d.Min.Bits))
-	}
-	if d.Max.Defined {
-		p.SetMax(float(v.Metric, d.Max.Bits))
-	}
+	writeSummarized(p, v, start, at)
 	if len(d.Bounds) > 0 {
 		p.ExplicitBounds().FromRaw(d.Bounds)
 	}
@@ -161,6 +152,28 @@ func (w *pointWriter) writeHistogram(p pmetric.HistogramDataPoint, v *wire.Point
 
 func (w *pointWriter) writeExponential(p pmetric.ExponentialHistogramDataPoint, v *wire.PointView, start, at pcommon.Timestamp) int {
 	d := &v.Distribution
+	writeSummarized(p, v, start, at)
+	p.SetScale(d.Scale)
+	p.SetZeroCount(d.ZeroCount)
+	p.SetZeroThreshold(d.ZeroThreshold)
+	writeBuckets(p.Positive(), &d.Positive)
+	writeBuckets(p.Negative(), &d.Negative)
+	return distributionSize + wordSize*(len(d.Positive.Counts)+len(d.Negative.Counts)) +
+		w.attributes(p.Attributes(), v.Attributes) + w.exemplars(p.Exemplars, v)
+}
+
+// summarized is what both kinds of histograms have beside their buckets.
+type summarized interface {
+	SetStartTimestamp(pcommon.Timestamp)
+	SetTimestamp(pcommon.Timestamp)
+	SetCount(uint64)
+	SetSum(float64)
+	SetMin(float64)
+	SetMax(float64)
+}
+
+func writeSummarized[P summarized](p P, v *wire.PointView, start, at pcommon.Timestamp) {
+	d := &v.Distribution
 	p.SetStartTimestamp(start)
 	p.SetTimestamp(at)
 	p.SetCount(d.Count)
@@ -171,13 +184,6 @@ func (w *pointWriter) writeExponential(p pmetric.ExponentialHistogramDataPoint, 
 	if d.Max.Defined {
 		p.SetMax(float(v.Metric, d.Max.Bits))
 	}
-	p.SetScale(d.Scale)
-	p.SetZeroCount(d.ZeroCount)
-	p.SetZeroThreshold(d.ZeroThreshold)
-	writeBuckets(p.Positive(), &d.Positive)
-	writeBuckets(p.Negative(), &d.Negative)
-	return distributionSize + wordSize*(len(d.Positive.Counts)+len(d.Negative.Counts)) +
-		w.attributes(p.Attributes(), v.Attributes) + w.exemplars(p.Exemplars, v)
 }
 
 func writeBuckets(to pmetric.ExponentialHistogramDataPointBuckets, b *wire.Buckets) {

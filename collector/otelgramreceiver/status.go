@@ -7,9 +7,9 @@ import (
 	"go.opentelemetry.io/collector/component/componentstatus"
 )
 
-// status tells the Collector when the next consumer refuses what it is tried with again and
-// again, and when it takes data after that. Processors report at the same time; one of them
-// tells, and the others do not wait for it.
+// status tells the Collector when the next consumer has refused a batch at every attempt, and
+// when it takes data again. Processors report at the same time. One of them tells, and the
+// others do not wait for it.
 type status struct {
 	failing atomic.Pointer[error] // what is to be told; nil: all is well
 	telling atomic.Bool
