@@ -1,0 +1,169 @@
+// Package table is a hash table for many readers and writers, none of whom waits for
+// another.
+package table
+
+import "sync/atomic"
+
+// Table is a hash table that callers read and add to without waiting for each other:
+// whatever a preempted caller was doing, another one finishes in a bounded number of
+// steps of its own. Nothing is removed in place. An entry that is dead is passed by, and
+// left out when the table is built anew.
+//
+// It is a slice of slots with linear probing. A slot goes from empty to an entry, or from
+// empty to sealed, and never changes again. Whoever finds the slots too full seals all
+// that are empty, copies the entries into a larger slice and publishes that by a
+// compare-and-swap. Sealed slots take no entry, so that none is lost between the two.
+// Whoever meets a sealed slot builds the new slice, too, and the first one that is
+// published counts.
+type Table[E any] struct {
+	current atomic.Pointer[Slots[E]]
+	sealed  *E
+	hash    func(*E) uint64
+	dead    func(*E) bool
+}
+
+// Slots are the slots of a table at some time, and what can be searched.
+type Slots[E any] struct {
+	at     []atomic.Pointer[E]
+	sealed *E // what a sealed slot holds
+	used   atomic.Int64
+}
+
+const (
+	firstSlots = 4
+	// maxProbes bounds a search. Hashes are seeded at random, so that nobody can choose
+	// keys that meet. Where so many do all the same, the table grows, until it has sparse
+	// slots for each entry.
+	maxProbes = 64
+	sparse    = 64
+)
+
+// Init makes an empty table of t. Sealed is an entry that is never added; hash returns
+// always the same for the same entry, and dead, once it has returned true, does so for
+// ever.
+func (t *Table[E]) Init(sealed *E, hash func(*E) uint64, dead func(*E) bool) {
+	t.sealed, t.hash, t.dead = sealed, hash, dead
+	t.current.Store(t.slots(firstSlots))
+}
+
+func (t *Table[E]) slots(n int) *Slots[E] {
+	return &Slots[E]{at: make([]atomic.Pointer[E], n), sealed: t.sealed}
+}
+
+// Slots returns the slots as of now.
+func (t *Table[E]) Slots() *Slots[E] { return t.current.Load() }
+
+// probes is how many places a search may look at where so many entries are in use.
+func (s *Slots[E]) probes(used int) int {
+	if len(s.at) >= sparse*used {
+		return len(s.at)
+	}
+	return min(maxProbes, len(s.at))
+}
+
+// At returns the entry at a place, nil if there is none. The entry with some hash is
+// found by looking at the places hash, hash+1 and so on up to the first without an entry.
+func (s *Slots[E]) At(place uint64) *E {
+	e := s.at[place&uint64(len(s.at)-1)].Load()
+	if e == s.sealed {
+		return nil
+	}
+	return e
+}
+
+// Add enters e, unless there is a living entry of which same is true. It returns that
+// one, or else e.
+func (t *Table[E]) Add(e *E, same func(*E) bool) *E {
+	for {
+		s := t.current.Load()
+		if in := t.addTo(s, e, same); in != nil {
+			return in
+		}
+		least := firstSlots
+		if 2*s.used.Load() < int64(len(s.at)) {
+			least = 2 * len(s.at) // too many have met
+		}
+		t.rebuild(s, least)
+	}
+}
+
+// addTo returns nil where s has no room.
+func (t *Table[E]) addTo(s *Slots[E], e *E, same func(*E) bool) *E {
+	mask := uint64(len(s.at) - 1)
+	most := s.probes(int(s.used.Load()))
+	for i, probes := t.hash(e)&mask, 0; probes < most; {
+		x := s.at[i].Load()
+		switch {
+		case x == nil:
+			if 2*s.used.Load() >= int64(len(s.at)) {
+				return nil
+			}
+			if s.at[i].CompareAndSwap(nil, e) {
+				s.used.Add(1)
+				return e
+			}
+			continue // and look at what is there now
+		case x == s.sealed:
+			return nil
+		case !t.dead(x) && same(x):
+			return x
+		}
+		i, probes = (i+1)&mask, probes+1
+	}
+	return nil
+}
+
+// Rebuild replaces old, unless somebody else has done so, by slots without the dead
+// entries of old.
+func (t *Table[E]) Rebuild(old *Slots[E]) { t.rebuild(old, firstSlots) }
+
+// rebuild makes at least so many slots.
+func (t *Table[E]) rebuild(old *Slots[E], least int) {
+	living := make([]*E, 0, len(old.at))
+	for i := range old.at {
+		old.at[i].CompareAndSwap(nil, old.sealed)
+		if e := old.at[i].Load(); e != old.sealed && !t.dead(e) {
+			living = append(living, e)
+		}
+	}
+	n := least
+	for n < 4*len(living) {
+		n *= 2
+	}
+	for t.current.Load() == old {
+		s := t.slots(n)
+		if t.fill(s, living) {
+			t.current.CompareAndSwap(old, s)
+			return
+		}
+		n *= 2
+	}
+}
+
+// fill enters entries that differ, before others see s. It returns false if a search
+// would take too long.
+func (t *Table[E]) fill(s *Slots[E], entries []*E) bool {
+	mask := uint64(len(s.at) - 1)
+	for _, e := range entries {
+		i, probes := t.hash(e)&mask, 1
+		for s.at[i].Load() != nil {
+			i, probes = (i+1)&mask, probes+1
+		}
+		if probes > s.probes(len(entries)) {
+			return false
+		}
+		s.at[i].Store(e)
+	}
+	s.used.Store(int64(len(entries)))
+	return true
+}
+
+// Each calls f for each entry that there is at the moment, dead ones included.
+func (t *Table[E]) Each(f func(*E)) {
+	s := t.current.Load()
+	for i := range s.at {
+		if e := s.at[i].Load(); e != nil && e != s.sealed {
+			f(e)
+		}
+	}
+}
