@@ -126,7 +126,7 @@ func TestPage(t *testing.T) {
 	b.says(t, "h1", "checkout service")
 	b.says(t, "#circuit", "closed")
 	b.says(t, "#endpoint", s.proxy.Addr())
-	b.says(t, "#folded", "/s") // of the direct path
+	b.says(t, "#in", "/s")
 	path := func() (d string) {
 		b.run(t, chromedp.Evaluate(`document.querySelector("#flow path")?.getAttribute("d") || ""`, &d))
 		return d

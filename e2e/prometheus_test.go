@@ -26,7 +26,7 @@ import (
 // names are the promised instruments as Prometheus knows them, the histograms in
 // histograms.
 var names = []string{
-	"stats_events_received_total", "stats_events_sent_total", "stats_events_folded_total", "stats_events_dropped_total", "stats_batches_sent_total",
+	"stats_events_received_total", "stats_events_sent_total", "stats_events_dropped_total", "stats_batches_sent_total",
 	"stats_buffer_size", "stats_buffer_utilization_ratio", "stats_buffer_peak",
 	"stats_udp_packets_sent_total", "stats_udp_bytes_sent_total", "stats_udp_errors_total", "stats_udp_packet_limit_bytes",
 	"stats_health_status", "stats_circuit_state",

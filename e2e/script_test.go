@@ -54,9 +54,8 @@ func (s *script) is(report func(now time.Time) health.Report) { s.report.Store(&
 func (s *script) answers(instead http.HandlerFunc) { s.instead.Store(&instead) }
 
 // steady is an exporter that was made so many seconds ago and looks at itself once a
-// second: each time ten points more have come in, 8 sent and 2 dropped, and so many
-// measurements that were folded.
-func steady(ago, folded uint64) func(now time.Time) health.Report {
+// second: each time ten points more have come in, 8 sent and 2 dropped.
+func steady(ago uint64) func(now time.Time) health.Report {
 	began := time.Now().Add(-time.Hour - time.Duration(ago)*time.Second)
 	return func(now time.Time) health.Report {
 		up := now.Sub(began).Truncate(time.Second)
@@ -66,7 +65,7 @@ func steady(ago, folded uint64) func(now time.Time) health.Report {
 		return health.Report{
 			Healthy: true, Status: health.Healthy, Issues: []string{}, Time: looked, Since: began, InState: up.Seconds(), Uptime: up.Seconds(),
 			Metrics: health.Metrics{BufferUtilization: 0.25, P99Latency: 0.5},
-			Points:  health.Points{Offered: (folded + 10) * n, Folded: folded * n, Sent: 8 * n, Dropped: 2 * n, Capacity: 1024},
+			Points:  health.Points{Offered: 10 * n, Sent: 8 * n, Dropped: 2 * n, Capacity: 1024},
 			Dropped: map[string]uint64{"oversize": 2 * n}, Circuit: "closed", Endpoint: "there:4319", LastSend: &sent, Delivery: health.Unconfirmed,
 		}
 	}
@@ -101,7 +100,7 @@ const (
 // TestPageNoAnswer: a server that hangs, or talks of something else, is one that does
 // not answer, and breaks the lines once.
 func TestPageNoAnswer(t *testing.T) {
-	s, b := play(t, steady(100, 100))
+	s, b := play(t, steady(100))
 	b.says(t, "#word", "healthy")
 	b.until(t, 10*time.Second, plotted+".length > 2")
 	s.answers(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
@@ -121,10 +120,10 @@ func TestPageNoAnswer(t *testing.T) {
 // TestPageTime: the exporter's clock is what counts. Rates are exact, whenever the
 // page asks; a restart is none; and where the clock stands still, nothing is well.
 func TestPageTime(t *testing.T) {
-	s, b := play(t, steady(100, 100))
+	s, b := play(t, steady(100))
 	const rates = plotted + `.filter(p => p.in != null)`
 	b.until(t, 20*time.Second, rates+".length > 5")
-	const exact = rates + `.every(p => Math.abs(p.in - 110) < .1 && Math.abs(p.folded - 100) < .1 && Math.abs(p.out - 8) < .1 && Math.abs(p.lost - 2) < .1)`
+	const exact = rates + `.every(p => Math.abs(p.in - 10) < .1 && Math.abs(p.out - 8) < .1 && Math.abs(p.lost - 2) < .1)`
 	assert.True(t, eval[bool](t, b, exact), eval[string](t, b, "JSON.stringify(history)"))
 	b.says(t, "#last", "3 s ago")
 
@@ -141,13 +140,13 @@ func TestPageTime(t *testing.T) {
 
 	for i, ago := range []uint64{20, 500} { // started again; another process, which has been running for longer
 		before := eval[int](t, b, rates+".length")
-		s.is(steady(ago, 100))
+		s.is(steady(ago))
 		b.until(t, 10*time.Second, fmt.Sprintf("%s == %d && %s == %d", cuts, i+1, strokes, i+2))
 		b.until(t, 10*time.Second, fmt.Sprintf("%s.length > %d", rates, before+2))
 		assert.True(t, eval[bool](t, b, exact), eval[string](t, b, "JSON.stringify(history)"))
 	}
 
-	stuck := steady(100, 100)(time.Now().Add(-time.Hour))
+	stuck := steady(100)(time.Now().Add(-time.Hour))
 	s.is(func(time.Time) health.Report { return stuck })
 	b.says(t, "#issues", "the exporter has not looked at itself since")
 	b.says(t, "#word", "unknown")
@@ -165,7 +164,7 @@ func TestPageTime(t *testing.T) {
 	s.is(func(time.Time) health.Report { return health.NewMonitor(health.Config{}).Report() })
 	b.says(t, "#issues", "the exporter has not looked at itself yet")
 	b.says(t, "#word", "unknown")
-	s.is(steady(100, 100))
+	s.is(steady(100))
 	b.says(t, "#word", "healthy")
 	assert.Empty(t, b.text(t, "#issues"))
 }
@@ -173,7 +172,7 @@ func TestPageTime(t *testing.T) {
 // TestPageInBackground: a browser asks seldom for pages that nobody sees. Their lines
 // go on.
 func TestPageInBackground(t *testing.T) {
-	s, b := play(t, steady(100, 100))
+	s, b := play(t, steady(100))
 	b.until(t, 10*time.Second, plotted+".length > 2")
 	for minute := range 3 {
 		later := time.Duration(minute+1) * time.Minute
@@ -184,13 +183,13 @@ func TestPageInBackground(t *testing.T) {
 	}
 	assert.Equal(t, 1, eval[int](t, b, strokes))
 	assert.Equal(t, 0, eval[int](t, b, cuts))
-	b.says(t, "#in", "110")
+	b.says(t, "#in", "10")
 }
 
 // TestPageHistory: it outlives a reload, with a break where the page was away.
 // Whatever else is found in its place is left alone.
 func TestPageHistory(t *testing.T) {
-	_, b := play(t, steady(100, 100))
+	_, b := play(t, steady(100))
 	b.until(t, 10*time.Second, plotted+".length > 3")
 	kept := eval[float64](t, b, "history[0].t")
 	b.run(t, chromedp.Reload())
@@ -198,14 +197,14 @@ func TestPageHistory(t *testing.T) {
 	assert.InDelta(t, kept, eval[float64](t, b, "history[0].t"), 0)
 	assert.Equal(t, 1, eval[int](t, b, cuts))
 
-	const good = `{t: Date.now() / 1000 - 20, in: 1, folded: 1, out: 1, lost: 0, reasons: {oversize: 1}, ring: 5, p99: 1}`
+	const good = `{t: Date.now() / 1000 - 20, in: 1, out: 1, lost: 0, reasons: {oversize: 1}, ring: 5, p99: 1}`
 	for stored, left := range map[string]int{
 		`"not JSON"`:                         0,
 		`JSON.stringify({length: 3})`:        0,
 		`"null"`:                             0,
 		`"7"`:                                0,
 		`JSON.stringify([null, 7, "x", []])`: 0,
-		`JSON.stringify([{t: Date.now() / 1000 - 20, in: 1, out: 1, lost: 0, ring: 5, p99: 1}, ` + good + `])`:                                                      1, // another version's
+		`JSON.stringify([{t: Date.now() / 1000 - 20, in: 1, lost: 0, ring: 5, p99: 1}, ` + good + `])`:                                                              1, // another version's
 		`JSON.stringify([` + good + `, {...` + good + `, ring: "5"}, {...` + good + `, reasons: {oversize: "1"}}, {...` + good + `, t: Date.now() / 1000 + 1000}])`: 1,
 	} {
 		// The page would write over it before it is left.
@@ -219,8 +218,8 @@ func TestPageHistory(t *testing.T) {
 
 // losing is like steady, but that all points are lost, each of the reasons the same
 // number of them a second.
-func losing(folded, lost uint64, reasons ...string) func(now time.Time) health.Report {
-	report := steady(100, folded)
+func losing(lost uint64, reasons ...string) func(now time.Time) health.Report {
+	report := steady(100)
 	return func(now time.Time) health.Report {
 		r := report(now)
 		n := uint64(r.Uptime)
@@ -232,26 +231,18 @@ func losing(folded, lost uint64, reasons ...string) func(now time.Time) health.R
 	}
 }
 
-// TestPageFolded: what is folded is shown apart, once there is any, on axes of its
-// own: however much it is, points that are lost are plain to see.
-func TestPageFolded(t *testing.T) {
-	s, b := play(t, steady(100, 0))
+// TestPageFlow: what comes in and what goes out are on one plot, and points that are lost are
+// plain to see.
+func TestPageFlow(t *testing.T) {
+	s, b := play(t, steady(100))
 	b.says(t, "#in", "10")
-	const shown = `[...document.querySelectorAll(".folding")].map(e => e.checkVisibility()).join() + (document.querySelector("#folds path.folded") ? " plotted" : "")`
-	assert.Equal(t, "false,false,false", eval[string](t, b, shown))
 	assert.Equal(t, "word,news", eval[string](t, b, `[...document.querySelectorAll("[aria-live], [role=status]")].map(e => e.id).join()`), "read aloud")
-	assert.Equal(t, "points in", b.text(t, "#inname"))
-	s.is(steady(100, 100))
-	b.says(t, "#folded", "100")
-	assert.Equal(t, "true,true,true plotted", eval[string](t, b, shown))
-	b.says(t, "#in", "110")
 	b.says(t, "#out", "8")
 	b.says(t, "#lost", "2")
-	require.Equal(t, "100", b.text(t, "[data-read=folded]"))
-	assert.Equal(t, "handed over", b.text(t, "#inname"))
+	b.until(t, 10*time.Second, `document.querySelector("#flow path.in") != null && document.querySelector("#flow path.out") != null`)
+	require.Equal(t, "10", b.text(t, "[data-read=in]"))
 
-	s.is(losing(1_000_000, 8, "unresolved"))
-	b.says(t, "#folded", "1.00 M")
+	s.is(losing(8, "unresolved"))
 	b.says(t, "#lost", "8")
 	b.says(t, "#drops", "unresolved 8/s")
 	const height = `(() => { const p = document.querySelector("#losses path.lost0"); return p ? p.getBBox().height : 0 })()`
@@ -262,13 +253,13 @@ func TestPageFolded(t *testing.T) {
 // TestPageDrops: nothing is red while nothing is dropped; then each reason has its
 // rate, its total and its line.
 func TestPageDrops(t *testing.T) {
-	s, b := play(t, losing(0, 0))
+	s, b := play(t, losing(0))
 	b.says(t, "#lost", "0")
 	b.says(t, "#drops", "nothing")
 	const plotted = `document.querySelector("#losses").checkVisibility()`
 	assert.False(t, eval[bool](t, b, plotted))
 	assert.Empty(t, eval[string](t, b, `byId("lost").className`))
-	s.is(losing(0, 3, "ring_full", "oversize"))
+	s.is(losing(3, "ring_full", "oversize"))
 	b.says(t, "#drops", "ring_full 3/s")
 	b.says(t, "#drops", "oversize 3/s")
 	assert.Regexp(t, `ring_full 3/s [\d,]+ in all`, b.text(t, "#drops"))

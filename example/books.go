@@ -18,8 +18,8 @@ const closeTimeout = 5 * time.Second
 // print writes what all ends counted.
 func (e *ends) print(w io.Writer) {
 	s := e.exporter.Stats()
-	fmt.Fprintf(w, "exporter  offered %d = sent %d + folded %d + dropped %d + queued %d; %d packets, %d bytes\n",
-		s.Offered, s.Sent, s.Folded, s.Dropped.Total(), s.Queued, s.Packets, s.Bytes)
+	fmt.Fprintf(w, "exporter  offered %d = sent %d + dropped %d + queued %d; %d packets, %d bytes\n",
+		s.Offered, s.Sent, s.Dropped.Total(), s.Queued, s.Packets, s.Bytes)
 	if e.proxy != nil {
 		b := e.proxy.Books()
 		fmt.Fprintf(w, "network   took %d points in %d packets, lost %d points in %d packets\n",
@@ -74,7 +74,7 @@ func (e *ends) network() *faultproxy.Books {
 // closed says which equation of the books does not hold.
 func closed(s exporter.Stats, p *receiver.Counts, network *faultproxy.Books) error {
 	switch {
-	case s.Offered != s.Sent+s.Folded+s.Dropped.Total() || s.Queued != 0:
+	case s.Offered != s.Sent+s.Dropped.Total() || s.Queued != 0:
 		return fmt.Errorf("the exporter's books do not close: %+v", s)
 	case p == nil:
 		return nil

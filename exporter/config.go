@@ -34,6 +34,7 @@ type config struct {
 	temporality      sdkmetric.TemporalitySelector
 	aggregation      sdkmetric.AggregationSelector
 	flushInterval    time.Duration
+	cardinalityLimit int // 0: none
 	strategy         drop.Strategy
 	priorities       drop.Priorities
 	badPriority      error // of the last WithPriority that is not allowed
@@ -54,6 +55,7 @@ const (
 	defaultPacketsPerSecond = 10_000
 	defaultBurst            = 32
 	defaultFlushInterval    = 10 * time.Second
+	defaultCardinalityLimit = 2000 // the SDK's
 
 	maxBufferSize = 1 << 24
 	maxBatchSize  = 1 << 16
@@ -78,6 +80,7 @@ func newConfig(opts []Option) (c config, err error) {
 		temporality:      sdkmetric.DefaultTemporalitySelector,
 		aggregation:      sdkmetric.DefaultAggregationSelector,
 		flushInterval:    defaultFlushInterval,
+		cardinalityLimit: defaultCardinalityLimit,
 		strategy:         drop.Newest(),
 		breaker:          CircuitBreakerConfig{Enabled: true},
 		logger:           slog.Default(),
@@ -187,7 +190,7 @@ const minMemory = 64 << 10
 
 // fixedMemory is what is taken whatever comes, in bytes.
 func (c *config) fixedMemory() int64 {
-	return pipeline.FixedMemory(c.bufferSize, c.batchSize, c.largestPacket())
+	return pipeline.FixedMemory(c.bufferSize, c.batchSize, c.largestPacket(), c.flushInterval == 0)
 }
 
 // largestPacket is how large packets may become, in bytes.

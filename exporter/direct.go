@@ -130,22 +130,24 @@ func (e *Exporter) openDirect() *entrance {
 		return d
 	}
 	c := &e.config
-	interval := c.flushInterval
-	if interval == 0 {
-		interval = defaultFlushInterval // callbacks still need a rhythm
-	}
-	provider := direct.New(direct.Config{
-		Direct: e.pipeline.Direct(), Resource: e.resource, EveryEvent: c.flushInterval == 0,
-		Interval: interval, First: interval - rand.N(interval),
+	d := direct.Config{
+		Books: e.pipeline.Books(), Memory: e.pipeline.Memory(), Sink: e.pipeline.Sink(), Resource: e.resource,
+		Limit: c.cardinalityLimit, Interval: c.flushInterval, Priorities: c.priorities,
 		Temporality: e.Temporality, Aggregation: e.Aggregation, Own: scopeName,
 		Report: e.report,
-	})
-	d := &entrance{provider: provider, recorder: direct.NewRecorder(provider)}
+	}
+	if c.flushInterval == 0 {
+		d.Interval = defaultFlushInterval // callbacks still need a rhythm
+		d.Events = e.pipeline.Events(e.resource)
+	}
+	d.First = d.Interval - rand.N(d.Interval)
+	provider := direct.New(d)
+	opened := &entrance{provider: provider, recorder: direct.NewRecorder(provider)}
 	if p.closing != nil {
 		_ = provider.Close(context.Background()) // at once: the pipeline has stopped
 	}
-	p.opened.Store(d)
-	return d
+	p.opened.Store(opened)
+	return opened
 }
 
 // flush collects from the direct path, if it is in use.
@@ -154,6 +156,12 @@ func (p *directPath) flush(ctx context.Context) error {
 		return d.provider.Collect(ctx)
 	}
 	return nil
+}
+
+// overflowed reports whether an instrument ever had more attribute sets than it may have.
+func (p *directPath) overflowed() bool {
+	d := p.opened.Load()
+	return d != nil && d.provider.Overflowed()
 }
 
 // close ends the direct path; whatever opens it later finds it closed. Half of

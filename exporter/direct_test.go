@@ -86,7 +86,7 @@ func (c *connection) flush(t *testing.T) []*metricdata.ResourceMetrics {
 func requireBooks(t *testing.T, exp *exporter.Exporter) exporter.Stats {
 	t.Helper()
 	s := exp.Stats()
-	require.Equal(t, s.Offered, s.Sent+s.Folded+s.Dropped.Total()+s.Queued, "%+v", s)
+	require.Equal(t, s.Offered, s.Sent+s.Dropped.Total()+s.Queued, "%+v", s)
 	return s
 }
 
@@ -223,7 +223,7 @@ func TestDirectInstruments(t *testing.T) {
 				assert.Equal(t, "v1", rm.ScopeMetrics[0].Scope.Version)
 			}
 			s := requireBooks(t, c.exp)
-			assert.Equal(t, [3]uint64{16, 8, 0}, [3]uint64{s.Folded, s.Sent, s.Dropped.Total()})
+			assert.Equal(t, [2]uint64{8, 0}, [2]uint64{s.Sent, s.Dropped.Total()})
 		})
 	}
 }
@@ -342,7 +342,7 @@ func TestRecordByName(t *testing.T) {
 		values(got, "n", kvs...))
 	assert.Equal(t, []any{2.0}, values(got, strings.Repeat("n", 255)))
 	assert.Equal(t, "otelgram", got[0].ScopeMetrics[0].Scope.Name)
-	assert.Equal(t, uint64(12), requireBooks(t, c.exp).Folded)
+	assert.Equal(t, exporter.Dropped{}, requireBooks(t, c.exp).Dropped)
 }
 
 var defaultBounds = []float64{0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000}
@@ -399,7 +399,6 @@ func TestInvalidMeasurements(t *testing.T) {
 			}
 			s := requireBooks(t, c.exp)
 			assert.Equal(t, exporter.Dropped{Invalid: uint64(3 * len(tt.refused))}, s.Dropped)
-			assert.Equal(t, uint64(16+len(tt.taken)), s.Folded)
 			assert.Equal(t, uint64(8+len(tt.taken)), s.Sent)
 		})
 	}
@@ -446,8 +445,7 @@ func TestUnknownAttributes(t *testing.T) {
 		assert.Equal(t, []any{want}, values(got, name), name)
 	}
 	s := requireBooks(t, c.exp)
-	assert.Equal(t, exporter.Dropped{Encode: 16, Oversize: 1}, s.Dropped)
-	assert.Equal(t, uint64(17), s.Folded)
+	assert.Equal(t, exporter.Dropped{Encode: 8, Oversize: 1}, s.Dropped, "a point each")
 	require.ErrorContains(t, c.exp.Shutdown(t.Context()), "oversize 1", "a series that fits no body is tried each time")
 }
 

@@ -66,7 +66,7 @@ func fromEnvironment(c config) config {
 		}
 		c = with
 	}
-	return flushIntervalFromEnvironment(c)
+	return cardinalityLimitFromEnvironment(flushIntervalFromEnvironment(c))
 }
 
 // flushIntervalFromEnvironment reads the SDK's variable for the interval of its
@@ -83,6 +83,23 @@ func flushIntervalFromEnvironment(c config) config {
 		return c
 	}
 	c.flushInterval = time.Duration(ms) * time.Millisecond
+	return c
+}
+
+// cardinalityLimitFromEnvironment reads the SDK's variable for the limit: on the direct
+// path the exporter aggregates in its place.
+func cardinalityLimitFromEnvironment(c config) config {
+	const name = "OTEL_GO_X_CARDINALITY_LIMIT"
+	value := strings.TrimSpace(os.Getenv(name))
+	if value == "" {
+		return c
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil {
+		otel.Handle(fmt.Errorf("otelgram: %s=%q is ignored: must be a number of attribute sets", name, value))
+		return c
+	}
+	c.cardinalityLimit = max(0, n)
 	return c
 }
 

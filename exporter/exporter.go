@@ -28,7 +28,6 @@ type Exporter struct {
 	self    selfMetrics
 	monitor *health.Monitor
 	seen    latencySeen   // of watch
-	lastUse float64       // of the SDK lane, at the sample before; of watch
 	watched chan struct{} // closed when watch has ended
 	notices notices       // closed by watch
 	told    chan struct{} // closed when all of them are told
@@ -63,8 +62,6 @@ func New(ctx context.Context, opts ...Option) (*Exporter, error) {
 		PacketsPerSecond: c.packetsPerSecond,
 		Burst:            c.burst,
 		Strategy:         c.strategy,
-		Priorities:       c.priorities,
-		EveryEvent:       c.flushInterval == 0,
 		Memory:           c.memory(),
 		NoInterning:      c.noInterning,
 		Breaker: pipeline.BreakerConfig{
@@ -152,6 +149,7 @@ func (e *Exporter) Shutdown(ctx context.Context) error {
 		ctx, cancel = context.WithTimeout(ctx, shutdownTimeout)
 		defer cancel()
 	}
+	e.pipeline.BeginClose()
 	if err := e.directPath.close(ctx); err != nil {
 		return err
 	}

@@ -131,8 +131,9 @@ var foreignCalls = []struct {
 		return errors.Join(err, again)
 	}},
 	{"a scope that cannot be sent", nil, func(e *exporter.Exporter) error {
-		_, err := e.MeterProvider().Meter("m", metric.WithInstrumentationAttributes(tooDeep)).Int64Counter("n")
-		return err
+		n, err := e.MeterProvider().Meter("m", metric.WithInstrumentationAttributes(tooDeep)).Int64Counter("n")
+		n.Add(context.Background(), 1)
+		return errors.Join(err, e.ForceFlush(context.Background()))
 	}},
 }
 

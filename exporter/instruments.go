@@ -7,7 +7,7 @@ import (
 )
 
 // gauges is how many instruments read the counters.
-const gauges = 16
+const gauges = 15
 
 // description is an instrument that reads the counters.
 type description struct {
@@ -17,10 +17,8 @@ type description struct {
 
 // descriptions are the instruments that read the counters, by name.
 var descriptions = [gauges]description{
-	counter("stats.events.received", "{event}", "Points and measurements handed over.",
+	counter("stats.events.received", "{event}", "Points and events handed over.",
 		func(v *view) int64 { return int64(v.Offered) }),
-	counter("stats.events.folded", "{event}", "Measurements of the direct path that became part of a series.",
-		func(v *view) int64 { return int64(v.Folded) }),
 	counter("stats.events.sent", "{event}", "Points that the kernel took.",
 		func(v *view) int64 { return int64(v.Sent) }),
 	{
@@ -40,7 +38,7 @@ var descriptions = [gauges]description{
 			return m.Float64ObservableGauge("stats.buffer.utilization", metric.WithUnit("1"), metric.WithDescription("How full the fuller ring is at this moment, from 0 to 1."))
 		},
 		observe: func(o metric.Observer, i metric.Observable, v *view) {
-			o.ObserveFloat64(i.(metric.Float64Observable), max(v.Use, v.DirectUse), v.sets.plain)
+			o.ObserveFloat64(i.(metric.Float64Observable), max(v.Use, v.EventUse), v.sets.plain)
 		},
 	},
 	gauge("stats.buffer.peak", "{event}", "The most points and measurements that were ever found waiting in the rings.",

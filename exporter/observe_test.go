@@ -55,7 +55,7 @@ func TestObservedUnderLoad(t *testing.T) {
 					})
 				}
 				var want, got []any
-				for round := 0; round < rounds || c.exp.Stats().Dropped.Total() == 0; round++ { // it is an overload
+				for round := 0; round < rounds; round++ {
 					got = append(got, values(c.flush(t), "o")...)
 					if temporality == "delta" && round > 0 {
 						want = append(want, int64(step))

@@ -167,6 +167,16 @@ func WithFlushInterval(d time.Duration) Option {
 	return optionFunc(func(c config) config { c.flushInterval = d; return c })
 }
 
+// WithCardinalityLimit sets how many attribute sets an instrument of the direct path may
+// have, that of the overflow included; under delta, in each interval anew. What is beyond
+// goes into one series with the attribute otel.metric.overflow=true, as in the SDK
+// (opentelemetry-specification, metrics/sdk.md, "Cardinality limits"), and
+// [Stats].CardinalityOverflow says so. Zero or less means no limit but that of
+// [WithMaxMemory]. The default is OTEL_GO_X_CARDINALITY_LIMIT, else 2000.
+func WithCardinalityLimit(n int) Option {
+	return optionFunc(func(c config) config { c.cardinalityLimit = max(0, n); return c })
+}
+
 // WithDropStrategy sets what the direct path loses under pressure. The total of an
 // up-down counter stays off by what is lost of it, or left out by sampling: where
 // that matters use an observable one, or give it a high priority under

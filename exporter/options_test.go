@@ -149,8 +149,8 @@ func reports(t *testing.T) *[]string {
 // for a ring; one that the environment asks for gives way.
 func TestBudgetOfAPreset(t *testing.T) {
 	reported := reports(t)
-	_, err := newConfig([]Option{WithPreset(ResourceConstrained), WithBufferSize(16384)})
-	require.ErrorContains(t, err, "preset resource_constrained, 2097152 bytes of memory: a ring of 16384 points and packets of 7800 bytes need")
+	_, err := newConfig([]Option{WithPreset(ResourceConstrained), WithBufferSize(32768)})
+	require.ErrorContains(t, err, "preset resource_constrained, 2097152 bytes of memory: a ring of 32768 points and packets of 7800 bytes need")
 	_, err = newConfig([]Option{WithPreset(ResourceConstrained), WithBufferSize(16384), WithMaxMemory(1 << 20)})
 	require.ErrorContains(t, err, "WithMaxMemory(1048576): a ring of 16384 points and packets of 7800 bytes need")
 	_, err = newConfig([]Option{WithMaxMemory(1 << 20), WithMaxPacketSize(1232)})
@@ -162,7 +162,7 @@ func TestBudgetOfAPreset(t *testing.T) {
 	assert.Equal(t, int64(8<<20), c.maxMemory)
 	require.Empty(t, *reported)
 	t.Setenv("OTEL_EXPORTER_OTELGRAM_PRESET", "resource_constrained")
-	c, err = newConfig([]Option{WithBufferSize(16384)})
+	c, err = newConfig([]Option{WithBufferSize(32768)})
 	require.NoError(t, err)
 	assert.Zero(t, c.maxMemory)
 	require.Len(t, *reported, 1)

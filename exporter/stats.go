@@ -10,12 +10,11 @@ import (
 // said. Counters only grow; Queued, Circuit, PacketSize, Address, DialError and Waiting
 // are as of the moment.
 type Stats struct {
-	// Offered is what was handed over: points to Export, measurements to the
-	// direct path, and the points that the direct path made of those (at a
-	// flush interval of 0 a measurement is itself the point).
+	// Offered is what was handed over: the points of Export, those that the direct path
+	// makes of its series, and at a flush interval of 0 each measurement. Measurements
+	// that are aggregated are not counted, but those that cannot be are: as offered
+	// and as dropped.
 	Offered uint64
-	// Folded is how many measurements of the direct path went into a series.
-	Folded uint64
 	// Sent is what the kernel took. It may still be lost on the network.
 	Sent uint64
 	// Queued is what waits to be sent.
@@ -57,8 +56,8 @@ type Stats struct {
 	// while half of a ring is in use, and Capacity the room in the rings that are in use.
 	Waiting, Peak, Capacity int
 	// CardinalityOverflow says that an instrument of the direct path has had
-	// more attribute sets than it may have, 2,000; the others went into one series
-	// with the attribute otel.metric.overflow.
+	// more attribute sets than it may have, see [WithCardinalityLimit]; the others went
+	// into one series with the attribute otel.metric.overflow.
 	CardinalityOverflow bool
 
 	// Points larger than 64 KiB that were sent without something, each
@@ -92,14 +91,14 @@ func (d Dropped) Total() uint64 {
 		d.Encode + d.Unresolved + d.BreakerOpen + d.WouldBlock + d.SendError + d.Memory + d.Shutdown
 }
 
-// Stats returns the books. In traffic, Offered - Folded - Sent - Dropped is
+// Stats returns the books. In traffic, Offered - Sent - Dropped is
 // never negative and never more than the exporter can hold.
 func (e *Exporter) Stats() Stats {
 	s := e.pipeline.Stats()
 	return Stats{
-		Offered: s.Offered, Folded: s.Folded, Sent: s.Sent, Queued: s.Queued,
+		Offered: s.Offered, Sent: s.Sent, Queued: s.Queued,
 		Dropped: droppedBy(s.Dropped),
-		Waiting: s.Waiting, Peak: s.Peak, Capacity: s.Capacity, CardinalityOverflow: s.Overflow,
+		Waiting: s.Waiting, Peak: s.Peak, Capacity: s.Capacity, CardinalityOverflow: e.directPath.overflowed(),
 		Packets: s.Packets, Bytes: s.Bytes, Batches: s.Batches, Refused: s.Refused, ClosedPort: s.ClosedPort,
 		Sessions: s.Sessions, Circuit: CircuitState(s.Circuit), PacketSize: s.PacketSize, Address: s.Address, DialError: s.DialError, LastSend: s.LastSend,
 		ExemplarsCut: s.ExemplarsCut, DescriptionsCut: s.DescriptionsCut, Downscaled: s.Downscaled,

@@ -85,18 +85,16 @@ func (e *Exporter) sample(now time.Time, latency health.Latency) health.Sample {
 	sample := health.Sample{
 		Time: now,
 		Points: health.Points{
-			Offered: s.Offered, Sent: s.Sent, Folded: s.Folded, Queued: s.Queued, Capacity: uint64(s.Capacity),
+			Offered: s.Offered, Sent: s.Sent, Queued: s.Queued, Capacity: uint64(s.Capacity),
 		},
 		Dropped: make([]health.Dropped, 0, wire.DropReasons),
 		Packets: health.Packets{Sent: s.Packets, Bytes: s.Bytes, Refused: s.Refused},
 		Latency: latency,
-		// Export fills its lane on purpose, and waits: only one that is full
-		// second after second is a bottleneck.
-		Utilization: max(s.DirectUse, min(s.Use, e.lastUse)),
+		// Who hands points over fills their queue on purpose, and waits.
+		Utilization: s.EventUse,
 		Circuit:     s.Circuit.String(), Endpoint: e.config.endpoint, Address: s.Address, DialError: s.DialError, PacketSize: s.PacketSize,
-		LastSend: s.LastSend, CardinalityOverflow: s.Overflow, BudgetReached: s.BudgetReached,
+		LastSend: s.LastSend, CardinalityOverflow: e.directPath.overflowed(), BudgetReached: s.BudgetReached,
 	}
-	e.lastUse = s.Use
 	for i, n := range s.Dropped {
 		sample.Points.Dropped += n
 		r := wire.DropReason(i)
@@ -105,8 +103,8 @@ func (e *Exporter) sample(now time.Time, latency health.Latency) health.Sample {
 	return sample
 }
 
-// leaving reports whether points are dropped for r on their way out, behind the
-// fold.
+// leaving reports whether points are dropped for r on their way out, when they have left
+// their queue.
 func leaving(r wire.DropReason) bool {
 	switch r {
 	case wire.Oversize, wire.Encode, wire.Unresolved, wire.BreakerOpen, wire.WouldBlock, wire.SendError:

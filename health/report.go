@@ -98,8 +98,8 @@ type Metrics struct {
 	// stats.buffer.utilization says how full it is, this says whether it is too small.
 	BufferUtilization float64 `json:"buffer_utilization"`
 	// DropRate is the larger of two: points dropped, of those offered; and points
-	// dropped on the way out, of those that were on it, which tells when the few
-	// points that many measurements were folded into are lost.
+	// dropped on the way out, of those that were on it, which tells when the few points
+	// that leave are lost beside many measurements that are refused.
 	DropRate   float64 `json:"drop_rate"`
 	ErrorRate  float64 `json:"error_rate"`     // packets refused, of those tried
 	P99Latency float64 `json:"p99_latency_ms"` // handed over to kernel, in milliseconds; 0: nothing was sent
@@ -109,7 +109,6 @@ type Metrics struct {
 type Points struct {
 	Offered  uint64 `json:"offered"`
 	Sent     uint64 `json:"sent"`
-	Folded   uint64 `json:"folded"`
 	Dropped  uint64 `json:"dropped"`
 	Queued   uint64 `json:"queued"`
 	Capacity uint64 `json:"capacity"` // of the rings

@@ -29,8 +29,8 @@ type Sample struct {
 type Dropped struct {
 	Reason string
 	Points uint64
-	// Leaving says that it is a reason to drop points on their way out, behind the
-	// fold.
+	// Leaving says that it is a reason to drop points on their way out, when they have
+	// left their queue.
 	Leaving bool
 }
 

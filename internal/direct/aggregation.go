@@ -7,7 +7,7 @@ import (
 
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
-	"github.com/otelgram/otelgram/internal/pipeline"
+	"github.com/otelgram/otelgram/internal/aggregate"
 )
 
 // Kinds are the kinds of instruments.
@@ -16,13 +16,7 @@ var Kinds = [...]sdkmetric.InstrumentKind{
 	sdkmetric.InstrumentKindObservableCounter, sdkmetric.InstrumentKindObservableUpDownCounter, sdkmetric.InstrumentKindObservableGauge,
 }
 
-// The scales of exponential histograms, as in the SDK.
-const (
-	minScale = -10
-	maxScale = 20
-)
-
-// aggregations is how the measurements of each kind of instrument are folded.
+// aggregations is how the measurements of each kind of instrument are aggregated.
 type aggregations map[sdkmetric.InstrumentKind]sdkmetric.Aggregation
 
 // choose asks s about each kind. An answer that cannot be is reported, and the
@@ -69,8 +63,8 @@ func unfit(k sdkmetric.InstrumentKind, a sdkmetric.Aggregation) error {
 		if a.MaxSize <= 0 {
 			return fmt.Errorf("maximum size %d is not positive", a.MaxSize)
 		}
-		if a.MaxScale < minScale || a.MaxScale > maxScale {
-			return fmt.Errorf("maximum scale %d is not between %d and %d", a.MaxScale, minScale, maxScale)
+		if a.MaxScale < aggregate.MinScale || a.MaxScale > aggregate.MaxScale {
+			return fmt.Errorf("maximum scale %d is not between %d and %d", a.MaxScale, aggregate.MinScale, aggregate.MaxScale)
 		}
 	default:
 		return fmt.Errorf("unknown aggregation %T", a)
@@ -78,27 +72,27 @@ func unfit(k sdkmetric.InstrumentKind, a sdkmetric.Aggregation) error {
 	return nil
 }
 
-// aggregate sets how c folds, and returns false if its measurements are to be
-// dropped.
-func (chosen aggregations) aggregate(c *pipeline.InstrumentConfig, d description) bool {
+// aggregate sets how the measurements of d are aggregated, and returns false if they are
+// to be dropped.
+func (chosen aggregations) aggregate(c *aggregate.Config, d description) bool {
 	switch a := chosen[d.kind].(type) {
 	case sdkmetric.AggregationDrop:
 		return false
 	case sdkmetric.AggregationLastValue:
-		c.Fold, c.OnlyObserved = pipeline.FoldLast, observable(d.kind)
+		c.Kind, c.Observed = aggregate.LastValue, observable(d.kind)
 	case sdkmetric.AggregationExplicitBucketHistogram:
-		c.Fold, c.Bounds, c.NoMinMax = pipeline.FoldExplicit, a.Boundaries, a.NoMinMax
+		c.Kind, c.Bounds, c.NoMinMax = aggregate.Explicit, a.Boundaries, a.NoMinMax
 		if d.advised {
 			c.Bounds = d.bounds
 		}
 		c.NoSum = !monotonic(d.kind)
 	case sdkmetric.AggregationBase2ExponentialHistogram:
-		c.Fold, c.MaxSize, c.MaxScale, c.NoMinMax = pipeline.FoldExponential, a.MaxSize, a.MaxScale, a.NoMinMax
+		c.Kind, c.MaxSize, c.MaxScale, c.NoMinMax = aggregate.Exponential, a.MaxSize, a.MaxScale, a.NoMinMax
 		c.NoSum = !monotonic(d.kind)
 	default:
-		c.Fold, c.Monotonic = pipeline.FoldSum, monotonic(d.kind)
+		c.Kind, c.Monotonic = aggregate.Sum, monotonic(d.kind)
 		if observable(d.kind) {
-			c.Fold, c.OnlyObserved = pipeline.FoldAbsolute, true
+			c.Kind, c.Observed = aggregate.Precomputed, true
 		}
 	}
 	return true

@@ -1,6 +1,7 @@
 package direct
 
 import (
+	"reflect"
 	"slices"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -14,11 +15,18 @@ type rawAttributes interface {
 	Experimental()
 }
 
-// withRaw adds to set the attributes of experimental options, which win over
-// those of the others.
+// attributesOption is the type of the API's own options for attributes.
+var attributesOption = reflect.TypeOf(metric.WithAttributeSet(attribute.Set{}))
+
+// withRaw adds to set the attributes of experimental options, which win over those of the
+// others. Comparing types is cheaper than asking for an interface, and does for what
+// nearly all options are.
 func withRaw[O any](set attribute.Set, opts []O) attribute.Set {
 	var kvs []attribute.KeyValue
 	for _, o := range opts {
+		if reflect.TypeOf(o) == attributesOption {
+			continue
+		}
 		if raw, ok := any(o).(rawAttributes); ok {
 			if kvs == nil {
 				kvs = set.ToSlice()

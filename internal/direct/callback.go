@@ -4,18 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/embedded"
 	"go.opentelemetry.io/otel/metric/noop"
 
-	"github.com/otelgram/otelgram/internal/pipeline"
+	"github.com/otelgram/otelgram/internal/aggregate"
+	"github.com/otelgram/otelgram/wire"
 )
 
 // callbacks are the functions that make observations.
@@ -29,14 +28,14 @@ type callbacks struct {
 // it does.
 type callback struct {
 	observe  func(context.Context, observer) error
-	of       []*pipeline.Instrument
+	of       []aggregate.Observed
 	gone     atomic.Bool // it was unregistered
 	reported bool        // once it has failed in some way, it is not reported again
 }
 
 // add registers f and returns what takes it out again. After clear it does
 // nothing.
-func (c *callbacks) add(f func(context.Context, observer) error, of ...*pipeline.Instrument) *registration {
+func (c *callbacks) add(f func(context.Context, observer) error, of ...aggregate.Observed) *registration {
 	added := &callback{observe: f, of: of}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -60,21 +59,27 @@ func (c *callbacks) list() []*callback {
 	return c.all
 }
 
-func (c *callbacks) int64(i *core, fs []metric.Int64Callback) {
-	if !i.created {
-		return // as in the SDK the callbacks of the first count
-	}
-	for _, f := range fs {
-		c.add(func(ctx context.Context, o observer) error { return f(ctx, int64Observer{observer: o, core: i}) }, i.instrument)
-	}
-}
-
-func (c *callbacks) float64(i *core, fs []metric.Float64Callback) {
-	if !i.created {
+// registerInt64 registers the callbacks that an observable was made with.
+func registerInt64(i *instrument[int64], fs []metric.Int64Callback) {
+	if !i.mayObserve(len(fs)) {
 		return
 	}
 	for _, f := range fs {
-		c.add(func(ctx context.Context, o observer) error { return f(ctx, float64Observer{observer: o, core: i}) }, i.instrument)
+		i.meter.provider.callbacks.add(func(ctx context.Context, o observer) error {
+			return f(ctx, int64Observer{observer: o, instrument: i})
+		}, i.stream)
+	}
+}
+
+// registerFloat64 is registerInt64 for float64.
+func registerFloat64(i *instrument[float64], fs []metric.Float64Callback) {
+	if !i.mayObserve(len(fs)) {
+		return
+	}
+	for _, f := range fs {
+		i.meter.provider.callbacks.add(func(ctx context.Context, o observer) error {
+			return f(ctx, float64Observer{observer: o, instrument: i})
+		}, i.stream)
 	}
 }
 
@@ -82,7 +87,7 @@ func (c *callbacks) float64(i *core, fs []metric.Float64Callback) {
 // and sets whole for each that is done and of which every observation was taken.
 // One that panics or returns an error loses its own observations that were still
 // to come and nothing else; it is reported, once.
-func run(ctx context.Context, round *pipeline.Round, todo []*callback, whole []atomic.Bool, report func(error) bool) {
+func run(ctx context.Context, round *aggregate.Round, todo []*callback, whole []atomic.Bool, report func(error) bool) {
 	defer round.End()
 	for n, f := range todo {
 		if ctx.Err() != nil {
@@ -96,7 +101,7 @@ func run(ctx context.Context, round *pipeline.Round, todo []*callback, whole []a
 		if err != nil && !f.reported {
 			f.reported = report(fmt.Errorf("otelgram: callback of %s: %w", f.names(), err))
 		}
-		if round.Flush() && err == nil {
+		if round.Whole() && err == nil {
 			whole[n].Store(true)
 		}
 	}
@@ -115,7 +120,7 @@ func (f *callback) call(ctx context.Context, o observer) (err error) {
 func (f *callback) names() string {
 	names := make([]string, len(f.of))
 	for n, i := range f.of {
-		names[n] = i.Name
+		names[n] = i.Config().Name
 	}
 	return strings.Join(names, ", ")
 }
@@ -146,107 +151,96 @@ func (r *registration) Unregister() error {
 // called.
 func (m *meter) RegisterCallback(f metric.Callback, instruments ...metric.Observable) (metric.Registration, error) {
 	var errs []error
-	var of []*pipeline.Instrument
+	var of []aggregate.Observed
 	for _, i := range instruments {
 		o, ok := i.(observed)
-		if !ok || o.observedCore().direct != m.provider.config.Direct {
+		if !ok || o.observedCore().meter.provider != m.provider {
 			errs = append(errs, fmt.Errorf("otelgram: RegisterCallback: %T is an instrument of another provider", i))
 			continue
 		}
 		c := o.observedCore()
 		if c.fate == recorded && !c.meter.is(m) {
 			errs = append(errs, fmt.Errorf("otelgram: RegisterCallback: %q is an instrument of the meter %q, and not of %q",
-				c.instrument.Name, c.meter.scope.Name, m.scope.Name))
+				c.name, c.meter.scope.Name, m.scope.Name))
 			continue
 		}
-		if c.instrument != nil && !slices.Contains(of, c.instrument) {
-			of = append(of, c.instrument)
+		if s := o.observedStream(); s != nil && !slices.Contains(of, s) {
+			of = append(of, s)
 		}
 	}
 	if len(of) == 0 {
 		return noop.Registration{}, errors.Join(errs...)
 	}
 	r := m.provider.callbacks.add(func(ctx context.Context, o observer) error {
-		return f(ctx, multiObserver{observer: o, direct: m.provider.config.Direct, of: of})
+		return f(ctx, multiObserver{observer: o, provider: m.provider, of: of})
 	}, of...)
 	return r, errors.Join(errs...)
 }
 
 // observer takes the observations of one run of one callback.
-type observer struct{ round *pipeline.Round }
+type observer struct{ round *aggregate.Round }
 
-func (o observer) int64(c *core, v int64, opts []metric.ObserveOption) {
-	o.observe(c, uint64(v), observeAttributes(opts))
-}
-
-func (o observer) float64(c *core, v float64, opts []metric.ObserveOption) {
-	if v-v != 0 && !c.gauge {
-		c.refuse()
-		return
+func observe[N aggregate.Number](o observer, i *instrument[N], v N, opts []metric.ObserveOption) {
+	switch {
+	case !i.fits(v):
+	case i.stream == nil:
+		i.lose()
+	default:
+		aggregate.Observe(o.round, i.stream, i.merged(observeAttributes(opts)), v)
 	}
-	o.observe(c, math.Float64bits(v), observeAttributes(opts))
-}
-
-func (o observer) observe(c *core, bits uint64, set attribute.Set) {
-	if c.instrument == nil {
-		c.lose()
-		return
-	}
-	o.round.Observe(pipeline.Event{Bound: c.instrument.Unbound(), Attributes: c.merged(set), Bits: bits})
 }
 
 // multiObserver is what a callback of RegisterCallback is given.
 type multiObserver struct {
 	embedded.Observer
 	observer
-	direct *pipeline.Direct
-	of     []*pipeline.Instrument
+	provider *Provider
+	of       []aggregate.Observed
 }
 
 // ObserveInt64 takes an observation of an instrument that was registered with
 // the callback; of any other, it counts it as invalid.
 func (o multiObserver) ObserveInt64(i metric.Int64Observable, v int64, opts ...metric.ObserveOption) {
-	if c := o.registered(i); c != nil {
-		o.int64(c, v, opts)
+	if o.registered(i) {
+		observe(o.observer, i.(interface{ self() *instrument[int64] }).self(), v, opts)
 	}
 }
 
 // ObserveFloat64 is ObserveInt64 for float64.
 func (o multiObserver) ObserveFloat64(i metric.Float64Observable, v float64, opts ...metric.ObserveOption) {
-	if c := o.registered(i); c != nil {
-		o.float64(c, v, opts)
+	if o.registered(i) {
+		observe(o.observer, i.(interface{ self() *instrument[float64] }).self(), v, opts)
 	}
 }
 
-// registered returns the core of i, also where i has no instrument of the
-// pipeline to register.
-func (o multiObserver) registered(i metric.Observable) *core {
-	if x, ok := i.(observed); ok {
-		c := x.observedCore()
-		if c.direct == o.direct && (c.instrument == nil || slices.Contains(o.of, c.instrument)) {
-			return c
+// registered reports whether the callback was registered for i, or i has no stream to
+// register. It counts the observation as invalid if not.
+func (o multiObserver) registered(i any) bool {
+	if x, ok := i.(observed); ok && x.observedCore().meter.provider == o.provider {
+		if s := x.observedStream(); s == nil || slices.Contains(o.of, s) {
+			return true
 		}
 	}
-	o.direct.RefuseInvalid()
-	return nil
+	o.provider.config.Books.Refuse(wire.Invalid)
+	return false
 }
 
 type int64Observer struct {
 	embedded.Int64Observer
-	observer observer
-	core     *core
+	observer   observer
+	instrument *instrument[int64]
 }
 
 func (o int64Observer) Observe(v int64, opts ...metric.ObserveOption) {
-	o.observer.int64(o.core, v, opts)
+	observe(o.observer, o.instrument, v, opts)
 }
 
 type float64Observer struct {
 	embedded.Float64Observer
-	observer observer
-	core     *core
+	observer   observer
+	instrument *instrument[float64]
 }
 
 func (o float64Observer) Observe(v float64, opts ...metric.ObserveOption) {
-	o.observer.float64(o.core, v, opts)
+	observe(o.observer, o.instrument, v, opts)
 }

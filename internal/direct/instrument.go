@@ -2,13 +2,13 @@ package direct
 
 import (
 	"fmt"
-	"math"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
-	"github.com/otelgram/otelgram/internal/pipeline"
+	"github.com/otelgram/otelgram/internal/aggregate"
+	"github.com/otelgram/otelgram/wire"
 )
 
 // description is what an instrument is created with.
@@ -40,84 +40,107 @@ const (
 	tooLate       // dropped: it was made after the end
 )
 
-// core is what all instruments share: it turns a measurement into an event.
+// core is what all instruments share, whatever the type of their numbers.
 type core struct {
-	direct     *pipeline.Direct
-	meter      *meter
-	fate       fate
-	instrument *pipeline.Instrument // nil unless measurements are recorded
-	created    bool                 // there was no other of its identity before
-	bound      *pipeline.Bound      // set in a bound instrument
-	set        attribute.Set        // what it is bound to
-	// rising refuses negative values; gauge accepts NaN and infinities.
-	rising, gauge bool
-	keys          []attribute.Key
-	limited       bool
+	meter   *meter
+	fate    fate
+	name    string
+	created bool // there was no other of its identity before
+	keys    []attribute.Key
+	limited bool
 }
 
-func newCore(m *meter, d description) core {
+// instrument takes the measurements of one instrument.
+type instrument[N aggregate.Number] struct {
+	core
+	stream *aggregate.Stream[N] // nil unless measurements are recorded
+	bound  *aggregate.Bound[N]  // set in a bound instrument
+	set    attribute.Set        // what it is bound to
+	// rising refuses negative values; gauge accepts NaN and infinities.
+	rising, gauge bool
+}
+
+func newInstrument[N aggregate.Number](m *meter, d description) instrument[N] {
 	p := m.provider
-	a := admission{fate: m.fate}
+	i := instrument[N]{core: core{meter: m, fate: m.fate, name: d.name, keys: d.keys, limited: d.limited}}
+	i.rising = d.kind == sdkmetric.InstrumentKindCounter
+	i.gauge = d.kind == sdkmetric.InstrumentKindGauge || d.kind == sdkmetric.InstrumentKindObservableGauge
 	if p.closed.Load() {
-		a.fate = tooLate // it is not kept: nothing would ever be done with it
+		i.fate = tooLate // it is not kept: nothing would ever be done with it
 	}
-	if a.fate == recorded {
-		a = p.instrument(m.scope, d)
+	if i.fate == recorded {
+		i.stream, i.created, i.fate = streamOf[N](p, m.scope, d)
 	}
-	if a.conflict != nil {
-		otel.Handle(a.conflict)
+	if i.stream != nil {
+		i.gauge = i.stream.Config().Kind == aggregate.LastValue
+		if err := p.namesakes.check(i.stream.Config(), d.name); err != nil {
+			otel.Handle(err)
+		}
 	}
-	if a.fate == noRoom && p.saidNoRoom.CompareAndSwap(false, true) {
+	if i.fate == noRoom && p.saidNoRoom.CompareAndSwap(false, true) {
 		otel.Handle(fmt.Errorf("otelgram: scope %q: no room for instrument %q, nor for further ones: their measurements are dropped, their callbacks not called",
 			m.scope.Name, d.name))
 	}
-	gauge := d.kind == sdkmetric.InstrumentKindGauge || d.kind == sdkmetric.InstrumentKindObservableGauge
-	if a.instrument != nil {
-		gauge = a.instrument.Fold == pipeline.FoldLast
-	}
-	return core{
-		direct: p.config.Direct, meter: m, fate: a.fate, instrument: a.instrument, created: a.created,
-		rising: d.kind == sdkmetric.InstrumentKindCounter,
-		gauge:  gauge,
-		keys:   d.keys, limited: d.limited,
-	}
+	return i
 }
 
-// bind returns the core bound to attributes. It does not keep kvs.
-func (c *core) bind(kvs []attribute.KeyValue) core {
-	b := *c
-	own := append(c.set.ToSlice(), kvs...)
-	b.set = attribute.NewSet(own...)
-	if c.limited {
-		b.set = filtered(b.set, c.keys)
+// mayObserve reports whether the callbacks that the instrument was made with are to run,
+// of which there are n. As in the SDK those of the first instrument of its identity do.
+func (i *instrument[N]) mayObserve(n int) bool {
+	if i.stream == nil || n == 0 {
+		return false
 	}
-	if c.instrument != nil {
-		bound := c.direct.Bind(c.instrument, b.set)
-		b.bound = &bound
+	if !i.created {
+		if err := i.meter.provider.namesakes.ignored(i.stream.Config()); err != nil {
+			otel.Handle(err)
+		}
+	}
+	return i.created
+}
+
+// bind returns the instrument bound to attributes. It does not keep kvs.
+func (i *instrument[N]) bind(kvs []attribute.KeyValue) instrument[N] {
+	b := *i
+	b.set = attribute.NewSet(append(i.set.ToSlice(), kvs...)...)
+	if i.limited {
+		b.set = filtered(b.set, i.keys)
+	}
+	if i.stream != nil {
+		b.bound = i.stream.Bind(b.set)
+		b.set = b.bound.Set()
 	}
 	return b
 }
 
-func (c *core) int64(v int64, set attribute.Set, given bool) {
-	if c.rising && v < 0 {
-		c.refuse()
-		return
+// fits reports whether v can be, and counts it as invalid if not. v-v is NaN for NaN and
+// infinities.
+func (i *instrument[N]) fits(v N) bool {
+	if v-v == 0 && (v >= 0 || !i.rising) || v-v != 0 && i.gauge {
+		return true
 	}
-	c.record(uint64(v), set, given)
+	i.refuse()
+	return false
 }
 
-func (c *core) float64(v float64, set attribute.Set, given bool) {
-	if v-v != 0 && !c.gauge || c.rising && v < 0 { // v-v is NaN for NaN and infinities
-		c.refuse()
-		return
+// record takes a measurement with the attributes of its options.
+func (i *instrument[N]) record(v N, set attribute.Set, given bool) {
+	switch {
+	case !i.fits(v):
+	case i.stream == nil:
+		i.lose()
+	case i.bound == nil && !i.limited:
+		i.stream.Record(set, v)
+	case i.bound != nil && !given:
+		i.bound.Record(v)
+	default:
+		i.stream.Record(i.merged(set), v)
 	}
-	c.record(math.Float64bits(v), set, given)
 }
 
 // refuse counts a measurement that cannot be.
 func (c *core) refuse() {
 	if c.fate != unwanted {
-		c.direct.RefuseInvalid()
+		c.meter.provider.config.Books.Refuse(wire.Invalid)
 	}
 }
 
@@ -125,38 +148,20 @@ func (c *core) refuse() {
 func (c *core) lose() {
 	switch c.fate {
 	case noRoom:
-		c.direct.RefuseForMemory()
+		c.meter.provider.config.Books.Refuse(wire.Memory)
 	case tooLate:
-		c.direct.RefuseForShutdown()
+		c.meter.provider.config.Books.Refuse(wire.Shutdown)
 	}
 }
 
-// record hands a measurement over; given says that attributes came with it.
-func (c *core) record(bits uint64, set attribute.Set, given bool) {
-	if c.instrument == nil {
-		c.lose()
-		return
+// merged puts the attributes of a measurement over those the instrument is bound to, and
+// keeps what is allowed.
+func (i *instrument[N]) merged(set attribute.Set) attribute.Set {
+	if i.set.Len() > 0 {
+		set = attribute.NewSet(append(i.set.ToSlice(), set.ToSlice()...)...)
 	}
-	e := pipeline.Event{Bound: c.instrument.Unbound(), Bits: bits}
-	switch {
-	case c.bound == nil && !c.limited:
-		e.Attributes = set
-	case c.bound != nil && !given:
-		e.Bound = c.bound
-	default:
-		e.Attributes = c.merged(set)
-	}
-	c.direct.Record(&e)
-}
-
-// merged puts the attributes of a measurement over those the instrument is
-// bound to, and keeps what is allowed.
-func (c *core) merged(set attribute.Set) attribute.Set {
-	if c.set.Len() > 0 {
-		set = attribute.NewSet(append(c.set.ToSlice(), set.ToSlice()...)...)
-	}
-	if c.limited {
-		set = filtered(set, c.keys)
+	if i.limited {
+		set = filtered(set, i.keys)
 	}
 	return set
 }

@@ -5,12 +5,12 @@ import (
 	"hash/maphash"
 	"math/bits"
 	"math/rand/v2"
-	"sync"
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
 
-	"github.com/otelgram/otelgram/internal/pipeline"
+	"github.com/otelgram/otelgram/internal/aggregate"
+	"github.com/otelgram/otelgram/internal/table"
 )
 
 // Tag is a key and a value. It has no name of its own, so that it is the type of the
@@ -18,71 +18,65 @@ import (
 type Tag = struct{ Key, Value string }
 
 const (
-	// maxInterned bounds the names with tags that are remembered; those that
-	// find no room are looked up by the pump each time.
+	// maxInterned bounds the names with tags that are remembered; those that find no
+	// room are looked up by their attributes each time.
 	maxInterned = 1 << 15
-	firstSlots  = 1 << 8
 	// What an entry takes beside its text, and for each tag, in bytes, about.
 	entryCost    = 256
 	entryTagCost = 48
 )
 
-// interned finds the bound instrument for a name and tags without locks or
-// allocations. Entries are only ever added.
+// interned finds what is recorded by a name and tags, without locks or allocations.
+// Entries are only ever added.
 type interned struct {
 	seed    maphash.Seed
-	secrets [2]uint64
-	table   atomic.Pointer[slots]
-
-	mu    sync.Mutex // held to add
-	count int
+	secrets [3]uint64
+	entries table.Table[entry]
+	count   atomic.Int64
 }
-
-// slots is an open-addressed table with room for twice its entries.
-type slots []atomic.Pointer[entry]
 
 type entry struct {
 	hash  uint64
 	text  string // kind, name and tags, see keep
-	bound pipeline.Bound
+	bound *aggregate.Bound[float64]
 }
 
+var sealed entry
+
 func newInterned() *interned {
-	t := &interned{seed: maphash.MakeSeed(), secrets: [2]uint64{rand.Uint64() | 1, rand.Uint64() | 1}}
-	first := make(slots, firstSlots)
-	t.table.Store(&first)
+	t := &interned{seed: maphash.MakeSeed(), secrets: [3]uint64{rand.Uint64() | 1, rand.Uint64() | 1, rand.Uint64()}}
+	t.entries.Init(&sealed, func(e *entry) uint64 { return e.hash }, func(*entry) bool { return false })
 	return t
 }
 
-// hash mixes the name and the values of the tags; of the keys, which rarely
-// tell two sets apart, only the lengths.
+// hash mixes the kind, the name, and the keys and values of the tags.
 func (t *interned) hash(kind uint8, name string, tags []Tag) uint64 {
-	h := t.mix(t.secrets[0]+uint64(kind), name)
+	h := t.mix(t.secrets[2]+uint64(kind), name)
 	for i := range tags {
-		h = t.mix(h+uint64(len(tags[i].Key)), tags[i].Value)
+		h = t.mix(t.mix(h, tags[i].Key), tags[i].Value)
 	}
 	return h
 }
 
-// mix folds a string into h, eight bytes at a time, by the multiplication of
+// mix mixes a string into h, eight bytes at a time, by the multiplication of
 // wyhash (Wang Yi, 2019). The secrets are random, since tags may come from
 // outside; a string of more than 32 bytes is left to the standard library.
 func (t *interned) mix(h uint64, s string) uint64 {
 	n := len(s)
 	switch {
 	case n > 32:
-		return fold(h^t.secrets[1], maphash.String(t.seed, s))
+		return multiply(h^t.secrets[1], maphash.String(t.seed, s))
 	case n > 16:
-		h = fold(h^load8(s), load8(s[8:])^t.secrets[0])
+		h = multiply(h^load8(s), load8(s[8:])^t.secrets[0])
 		fallthrough
 	case n > 8:
 		rest := s[max(0, n-16):]
-		return fold(h^load8(rest), load8(s[n-8:])^t.secrets[1]^uint64(n)<<56)
+		return multiply(h^load8(rest), load8(s[n-8:])^t.secrets[1]^uint64(n)<<56)
 	}
-	return fold(h^t.secrets[0], loadShort(s)^t.secrets[1]^uint64(n)<<56)
+	return multiply(h^t.secrets[0], loadShort(s)^t.secrets[1]^uint64(n)<<56)
 }
 
-func fold(a, b uint64) uint64 {
+func multiply(a, b uint64) uint64 {
 	hi, lo := bits.Mul64(a, b)
 	return hi ^ lo
 }
@@ -113,14 +107,10 @@ func load4(s string) uint64 {
 
 // find returns the entry, nil if there is none.
 func (t *interned) find(h uint64, kind uint8, name string, tags []Tag) *entry {
-	s := *t.table.Load()
-	mask := uint64(len(s) - 1)
-	for i := h & mask; ; i = (i + 1) & mask {
-		e := s[i].Load()
-		if e == nil {
-			return nil
-		}
-		if e.hash == h && e.is(kind, name, tags) {
+	slots := t.entries.Slots()
+	for place := h; ; place++ {
+		e := slots.At(place)
+		if e == nil || e.hash == h && e.is(kind, name, tags) {
 			return e
 		}
 	}
@@ -146,42 +136,10 @@ func (e *entry) is(kind uint8, name string, tags []Tag) bool {
 	return rest == ""
 }
 
-// add enters what find did not find, under the text that keep made of it. It
-// returns nil if there is no room, and the entry of another who was faster if
-// there is one.
-func (t *interned) add(h uint64, kind uint8, name string, tags []Tag, text string, bind func() pipeline.Bound) (e *entry, added bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if e := t.find(h, kind, name, tags); e != nil {
-		return e, false
-	}
-	if t.count == maxInterned {
-		return nil, false
-	}
-	s := *t.table.Load()
-	if 2*(t.count+1) > len(s) {
-		larger := make(slots, 2*len(s))
-		for i := range s {
-			if e := s[i].Load(); e != nil {
-				larger.put(e)
-			}
-		}
-		t.table.Store(&larger)
-		s = larger
-	}
-	e = &entry{hash: h, text: text, bound: bind()}
-	s.put(e)
-	t.count++
-	return e, true
-}
-
-func (s slots) put(e *entry) {
-	mask := uint64(len(s) - 1)
-	i := e.hash & mask
-	for s[i].Load() != nil {
-		i = (i + 1) & mask
-	}
-	s[i].Store(e)
+// add enters what find did not find, and returns the entry of another who was faster if
+// there is one. The caller has made sure that there is room.
+func (t *interned) add(e *entry) *entry {
+	return t.entries.Add(e, func(x *entry) bool { return x.hash == e.hash && x.text == e.text })
 }
 
 // keep copies kind, name and tags into one text, each string behind its length:

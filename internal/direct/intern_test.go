@@ -13,35 +13,52 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
-
-	"github.com/otelgram/otelgram/internal/pipeline"
 )
 
-func (t *interned) enter(h uint64, kind uint8, name string, tags []Tag) (*entry, bool) {
+func (t *interned) enter(h uint64, kind uint8, name string, tags []Tag) *entry {
 	text, _ := keep(kind, name, tags)
-	return t.add(h, kind, name, tags, text, func() pipeline.Bound { return pipeline.Bound{} })
+	return t.add(&entry{hash: h, text: text})
 }
 
-// TestInternedIsBounded fills the table: it finds all it took in, and no more
-// comes in.
-func TestInternedIsBounded(t *testing.T) {
+// TestInternedFinds what it has taken in, and nothing else.
+func TestInternedFinds(t *testing.T) {
 	table := newInterned()
 	tags := func(i int) []Tag { return []Tag{{"a", "b"}, {"i", fmt.Sprint(i)}} }
+	entries := map[*entry]bool{}
 	for i := range maxInterned {
-		_, added := table.enter(table.hash(1, "n", tags(i)), 1, "n", tags(i))
-		require.True(t, added)
+		entries[table.enter(table.hash(1, "n", tags(i)), 1, "n", tags(i))] = true
 	}
-	none, added := table.enter(table.hash(1, "n", nil), 1, "n", nil)
-	assert.Nil(t, none)
-	assert.False(t, added)
-	known := table.find(table.hash(1, "n", tags(0)), 1, "n", tags(0))
-	require.NotNil(t, known)
-	again, added := table.enter(table.hash(1, "n", tags(0)), 1, "n", tags(0))
-	assert.Same(t, known, again, "what is known stays known")
-	assert.False(t, added)
-	assert.Nil(t, table.find(table.hash(1, "n", tags(maxInterned)), 1, "n", tags(maxInterned)))
+	assert.Len(t, entries, maxInterned)
 	for i := range maxInterned {
-		require.NotNil(t, table.find(table.hash(1, "n", tags(i)), 1, "n", tags(i)), i)
+		e := table.find(table.hash(1, "n", tags(i)), 1, "n", tags(i))
+		require.True(t, entries[e], i)
+		require.Same(t, e, table.enter(table.hash(1, "n", tags(i)), 1, "n", tags(i)))
+	}
+	assert.Nil(t, table.find(table.hash(1, "n", tags(maxInterned)), 1, "n", tags(maxInterned)))
+}
+
+// TestHashesDiffer: no part of a name or tag leaves the hash as it is, whatever callers
+// choose. Sets of keys of one length, which differ in little, hardly ever meet.
+func TestHashesDiffer(t *testing.T) {
+	table := newInterned()
+	for _, length := range []int{1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 100} {
+		places := map[uint64]int{}
+		most, n := 0, 0
+		for at := range length {
+			for b := range 64 {
+				text := []byte(strings.Repeat("\x00", length))
+				text[at] = 1 + byte(b)
+				for _, h := range []uint64{
+					table.hash(1, string(text), nil), table.hash(1, "n", []Tag{{string(text), "v"}}), table.hash(1, "n", []Tag{{"k", string(text)}}),
+					table.hash(1, "n", []Tag{{"k", "v"}, {string(text), "v"}}),
+				} {
+					n++
+					places[h&(1<<16-1)]++
+					most = max(most, places[h&(1<<16-1)])
+				}
+			}
+		}
+		assert.LessOrEqual(t, most, 12, "length %d: %d hashes", length, n)
 	}
 }
 
@@ -59,15 +76,15 @@ func TestInternedTellsApart(t *testing.T) {
 		{1, "n", nil}, {2, "n", nil}, {1, "m", nil}, {1, "n", []Tag{{"a", "b"}}}, {1, "n", []Tag{{"b", "a"}}},
 		{1, "n", []Tag{{"a", "b"}, {"a", "b"}}}, {1, "n", []Tag{{"", ""}}}, {1, "n", []Tag{{"ab", ""}}},
 	}
-	bounds := map[*pipeline.Bound]bool{}
+	entries := map[*entry]bool{}
 	for range 2 {
 		for _, k := range keys {
-			e, _ := table.enter(7, k.kind, k.name, k.tags)
-			bounds[&e.bound] = true
+			e := table.enter(7, k.kind, k.name, k.tags)
+			entries[e] = true
 			assert.Same(t, e, table.find(7, k.kind, k.name, k.tags))
 		}
 	}
-	assert.Len(t, bounds, len(keys))
+	assert.Len(t, entries, len(keys))
 	assert.NotEqual(t, table.hash(1, "n", []Tag{{"a", "b"}}), table.hash(1, "n", []Tag{{"b", "a"}}))
 }
 
@@ -80,17 +97,14 @@ func TestRecorderConcurrentSafe(t *testing.T) {
 		group.Go(func() {
 			for i := range 2000 {
 				tags := []Tag{{"i", fmt.Sprint(i % 500)}, {"g", fmt.Sprint(g % 2)}}
-				for !r.Record(sdkmetric.InstrumentKindCounter, "n", 1, tags) {
-					assert.NoError(t, w.pipeline.Flush(t.Context()))
-				}
+				assert.True(t, r.Record(sdkmetric.InstrumentKindCounter, "n", 1, tags))
 			}
 		})
 	}
 	group.Wait()
 	require.NoError(t, w.Collect(t.Context()))
-	s := w.pipeline.Stats()
-	assert.Equal(t, uint64(16_000), s.Folded)
-	assert.Equal(t, uint64(1000), s.Sent, "a point a series")
+	assert.Equal(t, 16_000.0, w.total())
+	assert.Equal(t, uint64(1000), w.pipeline.Stats().Sent, "a point a series")
 	w.close(t)
 }
 
@@ -99,13 +113,13 @@ func TestRecorderConcurrentSafe(t *testing.T) {
 func TestRecorderPastItsBounds(t *testing.T) {
 	w := open(t, time.Hour)
 	r := NewRecorder(w.Provider)
-	r.interned.count = maxInterned
+	r.interned.count.Store(maxInterned)
 	tags := []Tag{{"a", "b"}}
 	for range 3 {
 		assert.True(t, r.Record(sdkmetric.InstrumentKindCounter, "n", 1, tags))
 	}
 	require.NoError(t, w.Collect(t.Context()))
-	assert.Equal(t, uint64(3), w.pipeline.Stats().Folded)
+	assert.Equal(t, 3.0, w.total())
 	assert.Equal(t, uint64(1), w.pipeline.Stats().Sent)
 	w.close(t)
 }
@@ -128,7 +142,7 @@ func TestTagsAreNotRetained(t *testing.T) {
 	require.True(t, r.Record(sdkmetric.InstrumentKindCounter, "n", 1, tags))
 	tags[0].Value = "b"
 	require.True(t, r.Record(sdkmetric.InstrumentKindCounter, "n", 1, tags))
-	assert.Equal(t, 2, r.interned.count)
+	assert.Equal(t, int64(2), r.interned.count.Load())
 	w.close(t)
 }
 
@@ -149,10 +163,7 @@ func TestResourceIsReported(t *testing.T) {
 func TestInvalidWithoutRoom(t *testing.T) {
 	listen(t)
 	w := open(t, time.Hour)
-	for size := 1 << 30; size > 0; size /= 2 {
-		for w.config.Direct.Reserve(size) {
-		}
-	}
+	w.spend()
 	c, err := w.Meter("m").Float64Counter("c")
 	require.NoError(t, err)
 	for _, v := range []float64{1, -1, math.NaN()} {

@@ -2,6 +2,8 @@ package direct
 
 import (
 	"context"
+	"fmt"
+	"math"
 	"sync"
 	"testing"
 	"time"
@@ -9,7 +11,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/sdk/instrumentation"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 	"go.uber.org/goleak"
@@ -17,24 +18,63 @@ import (
 	"github.com/otelgram/otelgram/drop"
 	"github.com/otelgram/otelgram/internal/pipeline"
 	"github.com/otelgram/otelgram/udp"
+	"github.com/otelgram/otelgram/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// nowhere takes every packet.
-type nowhere struct{}
+// network takes every packet, and keeps what the series were last.
+type network struct {
+	mu     sync.Mutex
+	totals map[string]float64
+}
 
-func (nowhere) Send(packets [][]byte) (int, udp.Outcome) { return len(packets), udp.Sent }
-func (nowhere) Pending() udp.Outcome                     { return udp.Sent }
-func (nowhere) PayloadLimit() int                        { return 0 }
-func (nowhere) Close() error                             { return nil }
+func (n *network) Send(packets [][]byte) (int, udp.Outcome) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, p := range packets {
+		var d wire.Decoder
+		if d.Reset(p) != nil {
+			continue // a report
+		}
+		for d.Next() {
+			v := d.Point()
+			series := string(v.Metric.Name)
+			for _, kv := range v.Attributes.All {
+				series += fmt.Sprintf(" %s=%s", kv.Key, kv.Value.Text())
+			}
+			n.totals[series] = math.Float64frombits(v.Bits)
+			if v.Metric.Integer {
+				n.totals[series] = float64(int64(v.Bits))
+			}
+		}
+	}
+	return len(packets), udp.Sent
+}
 
-// world is a provider on a pipeline without a network, so that it runs in a
+// total adds the series up.
+func (n *network) total() (sum float64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, v := range n.totals {
+		sum += v
+	}
+	return sum
+}
+
+func (*network) Pending() udp.Outcome { return udp.Sent }
+func (*network) PayloadLimit() int    { return 0 }
+func (*network) Close() error         { return nil }
+
+// world is a provider on a pipeline whose network is this process, so that it runs in a
 // synctest bubble, too.
 type world struct {
 	*Provider
+	network  *network
 	pipeline *pipeline.Pipeline
 }
+
+func (w *world) total() float64 { return w.network.total() }
 
 func open(t *testing.T, interval time.Duration) *world {
 	t.Helper()
@@ -43,18 +83,19 @@ func open(t *testing.T, interval time.Duration) *world {
 
 func openWith(t *testing.T, interval time.Duration, r *resource.Resource) *world {
 	t.Helper()
+	n := &network{totals: map[string]float64{}}
 	p, err := pipeline.New(t.Context(), pipeline.Config{
 		BufferSize: 1024, BatchSize: 50, MaxBatchAge: 100 * time.Millisecond, PacketSize: 1472,
 		Strategy: drop.Newest(), Memory: 1 << 30,
 		Breaker:   pipeline.BreakerConfig{Disabled: true, Timeout: time.Minute},
 		OnCircuit: func(_, _ pipeline.Circuit) {},
 		Report:    reportNow,
-		Resolve:   func(context.Context) ([]string, error) { return []string{"nowhere"}, nil },
-		Dial:      func(context.Context, string) (pipeline.Sender, error) { return nowhere{}, nil },
+		Resolve:   func(context.Context) ([]string, error) { return []string{"here"}, nil },
+		Dial:      func(context.Context, string) (pipeline.Sender, error) { return n, nil },
 	})
 	require.NoError(t, err)
-	return &world{pipeline: p, Provider: New(Config{
-		Direct: p.Direct(), Resource: r, Interval: interval, First: interval,
+	return &world{network: n, pipeline: p, Provider: New(Config{
+		Books: p.Books(), Memory: p.Memory(), Sink: p.Sink(), Resource: r, Limit: 2000, Interval: interval, First: interval,
 		Temporality: sdkmetric.DefaultTemporalitySelector, Aggregation: sdkmetric.DefaultAggregationSelector,
 		Report: reportNow,
 	})}
@@ -74,7 +115,7 @@ func (w *world) close(t *testing.T) {
 	assert.NoError(t, w.Close(ctx))
 	_ = w.pipeline.Close(ctx)
 	s := w.pipeline.Stats()
-	assert.Equal(t, s.Offered, s.Sent+s.Folded+w.dropped(), "%+v", s)
+	assert.Equal(t, s.Offered, s.Sent+w.dropped(), "%+v", s)
 	assert.Zero(t, s.Queued)
 }
 
@@ -117,9 +158,18 @@ func listen(t *testing.T) *errorLog {
 // chosenBy reports to OpenTelemetry's handler.
 func chosenBy(s sdkmetric.AggregationSelector) aggregations { return choose(s, reportNow) }
 
-// counterOf is what the pipeline knows a counter of int64 by.
-func (w *world) counterOf(scope, name string) pipeline.InstrumentConfig {
-	return pipeline.InstrumentConfig{
-		Resource: w.config.Resource, Scope: instrumentation.Scope{Name: scope}, Name: name, Fold: pipeline.FoldSum, Integer: true, Monotonic: true,
+// Collect returns when the points are sent, too.
+func (w *world) Collect(ctx context.Context) error {
+	if err := w.Provider.Collect(ctx); err != nil {
+		return err
+	}
+	return w.pipeline.Flush(ctx)
+}
+
+// spend leaves no memory.
+func (w *world) spend() {
+	for size := int64(1 << 30); size > 0; size /= 2 {
+		for w.config.Memory.Take(size) {
+		}
 	}
 }

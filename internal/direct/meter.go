@@ -66,40 +66,40 @@ func ascending(bounds []float64) bool {
 
 func (m *meter) Int64Counter(name string, opts ...metric.Int64CounterOption) (metric.Int64Counter, error) {
 	d, err := describe(sdkmetric.InstrumentKindCounter, true, name, metric.NewInt64CounterConfig(opts...), opts)
-	return &int64Counter{core: newCore(m, d)}, err
+	return &int64Counter{instrument: newInstrument[int64](m, d)}, err
 }
 
 func (m *meter) Int64UpDownCounter(name string, opts ...metric.Int64UpDownCounterOption) (metric.Int64UpDownCounter, error) {
 	d, err := describe(sdkmetric.InstrumentKindUpDownCounter, true, name, metric.NewInt64UpDownCounterConfig(opts...), opts)
-	return &int64UpDownCounter{core: newCore(m, d)}, err
+	return &int64UpDownCounter{instrument: newInstrument[int64](m, d)}, err
 }
 
 func (m *meter) Int64Histogram(name string, opts ...metric.Int64HistogramOption) (metric.Int64Histogram, error) {
 	d, err := describeHistogram(true, name, metric.NewInt64HistogramConfig(opts...), opts)
-	return &int64Histogram{core: newCore(m, d)}, err
+	return &int64Histogram{instrument: newInstrument[int64](m, d)}, err
 }
 
 func (m *meter) Int64Gauge(name string, opts ...metric.Int64GaugeOption) (metric.Int64Gauge, error) {
 	d, err := describe(sdkmetric.InstrumentKindGauge, true, name, metric.NewInt64GaugeConfig(opts...), opts)
-	return &int64Gauge{core: newCore(m, d)}, err
+	return &int64Gauge{instrument: newInstrument[int64](m, d)}, err
 }
 
 func (m *meter) Float64Counter(name string, opts ...metric.Float64CounterOption) (metric.Float64Counter, error) {
 	d, err := describe(sdkmetric.InstrumentKindCounter, false, name, metric.NewFloat64CounterConfig(opts...), opts)
-	return &float64Counter{core: newCore(m, d)}, err
+	return &float64Counter{instrument: newInstrument[float64](m, d)}, err
 }
 
 func (m *meter) Float64UpDownCounter(name string, opts ...metric.Float64UpDownCounterOption) (metric.Float64UpDownCounter, error) {
 	d, err := describe(sdkmetric.InstrumentKindUpDownCounter, false, name, metric.NewFloat64UpDownCounterConfig(opts...), opts)
-	return &float64UpDownCounter{core: newCore(m, d)}, err
+	return &float64UpDownCounter{instrument: newInstrument[float64](m, d)}, err
 }
 
 func (m *meter) Float64Histogram(name string, opts ...metric.Float64HistogramOption) (metric.Float64Histogram, error) {
 	d, err := describeHistogram(false, name, metric.NewFloat64HistogramConfig(opts...), opts)
-	return &float64Histogram{core: newCore(m, d)}, err
+	return &float64Histogram{instrument: newInstrument[float64](m, d)}, err
 }
 
 func (m *meter) Float64Gauge(name string, opts ...metric.Float64GaugeOption) (metric.Float64Gauge, error) {
 	d, err := describe(sdkmetric.InstrumentKindGauge, false, name, metric.NewFloat64GaugeConfig(opts...), opts)
-	return &float64Gauge{core: newCore(m, d)}, err
+	return &float64Gauge{instrument: newInstrument[float64](m, d)}, err
 }

@@ -8,14 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/otelgram/otelgram/internal/aggregate"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/embedded"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
-
-	"github.com/otelgram/otelgram/internal/pipeline"
 )
 
 // creators make one instrument of each kind.
@@ -64,7 +63,6 @@ func TestBadNamesWork(t *testing.T) {
 	require.ErrorIs(t, err, sdkmetric.ErrInstrumentName)
 	n.Add(t.Context(), 1)
 	require.NoError(t, w.Collect(t.Context()))
-	assert.Equal(t, uint64(1), w.pipeline.Stats().Folded)
 	assert.Equal(t, uint64(1), w.pipeline.Stats().Sent)
 	w.close(t)
 }
@@ -100,15 +98,15 @@ func TestBoundsAsTheSDK(t *testing.T) {
 		if !tt.used {
 			expected = defaults
 		}
-		assert.Equal(t, expected, f.(*float64Histogram).instrument.Bounds, tt.name)
-		assert.Equal(t, expected, i.(*int64Histogram).instrument.Bounds, tt.name)
+		assert.Equal(t, expected, f.(*float64Histogram).stream.Config().Bounds, tt.name)
+		assert.Equal(t, expected, i.(*int64Histogram).stream.Config().Bounds, tt.name)
 	}
 	// The caller's slice stays the caller's.
 	own := []float64{1, 2}
 	h, err := w.Meter("m").Float64Histogram("own", metric.WithExplicitBucketBoundaries(own...))
 	require.NoError(t, err)
 	own[0] = 99
-	assert.Equal(t, []float64{1, 2}, h.(*float64Histogram).instrument.Bounds)
+	assert.Equal(t, []float64{1, 2}, h.(*float64Histogram).stream.Config().Bounds)
 }
 
 // TestAggregations: what the selector says is what an instrument does.
@@ -117,36 +115,37 @@ func TestAggregations(t *testing.T) {
 		name        string
 		kind        sdkmetric.InstrumentKind
 		aggregation sdkmetric.Aggregation
-		want        *pipeline.InstrumentConfig // nil: dropped
+		want        *aggregate.Config // nil: dropped
 	}{
-		{"none is the default", sdkmetric.InstrumentKindGauge, nil, &pipeline.InstrumentConfig{Fold: pipeline.FoldLast}},
-		{"default", sdkmetric.InstrumentKindCounter, sdkmetric.AggregationDefault{}, &pipeline.InstrumentConfig{Fold: pipeline.FoldSum, Monotonic: true}},
+		{"none is the default", sdkmetric.InstrumentKindGauge, nil, &aggregate.Config{Kind: aggregate.LastValue}},
+		{"default", sdkmetric.InstrumentKindCounter, sdkmetric.AggregationDefault{}, &aggregate.Config{Kind: aggregate.Sum, Monotonic: true}},
 		{"drop", sdkmetric.InstrumentKindCounter, sdkmetric.AggregationDrop{}, nil},
-		{"a sum of a histogram", sdkmetric.InstrumentKindHistogram, sdkmetric.AggregationSum{}, &pipeline.InstrumentConfig{Fold: pipeline.FoldSum, Monotonic: true}},
-		{"an up-down sum", sdkmetric.InstrumentKindUpDownCounter, sdkmetric.AggregationSum{}, &pipeline.InstrumentConfig{Fold: pipeline.FoldSum}},
+		{"a sum of a histogram", sdkmetric.InstrumentKindHistogram, sdkmetric.AggregationSum{}, &aggregate.Config{Kind: aggregate.Sum, Monotonic: true}},
+		{"an up-down sum", sdkmetric.InstrumentKindUpDownCounter, sdkmetric.AggregationSum{}, &aggregate.Config{Kind: aggregate.Sum}},
 		{"an observed sum", sdkmetric.InstrumentKindObservableCounter, sdkmetric.AggregationSum{},
-			&pipeline.InstrumentConfig{Fold: pipeline.FoldAbsolute, Monotonic: true, OnlyObserved: true}},
+			&aggregate.Config{Kind: aggregate.Precomputed, Monotonic: true, Observed: true}},
 		{"exponential", sdkmetric.InstrumentKindHistogram, sdkmetric.AggregationBase2ExponentialHistogram{MaxSize: 7, MaxScale: 3, NoMinMax: true},
-			&pipeline.InstrumentConfig{Fold: pipeline.FoldExponential, MaxSize: 7, MaxScale: 3, NoMinMax: true}},
+			&aggregate.Config{Kind: aggregate.Exponential, MaxSize: 7, MaxScale: 3, NoMinMax: true}},
 		{"explicit", sdkmetric.InstrumentKindHistogram, sdkmetric.AggregationExplicitBucketHistogram{Boundaries: []float64{1}},
-			&pipeline.InstrumentConfig{Fold: pipeline.FoldExplicit, Bounds: []float64{1}}},
+			&aggregate.Config{Kind: aggregate.Explicit, Bounds: []float64{1}}},
 		{"no sum of what may be negative", sdkmetric.InstrumentKindUpDownCounter, sdkmetric.AggregationExplicitBucketHistogram{Boundaries: []float64{1}},
-			&pipeline.InstrumentConfig{Fold: pipeline.FoldExplicit, Bounds: []float64{1}, NoSum: true}},
+			&aggregate.Config{Kind: aggregate.Explicit, Bounds: []float64{1}, NoSum: true}},
 		{"nor of a gauge", sdkmetric.InstrumentKindGauge, sdkmetric.AggregationBase2ExponentialHistogram{MaxSize: 7, MaxScale: 3},
-			&pipeline.InstrumentConfig{Fold: pipeline.FoldExponential, MaxSize: 7, MaxScale: 3, NoSum: true}},
+			&aggregate.Config{Kind: aggregate.Exponential, MaxSize: 7, MaxScale: 3, NoSum: true}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			w := open(t, time.Hour)
 			defer w.close(t)
 			w.aggregations = chosenBy(func(sdkmetric.InstrumentKind) sdkmetric.Aggregation { return tt.aggregation })
-			got := w.instrument(w.Meter("m").(*meter).scope, description{kind: tt.kind, name: "n"}).instrument
+			got, _, f := streamOf[float64](w.Provider, w.Meter("m").(*meter).scope, description{kind: tt.kind, name: "n"})
 			if tt.want == nil {
 				assert.Nil(t, got)
+				assert.Equal(t, unwanted, f)
 				return
 			}
-			c := got.InstrumentConfig
-			tt.want.Name, tt.want.Resource, tt.want.Scope, tt.want.Kind = "n", c.Resource, c.Scope, c.Kind
+			c := *got.Config()
+			tt.want.Name, tt.want.Scope, tt.want.Instrument = "n", c.Scope, "Float64"+tt.kind.String()
 			assert.Equal(t, *tt.want, c)
 		})
 	}
@@ -195,9 +194,25 @@ func TestOwnScope(t *testing.T) {
 	w := open(t, time.Hour)
 	defer w.close(t)
 	w.config.Own = "own"
-	for scope, untimed := range map[string]bool{"own": true, "other": false} {
+	for scope, own := range map[string]bool{"own": true, "other": false} {
 		n, err := w.Meter(scope).Int64Counter("n")
 		require.NoError(t, err)
-		assert.Equal(t, untimed, n.(*int64Counter).instrument.Untimed, scope)
+		assert.Equal(t, own, n.(*int64Counter).stream.Config().Own, scope)
 	}
+}
+
+// TestMeterWithoutAName works, and is said once.
+func TestMeterWithoutAName(t *testing.T) {
+	log := listen(t)
+	w := open(t, time.Hour)
+	for range 2 {
+		n, err := w.Meter("").Int64Counter("n")
+		require.NoError(t, err)
+		n.Add(t.Context(), 1)
+	}
+	require.NoError(t, w.Collect(t.Context()))
+	assert.Equal(t, 2.0, w.total())
+	w.close(t)
+	require.Len(t, log.lines(), 1)
+	assert.Contains(t, log.lines()[0], "a meter has no name")
 }

@@ -4,98 +4,113 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/embedded"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+
+	"github.com/otelgram/otelgram/internal/aggregate"
 )
 
 // observed is what RegisterCallback looks for in the instruments it is given.
-type observed interface{ observedCore() *core }
+type observed interface {
+	observedCore() *core
+	observedStream() aggregate.Observed // nil: nothing is recorded
+}
 
 func (c *core) observedCore() *core { return c }
 
+func (i *instrument[N]) observedStream() aggregate.Observed {
+	if i.stream == nil {
+		return nil
+	}
+	return i.stream
+}
+
+// self is how the instrument is found again in an observable of the API.
+func (i *instrument[N]) self() *instrument[N] { return i }
+
 // The six observable instruments differ in their interfaces and in nothing
-// else. What they observe is an absolute value, see [pipeline.Round]: of one round
+// else. What they observe is an absolute value, see [aggregate.Round]: of one round
 // it is added up where it meets in one series, as the SDK's precomputed sums. The
 // embedded API interfaces are nil; they carry unexported methods that mark the type.
 
 type int64ObservableCounter struct {
 	metric.Int64Observable
 	embedded.Int64ObservableCounter
-	core
+	instrument[int64]
 }
 
 type int64ObservableUpDownCounter struct {
 	metric.Int64Observable
 	embedded.Int64ObservableUpDownCounter
-	core
+	instrument[int64]
 }
 
 type int64ObservableGauge struct {
 	metric.Int64Observable
 	embedded.Int64ObservableGauge
-	core
+	instrument[int64]
 }
 
 type float64ObservableCounter struct {
 	metric.Float64Observable
 	embedded.Float64ObservableCounter
-	core
+	instrument[float64]
 }
 
 type float64ObservableUpDownCounter struct {
 	metric.Float64Observable
 	embedded.Float64ObservableUpDownCounter
-	core
+	instrument[float64]
 }
 
 type float64ObservableGauge struct {
 	metric.Float64Observable
 	embedded.Float64ObservableGauge
-	core
+	instrument[float64]
 }
 
 func (m *meter) Int64ObservableCounter(name string, opts ...metric.Int64ObservableCounterOption) (metric.Int64ObservableCounter, error) {
 	c := metric.NewInt64ObservableCounterConfig(opts...)
 	d, err := describe(sdkmetric.InstrumentKindObservableCounter, true, name, c, opts)
-	i := &int64ObservableCounter{core: newCore(m, d)}
-	m.provider.callbacks.int64(&i.core, c.Callbacks())
+	i := &int64ObservableCounter{instrument: newInstrument[int64](m, d)}
+	registerInt64(&i.instrument, c.Callbacks())
 	return i, err
 }
 
 func (m *meter) Int64ObservableUpDownCounter(name string, opts ...metric.Int64ObservableUpDownCounterOption) (metric.Int64ObservableUpDownCounter, error) {
 	c := metric.NewInt64ObservableUpDownCounterConfig(opts...)
 	d, err := describe(sdkmetric.InstrumentKindObservableUpDownCounter, true, name, c, opts)
-	i := &int64ObservableUpDownCounter{core: newCore(m, d)}
-	m.provider.callbacks.int64(&i.core, c.Callbacks())
+	i := &int64ObservableUpDownCounter{instrument: newInstrument[int64](m, d)}
+	registerInt64(&i.instrument, c.Callbacks())
 	return i, err
 }
 
 func (m *meter) Int64ObservableGauge(name string, opts ...metric.Int64ObservableGaugeOption) (metric.Int64ObservableGauge, error) {
 	c := metric.NewInt64ObservableGaugeConfig(opts...)
 	d, err := describe(sdkmetric.InstrumentKindObservableGauge, true, name, c, opts)
-	i := &int64ObservableGauge{core: newCore(m, d)}
-	m.provider.callbacks.int64(&i.core, c.Callbacks())
+	i := &int64ObservableGauge{instrument: newInstrument[int64](m, d)}
+	registerInt64(&i.instrument, c.Callbacks())
 	return i, err
 }
 
 func (m *meter) Float64ObservableCounter(name string, opts ...metric.Float64ObservableCounterOption) (metric.Float64ObservableCounter, error) {
 	c := metric.NewFloat64ObservableCounterConfig(opts...)
 	d, err := describe(sdkmetric.InstrumentKindObservableCounter, false, name, c, opts)
-	i := &float64ObservableCounter{core: newCore(m, d)}
-	m.provider.callbacks.float64(&i.core, c.Callbacks())
+	i := &float64ObservableCounter{instrument: newInstrument[float64](m, d)}
+	registerFloat64(&i.instrument, c.Callbacks())
 	return i, err
 }
 
 func (m *meter) Float64ObservableUpDownCounter(name string, opts ...metric.Float64ObservableUpDownCounterOption) (metric.Float64ObservableUpDownCounter, error) {
 	c := metric.NewFloat64ObservableUpDownCounterConfig(opts...)
 	d, err := describe(sdkmetric.InstrumentKindObservableUpDownCounter, false, name, c, opts)
-	i := &float64ObservableUpDownCounter{core: newCore(m, d)}
-	m.provider.callbacks.float64(&i.core, c.Callbacks())
+	i := &float64ObservableUpDownCounter{instrument: newInstrument[float64](m, d)}
+	registerFloat64(&i.instrument, c.Callbacks())
 	return i, err
 }
 
 func (m *meter) Float64ObservableGauge(name string, opts ...metric.Float64ObservableGaugeOption) (metric.Float64ObservableGauge, error) {
 	c := metric.NewFloat64ObservableGaugeConfig(opts...)
 	d, err := describe(sdkmetric.InstrumentKindObservableGauge, false, name, c, opts)
-	i := &float64ObservableGauge{core: newCore(m, d)}
-	m.provider.callbacks.float64(&i.core, c.Callbacks())
+	i := &float64ObservableGauge{instrument: newInstrument[float64](m, d)}
+	registerFloat64(&i.instrument, c.Callbacks())
 	return i, err
 }

@@ -2,10 +2,12 @@ package direct
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/embedded"
 	"go.opentelemetry.io/otel/sdk/instrumentation"
@@ -13,7 +15,10 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/resource"
 
-	"github.com/otelgram/otelgram/internal/pipeline"
+	"github.com/otelgram/otelgram/drop"
+	"github.com/otelgram/otelgram/internal/account"
+	"github.com/otelgram/otelgram/internal/aggregate"
+	"github.com/otelgram/otelgram/internal/intern"
 )
 
 const (
@@ -26,27 +31,34 @@ const (
 	maxRound = 30 * time.Second
 )
 
-// Config is what a Provider needs to know. All of it is required. The selectors are
-// asked by New, and not again.
+// Config is what a Provider needs to know. All of it is required, but Events. The
+// selectors are asked by New, and not again.
 type Config struct {
-	Direct   *pipeline.Direct
+	Books    *account.Books
+	Memory   *account.Budget
+	Sink     aggregate.Sink
 	Resource *resource.Resource
-	// Interval is how often callbacks run and series are emitted.
+	// Limit is how many series a stream may have, that of the overflow included; 0: any
+	// number.
+	Limit int
+	// Interval is how often callbacks run and points are collected.
 	Interval time.Duration
-	// First is after what time they do so at first. A fleet that was started at
-	// once should not send at once for ever.
-	First       time.Duration
-	EveryEvent  bool // each event is a point: sums and histograms are deltas
+	// First is after what time they do so at first. A fleet that was started at once
+	// should not send at once for ever.
+	First time.Duration
+	// Events takes measurements one by one, each of which is a point of its own; nil:
+	// they are aggregated. Priorities is how much they matter to it.
+	Events      aggregate.Events
+	Priorities  drop.Priorities
 	Temporality sdkmetric.TemporalitySelector
 	Aggregation sdkmetric.AggregationSelector
-	// Own is the name of the scope of the exporter's own metrics. The latency of
-	// what is in it is not measured: that would be a measurement again.
+	// Own is the name of the scope of the exporter's own metrics.
 	Own string
-	// Report is told what is wrong, where nobody is there to get an error: by New,
-	// by the collector and by the goroutine that runs callbacks. It returns whether it
-	// will say it. All of them are
-	// waited for, so it must not wait, nor call anything that may: OpenTelemetry's
-	// error handler belongs to the user, and may call the provider.
+	// Report is told what is wrong, where nobody is there to get an error: by New, by
+	// the collector and by the goroutine that runs callbacks. It returns whether it
+	// will say it. All of them are waited for, so it must not wait, nor call anything
+	// that may: OpenTelemetry's error handler belongs to the user, and may call the
+	// provider.
 	Report func(error) bool
 }
 
@@ -57,6 +69,8 @@ type Provider struct {
 	config       Config
 	aggregations aggregations
 	delta        map[sdkmetric.InstrumentKind]bool
+	registry     *aggregate.Registry
+	namesakes    namesakes
 
 	mu     sync.Mutex
 	meters map[instrumentation.Scope]*meter
@@ -66,15 +80,25 @@ type Provider struct {
 	observing  atomic.Bool // callbacks run
 	collects   chan collect
 	saidNoRoom atomic.Bool     // that there was no room has been reported
+	saidNoName atomic.Bool     // that a meter has no name, likewise
 	running    context.Context // ends when the collector should stop
 	cancel     context.CancelFunc
 	stopped    chan struct{} // closed when the collector has stopped
+
+	// What follows is the goroutine's that collects.
+	collector *aggregate.Collector
+	last      bool                 // the last collection is done
+	partial   []aggregate.Observed // of which observations were missing last time
 }
+
+// stringShare is the part of the budget that is set aside for strings that series share:
+// those of series that were forgotten stay for a while.
+const stringShare = 8
 
 // collect asks the collector for a collection outside of its rhythm.
 type collect struct {
 	ctx  context.Context
-	last bool // only callbacks: the pipeline emits every series when it closes
+	last bool // instruments record nothing any more
 	done chan error
 }
 
@@ -84,9 +108,12 @@ var _ metric.MeterProvider = (*Provider)(nil)
 func New(c Config) *Provider {
 	p := &Provider{
 		config: c, aggregations: choose(c.Aggregation, c.Report), delta: map[sdkmetric.InstrumentKind]bool{},
+		registry: aggregate.NewRegistry(c.Books, c.Memory, c.Limit),
 		meters:   map[instrumentation.Scope]*meter{},
 		collects: make(chan collect), stopped: make(chan struct{}),
 	}
+	strings := account.NewBudget(c.Memory.Split(stringShare))
+	p.collector = aggregate.NewCollector(p.registry, aggregate.NewIdentifier(c.Resource, strings, c.Report))
 	for _, k := range Kinds {
 		p.delta[k] = c.Temporality(k) == metricdata.DeltaTemporality
 	}
@@ -102,7 +129,10 @@ func (p *Provider) Meter(name string, opts ...metric.MeterOption) metric.Meter {
 		Name: name, Version: c.InstrumentationVersion(), SchemaURL: c.SchemaURL(),
 	}
 	if set := c.InstrumentationAttributes(); set.Len() > 0 { // else there are two sets that are empty
-		scope.Attributes = set
+		scope.Attributes, _ = intern.Dedup(set)
+	}
+	if name == "" && p.saidNoName.CompareAndSwap(false, true) {
+		otel.Handle(errors.New("otelgram: a meter has no name: its metrics are sent without the name of what measured them"))
 	}
 	if p.closed.Load() {
 		return &meter{provider: p, scope: scope, fate: tooLate} // it is not kept
@@ -113,7 +143,7 @@ func (p *Provider) Meter(name string, opts ...metric.MeterOption) metric.Meter {
 	if !ok {
 		cost := meterCost + len(name) + len(scope.Version) + len(scope.SchemaURL)
 		m = &meter{provider: p, scope: scope}
-		if len(p.meters) >= maxMeters || !p.config.Direct.Need(cost) {
+		if len(p.meters) >= maxMeters || !p.config.Memory.Need(int64(cost)) {
 			m.fate = noRoom
 			return m
 		}
@@ -122,8 +152,8 @@ func (p *Provider) Meter(name string, opts ...metric.MeterOption) metric.Meter {
 	return m
 }
 
-// Collect runs the callbacks and has every series emitted, and returns when all
-// of that is sent or counted, or when ctx ends.
+// Collect runs the callbacks, and returns when a point of every series is handed over or
+// counted, or when ctx ends.
 func (p *Provider) Collect(ctx context.Context) error { return p.ask(ctx, false) }
 
 func (p *Provider) ask(ctx context.Context, last bool) error {
@@ -145,25 +175,22 @@ func (p *Provider) ask(ctx context.Context, last bool) error {
 	}
 }
 
-// Close runs the callbacks once more, then stops the collector and the
-// instruments; the series are emitted when the pipeline closes. A callback that
-// does not return holds it up until ctx ends.
+// Close runs the callbacks once more and collects what there is, then stops the
+// collector and the instruments. A callback that does not return holds it up until ctx
+// ends.
 func (p *Provider) Close(ctx context.Context) error {
-	err := p.ask(ctx, true)
 	p.closed.Store(true)
+	err := p.ask(ctx, true)
 	p.cancel()
 	p.callbacks.clear()
-	select {
-	case <-p.stopped:
-	case <-ctx.Done():
-	}
+	<-p.stopped // whatever holds the collector up ends with running
 	return err
 }
 
 // run is the collector: it runs callbacks and collects once an interval.
 func (p *Provider) run() {
 	defer close(p.stopped)
-	if err := p.config.Direct.CheckResource(p.config.Resource); err != nil {
+	if err := p.collector.CheckResource(); err != nil {
 		p.config.Report(err)
 	}
 	tick := time.NewTicker(p.config.First)
@@ -179,24 +206,35 @@ func (p *Provider) run() {
 		case c := <-p.collects:
 			c.done <- p.collect(c.ctx, c.last)
 		case <-p.running.Done():
+			_ = p.collect(p.running, true) // unless that is done
 			return
 		}
 	}
 }
 
-func (p *Provider) collect(ctx context.Context, last bool) error {
-	p.observe(ctx)
-	if last {
-		return ctx.Err()
-	}
-	return p.config.Direct.Collect(ctx)
+// tick is the collection of an interval, which ends before the next one.
+func (p *Provider) tick() {
+	ctx, cancel := context.WithTimeout(p.running, p.config.Interval)
+	defer cancel()
+	_ = p.collect(ctx, false) // what is lost is counted
 }
 
-// tick is the collection of an interval.
-func (p *Provider) tick() {
-	p.observe(p.running)
-	_ = p.config.Direct.Collect(p.running) // what is lost is counted
+// collect runs the callbacks and collects. After the last collection it does nothing.
+func (p *Provider) collect(ctx context.Context, last bool) error {
+	if p.last {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(p.running, cancel)() // whoever asked, Close does not wait so long
+	p.observe(ctx)
+	p.last = last
+	p.collector.Collect(ctx, p.config.Sink, time.Now(), last)
+	return ctx.Err()
 }
+
+// Overflowed reports whether an instrument ever had more attribute sets than it may have.
+func (p *Provider) Overflowed() bool { return p.registry.Overflowed() }
 
 // observe runs the callbacks, and returns when they have or when ctx ends, after
 // an interval at most and at most after maxRound: what they leave undone holds up
@@ -205,63 +243,63 @@ func (p *Provider) tick() {
 func (p *Provider) observe(ctx context.Context) {
 	todo := p.callbacks.list()
 	if len(todo) == 0 {
-		p.config.Direct.Missing(nil)
+		p.missing(nil)
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(p.config.Interval, maxRound))
 	defer cancel()
-	defer context.AfterFunc(p.running, cancel)() // whoever asked, Close does not wait so long
 	whole := make([]atomic.Bool, len(todo))
 	if p.observing.CompareAndSwap(false, true) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
 			defer p.observing.Store(false)
-			run(ctx, p.config.Direct.Round(ctx), todo, whole, p.config.Report)
+			run(ctx, p.registry.Round(ctx), todo, whole, p.config.Report)
 		}()
 		select {
 		case <-done:
 		case <-ctx.Done():
 		}
 	}
-	var missing []*pipeline.Instrument
+	var missing []aggregate.Observed
 	for n, f := range todo {
 		if !whole[n].Load() {
 			missing = append(missing, f.of...)
 		}
 	}
-	p.config.Direct.Missing(missing)
+	p.missing(missing)
 }
 
-// admission is what came of the wish for an instrument.
-type admission struct {
-	fate       fate
-	instrument *pipeline.Instrument // nil unless measurements are recorded
-	created    bool                 // there was no other of its identity before
-	conflict   error                // it has a namesake, which is to be said once
-}
-
-// instrument makes an instrument of the pipeline, or finds it. It calls nothing that
-// is not otelgram's own: a caller may hold a lock.
-func (p *Provider) instrument(scope instrumentation.Scope, d description) (a admission) {
-	c := pipeline.InstrumentConfig{
-		Resource: p.config.Resource, Scope: scope,
-		Name: d.name, Unit: d.unit, Description: d.text, Kind: d.String(),
-		Integer: d.integer,
-		Delta:   p.delta[d.kind],
-		Untimed: scope.Name == p.config.Own,
+// missing says of which streams observations are missing in the collection that follows.
+func (p *Provider) missing(of []aggregate.Observed) {
+	for _, s := range p.partial {
+		s.SetPartial(false)
 	}
-	if p.config.EveryEvent {
-		c.Delta = d.kind == sdkmetric.InstrumentKindCounter || d.kind == sdkmetric.InstrumentKindHistogram
+	for _, s := range of {
+		s.SetPartial(true)
+	}
+	p.partial = of
+}
+
+// streamOf makes the stream of an instrument, or finds it. It calls nothing that is not
+// otelgram's own, and waits for nobody: a recording caller may call it.
+func streamOf[N aggregate.Number](p *Provider, scope instrumentation.Scope, d description) (s *aggregate.Stream[N], made bool, f fate) {
+	c := aggregate.Config{
+		Scope: scope, Name: d.name, Unit: d.unit, Description: d.text, Instrument: d.String(),
+		Delta: p.delta[d.kind], Own: scope.Name == p.config.Own,
 	}
 	if !p.aggregations.aggregate(&c, d) {
-		return admission{fate: unwanted}
+		return nil, false, unwanted
 	}
-	a.instrument, a.created, a.conflict = p.config.Direct.Instrument(c)
-	if a.instrument == nil {
-		a.fate = noRoom
+	if p.config.Events != nil && !observable(d.kind) {
+		c.Events, c.Priority = p.config.Events, p.config.Priorities.Of(d.name)
+		c.Delta = d.kind == sdkmetric.InstrumentKindCounter || d.kind == sdkmetric.InstrumentKindHistogram
 	}
-	return a
+	s, made = aggregate.StreamOf[N](p.registry, c, time.Now().UnixNano())
+	if s == nil {
+		return nil, false, noRoom
+	}
+	return s, made, recorded
 }
 
 func observable(k sdkmetric.InstrumentKind) bool {

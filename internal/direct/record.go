@@ -1,110 +1,79 @@
 package direct
 
 import (
-	"math"
-	"strings"
-	"sync"
-
 	"go.opentelemetry.io/otel/sdk/instrumentation"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
-	"github.com/otelgram/otelgram/internal/pipeline"
+	"github.com/otelgram/otelgram/wire"
 )
 
 // Scope is the instrumentation scope of metrics recorded by name.
 const Scope = "otelgram"
 
-// Recorder records by name and tags, without an instrument to create first.
+// Recorder records by name and tags, without an instrument to create first. It is safe
+// for concurrent use, and nobody waits.
 type Recorder struct {
 	provider *Provider
 	interned *interned
-	// anyGauge says that a gauge may be NaN or infinite: it is not folded with
+	// anyGauge says that a gauge may be NaN or infinite: it is not aggregated with
 	// others.
 	anyGauge bool
-
-	mu          sync.Mutex
-	instruments map[named]*pipeline.Instrument
-}
-
-type named struct {
-	kind sdkmetric.InstrumentKind
-	name string
 }
 
 // NewRecorder returns a recorder on p.
 func NewRecorder(p *Provider) *Recorder {
 	_, last := p.aggregations[sdkmetric.InstrumentKindGauge].(sdkmetric.AggregationLastValue)
-	return &Recorder{provider: p, interned: newInterned(), anyGauge: last, instruments: map[named]*pipeline.Instrument{}}
+	return &Recorder{provider: p, interned: newInterned(), anyGauge: last}
 }
 
-// Record records value for the instrument of the given kind and name, and
-// reports whether it was taken. What cannot be, an empty or overlong name, a
-// value that is no number, a negative one for a counter, is counted as invalid.
+// Record records value for the instrument of the given kind and name, and reports
+// whether it was taken. What cannot be, an empty or overlong name, a value that is no
+// number, a negative one for a counter, is counted as invalid.
 func (r *Recorder) Record(kind sdkmetric.InstrumentKind, name string, value float64, tags []Tag) bool {
 	anything := r.anyGauge && kind == sdkmetric.InstrumentKindGauge
 	if name == "" || len(name) > maxNameLen || value-value != 0 && !anything ||
 		kind == sdkmetric.InstrumentKindCounter && value < 0 {
-		r.provider.config.Direct.RefuseInvalid()
-		return false
+		return r.refuse(wire.Invalid)
 	}
 	h := r.interned.hash(uint8(kind), name, tags)
-	e := r.interned.find(h, uint8(kind), name, tags)
-	if e == nil {
-		return r.first(h, kind, name, value, tags)
+	if e := r.interned.find(h, uint8(kind), name, tags); e != nil {
+		return e.bound.Record(value)
 	}
-	event := pipeline.Event{Bound: &e.bound, Bits: math.Float64bits(value)}
-	return r.provider.config.Direct.Record(&event)
+	return r.first(h, kind, name, value, tags)
 }
 
-// first records what is not interned yet, and interns it if there is room.
+// first records what is not interned yet, and interns it if there is room. That a
+// counter, a gauge and a histogram share a name is no mistake here, and not reported.
 func (r *Recorder) first(h uint64, kind sdkmetric.InstrumentKind, name string, value float64, tags []Tag) bool {
-	d := r.provider.config.Direct
-	if r.provider.closed.Load() {
-		d.RefuseForShutdown() // it is not kept: nothing would ever be done with it
-		return false
+	p := r.provider
+	if p.closed.Load() {
+		return r.refuse(wire.Shutdown) // it is not kept: nothing would ever be done with it
 	}
-	i, ok := r.instrument(kind, name)
-	if !ok {
-		d.RefuseForMemory()
-		return false
-	}
-	if i == nil {
+	s, _, f := streamOf[float64](p, instrumentation.Scope{Name: Scope}, description{kind: kind, name: name})
+	switch f {
+	case noRoom:
+		return r.refuse(wire.Memory)
+	case unwanted:
 		return true // dropped as asked for, by the aggregation selector
 	}
 	text, own := keep(uint8(kind), name, tags)
 	set := attributes(own)
-	event := pipeline.Event{Bound: i.Unbound(), Attributes: set, Bits: math.Float64bits(value)}
-	cost := entryCost + entryTagCost*len(tags) + len(text)
-	if !d.Reserve(cost) {
-		return d.Record(&event)
+	cost := int64(entryCost + entryTagCost*len(tags) + len(text))
+	if r.interned.count.Add(1) > maxInterned || !p.config.Memory.Take(cost) {
+		r.interned.count.Add(-1)
+		return s.Record(set, value)
 	}
-	e, added := r.interned.add(h, uint8(kind), name, tags, text, func() pipeline.Bound { return d.Bind(i, set) })
-	if !added {
-		d.Release(cost)
+	e := &entry{hash: h, text: text, bound: s.BindOwn(set)}
+	in := r.interned.add(e)
+	if in != e {
+		r.interned.count.Add(-1)
+		p.config.Memory.Give(cost)
 	}
-	if e != nil {
-		event = pipeline.Event{Bound: &e.bound, Bits: event.Bits}
-	}
-	return d.Record(&event)
+	return in.bound.Record(value)
 }
 
-// instrument returns the instrument of a name, nil if its measurements are dropped
-// as asked for, and false if there is no room for it. That a counter, a gauge and a
-// histogram share a name is no mistake here, and not reported.
-func (r *Recorder) instrument(kind sdkmetric.InstrumentKind, name string) (*pipeline.Instrument, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	i, ok := r.instruments[named{kind, name}]
-	if ok {
-		return i, true
-	}
-	name = strings.Clone(name)
-	a := r.provider.instrument(instrumentation.Scope{Name: Scope}, description{kind: kind, name: name})
-	if a.fate == noRoom {
-		return nil, false
-	}
-	if len(r.instruments) < maxInterned {
-		r.instruments[named{kind, name}] = a.instrument
-	}
-	return a.instrument, true
+// refuse counts what is not taken.
+func (r *Recorder) refuse(reason wire.DropReason) bool {
+	r.provider.config.Books.Refuse(reason)
+	return false
 }

@@ -9,109 +9,109 @@ import (
 )
 
 // The eight synchronous instruments differ in their interfaces and in nothing
-// else; what they do is in core. Each has a type of its own because Bind
+// else; what they do is in instrument. Each has a type of its own because Bind
 // returns its own interface.
 
 type int64Counter struct {
 	embedded.Int64Counter
-	core
+	instrument[int64]
 }
 
 func (i *int64Counter) Add(_ context.Context, v int64, opts ...metric.AddOption) {
-	i.int64(v, addAttributes(opts), len(opts) > 0)
+	i.record(v, addAttributes(opts), len(opts) > 0)
 }
 func (i *int64Counter) Enabled(context.Context) bool { return i.enabled() }
 func (i *int64Counter) Bind(kvs ...attribute.KeyValue) metric.Int64Counter {
-	return &int64Counter{core: i.bind(kvs)}
+	return &int64Counter{instrument: i.bind(kvs)}
 }
 
 type int64UpDownCounter struct {
 	embedded.Int64UpDownCounter
-	core
+	instrument[int64]
 }
 
 func (i *int64UpDownCounter) Add(_ context.Context, v int64, opts ...metric.AddOption) {
-	i.int64(v, addAttributes(opts), len(opts) > 0)
+	i.record(v, addAttributes(opts), len(opts) > 0)
 }
 func (i *int64UpDownCounter) Enabled(context.Context) bool { return i.enabled() }
 func (i *int64UpDownCounter) Bind(kvs ...attribute.KeyValue) metric.Int64UpDownCounter {
-	return &int64UpDownCounter{core: i.bind(kvs)}
+	return &int64UpDownCounter{instrument: i.bind(kvs)}
 }
 
 type int64Histogram struct {
 	embedded.Int64Histogram
-	core
+	instrument[int64]
 }
 
 func (i *int64Histogram) Record(_ context.Context, v int64, opts ...metric.RecordOption) {
-	i.int64(v, recordAttributes(opts), len(opts) > 0)
+	i.record(v, recordAttributes(opts), len(opts) > 0)
 }
 func (i *int64Histogram) Enabled(context.Context) bool { return i.enabled() }
 func (i *int64Histogram) Bind(kvs ...attribute.KeyValue) metric.Int64Histogram {
-	return &int64Histogram{core: i.bind(kvs)}
+	return &int64Histogram{instrument: i.bind(kvs)}
 }
 
 type int64Gauge struct {
 	embedded.Int64Gauge
-	core
+	instrument[int64]
 }
 
 func (i *int64Gauge) Record(_ context.Context, v int64, opts ...metric.RecordOption) {
-	i.int64(v, recordAttributes(opts), len(opts) > 0)
+	i.record(v, recordAttributes(opts), len(opts) > 0)
 }
 func (i *int64Gauge) Enabled(context.Context) bool { return i.enabled() }
 func (i *int64Gauge) Bind(kvs ...attribute.KeyValue) metric.Int64Gauge {
-	return &int64Gauge{core: i.bind(kvs)}
+	return &int64Gauge{instrument: i.bind(kvs)}
 }
 
 type float64Counter struct {
 	embedded.Float64Counter
-	core
+	instrument[float64]
 }
 
 func (i *float64Counter) Add(_ context.Context, v float64, opts ...metric.AddOption) {
-	i.float64(v, addAttributes(opts), len(opts) > 0)
+	i.record(v, addAttributes(opts), len(opts) > 0)
 }
 func (i *float64Counter) Enabled(context.Context) bool { return i.enabled() }
 func (i *float64Counter) Bind(kvs ...attribute.KeyValue) metric.Float64Counter {
-	return &float64Counter{core: i.bind(kvs)}
+	return &float64Counter{instrument: i.bind(kvs)}
 }
 
 type float64UpDownCounter struct {
 	embedded.Float64UpDownCounter
-	core
+	instrument[float64]
 }
 
 func (i *float64UpDownCounter) Add(_ context.Context, v float64, opts ...metric.AddOption) {
-	i.float64(v, addAttributes(opts), len(opts) > 0)
+	i.record(v, addAttributes(opts), len(opts) > 0)
 }
 func (i *float64UpDownCounter) Enabled(context.Context) bool { return i.enabled() }
 func (i *float64UpDownCounter) Bind(kvs ...attribute.KeyValue) metric.Float64UpDownCounter {
-	return &float64UpDownCounter{core: i.bind(kvs)}
+	return &float64UpDownCounter{instrument: i.bind(kvs)}
 }
 
 type float64Histogram struct {
 	embedded.Float64Histogram
-	core
+	instrument[float64]
 }
 
 func (i *float64Histogram) Record(_ context.Context, v float64, opts ...metric.RecordOption) {
-	i.float64(v, recordAttributes(opts), len(opts) > 0)
+	i.record(v, recordAttributes(opts), len(opts) > 0)
 }
 func (i *float64Histogram) Enabled(context.Context) bool { return i.enabled() }
 func (i *float64Histogram) Bind(kvs ...attribute.KeyValue) metric.Float64Histogram {
-	return &float64Histogram{core: i.bind(kvs)}
+	return &float64Histogram{instrument: i.bind(kvs)}
 }
 
 type float64Gauge struct {
 	embedded.Float64Gauge
-	core
+	instrument[float64]
 }
 
 func (i *float64Gauge) Record(_ context.Context, v float64, opts ...metric.RecordOption) {
-	i.float64(v, recordAttributes(opts), len(opts) > 0)
+	i.record(v, recordAttributes(opts), len(opts) > 0)
 }
 func (i *float64Gauge) Enabled(context.Context) bool { return i.enabled() }
 func (i *float64Gauge) Bind(kvs ...attribute.KeyValue) metric.Float64Gauge {
-	return &float64Gauge{core: i.bind(kvs)}
+	return &float64Gauge{instrument: i.bind(kvs)}
 }

@@ -217,15 +217,15 @@ func TestBreakerLocalErrors(t *testing.T) {
 // TestCloseWithOpenBreaker returns at once and says what was not sent.
 func TestCloseWithOpenBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := start(t, directConfig(&fakeSender{script: repeat(udp.Unreachable, 1<<20)}))
+		p := start(t, testConfig(&fakeSender{script: repeat(udp.Unreachable, 1<<20)}))
 		require.NoError(t, p.Export(t.Context(), sums(1000)))
 		require.NoError(t, p.Flush(t.Context()))
 		require.Equal(t, CircuitOpen, p.Stats().Circuit)
-		recordSeries(t, p, 5)
+		exportAtTheEnd(t, p, 5)
 		begin := time.Now()
 		require.ErrorContains(t, p.Close(t.Context()), "5 points not sent (breaker_open 5)")
 		assert.Zero(t, time.Since(begin))
-		requireDirectBooks(t, p)
+		requireClosedBooks(t, p)
 	})
 }
 

@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/otelgram/otelgram/drop"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -128,7 +127,7 @@ func TestDialErrorOfClose(t *testing.T) {
 		want string // none: no error
 	}{
 		{"nothing to lose", func(*testing.T, *Pipeline, *network) {}, ""},
-		{"lost by Close", func(t *testing.T, p *Pipeline, _ *network) { recordSeries(t, p, 10) },
+		{"lost by Close", func(t *testing.T, p *Pipeline, _ *network) { exportAtTheEnd(t, p, 10) },
 			"otelgram: shutdown: 10 points not sent (unresolved 10); " + cause},
 		{"lost before", func(t *testing.T, p *Pipeline, _ *network) {
 			require.NoError(t, p.Export(t.Context(), sums(10)))
@@ -148,16 +147,14 @@ func TestDialErrorOfClose(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				n := &network{unusable: true, address: "there"}
-				c := n.config()
-				c.Strategy = drop.Newest()
-				p := start(t, c)
+				p := start(t, n.config())
 				tt.use(t, p, n)
 				if err := p.Close(t.Context()); tt.want != "" {
 					require.EqualError(t, err, tt.want)
 				} else {
 					require.NoError(t, err)
 				}
-				requireDirectBooks(t, p)
+				requireClosedBooks(t, p)
 			})
 		})
 	}

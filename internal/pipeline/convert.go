@@ -5,6 +5,7 @@ import (
 
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/otelgram/otelgram/internal/intern"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -22,7 +23,7 @@ func bitsOf[N number](v N) uint64 {
 	return 0
 }
 
-func numbers[N number](x *export, i int, m *metricdata.Metrics, points []metricdata.DataPoint[N], key metricKey, t metricdata.Temporality) {
+func numbers[N number](x *export, i int, m *metricdata.Metrics, points []metricdata.DataPoint[N], key intern.MetricKey, t metricdata.Temporality) {
 	if !x.enter(i, m, len(points), key, t) {
 		return
 	}
@@ -30,7 +31,7 @@ func numbers[N number](x *export, i int, m *metricdata.Metrics, points []metricd
 		p := &points[i]
 		x.offer(i, len(points))
 		if !x.times(p.StartTime, p.Time) {
-			x.counters.drop(wire.Invalid, 1)
+			x.counters.Drop(wire.Invalid, 1)
 			continue
 		}
 		x.point.attributes = p.Attributes
@@ -47,7 +48,7 @@ func numbers[N number](x *export, i int, m *metricdata.Metrics, points []metricd
 	}
 }
 
-func histograms[N number](x *export, i int, m *metricdata.Metrics, points []metricdata.HistogramDataPoint[N], key metricKey, t metricdata.Temporality) {
+func histograms[N number](x *export, i int, m *metricdata.Metrics, points []metricdata.HistogramDataPoint[N], key intern.MetricKey, t metricdata.Temporality) {
 	if !x.enter(i, m, len(points), key, t) {
 		return
 	}
@@ -70,7 +71,7 @@ func histograms[N number](x *export, i int, m *metricdata.Metrics, points []metr
 	}
 }
 
-func exponentials[N number](x *export, i int, m *metricdata.Metrics, points []metricdata.ExponentialHistogramDataPoint[N], key metricKey, t metricdata.Temporality) {
+func exponentials[N number](x *export, i int, m *metricdata.Metrics, points []metricdata.ExponentialHistogramDataPoint[N], key intern.MetricKey, t metricdata.Temporality) {
 	if !x.enter(i, m, len(points), key, t) {
 		return
 	}
@@ -97,7 +98,7 @@ func exponentials[N number](x *export, i int, m *metricdata.Metrics, points []me
 }
 
 func summaries(x *export, i int, m *metricdata.Metrics, points []metricdata.SummaryDataPoint) {
-	if !x.enter(i, m, len(points), metricKey{kind: wire.Summary}, metricdata.CumulativeTemporality) {
+	if !x.enter(i, m, len(points), intern.MetricKey{Kind: wire.Summary}, metricdata.CumulativeTemporality) {
 		return
 	}
 	for i := range points {
@@ -127,9 +128,9 @@ const mostDownscaled = 16
 func (x *export) distribution(timesValid bool, elements, bodies int) bool {
 	switch {
 	case !timesValid:
-		x.counters.drop(wire.Invalid, 1)
+		x.counters.Drop(wire.Invalid, 1)
 	case elements > bodies*wire.MaxBody: // each takes a byte at least
-		x.counters.drop(wire.Oversize, 1)
+		x.counters.Drop(wire.Oversize, 1)
 		x.notices.oversize(x.point.metric, elements)
 	case !x.payload():
 		x.discard(x.reason)
@@ -153,7 +154,7 @@ func addExemplars[N number](l *payload, exemplars []metricdata.Exemplar[N]) {
 		e := &exemplars[i]
 		at, ok := unixNano(e.Time)
 		start := len(l.bytes)
-		b, valid := appendKeyValues(l.bytes, e.FilteredAttributes, wire.MaxDepth)
+		b, valid := intern.AppendKeyValues(l.bytes, e.FilteredAttributes, wire.MaxDepth)
 		l.bytes = b
 		l.invalid = l.invalid || !ok || !valid
 		l.exemplars = append(l.exemplars, wire.Exemplar{

@@ -4,24 +4,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/cpu"
-
+	"github.com/otelgram/otelgram/internal/account"
 	"github.com/otelgram/otelgram/wire"
 )
 
-// counters hold the promise. Every field only grows, except inPump.
+// counters are the books, and what is counted beside. Every field only grows.
 type counters struct {
-	// offered is written by callers, the rest almost only by the pump. Events
-	// in the direct lane are counted as offered by the ring itself.
-	offered atomic.Uint64
-	_       cpu.CacheLinePad
-
-	sent    atomic.Uint64
-	dropped [wire.DropReasons]atomic.Uint64
-	// folded counts the events that went into a series.
-	folded atomic.Uint64
-	// inPump counts the points the pump has popped and neither sent nor dropped.
-	inPump atomic.Int64
+	account.Books
 
 	packets, bytes, batches, refused, closedPort, sessions atomic.Uint64
 
@@ -29,19 +18,8 @@ type counters struct {
 	packetSize atomic.Int64  // the limit of the path, in bytes
 	lastSend   atomic.Int64  // Unix nanoseconds; 0: never
 	peak       atomic.Int64  // the most that the pump found in the lanes, see measure
-	overflow   atomic.Bool   // an instrument has used up its series
 
 	exemplarsCut, descriptionsCut, downscaled atomic.Uint64
-}
-
-func (c *counters) drop(reason wire.DropReason, points int) {
-	c.dropped[reason].Add(uint64(points))
-}
-
-// lose drops points that the pump holds.
-func (c *counters) lose(reason wire.DropReason, points int) {
-	c.drop(reason, points)
-	c.inPump.Add(-int64(points))
 }
 
 // reduce counts what a point was sent without.
@@ -59,9 +37,9 @@ func (c *counters) reduce(r wire.Reduction) {
 
 // Stats is a snapshot of the pipeline's counters.
 type Stats struct {
-	Offered, Sent, Folded, Queued uint64
-	InFlight                      uint64 // of Queued, what is behind the direct lane
-	Dropped                       [wire.DropReasons]uint64
+	Offered, Queued uint64
+	InFlight        uint64 // of Queued, what is behind the event queue
+	account.Settled
 
 	Packets, Bytes uint64
 	Batches        uint64 // calls in which the kernel took packets with points
@@ -82,15 +60,11 @@ type Stats struct {
 	// Waiting is how many points and measurements are in the lanes, Peak the
 	// most that the pump ever found there, Capacity the room in those lanes that are in use.
 	Waiting, Peak, Capacity int
-	// Use and DirectUse are how full the two lanes are, from 0 to 1.
-	Use, DirectUse float64
+	// Use and EventUse are how full the two queues are, from 0 to 1.
+	Use, EventUse float64
 	// BudgetReached says that something was dropped because the memory budget was
 	// used up.
-	BudgetReached bool
-	// Overflow says that an instrument of the direct path has had more
-	// attribute sets than it may have.
-	Overflow bool
-
+	BudgetReached                             bool
 	ExemplarsCut, DescriptionsCut, Downscaled uint64
 }
 
@@ -105,9 +79,9 @@ const maxSnapshots = 16
 func (c *counters) snapshot(pushed func() uint64) Stats {
 	s := c.settled()
 	for attempt := 1; ; attempt++ {
-		s.Offered = c.offered.Load() + pushed()
+		s.Offered = c.Offered() + pushed()
 		again := c.settled()
-		if again.Sent == s.Sent && again.Folded == s.Folded && again.Dropped == s.Dropped || attempt == maxSnapshots {
+		if again.Settled == s.Settled || attempt == maxSnapshots {
 			return s
 		}
 		s = again
@@ -116,15 +90,13 @@ func (c *counters) snapshot(pushed func() uint64) Stats {
 
 func (c *counters) settled() Stats {
 	s := Stats{
-		Sent:            c.sent.Load(),
-		Folded:          c.folded.Load(),
+		Settled:         c.Books.Settled(),
 		Packets:         c.packets.Load(),
 		Bytes:           c.bytes.Load(),
 		Refused:         c.refused.Load(),
 		Batches:         c.batches.Load(),
 		ClosedPort:      c.closedPort.Load(),
 		Peak:            int(c.peak.Load()),
-		Overflow:        c.overflow.Load(),
 		Sessions:        c.sessions.Load(),
 		Circuit:         Circuit(c.circuit.Load()),
 		PacketSize:      int(c.packetSize.Load()),
@@ -134,9 +106,6 @@ func (c *counters) settled() Stats {
 	}
 	if at := c.lastSend.Load(); at != 0 {
 		s.LastSend = time.Unix(0, at)
-	}
-	for i := range s.Dropped {
-		s.Dropped[i] = c.dropped[i].Load()
 	}
 	return s
 }

@@ -47,7 +47,7 @@ func TestDialUntilItSucceeds(t *testing.T) {
 // TestCloseWhileDialing: neither New nor Close wait for a resolver that hangs.
 func TestCloseWhileDialing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := directConfig(nil)
+		c := testConfig(nil)
 		c.Dial = func(ctx context.Context, _ string) (Sender, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
@@ -55,11 +55,11 @@ func TestCloseWhileDialing(t *testing.T) {
 		begin := time.Now()
 		p := start(t, c)
 		assert.Equal(t, firstDial, time.Since(begin))
-		recordSeries(t, p, 10)
+		exportAtTheEnd(t, p, 10)
 		err := p.Close(t.Context())
 		require.ErrorContains(t, err, "10 points not sent (unresolved 10)")
 		assert.Equal(t, firstDial, time.Since(begin))
-		requireDirectBooks(t, p)
+		requireClosedBooks(t, p)
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/otelgram/otelgram/internal/intern"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -26,10 +27,10 @@ type export struct {
 	lane     *lane
 	counters *counters
 	notices  *notices
-	reported map[metricKey]struct{}
+	reported map[intern.MetricKey]struct{}
 
-	resource *resourceIdentity
-	scope    *scopeIdentity
+	resource *intern.Resource
+	scope    *intern.Scope
 	point    point
 
 	// refused is set once no more points can be handed over: the rest of the
@@ -74,7 +75,7 @@ func (p *Pipeline) Export(ctx context.Context, rm *metricdata.ResourceMetrics) e
 // begin checks, with the lane held, what may have changed while waiting for it.
 func (x *export) begin() {
 	x.lane.open()
-	x.lane.ids.trim()
+	x.lane.ids.Trim()
 	x.lane.mark()
 	x.check()
 }
@@ -93,7 +94,7 @@ func (x *export) walk(rm *metricdata.ResourceMetrics) {
 	for i := range rm.ScopeMetrics {
 		sm := &rm.ScopeMetrics[i]
 		if !x.refused {
-			x.scope = x.lane.ids.scope(x.resource, &sm.Scope)
+			x.scope = x.lane.ids.Scope(x.resource, &sm.Scope)
 			x.check()
 		}
 		for j := range sm.Metrics {
@@ -103,12 +104,12 @@ func (x *export) walk(rm *metricdata.ResourceMetrics) {
 }
 
 func (x *export) enterResource(rm *metricdata.ResourceMetrics) {
-	x.resource = x.lane.ids.resource(rm.Resource)
-	if x.resource.fits() {
+	x.resource = x.lane.ids.Resource(rm.Resource)
+	if x.resource.Fits() {
 		return
 	}
 	x.refused, x.reason = true, wire.Oversize
-	if err := x.resource.room(); err != nil {
+	if err := x.resource.CheckSize(); err != nil {
 		x.errs = append(x.errs, err)
 	}
 }
@@ -117,32 +118,32 @@ func (x *export) enterResource(rm *metricdata.ResourceMetrics) {
 func (x *export) metric(i int, m *metricdata.Metrics) {
 	switch d := m.Data.(type) {
 	case metricdata.Gauge[int64]:
-		numbers(x, i, m, d.DataPoints, metricKey{kind: wire.Gauge, integer: true}, metricdata.CumulativeTemporality)
+		numbers(x, i, m, d.DataPoints, intern.MetricKey{Kind: wire.Gauge, Integer: true}, metricdata.CumulativeTemporality)
 	case metricdata.Gauge[float64]:
-		numbers(x, i, m, d.DataPoints, metricKey{kind: wire.Gauge}, metricdata.CumulativeTemporality)
+		numbers(x, i, m, d.DataPoints, intern.MetricKey{Kind: wire.Gauge}, metricdata.CumulativeTemporality)
 	case metricdata.Sum[int64]:
-		numbers(x, i, m, d.DataPoints, metricKey{kind: wire.Sum, integer: true, monotonic: d.IsMonotonic}, d.Temporality)
+		numbers(x, i, m, d.DataPoints, intern.MetricKey{Kind: wire.Sum, Integer: true, Monotonic: d.IsMonotonic}, d.Temporality)
 	case metricdata.Sum[float64]:
-		numbers(x, i, m, d.DataPoints, metricKey{kind: wire.Sum, monotonic: d.IsMonotonic}, d.Temporality)
+		numbers(x, i, m, d.DataPoints, intern.MetricKey{Kind: wire.Sum, Monotonic: d.IsMonotonic}, d.Temporality)
 	case metricdata.Histogram[int64]:
-		histograms(x, i, m, d.DataPoints, metricKey{kind: wire.Histogram, integer: true}, d.Temporality)
+		histograms(x, i, m, d.DataPoints, intern.MetricKey{Kind: wire.Histogram, Integer: true}, d.Temporality)
 	case metricdata.Histogram[float64]:
-		histograms(x, i, m, d.DataPoints, metricKey{kind: wire.Histogram}, d.Temporality)
+		histograms(x, i, m, d.DataPoints, intern.MetricKey{Kind: wire.Histogram}, d.Temporality)
 	case metricdata.ExponentialHistogram[int64]:
-		exponentials(x, i, m, d.DataPoints, metricKey{kind: wire.ExponentialHistogram, integer: true}, d.Temporality)
+		exponentials(x, i, m, d.DataPoints, intern.MetricKey{Kind: wire.ExponentialHistogram, Integer: true}, d.Temporality)
 	case metricdata.ExponentialHistogram[float64]:
-		exponentials(x, i, m, d.DataPoints, metricKey{kind: wire.ExponentialHistogram}, d.Temporality)
+		exponentials(x, i, m, d.DataPoints, intern.MetricKey{Kind: wire.ExponentialHistogram}, d.Temporality)
 	case metricdata.Summary:
 		summaries(x, i, m, d.DataPoints)
 	default:
 		// Nobody can say how many points are in there: it counts as one.
-		x.unknown(m, metricKey{}, 1, fmt.Sprintf("aggregation %T", m.Data))
+		x.unknown(m, intern.MetricKey{}, 1, fmt.Sprintf("aggregation %T", m.Data))
 	}
 }
 
 // enter prepares the point for the metric m, which has n points, and reports
 // whether they are to be handed over.
-func (x *export) enter(i int, m *metricdata.Metrics, n int, key metricKey, t metricdata.Temporality) bool {
+func (x *export) enter(i int, m *metricdata.Metrics, n int, key intern.MetricKey, t metricdata.Temporality) bool {
 	if t != metricdata.CumulativeTemporality && t != metricdata.DeltaTemporality {
 		x.unknown(m, key, n, fmt.Sprintf("temporality %d", t))
 		return false
@@ -151,41 +152,41 @@ func (x *export) enter(i int, m *metricdata.Metrics, n int, key metricKey, t met
 		x.lose(x.reason, n)
 		return false
 	}
-	if x.resource.invalid || x.scope.invalid {
+	if x.resource.Invalid || x.scope.Invalid {
 		x.unknown(m, key, n, "attribute of the resource or scope")
 		return false
 	}
-	key.name, key.unit, key.description = m.Name, m.Unit, m.Description
-	key.delta = t == metricdata.DeltaTemporality
-	x.point.metric = x.lane.ids.metric(x.scope, i, key)
+	key.Name, key.Unit, key.Description = m.Name, m.Unit, m.Description
+	key.Delta = t == metricdata.DeltaTemporality
+	x.point.metric = x.lane.ids.Metric(x.scope, i, key)
 	return n > 0
 }
 
 // lose counts n points as offered and dropped.
 func (x *export) lose(reason wire.DropReason, n int) {
-	x.counters.offered.Add(uint64(n))
+	x.counters.Offer(n)
 	x.drop(reason, n)
 }
 
 // drop counts n points, which were counted as offered, as dropped.
 func (x *export) drop(reason wire.DropReason, n int) {
-	x.counters.drop(reason, n)
+	x.counters.Drop(reason, n)
 	if reason == wire.Deadline {
 		x.late += n
 	}
 }
 
 // unknown drops a metric that has no wire form, and reports it once.
-func (x *export) unknown(m *metricdata.Metrics, key metricKey, n int, what string) {
+func (x *export) unknown(m *metricdata.Metrics, key intern.MetricKey, n int, what string) {
 	x.lose(wire.Encode, n)
 	if x.refused { // the lane may be somebody else's
 		return
 	}
-	key.name, key.unit = m.Name, m.Unit
+	key.Name, key.Unit = m.Name, m.Unit
 	if x.scope != nil {
-		key.description = x.scope.wire.Name.Text() // not the metric's: the scope tells namesakes apart
+		key.Description = x.scope.Wire.Name.Text() // not the metric's: the scope tells namesakes apart
 	}
-	if _, ok := x.reported[key]; ok || len(x.reported) >= maxIdentities {
+	if _, ok := x.reported[key]; ok || len(x.reported) >= intern.MaxIdentities {
 		return
 	}
 	x.reported[key] = struct{}{}
@@ -199,7 +200,7 @@ func (x *export) offer(i, n int) {
 		x.check()
 	}
 	if i%offerRun == 0 {
-		x.counters.offered.Add(uint64(min(offerRun, n-i)))
+		x.counters.Offer(min(offerRun, n-i))
 	}
 }
 

@@ -144,8 +144,8 @@ func TestSnapshotUnderLoad(t *testing.T) {
 				case <-stop:
 					return
 				default:
-					c.offered.Add(1)
-					c.drop(wire.Deadline, 1)
+					c.Offer(1)
+					c.Drop(wire.Deadline, 1)
 				}
 			}
 		}()

@@ -166,6 +166,13 @@ func sums(n int) *metricdata.ResourceMetrics {
 	}
 }
 
+// exportAtTheEnd exports so many points as the last thing before Close.
+func exportAtTheEnd(t *testing.T, p *Pipeline, points int) {
+	t.Helper()
+	p.BeginClose()
+	require.NoError(t, p.Export(t.Context(), sums(points)))
+}
+
 func requireClosedBooks(t *testing.T, p *Pipeline) {
 	t.Helper()
 	s := p.Stats()

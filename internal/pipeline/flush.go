@@ -1,13 +1,10 @@
 package pipeline
 
-import "time"
-
 // flush is a ForceFlush on its way: it is done when everything that was in the
-// lane when it came in has been sent or counted.
+// queues when it came in has been sent or counted.
 type flush struct {
-	collect     bool   // also emit a point of every series
-	ticket      uint64 // of the SDK lane
-	eventTicket uint64 // of the direct lane
+	ticket      uint64 // of the point queue
+	eventTicket uint64 // of the event queue
 	step        step
 	until       uint64 // packets to be settled, once packed
 	done        chan struct{}
@@ -17,22 +14,17 @@ type flush struct {
 type step uint8
 
 const (
-	draining   step = iota // the lanes
-	collecting             // next
-	emitting               // the points of the collection
-	packing                // the last packet
-	sending                // what was packed
+	draining step = iota // the queues
+	packing              // the last packet
+	sending              // what was packed
 	flushed
 )
 
-// drains reports whether f still waits for something in the lanes.
-func (f flush) drains() bool { return f.step == draining }
-
-// accept takes a flush in: everything now in the lanes is its business.
+// accept takes a flush in: everything now in the queues is its business.
 func (p *pump) accept(f flush) {
 	f.ticket = p.lane.pushed()
-	if p.folder != nil {
-		f.eventTicket = p.folder.lane.ring.Pushed()
+	if p.events != nil {
+		f.eventTicket = p.events.Pushed()
 	}
 	p.flushes = append(p.flushes, f)
 }
@@ -59,17 +51,6 @@ func (p *pump) advanceFlushes() bool {
 func (p *pump) advance(f *flush) {
 	if f.step == draining && p.drained(f) {
 		f.step = packing
-		if f.collect && p.folder != nil {
-			f.step = collecting
-		}
-	}
-	if f.step == collecting && !p.folder.emission.active {
-		p.folder.begin(time.Now())
-		f.step = emitting
-		return // the points follow in the next rounds
-	}
-	if f.step == emitting && !p.folder.emission.active {
-		f.step = packing
 	}
 	if f.step == packing {
 		if p.open {
@@ -82,11 +63,10 @@ func (p *pump) advance(f *flush) {
 	}
 }
 
-// drained reports whether what was in the lanes when f came in is packed or
-// folded.
+// drained reports whether what was in the queues when f came in is packed.
 func (p *pump) drained(f *flush) bool {
 	if int64(p.packed()-f.ticket) < 0 {
 		return false
 	}
-	return p.folder == nil || p.folder.observed == nil && int64(p.folder.lane.ring.Popped()-f.eventTicket) >= 0
+	return p.events == nil || int64(p.events.Popped()-uint64(p.events.Pending())-f.eventTicket) >= 0
 }

@@ -7,6 +7,9 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 
+	"github.com/otelgram/otelgram/internal/account"
+	"github.com/otelgram/otelgram/internal/intern"
+	"github.com/otelgram/otelgram/internal/waker"
 	"github.com/otelgram/otelgram/ringbuf"
 	"github.com/otelgram/otelgram/wire"
 )
@@ -15,6 +18,7 @@ import (
 type point struct {
 	metric          *wire.Metric
 	attributes      attribute.Set
+	compiled        *wire.AttributeSet // in place of attributes, where a series has them
 	startTime, time int64
 	bits            uint64
 	payload         *payload // nil for a number without exemplars
@@ -28,8 +32,8 @@ type lane struct {
 	// path alone does not pay for it.
 	points   atomic.Pointer[ringbuf.Ring[point]]
 	payloads payloads
-	ids      *identities
-	memory   *budget
+	ids      *intern.Identities
+	memory   *account.Budget
 
 	hold chan struct{} // holds one token while nobody holds the lane
 	// waiting is set by a caller that found no room; the pump clears it and
@@ -37,7 +41,7 @@ type lane struct {
 	waiting atomic.Bool
 	room    chan struct{}
 
-	waker   *waker
+	waker   *waker.Waker
 	closing chan struct{} // closed when the lane takes no more points
 	// end is how many points were pushed when the last Export ended.
 	end atomic.Uint64
@@ -54,11 +58,10 @@ const (
 	nameShare = 4
 )
 
-func newLane(capacity int, w *waker, memory *budget) *lane {
-	names := memory.left.Load() / nameShare
-	memory.give(-names)
+func newLane(capacity int, w *waker.Waker, memory *account.Budget) *lane {
+	names := memory.Split(nameShare)
 	l := &lane{
-		capacity: capacity, payloads: newPayloads(memory), ids: newIdentities(names), memory: memory,
+		capacity: capacity, payloads: newPayloads(memory), ids: intern.NewIdentities(names), memory: memory,
 		hold: make(chan struct{}, 1), room: make(chan struct{}, 1),
 		waker: w, closing: make(chan struct{}),
 		marks: make([]atomic.Int64, max(1, capacity/markEvery)),
@@ -96,7 +99,7 @@ func (l *lane) len() int {
 // finish says, for the holder of the lane, that no more points of its Export come.
 func (l *lane) finish() {
 	l.end.Store(l.pushed())
-	signal(l.waker.wake)
+	l.waker.Signal()
 }
 
 // pushed and popped count points, see [ringbuf.Ring.Pushed].
@@ -175,9 +178,7 @@ func (l *lane) push(ctx context.Context, p *point) wait {
 			return w
 		}
 	}
-	if l.waker.asleep.Load() {
-		l.waker.rouse()
-	}
+	l.waker.Rouse()
 	return granted
 }
 
@@ -216,7 +217,7 @@ func (l *lane) await(ctx context.Context, try func() bool) wait {
 			l.waiting.Store(false)
 			return granted
 		}
-		signal(l.waker.wake)
+		l.waker.Signal()
 		select {
 		case <-l.room:
 		case <-ctx.Done():
@@ -231,14 +232,6 @@ func (l *lane) await(ctx context.Context, try func() bool) wait {
 // makeRoom is called by the pump after it has taken something out.
 func (l *lane) makeRoom() {
 	if l.waiting.Load() && l.len() <= l.capacity/2 && l.waiting.CompareAndSwap(true, false) {
-		signal(l.room)
-	}
-}
-
-// signal wakes the one who receives from c, now or when it looks next.
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
+		waker.Signal(l.room)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	"github.com/otelgram/otelgram/internal/waker"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 )
@@ -75,7 +76,7 @@ func newLink(c *Config, counters *counters, size int) link {
 	redial := l.redial
 	l.breaker = newBreaker(c.Breaker, counters, func(from, to Circuit) {
 		if to == CircuitOpen {
-			signal(redial)
+			waker.Signal(redial)
 		}
 		c.OnCircuit(from, to)
 	})
@@ -264,8 +265,7 @@ func (l *link) sent(p *packet, size int) int {
 	}
 	l.fragment = 0
 	l.points += uint64(p.points)
-	l.counters.sent.Add(uint64(p.points))
-	l.counters.inPump.Add(-int64(p.points))
+	l.counters.Send(p.points)
 	if p.recorded > 0 {
 		// The wall clock, by which points are handed over, may jump.
 		buffer := max(0, time.Duration(p.openedAt.UnixNano()-p.recorded))
@@ -277,7 +277,7 @@ func (l *link) sent(p *packet, size int) int {
 	return 1
 }
 
-func (l *link) drop(p *packet, reason wire.DropReason) { l.counters.lose(reason, p.points) }
+func (l *link) drop(p *packet, reason wire.DropReason) { l.counters.Lose(reason, p.points) }
 
 // sendReport sends one report, or the goodbye so many times under the same
 // sequence number, and returns how many of them the kernel took.
@@ -288,9 +288,7 @@ func (l *link) sendReport(times int) int {
 		PointsSent:  l.points,
 		PacketLimit: uint64(l.limit),
 	}
-	for i := range r.Dropped {
-		r.Dropped[i] = l.counters.dropped[i].Load()
-	}
+	r.Dropped = l.counters.Settled().Dropped
 	l.report = wire.AppendReport(l.report[:0], &r)
 	now := time.Now()
 	h := l.header

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"runtime"
-	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +14,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelgram/otelgram/drop"
+	"github.com/otelgram/otelgram/internal/aggregate"
+	"github.com/otelgram/otelgram/internal/event"
 	"github.com/otelgram/otelgram/ringbuf"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
@@ -30,18 +31,13 @@ func TestBudgetReached(t *testing.T) {
 	rm.ScopeMetrics[0].Metrics[0].Data = wideHistograms(1000)
 	require.NoError(t, p.Export(t.Context(), rm))
 	require.NoError(t, p.Flush(t.Context()))
-	d := p.Direct()
-	assert.False(t, d.Reserve(1<<30))
+	assert.False(t, p.Memory().Take(1<<30))
 	assert.Equal(t, uint64(1000), p.Stats().Sent)
 	assert.False(t, p.Stats().BudgetReached)
-	for k := 0; ; k++ {
-		i, _, err := d.Instrument(counterConfig("n" + strconv.Itoa(k)))
-		require.NoError(t, err)
-		assert.Equal(t, i == nil, p.Stats().BudgetReached)
-		if i == nil {
-			break
-		}
+	for p.Memory().Need(1000) {
+		assert.False(t, p.Stats().BudgetReached)
 	}
+	assert.True(t, p.Stats().BudgetReached)
 	require.NoError(t, p.Close(t.Context()))
 }
 
@@ -81,13 +77,10 @@ func TestMemoryIsBounded(t *testing.T) {
 			exportAll(t, p, 3, func(int) *metricdata.ResourceMetrics { return rm })
 		}},
 		{"series that are refused", func(t *testing.T, p *Pipeline) {
-			d := p.Direct()
-			i := instrument(d, counterConfig("n"))
+			r := aggregate.NewRegistry(p.Books(), p.Memory(), 0)
+			of, _ := aggregate.StreamOf[int64](r, counterConfig("n"), 1)
 			for k := range 20_000 {
-				set := attribute.NewSet(attribute.String("user", fmt.Sprintf("%0900d", k)))
-				for !d.Record(&Event{Bound: i.Unbound(), Attributes: set, Bits: 1}) {
-					require.NoError(t, p.Flush(t.Context()))
-				}
+				of.Record(attribute.NewSet(attribute.String("user", fmt.Sprintf("%0900d", k))), 1)
 			}
 			require.NoError(t, p.Flush(t.Context()))
 			assert.Positive(t, p.Stats().Dropped[wire.Memory])
@@ -98,9 +91,8 @@ func TestMemoryIsBounded(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := testConfig(discard{})
 			c.PacketsPerSecond = 0
-			c.Strategy = drop.Newest()
 			before := liveHeap()
-			c.Memory = budget - FixedMemory(c.BufferSize, c.BatchSize, c.PacketSize)
+			c.Memory = budget - FixedMemory(c.BufferSize, c.BatchSize, c.PacketSize, false)
 			p := start(t, c)
 			tt.load(t, p)
 			assert.Less(t, int64(liveHeap()-before), int64(budget+budget/8))
@@ -159,6 +151,15 @@ func wideHistograms(n int) metricdata.Aggregation {
 	return d
 }
 
+// liveHeap is what is live, in bytes.
+func liveHeap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
 // discard is a socket that takes all and keeps nothing.
 type discard struct{}
 
@@ -171,13 +172,19 @@ func (discard) Close() error                             { return nil }
 // is what it takes.
 func TestSlotMemory(t *testing.T) {
 	const slots = 1 << 16
-	taken := func(make func() error) float64 {
+	taken := func(make func()) float64 {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		require.NoError(t, make())
+		make()
 		runtime.ReadMemStats(&after)
 		return float64(after.TotalAlloc-before.TotalAlloc) / slots
 	}
-	assert.InDelta(t, eventSlot, taken(func() error { _, err := ringbuf.New[Event](slots); return err }), 1)
-	assert.InDelta(t, pointSlot, taken(func() error { _, err := ringbuf.New[point](slots); return err }), 1)
+	ring, err := ringbuf.New[point](2)
+	require.NoError(t, err)
+	assert.InDelta(t, pointSlot, taken(func() { ring, err = ringbuf.New[point](slots) }), 1)
+	require.NoError(t, err)
+	runtime.KeepAlive(ring)
+	var q *event.Queue
+	assert.InDelta(t, eventSlot, taken(func() { q = event.New(slots, 1, drop.Newest(), nil, nil, nil) }), 1)
+	runtime.KeepAlive(q)
 }

@@ -38,7 +38,7 @@ func (p *pump) room() bool {
 // begin opens a packet.
 func (p *pump) begin() {
 	if p.config.NoInterning {
-		p.sets.forget()
+		p.sets.Forget()
 	}
 	var b []byte
 	if last := len(p.spare) - 1; last >= 0 {
@@ -55,7 +55,7 @@ func (p *pump) enlarge() {
 	if p.large[last] == nil {
 		// The buffer is made whether or not the budget has enough left, since without
 		// it the point would never be sent. Half of the scratch is charged with it.
-		p.lane.memory.take(wire.LargeBufferSize + maxScratch/maxLarge)
+		p.lane.memory.Take(wire.LargeBufferSize + maxScratch/maxLarge)
 	}
 	p.keep(p.packer.Enlarge(p.large[last]), false)
 	p.large = p.large[:last]

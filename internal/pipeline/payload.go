@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"github.com/otelgram/otelgram/internal/account"
 	"github.com/otelgram/otelgram/ringbuf"
 	"github.com/otelgram/otelgram/wire"
 )
@@ -45,10 +46,10 @@ type payloads struct {
 	free   *ringbuf.Ring[*payload]
 	made   int          // by the holder of the lane
 	extra  atomic.Int64 // bytes that those on their way take beyond payloadCost
-	memory *budget
+	memory *account.Budget
 }
 
-func newPayloads(memory *budget) payloads {
+func newPayloads(memory *account.Budget) payloads {
 	free, err := ringbuf.New[*payload](maxPayloads)
 	if err != nil {
 		panic(err) // the constant is a power of two
@@ -63,7 +64,7 @@ func (p *payloads) tryTake() *payload {
 		return x
 	}
 	// One there must be, or nobody would ever give one back.
-	if p.made == maxPayloads || !p.memory.take(payloadCost) && p.made > 0 {
+	if p.made == maxPayloads || !p.memory.Take(payloadCost) && p.made > 0 {
 		return nil
 	}
 	p.made++
@@ -79,7 +80,7 @@ func (p *payloads) tryCharge(x *payload) bool {
 		return true
 	}
 	others := p.extra.Load()
-	fits := others+extra <= maxExtra && p.memory.take(extra)
+	fits := others+extra <= maxExtra && p.memory.Take(extra)
 	if !fits && others > 0 {
 		return false
 	}
@@ -88,12 +89,21 @@ func (p *payloads) tryCharge(x *payload) bool {
 	return true
 }
 
+// charge is tryCharge for a point that cannot wait any more.
+func (p *payloads) charge(x *payload) {
+	if p.tryCharge(x) {
+		return
+	}
+	x.extra = int64(x.size() - payloadCost)
+	p.extra.Add(x.extra)
+}
+
 // give takes a payload back, which keeps no more memory than it is charged for.
 func (p *payloads) give(x *payload) {
 	if x.extra > 0 {
 		p.extra.Add(-x.extra)
 		if x.charged {
-			p.memory.give(x.extra)
+			p.memory.Give(x.extra)
 		}
 		x.extra, x.charged = 0, false
 	}
@@ -119,11 +129,21 @@ func (x *payload) reset() {
 	x.bytes = kept(x.bytes)
 }
 
+// kept returns s without elements, or nothing where its memory is too large to keep.
 func kept[T any](s []T) []T {
 	if cap(s) > maxKept {
 		return nil
 	}
 	return s[:0]
+}
+
+// setDistribution copies what is not for ever of d: its counts.
+func (x *payload) setDistribution(d *wire.Distribution) {
+	x.distribution, x.distributed = *d, true
+	x.counts = grown(x.counts, len(d.BucketCounts)+len(d.Positive.Counts)+len(d.Negative.Counts))
+	x.distribution.BucketCounts = x.copyCounts(d.BucketCounts)
+	x.distribution.Positive.Counts = x.copyCounts(d.Positive.Counts)
+	x.distribution.Negative.Counts = x.copyCounts(d.Negative.Counts)
 }
 
 // copyCounts appends counts to the payload and returns the copy.

@@ -8,7 +8,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/sdk/resource"
+
 	"github.com/otelgram/otelgram/drop"
+	"github.com/otelgram/otelgram/internal/account"
+	"github.com/otelgram/otelgram/internal/aggregate"
+	"github.com/otelgram/otelgram/internal/event"
+	"github.com/otelgram/otelgram/internal/intern"
+	"github.com/otelgram/otelgram/internal/waker"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -23,11 +30,9 @@ type Config struct {
 	PacketSize       int           // bytes; 0: what suits the path
 	PacketsPerSecond int           // 0: no pacing
 	Burst            int           // packets
-	Strategy         drop.Strategy // of the direct lane
-	Priorities       drop.Priorities
-	EveryEvent       bool  // each event is a point, nothing is folded
-	Memory           int64 // bytes, beside the fixed ones, see FixedMemory
-	NoInterning      bool  // attribute sets of Export are forgotten with every packet
+	Strategy         drop.Strategy // of the event queue
+	Memory           int64         // bytes, beside the fixed ones, see FixedMemory
+	NoInterning      bool          // attribute sets of Export are forgotten with every packet
 	Breaker          BreakerConfig
 	// OnCircuit is told of each change of the breaker's state, by the pump: it
 	// must not wait for anything.
@@ -51,19 +56,20 @@ type Config struct {
 type Pipeline struct {
 	config    Config
 	counters  counters
-	memory    *budget
+	memory    *account.Budget
 	lane      *lane
-	reported  map[metricKey]struct{} // by the holder of the lane
+	reported  map[intern.MetricKey]struct{} // by the holder of the lane
 	notices   *notices
 	cancelled cancelled
-	waker     *waker
+	waker     *waker.Waker
 	inbox     inbox
 
-	directMu     sync.Mutex
-	direct       *Direct // nil until it is asked for
-	directClosed bool
-	events       atomic.Pointer[directLane] // its lane
+	eventsMu     sync.Mutex
+	events       atomic.Pointer[event.Queue] // nil until it is asked for
+	eventsClosed bool
 
+	ending  sync.Once
+	end     Stats // when BeginClose was called
 	closing atomic.Bool
 	closed  chan struct{} // closed when Close is done
 
@@ -76,11 +82,9 @@ type Pipeline struct {
 type inbox struct {
 	flushes chan flush
 	senders chan dialled
-	folders chan *folder
-	// observed is where a run of observations comes in.
-	observed chan *observations
-	stop     chan struct{} // closed when the pump should stop
-	stopped  chan struct{} // closed when it has
+	events  chan *event.Queue
+	stop    chan struct{} // closed when the pump should stop
+	stopped chan struct{} // closed when it has
 }
 
 const (
@@ -95,16 +99,15 @@ const (
 func New(ctx context.Context, c Config) (*Pipeline, error) {
 	p := &Pipeline{
 		config:   c,
-		reported: map[metricKey]struct{}{},
+		reported: map[intern.MetricKey]struct{}{},
 		inbox: inbox{
-			flushes: make(chan flush), senders: make(chan dialled), folders: make(chan *folder),
-			observed: make(chan *observations),
-			stop:     make(chan struct{}), stopped: make(chan struct{}),
+			flushes: make(chan flush), senders: make(chan dialled), events: make(chan *event.Queue),
+			stop: make(chan struct{}), stopped: make(chan struct{}),
 		},
-		waker:  &waker{wake: make(chan struct{}, 1)},
+		waker:  waker.New(),
 		closed: make(chan struct{}),
 	}
-	p.memory = newBudget(c.Memory)
+	p.memory = account.NewBudget(c.Memory)
 	p.notices = newNotices(c.Report)
 	p.lane = newLane(c.BufferSize, p.waker, p.memory)
 	pump, err := newPump(&p.config, p.lane, &p.counters, p.notices)
@@ -129,10 +132,8 @@ func New(ctx context.Context, c Config) (*Pipeline, error) {
 
 // Flush returns when every point handed over before it is sent or counted as
 // dropped, or when ctx ends.
-func (p *Pipeline) Flush(ctx context.Context) error { return p.flush(ctx, false) }
-
-func (p *Pipeline) flush(ctx context.Context, collect bool) error {
-	f := flush{collect: collect, done: make(chan struct{})}
+func (p *Pipeline) Flush(ctx context.Context) error {
+	f := flush{done: make(chan struct{})}
 	select {
 	case p.inbox.flushes <- f:
 	case <-p.inbox.stopped:
@@ -148,9 +149,15 @@ func (p *Pipeline) flush(ctx context.Context, collect bool) error {
 	}
 }
 
+// BeginClose says that Close follows: its error tells of what is lost from here on. Points
+// are still taken. Without it the error tells of what is lost since Close was called.
+func (p *Pipeline) BeginClose() {
+	p.ending.Do(func() { p.end = p.counters.snapshot(p.pushed) })
+}
+
 // Close takes no more points, sends what it holds at the usual pace until ctx
 // ends (five seconds if it has no deadline), says goodbye and releases the
-// socket. Its error says how many points were not sent since the call, and
+// socket. Its error says how many points were not sent since BeginClose, and
 // why; and what keeps the endpoint from being dialled, if there never was a socket
 // and points were lost for that, be it before the call. Later calls wait for the
 // first and return nil.
@@ -176,25 +183,54 @@ func (p *Pipeline) close(ctx context.Context) error {
 		ctx, cancel = context.WithTimeout(ctx, closeTimeout)
 		defer cancel()
 	}
-	before := p.counters.snapshot(p.pushed)
+	p.BeginClose()
 	close(p.lane.closing)
 	<-p.lane.hold // callers leave at once now
 	p.lane.close()
-	p.closeDirect()
-	cause := p.flush(ctx, true)
+	p.closeEvents()
+	cause := p.Flush(ctx)
 	p.cancelDial()
 	<-p.dialer.ended
 	close(p.inbox.stop)
 	<-p.inbox.stopped
-	return unsent(before, p.Stats(), p.cancelled.justNow(), cause)
+	return unsent(p.end, p.Stats(), p.cancelled.justNow(), cause)
 }
 
-func (p *Pipeline) closeDirect() {
-	p.directMu.Lock()
-	defer p.directMu.Unlock()
-	p.directClosed = true
-	if p.direct != nil {
-		p.direct.close()
+// Books returns the books, in which others count, too.
+func (p *Pipeline) Books() *account.Books { return &p.counters.Books }
+
+// Memory returns the budget, from which others take, too.
+func (p *Pipeline) Memory() *account.Budget { return p.memory }
+
+// stringShare is the part of the budget that is set aside for strings that the series of
+// events share: those of series that were forgotten stay for a while.
+const stringShare = 8
+
+// Events returns the event queue, always the same, and makes it when it is first asked
+// for. Its series are of the resource.
+func (p *Pipeline) Events(of *resource.Resource) *event.Queue {
+	p.eventsMu.Lock()
+	defer p.eventsMu.Unlock()
+	if q := p.events.Load(); q != nil {
+		return q
+	}
+	i := aggregate.NewIdentifier(of, account.NewBudget(p.memory.Split(stringShare)), p.config.Report)
+	q := event.New(p.config.BufferSize, p.config.BatchSize, p.config.Strategy, &p.counters.Books, p.waker, i)
+	p.events.Store(q)
+	if p.eventsClosed {
+		q.Close()
+		return q
+	}
+	p.inbox.events <- q // the pump runs until eventsClosed is set
+	return q
+}
+
+func (p *Pipeline) closeEvents() {
+	p.eventsMu.Lock()
+	defer p.eventsMu.Unlock()
+	p.eventsClosed = true
+	if q := p.events.Load(); q != nil {
+		q.Close()
 	}
 }
 
@@ -237,17 +273,17 @@ func unsent(before, after Stats, cancelled int, cause error) error {
 // Stats returns a snapshot of the counters.
 func (p *Pipeline) Stats() Stats {
 	s := p.counters.snapshot(p.pushed)
-	s.InFlight = uint64(p.lane.len()) + uint64(max(0, p.counters.inPump.Load()))
+	s.InFlight = uint64(p.lane.len()) + p.counters.InPump()
 	s.Queued = s.InFlight
 	if l := p.lane.points.Load(); l != nil {
 		s.Waiting, s.Capacity = l.Len(), l.Cap()
 		s.Use = float64(l.Len()) / float64(l.Cap())
 	}
 	if l := p.events.Load(); l != nil {
-		n := l.ring.Len()
+		n := l.Len()
 		s.Queued += uint64(n)
-		s.Waiting, s.Capacity = s.Waiting+n, s.Capacity+l.ring.Cap()
-		s.DirectUse = float64(n) / float64(l.ring.Cap())
+		s.Waiting, s.Capacity = s.Waiting+n, s.Capacity+l.Cap()
+		s.EventUse = float64(n) / float64(l.Cap())
 	}
 	if a := p.dialer.address.Load(); a != nil {
 		s.Address = *a
@@ -255,14 +291,14 @@ func (p *Pipeline) Stats() Stats {
 	if cause := p.dialer.cause.Load(); cause != nil {
 		s.DialError = *cause
 	}
-	s.BudgetReached = p.memory.reached.Load()
+	s.BudgetReached = p.memory.Reached()
 	return s
 }
 
-// pushed counts the events that went into the direct lane.
+// pushed counts the events that went into the event queue.
 func (p *Pipeline) pushed() uint64 {
 	if l := p.events.Load(); l != nil {
-		return l.ring.Pushed()
+		return l.Pushed()
 	}
 	return 0
 }

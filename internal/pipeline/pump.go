@@ -5,6 +5,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 
+	"github.com/otelgram/otelgram/internal/event"
+	"github.com/otelgram/otelgram/internal/intern"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -14,7 +16,7 @@ type pump struct {
 	config   *Config
 	counters *counters
 	lane     *lane
-	sets     *attributeSets
+	sets     *intern.AttributeSets
 	notices  *notices
 	packer   *wire.Packer
 	link     link
@@ -41,9 +43,11 @@ type pump struct {
 	settled    uint64 // packets ever sent or dropped
 	ended      uint64 // up to which end of an Export packets have been closed
 
-	folder  *folder // nil without a direct path
-	flushes []flush
-	timer   *time.Timer
+	events *event.Queue // nil but in event mode
+	// eventsFirst says whose turn it is: that of the events or that of the points.
+	eventsFirst bool
+	flushes     []flush
+	timer       *time.Timer
 	// gather is until when events that come may gather: a while after the last
 	// that came before, so that a flow of them does not wake the pump for each.
 	gather time.Time
@@ -62,7 +66,7 @@ func newPump(c *Config, l *lane, counters *counters, n *notices) (*pump, error) 
 	}
 	p := &pump{
 		config: c, counters: counters, lane: l, notices: n, packer: packer,
-		sets:  newAttributeSets(maxSeries, l.memory),
+		sets:  intern.NewAttributeSets(maxSeries, l.memory),
 		buf:   make([]point, c.BatchSize),
 		large: make([][]byte, maxLarge), // made when first needed
 		ready: make([]packet, 0, maxReady),
@@ -76,12 +80,9 @@ func newPump(c *Config, l *lane, counters *counters, n *notices) (*pump, error) 
 func (p *pump) loop(in *inbox) {
 	defer close(in.stopped)
 	defer p.timer.Stop()
-	rested := true
 	for {
-		p.measure(rested)
-		moved := p.fold()
-		moved = p.emit() || moved
-		moved = p.packRun() || moved
+		p.measure()
+		moved := p.packTurn()
 		p.closeEnded()
 		p.closeOld()
 		p.transmit(time.Now())
@@ -97,42 +98,39 @@ func (p *pump) loop(in *inbox) {
 		case s := <-in.senders:
 			p.link.adopt(s)
 			continue
-		case p.folder = <-in.folders:
-			continue
-		case o := <-p.observed(in):
-			p.folder.accept(o)
+		case p.events = <-in.events:
 			continue
 		default:
 		}
-		if rested = !moved; rested {
+		if !moved {
 			p.sleep(in)
 		}
 	}
 }
 
-// observed is where observations come in, nil while there are some.
-func (p *pump) observed(in *inbox) chan *observations {
-	if p.folder == nil || p.folder.observed != nil {
-		return nil
-	}
-	return in.observed
-}
-
-// measure notes how much waits. How many events do, and are to be folded before the
-// next rest, is looked at only after a rest and under pressure: each look takes a cache
-// line from the callers, and so does what they have just pushed. Where every event is a
-// point there is nothing to gain.
-func (p *pump) measure(rested bool) {
+// measure notes how much waits.
+func (p *pump) measure() {
 	n := p.lane.len()
-	if f := p.folder; f != nil {
-		if rested || f.every || f.lane.pressed.Load() {
-			f.toFold = f.lane.ring.Len()
-		}
-		n += max(0, f.toFold)
+	if p.events != nil {
+		n += p.events.Len()
 	}
 	if int64(n) > p.counters.peak.Load() {
 		p.counters.peak.Store(int64(n))
 	}
+}
+
+// packTurn packs a run of each queue, and reports whether it moved anything. Where there
+// is not room for both, they take turns: neither can keep the other from being sent.
+func (p *pump) packTurn() bool {
+	first, second := p.packRun, p.packEvents
+	if p.eventsFirst {
+		first, second = second, first
+	}
+	moved := first()
+	if moved {
+		p.eventsFirst = !p.eventsFirst
+	}
+	return second() || moved
 }
 
 // packRun packs one run of points from the SDK lane, as far as there is room,
@@ -140,7 +138,7 @@ func (p *pump) measure(rested bool) {
 func (p *pump) packRun() bool {
 	if p.next == len(p.run) {
 		n := p.lane.popBatch(p.buf)
-		p.counters.inPump.Add(int64(n))
+		p.counters.Take(n)
 		p.run, p.next = p.buf[:n], 0
 		p.handed = p.lane.handedAt(p.lane.popped() - uint64(n))
 		p.lane.makeRoom()
@@ -157,9 +155,13 @@ func (p *pump) packPoint(pt *point) {
 	if !p.open {
 		p.begin() // which may forget what is interned
 	}
-	w := wire.Point{Metric: pt.metric, StartTime: pt.startTime, Time: pt.time, Bits: pt.bits}
-	set, ok := p.sets.intern(pt.attributes)
-	w.Attributes = set
+	w := wire.Point{Metric: pt.metric, Attributes: pt.compiled, StartTime: pt.startTime, Time: pt.time, Bits: pt.bits}
+	ok := true
+	var interned *attribute.Set
+	if pt.compiled == nil {
+		interned = &pt.attributes
+		w.Attributes, ok = p.sets.Intern(pt.attributes)
+	}
 	if l := pt.payload; l != nil {
 		ok = ok && !l.invalid
 		w.Exemplars = l.exemplars
@@ -168,10 +170,10 @@ func (p *pump) packPoint(pt *point) {
 		}
 	}
 	if ok {
-		p.pack(&w, &pt.attributes)
+		p.pack(&w, interned)
 	} else {
 		p.notices.unsendable(pt.metric, &pt.attributes)
-		p.counters.lose(wire.Encode, 1)
+		p.counters.Lose(wire.Encode, 1)
 	}
 	p.release(pt)
 }
@@ -188,7 +190,7 @@ func (p *pump) pack(w *wire.Point, interned *attribute.Set) {
 		p.finish()
 		p.begin()
 		if interned != nil {
-			w.Attributes, _ = p.sets.intern(*interned) // as the points that follow have it
+			w.Attributes, _ = p.sets.Intern(*interned) // as the points that follow have it
 		}
 		result = p.packer.Append(w)
 	}
@@ -204,82 +206,27 @@ func (p *pump) pack(w *wire.Point, interned *attribute.Set) {
 	}
 }
 
-// fold folds one run of events.
-func (p *pump) fold() bool {
-	f := p.folder
-	if f == nil {
+// packEvents makes points of one run of events, as far as there is room, and reports
+// whether it moved anything.
+func (p *pump) packEvents() bool {
+	q := p.events
+	if q == nil || !q.Fill() {
 		return false
 	}
-	if f.every {
-		return p.packEvents()
-	}
-	came, more := f.drain(p.runLength())
-	p.flow(came)
-	return more
-}
-
-// flow notes whether events came.
-func (p *pump) flow(came bool) {
-	if came {
-		p.gather = time.Now().Add(p.config.MaxBatchAge)
-	}
-}
-
-// runLength is how many events to take at once: twice as many under pressure.
-func (p *pump) runLength() int {
-	if p.folder.lane.pressed.Load() {
-		return 2 * p.config.BatchSize
-	}
-	return p.config.BatchSize
-}
-
-// packEvents makes a point of each event of one run.
-func (p *pump) packEvents() bool {
-	f := p.folder
 	moved := false
-	for n := p.runLength(); n > 0 && p.room(); n-- {
-		e := f.take()
-		if e == nil {
+	for p.room() {
+		t, ok := q.Take()
+		if !ok {
 			break
 		}
 		moved = true
-		p.recording = e.Time
-		if e.Bound.instrument.Untimed {
-			p.recording = 0
-		}
-		s := f.resolve(e)
-		if s == nil {
-			continue
-		}
-		s.fold(e)
-		w := s.point(e.Time, &f.scratch)
-		p.pack(&w, nil)
-		s.settle(e.Time)
+		p.recording = t.Recorded
+		p.pack(&t.Point, nil)
 	}
-	p.flow(moved)
+	if moved {
+		p.gather = time.Now().Add(p.config.MaxBatchAge)
+	}
 	return moved
-}
-
-// emit emits points of the collection under way, as far as there is room.
-func (p *pump) emit() bool {
-	f := p.folder
-	if f == nil || !f.emission.active {
-		return false
-	}
-	p.recording = f.emission.time
-	for p.room() {
-		s := f.next()
-		if s == nil {
-			return true
-		}
-		p.counters.offered.Add(1)
-		p.counters.inPump.Add(1)
-		w := s.point(f.emission.time, &f.scratch)
-		p.pack(&w, nil)
-		s.settle(f.emission.time)
-		f.advance()
-	}
-	return false
 }
 
 // reduce packs a point that does not fit any body without leaving something out,
@@ -294,7 +241,7 @@ func (p *pump) reduce(w *wire.Point) {
 	if ok {
 		p.counters.reduce(r)
 	} else {
-		p.counters.lose(wire.Oversize, 1)
+		p.counters.Lose(wire.Oversize, 1)
 	}
 	switch {
 	case open && ok:
@@ -330,14 +277,14 @@ func (p *pump) transmit(now time.Time) {
 // discardAll drops everything the pump and the lane still hold.
 func (p *pump) discardAll() {
 	for ; p.next < len(p.run); p.next++ {
-		p.counters.lose(wire.Shutdown, 1)
+		p.counters.Lose(wire.Shutdown, 1)
 		p.release(&p.run[p.next])
 	}
 	if p.open {
 		p.finish()
 	}
 	for i := range p.ready {
-		p.counters.lose(wire.Shutdown, p.ready[i].points)
+		p.counters.Lose(wire.Shutdown, p.ready[i].points)
 	}
 	p.ready, p.readyBytes = p.ready[:0], 0
 	for {
@@ -345,15 +292,14 @@ func (p *pump) discardAll() {
 		if n == 0 {
 			break
 		}
-		p.counters.inPump.Add(int64(n))
+		p.counters.Take(n)
 		for i := range p.buf[:n] {
-			p.counters.lose(wire.Shutdown, 1)
+			p.counters.Lose(wire.Shutdown, 1)
 			p.release(&p.buf[i])
 		}
 	}
-	if p.folder != nil {
-		p.folder.discard()
-		p.folder.abandon()
+	if p.events != nil {
+		p.events.Discard()
 	}
 	for _, f := range p.flushes {
 		close(f.done)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/otelgram/otelgram/internal/latency"
 	"github.com/otelgram/otelgram/udp"
@@ -66,12 +67,9 @@ func TestExportEndsItsPacket(t *testing.T) {
 func TestBatchAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &fakeSender{}
-		c := directConfig(s)
-		c.EveryEvent = true
-		p := start(t, c)
-		d := p.Direct()
-		i := instrument(d, counterConfig("n"))
-		add := func() { require.True(t, d.Record(&Event{Bound: i.Unbound(), Bits: 1})) }
+		p := startAggregated(t, eventConfig(s))
+		of := p.eventStream(t, "n", false)
+		add := func() { require.True(t, of.Record(attribute.Set{}, 1)) }
 		begin := time.Now()
 		add()
 		<-time.After(50 * time.Millisecond)

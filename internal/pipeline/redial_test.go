@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelgram/otelgram/internal/waker"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 )
@@ -199,7 +200,7 @@ func TestRequestAboutTheNewAddress(t *testing.T) {
 		go func() { _, _ = d.dial(t.Context(), true) }()
 		synctest.Wait() // it waits for the pump
 		<-senders
-		signal(redial)
+		waker.Signal(redial)
 		synctest.Wait()
 		assert.Len(t, redial, 1)
 	})
@@ -212,7 +213,7 @@ func TestRequestAboutTheOldAddress(t *testing.T) {
 		c := testConfig(nil)
 		l := newLink(&c, &counters{}, 2)
 		l.adopt(dialled{&fakeSender{}, "a"})
-		signal(l.redial)
+		waker.Signal(l.redial)
 		l.adopt(dialled{&fakeSender{}, "a"})
 		assert.Len(t, l.redial, 1)
 		l.adopt(dialled{&fakeSender{}, "b"})

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"time"
 
+	"github.com/otelgram/otelgram/internal/waker"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 )
@@ -103,6 +104,6 @@ func (l *link) blame(now time.Time, o udp.Outcome) {
 	// may lead nowhere: another source port finds the way.
 	if now.Sub(l.lastRedial) >= redialAfter {
 		l.lastRedial = now
-		signal(l.redial)
+		waker.Signal(l.redial)
 	}
 }

@@ -27,8 +27,17 @@ var mayImport = map[string][]string{
 	"internal/randomdata": {},
 	"internal/hostile":    {"wire"},
 
-	"internal/pipeline": {"wire", "ringbuf", "drop", "udp", "internal/clock", "internal/latency"},
-	"internal/direct":   {"internal/pipeline"},
+	// A point: exporter, Export or direct and aggregate, pipeline. An event: aggregate,
+	// event, pipeline.
+	"internal/account":   {"wire"},
+	"internal/waker":     {},
+	"internal/table":     {},
+	"internal/intern":    {"wire", "internal/account"},
+	"internal/aggregate": {"wire", "drop", "internal/account", "internal/intern", "internal/table"},
+	"internal/event":     {"wire", "ringbuf", "drop", "internal/account", "internal/aggregate", "internal/clock", "internal/waker"},
+	"internal/pipeline": {"wire", "ringbuf", "drop", "udp", "internal/account", "internal/aggregate", "internal/event", "internal/intern",
+		"internal/latency", "internal/waker"},
+	"internal/direct": {"wire", "drop", "internal/account", "internal/aggregate", "internal/intern", "internal/table"},
 
 	// The exporter asks udp whether an endpoint is well formed and wire for its limits.
 	"exporter": {"internal/pipeline", "internal/direct", "internal/latency", "internal/version", "health", "drop", "udp", "wire"},

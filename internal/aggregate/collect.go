@@ -1,0 +1,176 @@
+package aggregate
+
+import "github.com/otelgram/otelgram/wire"
+
+// idleCollections is after how many collections without a measurement a series dies,
+// where only what was measured is sent.
+const idleCollections = 8
+
+// collected is a stream, whatever the type of its numbers.
+type collected interface{ collect(c *Collector) }
+
+// collect reads all series of the stream.
+func (s *Stream[N]) collect(c *Collector) {
+	s.beyond = s.registry.limit > 0 && s.living.Load() > int64(s.registry.limit)
+	gone, all := 0, 0
+	s.series.Each(func(e *Series[N]) {
+		all++
+		if !e.gone {
+			e.collect(c)
+		}
+		if e.gone {
+			gone++
+		}
+	})
+	if e := s.overflow.Load(); e != nil {
+		e.collect(c)
+	}
+	if s.config.Delta {
+		s.start.Store(c.at)
+	}
+	if 2*gone > all {
+		s.series.Rebuild(s.series.Slots())
+	}
+}
+
+// collect reads a series, or lets it die if it was not measured for long. That of the
+// overflow stays.
+func (e *Series[N]) collect(c *Collector) {
+	s := e.stream
+	switch {
+	case s.config.Events != nil:
+		e.sweep()
+	case e.flags.Load()&measured != 0 || !s.passing() || c.closing:
+		e.idle = 0
+		e.read(c)
+	default:
+		e.start = c.at
+		e.idle = min(e.idle+1, idleCollections)
+		if e.idles() {
+			e.dying = true
+			e.read(c)
+		}
+	}
+}
+
+// idles reports whether a series that was not measured is no longer kept. One that
+// callbacks observe goes at once, unless nobody knows whether they would have. All go at
+// once where there are more of them than the limit allows.
+func (e *Series[N]) idles() bool {
+	s := e.stream
+	long := e.idle == idleCollections
+	if s.config.Observed {
+		long = !s.partial
+	}
+	return (long || s.beyond) && !e.overflow
+}
+
+// sweep lets a series die whose measurements go one by one: nothing is kept of them but
+// what adds up without end.
+func (e *Series[N]) sweep() {
+	if !e.stream.passing() || e.clear(measured|admitted)&measured != 0 {
+		e.idle = 0
+		return
+	}
+	if e.idle = min(e.idle+1, idleCollections); e.idles() {
+		e.flags.Or(dead)
+		e.remove()
+	}
+}
+
+// remove is the end of a dead series, of which nothing is left.
+func (e *Series[N]) remove() {
+	e.gone = true
+	e.stream.living.Add(-1)
+	e.stream.registry.memory.Give(e.stream.cost(e) + e.state.extra())
+}
+
+// read hands the point of a series to the sink, or counts it as dropped.
+func (e *Series[N]) read(c *Collector) {
+	s, p, r := e.stream, &c.point, &c.reading
+	reason := c.identify(&s.base, isInteger[N](), &e.labels)
+	if reason == sendable && !c.sink.Await(c.ctx, s.config.distributed()) {
+		e.miss(c)
+		return
+	}
+	*p = wire.Point{Metric: s.metric, Attributes: e.labels.attributes(), StartTime: s.start.Load(), Time: c.at}
+	if s.config.Delta {
+		p.StartTime = e.start
+	}
+	r.take, r.dying = s.config.Delta || c.closing || e.dying, nil
+	if c.closing || e.dying {
+		r.dying = &e.flags
+	}
+	flags := uint32(measured)
+	if s.passing() {
+		flags |= admitted
+	}
+	r.measured = e.clear(flags)&measured != 0
+	o := e.state.collect(r, p)
+	if r.dying != nil {
+		e.clear(admitted)
+	}
+	if e.busy = o == busy; e.busy {
+		if r.measured {
+			e.flags.Or(measured)
+		}
+		e.postpone(c)
+		return
+	}
+	e.start = c.at
+	e.known = e.known || r.measured
+	switch {
+	case o == withheld || o == nothing && !r.measured && (s.passing() || !e.known):
+	case reason != sendable:
+		c.books.Refuse(reason)
+	default:
+		c.sink.Push(p)
+	}
+	if o == part {
+		e.flags.Or(measured) // the rest is for the next collection
+		e.leave(c)
+	} else if e.dying {
+		e.remove()
+	}
+}
+
+// miss is what happens where there is no room for the point in time. Under delta it is
+// made at the next collection.
+func (e *Series[N]) miss(c *Collector) {
+	flags := e.flags.Load()
+	switch {
+	case c.closing:
+		flags = e.flags.Or(dead)
+		if flags&measured != 0 || e.busy || !e.stream.passing() && e.known {
+			c.books.Refuse(wire.Deadline)
+		}
+	case flags&dead != 0:
+		c.left = append(c.left, e)
+	default:
+		e.dying = false
+		if !e.stream.passing() && (e.known || flags&measured != 0) {
+			c.books.Refuse(wire.Deadline)
+		}
+	}
+}
+
+// postpone waits for callers that are in the middle of a measurement, or leaves the
+// series to the next collection.
+func (e *Series[N]) postpone(c *Collector) {
+	if c.reading.last {
+		e.leave(c)
+		return
+	}
+	c.waiting = append(c.waiting, e)
+}
+
+// leave leaves to the next collection what callers still hold. After the last one it is
+// lost. A dead series is found in no table, so that the collector remembers it.
+func (e *Series[N]) leave(c *Collector) {
+	switch {
+	case c.closing:
+		c.books.Refuse(wire.Deadline)
+	case e.dying:
+		c.left = append(c.left, e)
+	}
+}

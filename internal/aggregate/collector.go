@@ -1,0 +1,91 @@
+package aggregate
+
+import (
+	"context"
+	"time"
+
+	"github.com/otelgram/otelgram/internal/account"
+	"github.com/otelgram/otelgram/wire"
+)
+
+// Sink takes the points of a collection.
+type Sink interface {
+	// Await waits until there is room for one more point, with a distribution or
+	// without, and returns false where ctx ends first, or nothing is taken any more.
+	Await(ctx context.Context, distribution bool) bool
+	// Push takes a point for which Await has found room. It copies what it needs of p
+	// but the metric and the attributes, and never waits.
+	Push(p *wire.Point)
+	// Done says that no points come for a while. The sink lets go of whatever others may
+	// wait for.
+	Done()
+}
+
+// Collector makes points of the series of a registry. One goroutine at a time may call
+// it.
+type Collector struct {
+	*Identifier
+	registry *Registry
+	books    *account.Books
+
+	// What follows is that of the collection under way.
+	ctx     context.Context
+	sink    Sink
+	at      int64 // the time of its points, in Unix nanoseconds
+	closing bool  // it is the last
+	reading reading
+	waiting []reader // series of which a caller holds a stripe
+	left    []reader // dead ones of which a caller still held one at the end
+	point   wire.Point
+}
+
+// reader is a series, whatever the type of its numbers.
+type reader interface{ read(c *Collector) }
+
+const (
+	// maxHold is how long a collection waits for callers in the middle of a
+	// measurement, all of them together. They only need to be scheduled.
+	maxHold = time.Second
+	// The pauses between two looks at them double from the first to the last.
+	firstPause = 20 * time.Microsecond
+	lastPause  = 5 * time.Millisecond
+)
+
+// NewCollector returns the collector of r.
+func NewCollector(r *Registry, i *Identifier) *Collector {
+	return &Collector{Identifier: i, registry: r, books: r.books}
+}
+
+// Collect makes the points of all series, at the given time, and hands them to the sink.
+// It waits for room until ctx ends. A sum or histogram for which there is no room then is
+// left for the next collection where it is delta, and else its point counts as deadline.
+// With last, the series take no more measurements, and whatever is not handed over
+// counts as deadline.
+func (c *Collector) Collect(ctx context.Context, sink Sink, at time.Time, last bool) {
+	c.ctx, c.sink, c.at, c.closing = ctx, sink, at.UnixNano(), last
+	c.reading.last = false
+	if last {
+		c.registry.closed.Store(true)
+	}
+	c.waiting, c.left = append(c.waiting, c.left...), c.left[:0]
+	c.registry.all.Each(func(e *registered) { e.stream.collect(c) })
+	c.wait()
+}
+
+// wait reads what callers held. It waits for all of them at once, and holds nothing
+// meanwhile.
+func (c *Collector) wait() {
+	defer c.sink.Done()
+	for end, pause := time.Now().Add(maxHold), firstPause; len(c.waiting) > 0; pause = min(2*pause, lastPause) {
+		c.reading.last = c.ctx.Err() != nil || !time.Now().Before(end)
+		again := c.waiting
+		c.waiting = c.waiting[:0]
+		for _, e := range again {
+			e.read(c)
+		}
+		if len(c.waiting) > 0 {
+			c.sink.Done()
+			time.Sleep(pause)
+		}
+	}
+}

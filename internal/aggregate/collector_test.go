@@ -1,0 +1,214 @@
+package aggregate
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/otelgram/otelgram/internal/allocs"
+	"github.com/otelgram/otelgram/wire"
+)
+
+// preempt has a caller be preempted in the middle of a measurement of a histogram, and
+// returns how it goes on.
+func preempt(s *Stream[int64], set attribute.Set) (goOn func()) {
+	h := s.find(set.Equivalent()).state.(*explicit[int64])
+	first := &h.first
+	if !first.tryHold() {
+		panic("somebody holds it")
+	}
+	return func() {
+		first.state.counts[0]++
+		first.state.add(1)
+		first.release()
+	}
+}
+
+func counts(all []wire.Point) (n []uint64) {
+	for _, p := range all {
+		n = append(n, p.Distribution.Count)
+	}
+	return n
+}
+
+// TestPreemptedCaller: a caller that is off its core for long holds up nobody who
+// records, holds up the collection for a second at most, and loses nothing.
+func TestPreemptedCaller(t *testing.T) {
+	for _, delta := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := open(0)
+			c := histogramConfig("h", Explicit)
+			c.Delta = delta
+			s := streamOf[int64](t, w, c)
+			var none attribute.Set
+			require.True(t, s.Record(none, 1))
+			require.True(t, s.Record(kSet(1), 1))
+			goOn := preempt(s, none)
+			require.True(t, s.Record(none, 1), "another stripe takes it")
+			begin := time.Now()
+			assert.Equal(t, []uint64{1}, counts(w.collect(false)), "of the other series")
+			assert.InDelta(t, maxHold, time.Since(begin), float64(2*lastPause))
+			require.True(t, s.Record(none, 1))
+			goOn()
+			begin = time.Now()
+			got := counts(w.collect(false))
+			assert.Zero(t, time.Since(begin))
+			if delta {
+				assert.Equal(t, []uint64{4}, got)
+			} else {
+				assert.ElementsMatch(t, []uint64{1, 4}, got)
+			}
+		})
+	}
+}
+
+// TestPreemptedForAMoment: the collection waits for all callers at once, and takes what
+// they measured.
+func TestPreemptedForAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := open(0)
+		s := streamOf[int64](t, w, histogramConfig("h", Explicit))
+		for k := range 10 {
+			require.True(t, s.Record(kSet(k), 1))
+			goOn := preempt(s, kSet(k))
+			go func() {
+				<-time.After(100 * time.Millisecond)
+				goOn()
+			}()
+		}
+		begin := time.Now()
+		got := counts(w.collect(false))
+		assert.Less(t, time.Since(begin), 200*time.Millisecond)
+		assert.Len(t, got, 10)
+		for _, n := range got {
+			assert.Equal(t, uint64(2), n)
+		}
+	})
+}
+
+// TestPreemptedAtTheEnd: what a caller holds when the last collection ends is counted
+// once, and what it measures then is refused.
+func TestPreemptedAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := open(0)
+		s := streamOf[int64](t, w, histogramConfig("h", Explicit))
+		var none attribute.Set
+		require.True(t, s.Record(none, 1))
+		goOn := preempt(s, none)
+		assert.Empty(t, w.collect(true))
+		assert.Equal(t, 1, w.dropped(wire.Deadline))
+		goOn()
+		assert.False(t, s.Record(none, 1))
+		assert.Equal(t, 1, w.dropped(wire.Shutdown))
+		assert.Equal(t, uint64(2), w.books.Offered())
+	})
+}
+
+// TestPreemptedInASeriesThatDies: what the caller measured there is in the next collection.
+func TestPreemptedInASeriesThatDies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := open(0)
+		c := histogramConfig("h", Explicit)
+		c.Delta = true
+		s := streamOf[int64](t, w, c)
+		var none attribute.Set
+		require.True(t, s.Record(none, 1))
+		assert.Equal(t, []uint64{1}, counts(w.collect(false)))
+		goOn := preempt(s, none)
+		for range idleCollections {
+			assert.Empty(t, w.collect(false))
+		}
+		assert.Nil(t, s.find(none.Equivalent()), "it is dead")
+		require.True(t, s.Record(none, 1), "a new one takes it")
+		goOn()
+		assert.ElementsMatch(t, []uint64{1, 1}, counts(w.collect(false)))
+		assert.Empty(t, w.collect(false))
+	})
+}
+
+// TestNoRoom: where there is no room in time a cumulative point is lost, and what is
+// delta is left for the next collection. After the last one both are counted.
+func TestNoRoom(t *testing.T) {
+	for _, delta := range []bool{false, true} {
+		for _, kind := range []Kind{Sum, LastValue, Explicit, Exponential} {
+			w := open(0)
+			c := histogramConfig("n", kind)
+			c.Delta = delta
+			s := streamOf[int64](t, w, c)
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			collect := func(room int, last bool) []wire.Point {
+				w.sink = points{room: room}
+				w.Collect(ctx, &w.sink, time.Now(), last)
+				return w.sink.all
+			}
+			for k := range 5 {
+				require.True(t, s.Record(kSet(k), 1))
+			}
+			lost := 0
+			if !delta {
+				lost = 3
+			}
+			assert.Len(t, collect(2, false), 2)
+			assert.Equal(t, lost, w.dropped(wire.Deadline))
+			all := collect(10, false)
+			if delta {
+				assert.Len(t, all, 3, "the others")
+			} else {
+				assert.Len(t, all, 5)
+			}
+			for k := range 5 {
+				require.True(t, s.Record(kSet(k), 1))
+			}
+			assert.Len(t, collect(1, true), 1)
+			assert.Equal(t, lost+4, w.dropped(wire.Deadline))
+			assert.False(t, s.Record(kSet(1), 1))
+			assert.Equal(t, 1, w.dropped(wire.Shutdown))
+		}
+	}
+}
+
+// TestAllocations: neither a measurement nor a collection allocates once the series are
+// there.
+func TestAllocations(t *testing.T) {
+	for _, delta := range []bool{false, true} {
+		for _, kind := range []Kind{Sum, LastValue, Explicit, Exponential} {
+			w := open(0)
+			c := histogramConfig("n", kind)
+			c.Delta = delta
+			s := streamOf[float64](t, w, c)
+			set := kSet(1)
+			b := s.Bind(set)
+			n := 0.0
+			record := func() {
+				n++
+				s.Record(set, n)
+				b.Record(n)
+			}
+			for range 1000 {
+				record()
+			}
+			assert.Zero(t, allocs.In(1000, record), "%v", kind)
+			sink := &counting{}
+			collect := func() {
+				record()
+				w.Collect(context.Background(), sink, time.Unix(1, 0), false)
+			}
+			collect()
+			assert.Zero(t, allocs.In(1000, collect), "%v", kind)
+			assert.Positive(t, sink.n)
+		}
+	}
+}
+
+// counting is a sink that counts.
+type counting struct{ n int }
+
+func (*counting) Await(context.Context, bool) bool { return true }
+func (c *counting) Push(*wire.Point)               { c.n++ }
+func (*counting) Done()                            {}

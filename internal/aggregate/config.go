@@ -1,0 +1,99 @@
+package aggregate
+
+import (
+	"strings"
+
+	"go.opentelemetry.io/otel/sdk/instrumentation"
+
+	"github.com/otelgram/otelgram/drop"
+	"github.com/otelgram/otelgram/internal/intern"
+	"github.com/otelgram/otelgram/wire"
+)
+
+// Kind is how the measurements of a stream become points.
+type Kind uint8
+
+// The kinds.
+const (
+	Sum         Kind = iota + 1 // adds up
+	LastValue                   // keeps the last
+	Precomputed                 // a sum that is observed, not added up
+	Explicit                    // a histogram with given bounds
+	Exponential                 // a base-2 exponential histogram
+)
+
+// wire is what the points of a kind are.
+func (k Kind) wire() wire.Kind {
+	switch k {
+	case LastValue:
+		return wire.Gauge
+	case Explicit:
+		return wire.Histogram
+	case Exponential:
+		return wire.ExponentialHistogram
+	}
+	return wire.Sum
+}
+
+// Config describes a stream: a metric of one scope, and how it is aggregated.
+type Config struct {
+	Scope                   instrumentation.Scope
+	Name, Unit, Description string
+	Instrument              string // its kind, as people know it
+	Kind                    Kind
+	Monotonic               bool
+	Delta                   bool
+	// Observed says that only callbacks measure: what they did not observe since the
+	// last collection is neither sent nor kept.
+	Observed          bool
+	Bounds            []float64 // Explicit
+	MaxSize, MaxScale int32     // Exponential
+	NoMinMax          bool
+	// NoSum leaves out a histogram's sum: that of measurements which may be negative is
+	// no counter (opentelemetry-specification, metrics/sdk.md, "Histogram
+	// Aggregations").
+	NoSum bool
+	// Own says that it is one of the exporter's own metrics.
+	Own bool
+	// Events takes the measurements one by one; nil: they are aggregated. Priority is
+	// how much they matter to it.
+	Events   Events
+	Priority drop.Priority
+}
+
+// distributed reports whether points have a distribution.
+func (c *Config) distributed() bool { return c.Kind >= Explicit }
+
+func (c *Config) metricKey(integer bool) intern.MetricKey {
+	return intern.MetricKey{
+		Name: c.Name, Unit: c.Unit, Description: c.Description,
+		Kind: c.Kind.wire(), Integer: integer, Monotonic: c.Monotonic, Delta: c.Delta && c.Kind != LastValue,
+	}
+}
+
+// What things take beside their strings and lists, in bytes, about.
+const (
+	streamCost    = 768
+	seriesCost    = 320
+	attributeCost = 48
+	stripeCost    = 96
+	bucketCost    = 9 // the allocator rounds up
+)
+
+// stripeCost is about what a stripe of a histogram takes at most.
+func (c *Config) stripeCost() int64 {
+	switch c.Kind {
+	case Explicit:
+		return int64(stripeCost + bucketCost*len(c.Bounds))
+	case Exponential:
+		return stripeCost + 2*bucketCost*int64(c.MaxSize)
+	}
+	return 0
+}
+
+// own has c share no memory with the caller's.
+func (c *Config) own() {
+	c.Name, c.Unit, c.Description = strings.Clone(c.Name), strings.Clone(c.Unit), strings.Clone(c.Description)
+	c.Scope.Name, c.Scope.Version, c.Scope.SchemaURL = strings.Clone(c.Scope.Name), strings.Clone(c.Scope.Version), strings.Clone(c.Scope.SchemaURL)
+	c.Scope.Attributes = intern.Own(c.Scope.Attributes)
+}

@@ -1,0 +1,249 @@
+package aggregate
+
+import (
+	"math"
+	"sync/atomic"
+
+	"github.com/otelgram/otelgram/internal/account"
+	"github.com/otelgram/otelgram/wire"
+)
+
+// The scales of exponential histograms (opentelemetry-specification,
+// metrics/sdk.md, "Base2 Exponential Bucket Histogram Aggregation"); the least one has
+// two buckets for all numbers, and the largest is the SDK's.
+const (
+	MinScale = -10
+	MaxScale = 20
+)
+
+// exponential counts measurements in buckets whose bounds are powers of a base, which
+// grows with the range that is measured. It equals the SDK's bucket by bucket, also
+// where its stripes are put together: the scale is the largest at which the buckets
+// from the first to the last one in use are no more than the maximum size, and that
+// does not depend on the order of the measurements.
+type exponential[N Number] struct {
+	config *Config
+	memory *account.Budget
+	first  stripe[scaled[N]]
+}
+
+// scaled is what one stripe of an exponential histogram holds.
+type scaled[N Number] struct {
+	summary[N]
+	scale              int32
+	zeros              uint64
+	positive, negative side
+}
+
+// side is the buckets of the positive or of the negative measurements: those from the
+// first to the last in use.
+type side struct {
+	first  int32
+	counts []uint64
+}
+
+func (h *exponential[N]) record(flags *atomic.Uint32, v N) result {
+	x := split(math.Abs(float64(v)))
+	s := &h.first
+	if !s.tryHold() {
+		if s = s.hold(h.memory, h.config.stripeCost(), h.empty); s == nil {
+			return noRoom
+		}
+	}
+	if flags.Load()&dead != 0 {
+		s.release()
+		h.memory.Give(s.refund()) // the collector may have refunded before s was there
+		return late
+	}
+	s.state.record(v, x, int(h.config.MaxSize))
+	s.release()
+	return taken
+}
+
+// magnitude is the absolute value of a measurement as a fraction of a power of two.
+type magnitude struct {
+	exponent int32
+	exact    bool    // it is a power of two
+	log      float64 // of the fraction, to the base of two
+}
+
+func split(v float64) magnitude {
+	fraction, exponent := math.Frexp(v)
+	return magnitude{int32(exponent), fraction == .5, math.Log(fraction) * math.Log2E}
+}
+
+// bucket returns the bucket at a scale. The bounds of a bucket are its index and the
+// next one, as exponents of the base; the upper bound belongs to it.
+func (m magnitude) bucket(scale int32) int32 {
+	if scale > 0 {
+		return m.exponent<<scale + int32(m.log*float64(int32(1)<<scale)) - 1
+	}
+	below := m.exponent - 1 // the fraction is at least a half
+	if m.exact {
+		below--
+	}
+	return below >> -scale
+}
+
+func (s *scaled[N]) record(v N, m magnitude, size int) {
+	s.add(v)
+	if v == 0 {
+		s.zeros++
+		return
+	}
+	to := &s.positive
+	if v < 0 {
+		to = &s.negative
+	}
+	b := m.bucket(s.scale)
+	if by := to.excess(b, b, size); by > 0 {
+		if s.scale-by < MinScale {
+			// A maximum size of 1 and numbers on both sides of 1: the SDK counts it in
+			// no bucket either.
+			s.count--
+			return
+		}
+		s.downscale(by)
+		b = m.bucket(s.scale)
+	}
+	to.add(b, 1, size)
+}
+
+// excess returns by how much the scale must drop so that the buckets in use and those
+// from first to last are no more than size.
+func (b *side) excess(first, last int32, size int) (by int32) {
+	if len(b.counts) > 0 {
+		first = min(first, b.first)
+		last = max(last, b.first+int32(len(b.counts))-1)
+	}
+	for int(last)-int(first) >= size && by <= MaxScale-MinScale {
+		first, last, by = first>>1, last>>1, by+1
+	}
+	return by
+}
+
+func (s *scaled[N]) downscale(by int32) {
+	s.scale -= by
+	s.positive.downscale(by)
+	s.negative.downscale(by)
+}
+
+// downscale merges 2^by buckets into one.
+func (b *side) downscale(by int32) {
+	if len(b.counts) == 0 || by == 0 {
+		return
+	}
+	first := b.first >> by
+	n := 0
+	for i, c := range b.counts {
+		to := int((b.first+int32(i))>>by - first)
+		if to > n || i == 0 {
+			b.counts[to] = c
+			n = to
+			continue
+		}
+		b.counts[to] += c
+	}
+	b.first, b.counts = first, b.counts[:n+1]
+}
+
+// add adds n to a bucket, of which the caller knows that size has room for it.
+func (b *side) add(bucket int32, n uint64, size int) {
+	if len(b.counts) == 0 {
+		b.first = bucket
+	}
+	b.include(bucket, size)
+	b.counts[bucket-b.first] += n
+}
+
+// include makes bucket one of those from the first to the last.
+func (b *side) include(bucket int32, size int) {
+	below := max(0, int(b.first-bucket))
+	length := max(len(b.counts), int(bucket-b.first)+1) + below
+	if length > cap(b.counts) {
+		grown := make([]uint64, length, min(size, max(2*cap(b.counts), length, 8)))
+		copy(grown[below:], b.counts)
+		b.counts = grown
+	} else if length > len(b.counts) {
+		before := len(b.counts)
+		b.counts = b.counts[:length]
+		clear(b.counts[before:])
+		if below > 0 {
+			copy(b.counts[below:], b.counts[:before])
+			clear(b.counts[:below])
+		}
+	}
+	b.first -= int32(below)
+}
+
+func (h *exponential[N]) empty() scaled[N] { return scaled[N]{scale: h.config.MaxScale} }
+
+func (h *exponential[N]) extra() int64 { return h.first.refundAll() }
+
+// move adds from to s, and empties it.
+func (s *scaled[N]) move(from *scaled[N], size int, scale int32) {
+	if by := from.scale - s.scale; by > 0 {
+		from.downscale(by)
+	} else {
+		s.downscale(-by)
+	}
+	by := max(s.positive.excessOf(&from.positive, size), s.negative.excessOf(&from.negative, size))
+	if s.scale-by >= MinScale {
+		s.downscale(by)
+		from.downscale(by)
+		s.positive.move(&from.positive, size)
+		s.negative.move(&from.negative, size)
+		s.count += from.count - from.zeros
+	}
+	s.count += from.zeros
+	s.zeros += from.zeros
+	from.count = 0 // which is in s by now, as far as there is a bucket for it
+	s.summary.move(&from.summary)
+	from.reset(scale)
+}
+
+func (b *side) excessOf(o *side, size int) int32 {
+	if len(o.counts) == 0 {
+		return 0
+	}
+	return b.excess(o.first, o.first+int32(len(o.counts))-1, size)
+}
+
+func (b *side) move(from *side, size int) {
+	for i, n := range from.counts {
+		if n > 0 {
+			b.add(from.first+int32(i), n, size)
+		}
+	}
+}
+
+// reset empties s and keeps its memory.
+func (s *scaled[N]) reset(scale int32) {
+	*s = scaled[N]{scale: scale, positive: side{counts: s.positive.counts[:0]}, negative: side{counts: s.negative.counts[:0]}}
+}
+
+func (*exponential[N]) takeBack(N) (v N, some bool) { return 0, false }
+
+func (h *exponential[N]) collect(r *reading, p *wire.Point) outcome {
+	r.kill()
+	got := h.first.gather(r.last, func(from, to *scaled[N]) { to.move(from, int(h.config.MaxSize), h.config.MaxScale) })
+	if got == refused {
+		return busy
+	}
+	defer h.first.release()
+	s := &h.first.state
+	d := distributionOf(&r.distribution, p, h.config, &s.summary)
+	d.Scale, d.ZeroCount = s.scale, s.zeros
+	d.Positive = s.positive.appendTo(d.Positive)
+	d.Negative = s.negative.appendTo(d.Negative)
+	if r.take {
+		s.reset(h.config.MaxScale)
+	}
+	return outcomeOf(got, d.Count)
+}
+
+func (b *side) appendTo(to wire.Buckets) wire.Buckets {
+	to.Counts = append(to.Counts[:0], b.counts...)
+	to.Offset = b.first
+	return to
+}

@@ -1,0 +1,157 @@
+package aggregate
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/instrumentation"
+)
+
+const testLimit = 100
+
+// overflowLine is the line of the overflow series; its attribute is no text.
+func overflowLine(sum int) string { return fmt.Sprint("n otel.metric.overflow=: ", sum) }
+
+func boundTo(s *Stream[int64], from, to int) (all []*Bound[int64]) {
+	for k := from; k < to; k++ {
+		all = append(all, s.Bind(kSet(k)))
+	}
+	return all
+}
+
+func recordAll(t *testing.T, all []*Bound[int64]) {
+	t.Helper()
+	for _, b := range all {
+		require.True(t, b.Record(1))
+	}
+}
+
+// TestBoundKeepsItsAttributes: under delta its series is forgotten when it is idle, and
+// it may meet the overflow; after that it is what it was.
+func TestBoundKeepsItsAttributes(t *testing.T) {
+	w := open(testLimit)
+	s := streamOf[int64](t, w, deltaConfig("n"))
+	bound := boundTo(s, 0, 1)
+	for range 3 {
+		recordAll(t, bound)
+		assert.Equal(t, []string{"n k=0: 1"}, w.lines())
+		for range idleCollections + 1 {
+			assert.Empty(t, w.lines())
+		}
+		set := kSet(0)
+		assert.Nil(t, s.find(set.Equivalent()), "it is forgotten")
+		recordAll(t, boundTo(s, 1, testLimit))
+		recordAll(t, bound)
+		got := w.lines()
+		assert.Len(t, got, testLimit)
+		assert.NotContains(t, got, "n k=0: 1")
+		assert.Contains(t, got, overflowLine(1))
+	}
+}
+
+// TestBoundsMeetTheLimit, in every interval anew, and only the ones that come late in it.
+func TestBoundsMeetTheLimit(t *testing.T) {
+	w := open(testLimit)
+	s := streamOf[int64](t, w, deltaConfig("n"))
+	all := boundTo(s, 0, 3*testLimit)
+	for part := range 3 { // each series becomes known, within the limit
+		recordAll(t, all[part*(testLimit-1):(part+1)*(testLimit-1)])
+		assert.Len(t, w.lines(), testLimit-1)
+		assert.False(t, w.Overflowed())
+	}
+	for range 2 {
+		recordAll(t, all)
+		got := w.lines()
+		assert.Len(t, got, testLimit)
+		assert.Contains(t, got, overflowLine(2*testLimit+1))
+		assert.True(t, w.Overflowed())
+	}
+	recordAll(t, all[len(all)-1:])
+	assert.Equal(t, []string{fmt.Sprintf("n k=%d: 1", len(all)-1)}, w.lines(), "there is room again")
+}
+
+// TestLimits: a stream has so many series and one of the overflow among them; without a
+// limit it has as many as there are sets.
+func TestLimits(t *testing.T) {
+	for _, tt := range []struct{ limit, sets, series int }{
+		{0, 5000, 5000}, {1, 3, 1}, {2, 1, 1}, {2, 2, 2}, {2, 3, 2}, {2000, 1999, 1999}, {2000, 2500, 2000},
+	} {
+		for _, c := range []Config{counterConfig("n"), deltaConfig("n")} {
+			w := open(tt.limit)
+			s := streamOf[int64](t, w, c)
+			for range 3 {
+				for k := range tt.sets {
+					require.True(t, s.Record(kSet(k), 1))
+				}
+				all := w.collect(false)
+				sum := uint64(0)
+				for _, p := range all {
+					sum += p.Bits
+				}
+				assert.Zero(t, sum%uint64(tt.sets), "%+v", tt)
+				assert.Len(t, all, tt.series, "%+v", tt)
+			}
+		}
+	}
+}
+
+// TestEmptySetsAreOne: an empty set of attributes has two forms, and names one scope, one
+// stream and one series.
+func TestEmptySetsAreOne(t *testing.T) {
+	w := open(0)
+	var first *Stream[int64]
+	for _, set := range []attribute.Set{{}, attribute.NewSet(), *attribute.EmptySet()} {
+		c := counterConfig("n")
+		c.Scope = instrumentation.Scope{Name: "s", Attributes: set}
+		s := streamOf[int64](t, w, c)
+		if first == nil {
+			first = s
+		}
+		assert.Same(t, first, s)
+		assert.True(t, s.Record(set, 1))
+	}
+	assert.Equal(t, []string{"n: 3"}, w.lines())
+}
+
+// TestNamesIgnoreCase: as in the SDK an instrument is found in whatever case, and sent
+// under the name it came with first.
+func TestNamesIgnoreCase(t *testing.T) {
+	w := open(0)
+	for _, name := range []string{"Requests", "requests", "REQUESTS"} {
+		require.True(t, streamOf[int64](t, w, counterConfig(name)).Record(attribute.Set{}, 1))
+	}
+	assert.Equal(t, []string{"Requests: 3"}, w.lines())
+}
+
+// TestStreams: what the SDK tells apart has streams of its own.
+func TestStreams(t *testing.T) {
+	changes := map[string]func(*Config){
+		"scope":            func(c *Config) { c.Scope.Name = "other" },
+		"scope version":    func(c *Config) { c.Scope.Version = "1" },
+		"scope schema":     func(c *Config) { c.Scope.SchemaURL = "https://example.com/1" },
+		"scope attributes": func(c *Config) { c.Scope.Attributes = kSet(1) },
+		"name":             func(c *Config) { c.Name = "m" },
+		"unit":             func(c *Config) { c.Unit = "s" },
+		"description":      func(c *Config) { c.Description = "d" },
+		"kind":             func(c *Config) { c.Kind = LastValue },
+		"monotonic":        func(c *Config) { c.Monotonic = false },
+		"temporality":      func(c *Config) { c.Delta = true },
+	}
+	w := open(0)
+	first := streamOf[int64](t, w, counterConfig("n"))
+	for name, change := range changes {
+		c := counterConfig("n")
+		change(&c)
+		s := streamOf[int64](t, w, c)
+		assert.NotSame(t, first, s, name)
+		assert.Same(t, s, streamOf[int64](t, w, c), name)
+	}
+	again, made := StreamOf[int64](w.Registry, counterConfig("n"), 1)
+	assert.Same(t, first, again)
+	assert.False(t, made)
+	_, made = StreamOf[float64](w.Registry, counterConfig("n"), 1)
+	assert.True(t, made, "the type of its numbers tells it apart, too")
+}

@@ -1,0 +1,147 @@
+package aggregate
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/resource"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+// liveHeap is what is live, in bytes.
+func liveHeap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// TestBudget: series that find no memory are refused, those that are there go on, and
+// one that is forgotten makes room.
+func TestBudget(t *testing.T) {
+	const weight = seriesCost + attributeCost + len("k") + len("0")
+	w := openWith(0, streamCost+int64(len("n"))+5*int64(weight), resource.Empty())
+	s := streamOf[int64](t, w, deltaConfig("n"))
+	for round := range 2 {
+		for k := range 9 {
+			assert.Equal(t, k < 5, s.Record(kSet(k), 1))
+		}
+		assert.Len(t, w.lines(), 5)
+		assert.Equal(t, 4*(round+1), w.dropped(wire.Memory))
+	}
+	for range idleCollections {
+		w.collect(false)
+	}
+	for k := 4; k < 9; k++ {
+		assert.True(t, s.Record(kSet(k), 1), "the others are forgotten")
+	}
+	other, made := StreamOf[int64](w.Registry, counterConfig("m"), 1)
+	assert.Nil(t, other)
+	assert.False(t, made)
+}
+
+// TestSeriesStayWithinTheirCost: what is charged for a series covers what it takes, with
+// all of its buckets in use.
+func TestSeriesStayWithinTheirCost(t *testing.T) {
+	for _, size := range []int32{2, 20, 160, 1000} {
+		for _, kind := range []Kind{Sum, LastValue, Explicit, Exponential} {
+			w := open(0)
+			c := histogramConfig("h", kind)
+			c.MaxSize, c.Bounds = size, make([]float64, size)
+			s := streamOf[float64](t, w, c)
+			const series = 200
+			before := liveHeap()
+			budget := w.memory.Left()
+			for k := range series {
+				set := kSet(k)
+				for b := range 2 * size {
+					v := math.Exp(float64(b) / 100)
+					require.True(t, s.Record(set, v))
+					if kind >= Explicit {
+						require.True(t, s.Record(set, -v))
+					}
+				}
+			}
+			taken, charged := liveHeap()-before, budget-w.memory.Left()
+			assert.LessOrEqual(t, taken, charged, "kind %v size %d", kind, size)
+			assert.Less(t, charged, 3*taken, "kind %v size %d", kind, size)
+			runtime.KeepAlive(s)
+		}
+	}
+}
+
+// TestCallersStringsAreNotKept: series whose strings were cut from large ones keep none of
+// those alive, whoever made the series.
+func TestCallersStringsAreNotKept(t *testing.T) {
+	const large, many = 64 << 10, 500
+	cut := func(k int) string { return strings.Repeat(fmt.Sprintf("%08d", k), large/8)[:8] }
+	for _, delta := range []bool{false, true} {
+		w := open(0)
+		before := liveHeap()
+		c := counterConfig(cut(0))
+		c.Delta = delta
+		c.Unit, c.Description = cut(1), cut(2)
+		c.Scope.Name, c.Scope.Version, c.Scope.SchemaURL = cut(3), cut(4), cut(5)
+		c.Scope.Attributes = attribute.NewSet(attribute.String(cut(6), cut(7)))
+		s := streamOf[int64](t, w, c)
+		var bound []*Bound[int64]
+		for k := range many {
+			value := attribute.SliceValue(attribute.StringValue(cut(k)), attribute.MapValue(attribute.String(cut(k), cut(k))))
+			sets := []attribute.Set{
+				attribute.NewSet(attribute.String(cut(8), cut(k))),
+				attribute.NewSet(attribute.StringSlice("list", []string{cut(k)})),
+				attribute.NewSet(attribute.KeyValue{Key: "nested", Value: value}),
+			}
+			for _, set := range sets {
+				require.True(t, s.Record(set, 1))
+				bound = append(bound, s.Bind(set))
+			}
+		}
+		w.collect(false)
+		assert.Less(t, liveHeap()-before, int64(8<<20), "a string of each series would be %d MB", 3*many*large>>20)
+		runtime.KeepAlive(bound)
+	}
+}
+
+// TestStripesAreFew: the memory of a series that many goroutines use is bounded by how
+// many of them are in the middle of a measurement at once, and is charged.
+func TestStripesAreFew(t *testing.T) {
+	const callers, each = 64, 2000
+	for _, series := range []int{1, 2000} {
+		w := open(0)
+		s := streamOf[float64](t, w, histogramConfig("h", Explicit))
+		var group sync.WaitGroup
+		for range callers {
+			group.Go(func() {
+				for n := range each {
+					s.Record(kSet(n%series), 1)
+				}
+			})
+		}
+		group.Wait()
+		stripes, most := 0, 0
+		s.series.Each(func(e *Series[float64]) {
+			n := 0
+			for x := &e.state.(*explicit[float64]).first; x != nil; x = x.next.Load() {
+				n++
+			}
+			stripes, most = stripes+n, max(most, n)
+		})
+		assert.LessOrEqual(t, most, callers)
+		sum := uint64(0)
+		for _, n := range counts(w.collect(false)) {
+			sum += n
+		}
+		assert.Equal(t, uint64(callers*each), sum)
+		t.Logf("%d series: %d stripes, %d at most of one", series, stripes, most)
+	}
+}

@@ -1,0 +1,53 @@
+package aggregate
+
+import (
+	"sync/atomic"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+// precomputed is a sum that callbacks observe as it stands. Observations of one round add
+// up, as those of sets that differ in what is not kept do; those of the next round replace
+// them. Measurements come under the lock of a [Round], and the collector reads when that
+// has ended.
+type precomputed[N Number] struct {
+	stream  *base
+	value   N
+	sent    N      // the value at the last collection
+	round   uint32 // the last one in which it was observed
+	several bool   // more than one observation went into value
+	// composed says so of the value that was whole when it was collected last.
+	composed bool
+}
+
+func (p *precomputed[N]) record(_ *atomic.Uint32, v N) result {
+	if p.round != p.stream.round {
+		p.value, p.round, p.several = v, p.stream.round, false
+	} else {
+		p.value += v
+		p.several = true
+	}
+	return taken
+}
+
+func (*precomputed[N]) takeBack(N) (v N, some bool) { return 0, false }
+
+func (*precomputed[N]) extra() int64 { return 0 }
+
+func (p *precomputed[N]) collect(r *reading, to *wire.Point) outcome {
+	r.kill()
+	if p.stream.partial {
+		if p.several || p.composed {
+			return withheld // a part of the sum may be missing; the next round observes it anew
+		}
+	} else {
+		p.composed = p.several
+	}
+	v := p.value
+	if p.stream.config.Delta {
+		v -= p.sent
+	}
+	p.sent = p.value
+	to.Bits = bitsOf(v)
+	return nothing // but what was measured
+}

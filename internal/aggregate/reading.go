@@ -1,0 +1,52 @@
+package aggregate
+
+import (
+	"sync/atomic"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+// reading says how the state of a series is read.
+type reading struct {
+	take         bool           // leave nothing behind
+	last         bool           // do not come again for what callers hold
+	dying        *atomic.Uint32 // flags of a series that is to be dead from now on
+	measured     bool           // since the last collection
+	distribution wire.Distribution
+}
+
+// kill has the series take no more measurements, where that is asked for.
+func (r *reading) kill() {
+	if r.dying != nil && r.dying.Or(dead)&measured != 0 {
+		r.measured = true
+	}
+}
+
+// distributionOf begins the distribution of a point in d, whose memory it uses again,
+// with what both kinds of histograms have.
+func distributionOf[N Number](d *wire.Distribution, p *wire.Point, c *Config, s *summary[N]) *wire.Distribution {
+	*d = wire.Distribution{
+		Count: s.count, BucketCounts: d.BucketCounts[:0],
+		Positive: wire.Buckets{Counts: d.Positive.Counts[:0]}, Negative: wire.Buckets{Counts: d.Negative.Counts[:0]},
+	}
+	if s.some && !c.NoMinMax {
+		d.Min = wire.Extremum{Bits: bitsOf(s.min), Defined: true}
+		d.Max = wire.Extremum{Bits: bitsOf(s.max), Defined: true}
+	}
+	if !c.NoSum {
+		p.Bits = bitsOf(s.sum)
+	}
+	p.Distribution = d
+	return d
+}
+
+// outcomeOf is what a histogram found.
+func outcomeOf(g gathering, count uint64) outcome {
+	switch {
+	case g == incomplete:
+		return part
+	case count == 0:
+		return nothing
+	}
+	return found
+}

@@ -1,0 +1,100 @@
+package aggregate
+
+import (
+	"hash/maphash"
+	"strings"
+	"sync/atomic"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/otelgram/otelgram/internal/account"
+	"github.com/otelgram/otelgram/internal/table"
+)
+
+// Registry holds the streams of a provider. It is safe for concurrent use; who makes a
+// stream waits for nobody.
+type Registry struct {
+	books  *account.Books
+	memory *account.Budget
+	limit  int // of the series of a stream; 0: none
+	seed   maphash.Seed
+
+	all        table.Table[registered]
+	streams    atomic.Int64
+	rounds     atomic.Uint32
+	overflowed atomic.Bool // a stream has reached the limit
+	closed     atomic.Bool
+}
+
+// registered is a stream and what tells it from others.
+type registered struct {
+	key    streamKey
+	stream collected
+}
+
+// streamKey is what makes two instruments one stream
+// (opentelemetry-specification, metrics/sdk.md, "Duplicate instrument registration").
+type streamKey struct {
+	name, version, schemaURL string // of the scope
+	attributes               attribute.Distinct
+	metric                   string // in lower case: that is all the same (metrics/api.md, "Instrument name syntax")
+	unit, description        string
+	kind                     Kind
+	integer, monotonic       bool
+	delta, observed, noSum   bool
+}
+
+// maxStreams bounds the streams of a registry.
+const maxStreams = 8192
+
+var sealedStream registered
+
+// NewRegistry returns an empty one, which allows so many series a stream, or any number
+// where limit is 0.
+func NewRegistry(b *account.Books, memory *account.Budget, limit int) *Registry {
+	r := &Registry{books: b, memory: memory, limit: limit, seed: maphash.MakeSeed()}
+	r.all.Init(&sealedStream, func(e *registered) uint64 { return maphash.Comparable(r.seed, e.key) }, func(*registered) bool { return false })
+	return r
+}
+
+// StreamOf returns the stream that c describes, always the same for the same identity, and
+// whether it was made for c; nil where there is no room for it.
+func StreamOf[N Number](r *Registry, c Config, now int64) (s *Stream[N], made bool) {
+	key := keyOf[N](&c)
+	slots := r.all.Slots()
+	for place := maphash.Comparable(r.seed, key); ; place++ {
+		e := slots.At(place)
+		if e == nil {
+			break
+		}
+		if e.key == key {
+			return e.stream.(*Stream[N]), false
+		}
+	}
+	cost := int64(streamCost + len(c.Name) + len(c.Unit) + len(c.Description))
+	if r.streams.Add(1) > maxStreams || !r.memory.Need(cost) {
+		r.streams.Add(-1)
+		return nil, false
+	}
+	c.own()
+	s = newStream[N](r, c, now)
+	e := &registered{key: keyOf[N](&s.config), stream: s}
+	in := r.all.Add(e, func(x *registered) bool { return x.key == e.key })
+	if in == e {
+		return s, true
+	}
+	r.streams.Add(-1)
+	r.memory.Give(cost)
+	return in.stream.(*Stream[N]), false
+}
+
+func keyOf[N Number](c *Config) streamKey {
+	return streamKey{
+		c.Scope.Name, c.Scope.Version, c.Scope.SchemaURL, c.Scope.Attributes.Equivalent(),
+		strings.ToLower(c.Name), c.Unit, c.Description,
+		c.Kind, isInteger[N](), c.Monotonic, c.Delta && c.Kind != LastValue, c.Observed, c.NoSum,
+	}
+}
+
+// Overflowed reports whether a stream ever had more attribute sets than it may have.
+func (r *Registry) Overflowed() bool { return r.overflowed.Load() }

@@ -1,0 +1,121 @@
+package aggregate
+
+import (
+	"sync/atomic"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+// Series is one attribute set of a stream, and what was measured for it. Callers
+// record on it at any time. All but flags and state is the collector's.
+//
+// A series dies when it was not measured for long, where the stream allows it, and when
+// the provider is closed. The collector first says so in flags, and takes what is there
+// afterwards. A caller reads flags after it has recorded. Where the series is dead by
+// then, the caller takes back what it finds, and records that on the series that has
+// taken its place. So each measurement is taken once, by the one or by the other.
+type Series[N Number] struct {
+	flags    atomic.Uint32
+	idle     uint8 // collections without a measurement
+	overflow bool  // it is that of the overflow
+	known    bool  // it was measured at some time
+	dying    bool  // the collector lets it die
+	busy     bool  // a caller was in the middle of a measurement when it was read
+	gone     bool  // it has died, and nothing is left of it
+	state    state[N]
+	stream   *Stream[N]
+	key      attribute.Distinct
+	labels   labels
+	start    int64 // of the next point, under delta, in Unix nanoseconds
+}
+
+// The flags of a series.
+const (
+	// measured is set after a measurement, and cleared by the collector before it reads
+	// the state: what is not in this point is in the next.
+	measured = 1 << iota
+	// admitted says that the series counts towards the limit. It does so from its first
+	// measurement on, and where only what was measured is sent until the next collection.
+	admitted
+	// dead is set once and for all.
+	dead
+
+	// current are the flags with which a caller has nothing to do but record.
+	current = measured | admitted
+)
+
+// state is what an aggregation keeps for a series. The kind of aggregation is looked at
+// where a series is made, and nowhere else.
+type state[N Number] interface {
+	// record takes a measurement in. It may be called concurrently, and never waits.
+	record(flags *atomic.Uint32, v N) result
+	// takeBack returns what is left in a dead series of the measurement v, and
+	// perhaps of others, and whether that is anything.
+	takeBack(v N) (N, bool)
+	// collect puts what there is into a point.
+	collect(r *reading, p *wire.Point) outcome
+	// extra is how much memory was charged for the state since it was made, in bytes. It
+	// is asked once, when the series is dead.
+	extra() int64
+}
+
+// result is what became of a measurement.
+type result uint8
+
+const (
+	taken  result = iota
+	late          // the series is dead
+	noRoom        // for memory
+	lost          // and counted as dropped already
+)
+
+// outcome is what a collection found in a series.
+type outcome uint8
+
+const (
+	found outcome = iota
+	nothing
+	// withheld: there is something, which is not to be sent.
+	withheld
+	// part is found, but for what a caller was just recording.
+	part
+	// busy: a caller is in the middle of a measurement.
+	busy
+)
+
+func (e *Series[N]) isDead() bool { return e.flags.Load()&dead != 0 }
+
+// record takes a measurement in. Unless the result is taken, the caller has to record
+// what is left elsewhere.
+func (e *Series[N]) record(v N) (left N, r result) {
+	if r := e.state.record(&e.flags, v); r != taken {
+		return v, r
+	}
+	if e.flags.Load() == current {
+		return 0, taken
+	}
+	return e.settle(v)
+}
+
+// settle is the end of a measurement that met the collector, or was the first one.
+func (e *Series[N]) settle(v N) (left N, r result) {
+	if e.flags.Or(measured)&dead == 0 {
+		return 0, taken
+	}
+	if left, some := e.state.takeBack(v); some {
+		return left, late
+	}
+	return 0, taken
+}
+
+// clear clears flags, and returns which of them were set. A series that is no longer
+// admitted makes room for another.
+func (e *Series[N]) clear(flags uint32) (were uint32) {
+	were = e.flags.And(^flags) & flags
+	if were&admitted != 0 && !e.overflow {
+		e.stream.admitted.Add(-1)
+	}
+	return were
+}

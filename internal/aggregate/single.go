@@ -1,0 +1,106 @@
+package aggregate
+
+import (
+	"math"
+	"sync/atomic"
+
+	"github.com/otelgram/otelgram/drop"
+	"github.com/otelgram/otelgram/wire"
+)
+
+// Events takes measurements one by one, where each is a point of its own: event mode.
+type Events interface {
+	// Push hands a measurement of a series over, an int64 or the bits of a float64,
+	// and reports whether it was taken. What is not is counted as dropped. It never
+	// waits.
+	Push(s Single, bits uint64) bool
+}
+
+// Single is a series each of whose measurements is a point of its own. Its point is made
+// by the one goroutine that takes events out of the queue.
+type Single interface {
+	Priority() drop.Priority
+	// Own reports whether it is of the exporter's own metrics.
+	Own() bool
+	// Point makes the point of a measurement, with its distribution in d. It returns the
+	// reason why it cannot be sent, if ok is false.
+	Point(i *Identifier, bits uint64, weight uint64, at int64, d *wire.Distribution) (p wire.Point, reason wire.DropReason, ok bool)
+}
+
+// single hands each measurement on as it is.
+type single[N Number] struct {
+	series *Series[N]
+	total  N     // of what adds up without end: up-down counters
+	last   int64 // when the last one was made
+}
+
+func (x *single[N]) record(_ *atomic.Uint32, v N) result {
+	if !x.series.stream.config.Events.Push(x, bitsOf(v)) {
+		return lost
+	}
+	return taken
+}
+
+func (*single[N]) takeBack(N) (v N, some bool) { return 0, false }
+
+func (*single[N]) extra() int64 { return 0 }
+
+func (*single[N]) collect(r *reading, _ *wire.Point) outcome {
+	r.kill()
+	return withheld // it is in the queue
+}
+
+func (x *single[N]) Priority() drop.Priority { return x.series.stream.config.Priority }
+
+func (x *single[N]) Own() bool { return x.series.stream.config.Own }
+
+func (x *single[N]) Point(i *Identifier, bits, weight uint64, at int64, d *wire.Distribution) (p wire.Point, reason wire.DropReason, ok bool) {
+	e := x.series
+	s := e.stream
+	if reason = i.identify(&s.base, isInteger[N](), &e.labels); reason != sendable {
+		return p, reason, false
+	}
+	if x.last == 0 {
+		x.last = s.created
+	}
+	p = wire.Point{Metric: s.metric, Attributes: e.labels.attributes(), StartTime: min(x.last, at), Time: at, Bits: bits}
+	v, n := numberOf[N](bits), N(weight)
+	switch s.config.Kind {
+	case Sum:
+		x.total += v * n
+		p.Bits = bitsOf(x.total)
+	case Explicit, Exponential:
+		sum := summary[N]{count: weight, sum: v * n, min: v, max: v, some: true}
+		p.Bits = 0
+		d = distributionOf(d, &p, &s.config, &sum)
+		x.distribute(d, v, weight)
+	}
+	if s.config.Delta {
+		x.total, x.last = 0, at
+	}
+	return p, sendable, true
+}
+
+// distribute puts a measurement into the bucket it belongs to.
+func (x *single[N]) distribute(d *wire.Distribution, v N, weight uint64) {
+	c := &x.series.stream.config
+	if c.Kind == Explicit {
+		d.Bounds = c.Bounds
+		for range len(c.Bounds) + 1 {
+			d.BucketCounts = append(d.BucketCounts, 0)
+		}
+		d.BucketCounts[bucketOf(c.Bounds, float64(v))] = weight
+		return
+	}
+	d.Scale = c.MaxScale
+	if v == 0 {
+		d.ZeroCount = weight
+		return
+	}
+	to := &d.Positive
+	if v < 0 {
+		to = &d.Negative
+	}
+	to.Offset = split(math.Abs(float64(v))).bucket(c.MaxScale)
+	to.Counts = append(to.Counts, weight)
+}

@@ -1,0 +1,281 @@
+package aggregate
+
+import (
+	"hash/maphash"
+	"sync/atomic"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/otelgram/otelgram/internal/intern"
+	"github.com/otelgram/otelgram/internal/table"
+	"github.com/otelgram/otelgram/wire"
+)
+
+// Stream is what a view makes of an instrument, and for now each instrument is one
+// stream: an aggregation with a series for each attribute set. It is safe for concurrent
+// use, and nobody who records waits: neither for who records beside nor for the
+// collector.
+type Stream[N Number] struct {
+	base
+	series   table.Table[Series[N]]
+	overflow atomic.Pointer[Series[N]]
+}
+
+// base is what a stream has whatever the type of its numbers.
+type base struct {
+	config   Config
+	registry *Registry
+	seed     maphash.Seed
+	// admitted is how many series have that flag, and may be more for a moment.
+	admitted atomic.Int64
+	living   atomic.Int64 // the series in the table that are not removed
+	created  int64        // in Unix nanoseconds
+	start    atomic.Int64 // of the series to come, likewise
+
+	round uint32 // of what is observed, under its lock
+
+	// What follows is the collector's.
+	metric  *wire.Metric    // what the points are of, once one was made
+	reason  wire.DropReason // why none can be sent, or sendable
+	partial bool            // observations are missing in the collection under way
+	beyond  bool            // there are more series than the limit allows
+}
+
+var (
+	sealedInt   Series[int64]
+	sealedFloat Series[float64]
+
+	overflowSet = attribute.NewSet(attribute.Bool("otel.metric.overflow", true))
+)
+
+func newStream[N Number](r *Registry, c Config, start int64) *Stream[N] {
+	s := &Stream[N]{base: base{config: c, registry: r, seed: r.seed, created: start}}
+	s.start.Store(start)
+	sealed, ok := any(&sealedInt).(*Series[N])
+	if !ok {
+		sealed = any(&sealedFloat).(*Series[N])
+	}
+	s.series.Init(sealed, func(e *Series[N]) uint64 { return maphash.Comparable(s.seed, e.key) }, (*Series[N]).isDead)
+	return s
+}
+
+// Observed is a stream that callbacks observe, whatever the type of its numbers.
+type Observed interface {
+	Config() *Config
+	SetPartial(partial bool)
+}
+
+// SetPartial says whether observations are missing in the next collection, since a
+// callback has failed. What was not observed is then neither sent nor forgotten: nobody
+// knows whether it is gone. It is for who calls the collector.
+func (s *base) SetPartial(partial bool) { s.partial = partial }
+
+// Config returns what describes the stream.
+func (s *base) Config() *Config { return &s.config }
+
+// passing reports whether a series is sent, and counts towards the limit, only if it was
+// measured since the last collection.
+func (s *base) passing() bool { return s.config.Delta || s.config.Observed }
+
+// Record takes a measurement in, and reports whether it did. What is not taken is
+// counted as dropped. Nothing of set is kept.
+func (s *Stream[N]) Record(set attribute.Set, v N) bool {
+	_, ok := s.record(s.find(set.Equivalent()), set, v)
+	return ok
+}
+
+// record records on e, or where that may not be on the series of set as of now. It
+// returns the series on which it recorded last.
+func (s *Stream[N]) record(e *Series[N], set attribute.Set, v N) (*Series[N], bool) {
+	for {
+		if e == nil || e.flags.Load() != current {
+			var reason wire.DropReason
+			if e, reason = s.admit(set); e == nil {
+				return nil, s.lose(reason)
+			}
+		}
+		var r result
+		switch v, r = e.record(v); r {
+		case taken:
+			return e, true
+		case noRoom:
+			return e, s.lose(wire.Memory)
+		case lost:
+			return e, false
+		}
+		e = nil
+	}
+}
+
+// find returns the series of a set, nil if there is none that lives.
+func (s *Stream[N]) find(key attribute.Distinct) *Series[N] {
+	slots := s.series.Slots()
+	for place := maphash.Comparable(s.seed, key); ; place++ {
+		e := slots.At(place)
+		if e == nil || e.key == key && e.flags.Load()&dead == 0 {
+			return e
+		}
+	}
+}
+
+// admit returns the series of set, or that of the overflow, for a measurement that
+// counts towards the limit. Where there is none it says why.
+func (s *Stream[N]) admit(set attribute.Set) (*Series[N], wire.DropReason) {
+	key := set.Equivalent()
+	for {
+		if s.registry.closed.Load() {
+			return nil, wire.Shutdown
+		}
+		e := s.find(key)
+		if e != nil && e.flags.Load()&admitted != 0 {
+			return e, 0
+		}
+		if e == nil {
+			if other, changed := intern.Dedup(set); changed {
+				set, key = other, other.Equivalent()
+				continue
+			}
+		}
+		switch {
+		case key == overflowSet.Equivalent() || !s.reserve():
+			return s.overflowing()
+		case e != nil:
+			if flags := e.flags.Load(); flags&(admitted|dead) == 0 && e.flags.CompareAndSwap(flags, flags|admitted) {
+				return e, 0
+			}
+		default:
+			if e = s.make(set); e == nil {
+				s.admitted.Add(-1)
+				return nil, wire.Memory
+			}
+			if in := s.series.Add(e, func(x *Series[N]) bool { return x.key == key }); in == e {
+				s.living.Add(1)
+				s.check(e)
+				return e, 0
+			}
+			s.registry.memory.Give(s.cost(e))
+		}
+		s.admitted.Add(-1) // somebody else was faster
+	}
+}
+
+// reserve counts a series towards the limit, unless that is reached.
+func (s *base) reserve() bool {
+	limit := int64(s.registry.limit)
+	if s.admitted.Add(1) < limit || limit <= 0 {
+		return true
+	}
+	s.admitted.Add(-1)
+	if !s.registry.overflowed.Load() {
+		s.registry.overflowed.Store(true)
+	}
+	return false
+}
+
+// check has a series that was made while the provider was closed be a dead one: the last
+// collection may not have seen it.
+func (s *Stream[N]) check(e *Series[N]) {
+	if s.registry.closed.Load() {
+		e.flags.Or(dead)
+	}
+}
+
+// overflowing returns the series of what is beyond the limit.
+func (s *Stream[N]) overflowing() (*Series[N], wire.DropReason) {
+	e := s.overflow.Load()
+	if e == nil {
+		made := s.make(overflowSet)
+		if made == nil {
+			return nil, wire.Memory
+		}
+		made.overflow = true
+		if s.overflow.CompareAndSwap(nil, made) {
+			e = made
+			s.check(e)
+		} else {
+			s.registry.memory.Give(s.cost(made))
+			e = s.overflow.Load()
+		}
+	}
+	e.flags.Or(admitted)
+	return e, 0
+}
+
+// make returns a series that is admitted, nil if there is no memory for it.
+func (s *Stream[N]) make(set attribute.Set) *Series[N] {
+	size := sizeOf(set)
+	if !s.registry.memory.Need(seriesCost + size + s.config.stripeCost()) {
+		return nil
+	}
+	e := s.madeOf()
+	e.stream, e.key, e.start = s, set.Equivalent(), s.start.Load()
+	e.labels = labels{pending: own(set), size: uint32(size)}
+	e.flags.Store(admitted)
+	return e
+}
+
+// cost is what a series was charged, in bytes.
+func (s *Stream[N]) cost(e *Series[N]) int64 {
+	return seriesCost + int64(e.labels.size) + s.config.stripeCost()
+}
+
+// lose counts a measurement that a series did not take.
+func (s *base) lose(reason wire.DropReason) bool {
+	s.registry.books.Refuse(reason)
+	return false
+}
+
+// madeOf makes the state of a series next to it.
+func (s *Stream[N]) madeOf() *Series[N] {
+	if s.config.Events != nil {
+		x := &struct {
+			Series[N]
+			single[N]
+		}{}
+		x.single.series = &x.Series
+		x.state = &x.single
+		return &x.Series
+	}
+	switch s.config.Kind {
+	case LastValue:
+		x := &struct {
+			Series[N]
+			lastValue[N]
+		}{}
+		x.state = &x.lastValue
+		return &x.Series
+	case Precomputed:
+		x := &struct {
+			Series[N]
+			precomputed[N]
+		}{}
+		x.precomputed.stream = &s.base
+		x.state = &x.precomputed
+		return &x.Series
+	case Explicit:
+		x := &struct {
+			Series[N]
+			explicit[N]
+		}{}
+		x.explicit.config, x.explicit.memory = &s.config, s.registry.memory
+		x.explicit.first.state = x.explicit.empty()
+		x.state = &x.explicit
+		return &x.Series
+	case Exponential:
+		x := &struct {
+			Series[N]
+			exponential[N]
+		}{}
+		x.exponential.config, x.exponential.memory = &s.config, s.registry.memory
+		x.exponential.first.state = x.exponential.empty()
+		x.state = &x.exponential
+		return &x.Series
+	}
+	x := &struct {
+		Series[N]
+		sum[N]
+	}{}
+	x.sum.memory = s.registry.memory
+	x.state = &x.sum
+	return &x.Series
+}

@@ -1,0 +1,124 @@
+package aggregate
+
+import (
+	"sync/atomic"
+
+	"github.com/otelgram/otelgram/internal/account"
+)
+
+// stripe is a part of the state of a series behind a lock that nobody waits for. The
+// stripes of a series are a list that only ever grows. A caller records on the first one
+// that it can hold, and appends one where all are held: so it never waits, however long
+// a holder is off its core. There are about as many as there were callers in the middle of
+// a measurement at once, and hardly more for those that the collector wanted then.
+type stripe[S any] struct {
+	lock  atomic.Uint32
+	next  atomic.Pointer[stripe[S]]
+	state S
+	// charged is what it takes of the memory budget, in bytes; 0: it is charged with its
+	// series.
+	charged atomic.Int64
+}
+
+// The lock of a stripe.
+const (
+	free uint32 = 0
+	held uint32 = 1 << (iota - 1)
+	// wanted is set by the collector while it waits for the holder. Callers pass by.
+	wanted
+)
+
+// tryHold takes the lock for a caller.
+func (s *stripe[S]) tryHold() bool { return s.lock.CompareAndSwap(free, held) }
+
+// release gives the lock back; what the collector wants stays wanted.
+func (s *stripe[S]) release() { s.lock.And(^held) }
+
+// tryTake takes the lock for the collector, and wants it where it is held. A lock that is
+// wanted and not held is the collector's alone.
+func (s *stripe[S]) tryTake() bool {
+	if s.lock.Or(wanted)&held != 0 {
+		return false
+	}
+	s.lock.Store(held)
+	return true
+}
+
+// giveUp has callers use the stripe again, which its holder has not released.
+func (s *stripe[S]) giveUp() { s.lock.And(^wanted) }
+
+// hold returns a stripe of the list that it holds, nil if there is none and no memory for
+// one more, which takes so many bytes and begins as empty says.
+func (s *stripe[S]) hold(memory *account.Budget, bytes int64, empty func() S) *stripe[S] {
+	for {
+		if s.tryHold() {
+			return s
+		}
+		if n := s.next.Load(); n != nil {
+			s = n
+			continue
+		}
+		if !memory.Need(bytes) {
+			return nil
+		}
+		n := &stripe[S]{state: empty()}
+		n.charged.Store(bytes)
+		n.lock.Store(held)
+		for !s.next.CompareAndSwap(nil, n) {
+			s = s.next.Load() // others were faster: n goes behind theirs
+		}
+		return n
+	}
+}
+
+// gathering is how far gather came.
+type gathering uint8
+
+const (
+	// refused: a caller holds a stripe.
+	refused gathering = iota
+	// incomplete: callers hold further ones, which are left for the next time.
+	incomplete
+	complete
+)
+
+// gather has the collector move what the further stripes hold into the first one, which
+// it holds afterwards unless the result is refused. That is so where a caller holds one of
+// them; callers pass that one by until the collector comes again. With last it does not,
+// and takes what it gets.
+func (s *stripe[S]) gather(last bool, move func(from, to *S)) gathering {
+	if !s.tryTake() {
+		if last {
+			s.giveUp()
+		}
+		return refused
+	}
+	got := complete
+	for n := s.next.Load(); n != nil; n = n.next.Load() {
+		if n.tryTake() {
+			move(&n.state, &s.state)
+			n.release()
+			continue
+		}
+		got = incomplete
+		if last {
+			n.giveUp()
+		}
+	}
+	if got == incomplete && !last {
+		s.release()
+		return refused
+	}
+	return got
+}
+
+// refund returns how much of the memory budget a stripe still takes, and has it take none.
+func (s *stripe[S]) refund() int64 { return s.charged.Swap(0) }
+
+// refundAll is refund for all stripes of the list.
+func (s *stripe[S]) refundAll() (bytes int64) {
+	for n := s; n != nil; n = n.next.Load() {
+		bytes += n.refund()
+	}
+	return bytes
+}

@@ -1,0 +1,90 @@
+package event
+
+import (
+	"time"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+// Taken is the point of an event.
+type Taken struct {
+	Point wire.Point
+	// Recorded is when it was measured, in Unix nanoseconds; 0 for the exporter's own
+	// metrics, whose latency would be a measurement again.
+	Recorded int64
+}
+
+// Fill takes a run of events out of the ring, twice as many under pressure, unless some
+// are left of the last. It returns whether there are any, and is for the pump alone.
+func (q *Queue) Fill() bool {
+	if q.next < len(q.run) {
+		return true
+	}
+	n := len(q.buf) / 2
+	if q.pressure.Load() {
+		n = len(q.buf)
+	}
+	n = q.ring.TryPopBatch(q.buf[:n])
+	q.run, q.next = q.buf[:n], 0
+	q.books.Take(n)
+	q.clearPressure()
+	if now := time.Now(); n > 0 && now.Sub(q.set) >= setEvery {
+		q.clock.Set()
+		q.set = now
+	}
+	return n > 0
+}
+
+// clearPressure notes that the ring is below its high-water mark again.
+func (q *Queue) clearPressure() {
+	if q.pressure.Load() && q.ring.Len() < q.ring.Cap()/2 {
+		q.pressure.Store(false)
+	}
+}
+
+// Take makes the point of the next event of the run, valid until the next call, and
+// returns false at the end of the run. One that cannot be sent is counted as dropped.
+func (q *Queue) Take() (t Taken, ok bool) {
+	for q.next < len(q.run) {
+		e := &q.run[q.next]
+		q.next++
+		p, reason, sendable := e.series.Point(q.identifier, e.bits, uint64(max(1, e.weight)), e.time, &q.distribution)
+		if !sendable {
+			q.books.Lose(reason, 1)
+			continue
+		}
+		t.Point = p
+		if !e.series.Own() {
+			t.Recorded = e.time
+		}
+		return t, true
+	}
+	clear(q.run) // so that no series stays for it
+	q.run, q.next = nil, 0
+	return t, false
+}
+
+// Pending is how many events of the run are left.
+func (q *Queue) Pending() int { return len(q.run) - q.next }
+
+// discardWait bounds how long Discard waits for callers in the middle of a push. They
+// have nothing left to wait for, and need only be scheduled.
+const discardWait = time.Second
+
+// halfPushed is how long to rest when the ring holds something and yet gives nothing:
+// somebody is in the middle of a push.
+const halfPushed = 50 * time.Microsecond
+
+// Discard drops what is left, of a queue that is closed.
+func (q *Queue) Discard() {
+	q.books.Lose(wire.Shutdown, q.Pending())
+	q.run, q.next = nil, 0
+	for end := time.Now().Add(discardWait); q.ring.Popped() != q.ring.Pushed() && time.Now().Before(end); {
+		n := q.ring.TryPopBatch(q.buf)
+		if n == 0 {
+			time.Sleep(halfPushed)
+			continue
+		}
+		q.books.Drop(wire.Shutdown, n)
+	}
+}

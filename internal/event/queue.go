@@ -1,0 +1,169 @@
+package event
+
+import (
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/cpu"
+
+	"github.com/otelgram/otelgram/drop"
+	"github.com/otelgram/otelgram/internal/account"
+	"github.com/otelgram/otelgram/internal/aggregate"
+	"github.com/otelgram/otelgram/internal/clock"
+	"github.com/otelgram/otelgram/internal/waker"
+	"github.com/otelgram/otelgram/ringbuf"
+	"github.com/otelgram/otelgram/wire"
+)
+
+// event is a measurement on its way.
+type event struct {
+	series aggregate.Single
+	bits   uint64
+	time   int64  // Unix nanoseconds
+	weight uint32 // how many measurements it stands for; 0: one
+}
+
+// Queue is the queue between recording callers and the pump. Nobody waits for it: when it
+// is under pressure the strategy decides what is lost.
+type Queue struct {
+	ring     *ringbuf.Ring[event]
+	strategy drop.Strategy
+	books    *account.Books
+	waker    *waker.Waker
+	clock    *clock.Clock
+	checks   uint64 // a few in so many pushes check how full the ring is
+
+	_ cpu.CacheLinePad
+	// pressure says that the ring has reached its high-water mark: half of it is in use. A
+	// caller who finds it so sets it, and the pump clears it.
+	pressure atomic.Bool
+	_        cpu.CacheLinePad
+
+	// What follows is the pump's.
+	identifier   *aggregate.Identifier
+	run          []event // popped, from next on still to become points
+	next         int
+	buf          []event // backs run
+	distribution wire.Distribution
+	set          time.Time // when the clock was set last
+}
+
+const (
+	maxAttempts = 16 // at a push, when others take the room that was made
+	// evictions is how many events make room at once, so that not every caller has to.
+	evictions = 8
+	// checkers are more than one, since others may push between a push and its check.
+	checkers = 8
+	// setEvery is how often the clock is set by the wall clock.
+	setEvery = time.Second
+)
+
+// New returns a queue of a capacity that is a power of two, out of which run events are
+// taken at once.
+func New(capacity, run int, s drop.Strategy, b *account.Books, w *waker.Waker, i *aggregate.Identifier) *Queue {
+	ring, err := ringbuf.New[event](capacity)
+	if err != nil {
+		panic(err) // whoever fills in the configuration validates the capacity
+	}
+	return &Queue{
+		ring: ring, strategy: s, books: b, waker: w, clock: clock.New(), identifier: i,
+		checks: uint64(max(1, capacity/16)), buf: make([]event, 2*run), set: time.Now(),
+	}
+}
+
+// Push hands a measurement over, and reports whether it was taken. It never waits. One
+// that is refused is counted as offered and dropped.
+func (q *Queue) Push(s aggregate.Single, bits uint64) bool {
+	e := event{series: s, bits: bits, time: q.clock.Now()}
+	if q.pressure.Load() || !q.ring.TryPush(&e) {
+		return q.pushUnderPressure(&e)
+	}
+	if q.waker.Asleep() {
+		q.waker.Rouse()
+	} else if q.ring.Pushed()&(q.checks-1) < checkers {
+		q.checkMarks()
+	}
+	return true
+}
+
+// checkMarks wakes the pump at a quarter of the ring. The pump need not follow the callers
+// all the time, and has time to come before the high-water mark. The pressure is set before
+// the signal, so that the pump sees it.
+func (q *Queue) checkMarks() {
+	used := q.ring.Len()
+	if used >= q.ring.Cap()/2 {
+		q.pressure.Store(true)
+	}
+	if used >= q.ring.Cap()/4 {
+		q.waker.Signal()
+	}
+}
+
+// pushUnderPressure asks the strategy.
+func (q *Queue) pushUnderPressure(e *event) bool {
+	defer q.waker.Signal()
+	load := drop.Load{Used: q.ring.Len(), Capacity: q.ring.Cap()}
+	for range maxAttempts {
+		if q.ring.Closed() {
+			return q.refuse(wire.Shutdown)
+		}
+		v := q.strategy.Decide(load, e.series.Priority())
+		if v.Action != drop.Accept && v.Action != drop.Evict && v.Action != drop.Full {
+			return q.refuse(reasonOf(v.Action))
+		}
+		// The load is an estimate: only the ring knows whether it is full.
+		e.weight = max(e.weight, v.Weight) // it was drawn once, and stands for those it was drawn from
+		if q.ring.TryPush(e) {
+			return true
+		}
+		if v.Action == drop.Full {
+			break
+		}
+		if v.Action == drop.Evict {
+			q.evict()
+			if q.ring.TryPush(e) {
+				return true
+			}
+		}
+		load.Used = load.Capacity
+	}
+	if q.ring.Closed() {
+		return q.refuse(wire.Shutdown)
+	}
+	return q.refuse(wire.RingFull)
+}
+
+func reasonOf(a drop.Action) wire.DropReason {
+	if a == drop.Thinned {
+		return wire.Sampled
+	}
+	return wire.Priority
+}
+
+// refuse counts an event that is not pushed.
+func (q *Queue) refuse(reason wire.DropReason) bool {
+	q.books.Refuse(reason)
+	return false
+}
+
+// evict makes room by losing the oldest events. They were offered when pushed.
+func (q *Queue) evict() {
+	var oldest [evictions]event
+	n := q.ring.TryPopBatch(oldest[:min(evictions, max(1, q.ring.Cap()/8))])
+	q.books.Drop(wire.Evicted, n)
+}
+
+// Close takes no more events.
+func (q *Queue) Close() { q.ring.Close() }
+
+// Len returns how many events wait.
+func (q *Queue) Len() int { return q.ring.Len() }
+
+// Cap returns for how many events there is room.
+func (q *Queue) Cap() int { return q.ring.Cap() }
+
+// Pushed returns how many events were ever pushed.
+func (q *Queue) Pushed() uint64 { return q.ring.Pushed() }
+
+// Popped returns how many events were ever taken out, be it for the pump or to make room.
+func (q *Queue) Popped() uint64 { return q.ring.Popped() }

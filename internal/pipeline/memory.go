@@ -1,0 +1,21 @@
+package pipeline
+
+const (
+	// What a slot of each ring takes, and hardly less in the runs that are taken out of
+	// it, in bytes.
+	pointSlot = 80
+	eventSlot = 48
+	// baseMemory is an allowance for the packer's tables, buffers and goroutines.
+	baseMemory = 192 << 10
+)
+
+// FixedMemory is what a pipeline takes whatever comes, in bytes: a ring of so many points
+// and, in event mode, one of as many events, runs, and buffers for packets of so many
+// bytes. Those for larger bodies are charged to the budget when they are made.
+func FixedMemory(points, run, packet int, events bool) int64 {
+	fixed := pointSlot*int64(points+run) + int64(maxReadyBytes+2*packet) + baseMemory
+	if events {
+		fixed += eventSlot * int64(points+2*run)
+	}
+	return fixed
+}
