@@ -1,6 +1,9 @@
 package wire
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // Symbol is a string that many definitions share: a key, a string value, a
 // name. A Symbol, like every other interned object, remembers its place in the
@@ -28,9 +31,11 @@ func (s *Symbol) Text() string { return s.text }
 type AttributeSet struct {
 	attributes []attribute
 	payloads   []byte
-	weight     int
-	elements   int // of all slices and maps
-	place      place
+	// What counts towards the limits. Both stop at the largest number, which is beyond
+	// any limit.
+	weight   uint32
+	elements uint32 // of all slices and maps
+	place    place
 }
 
 // attribute holds a string value as a Symbol, any other as a payload in
@@ -56,7 +61,7 @@ func (s *AttributeSet) Grow(n int) { s.attributes = slices.Grow(s.attributes, n)
 // AddString adds an attribute whose value is a string.
 func (s *AttributeSet) AddString(key, value *Symbol) {
 	s.attributes = append(s.attributes, attribute{key: key, text: value, kind: StringValue})
-	s.weight += attributeWeight + len(key.text) + len(value.text)
+	s.weight = plus(s.weight, attributeWeight+len(key.text)+len(value.text))
 }
 
 // AddValue adds an attribute of any type but StringValue. The payload was
@@ -67,16 +72,19 @@ func (s *AttributeSet) AddValue(key *Symbol, t ValueType, payload []byte) {
 	s.attributes = append(s.attributes, attribute{
 		key: key, kind: t, start: uint32(start), end: uint32(len(s.payloads)),
 	})
-	s.weight += attributeWeight + len(key.text) + valueFactor*len(payload)
+	s.weight = plus(s.weight, attributeWeight+len(key.text)+valueFactor*len(payload))
 	var r reader
 	r.reset(s.payloads[start:], 0)
 	r.value(t, MaxDepth)
-	s.elements += r.items
+	s.elements = plus(s.elements, r.items)
 }
+
+// plus adds n, and stops at the largest number.
+func plus(to uint32, n int) uint32 { return uint32(min(uint64(to)+uint64(n), math.MaxUint32)) }
 
 // Weight returns what the set counts towards MaxExpansion: about the bytes it
 // takes unfolded.
-func (s *AttributeSet) Weight() int { return s.weight }
+func (s *AttributeSet) Weight() int { return int(s.weight) }
 
 // Len returns the number of attributes.
 func (s *AttributeSet) Len() int { return len(s.attributes) }
@@ -134,7 +142,7 @@ func (p *Packer) text(b []byte, s string) []byte {
 }
 
 // items is how many items the definition of the set has, see [MaxItems].
-func (s *AttributeSet) items() int { return len(s.attributes) + s.elements }
+func (s *AttributeSet) items() int { return len(s.attributes) + int(s.elements) }
 
 // attributes writes a reference to s, and the set where the packet does not
 // have it yet.

@@ -243,5 +243,5 @@ func setWeight(s *AttributeSet) int {
 	if s == nil {
 		return 0
 	}
-	return s.weight
+	return int(s.weight)
 }

@@ -1,6 +1,10 @@
 package aggregate
 
-import "github.com/otelgram/otelgram/wire"
+import (
+	"fmt"
+
+	"github.com/otelgram/otelgram/wire"
+)
 
 // idleCollections is after how many collections without a measurement a series dies,
 // where only what was measured is sent.
@@ -15,10 +19,10 @@ func (s *Stream[N]) collect(c *Collector) {
 	gone, all := 0, 0
 	s.series.Each(func(e *Series[N]) {
 		all++
-		if !e.gone {
+		if !e.isDead() { // else it is gone, or the collector remembers it
 			e.collect(c)
 		}
-		if e.gone {
+		if e.isDead() {
 			gone++
 		}
 	})
@@ -74,13 +78,13 @@ func (e *Series[N]) sweep() {
 	}
 	if e.idle = min(e.idle+1, idleCollections); e.idles() {
 		e.flags.Or(dead)
+		e.clear(admitted) // of a caller that has just come
 		e.remove()
 	}
 }
 
 // remove is the end of a dead series, of which nothing is left.
 func (e *Series[N]) remove() {
-	e.gone = true
 	e.stream.living.Add(-1)
 	e.stream.registry.memory.Give(e.stream.cost(e) + e.state.extra())
 }
@@ -90,8 +94,11 @@ func (e *Series[N]) read(c *Collector) {
 	s, p, r := e.stream, &c.point, &c.reading
 	reason := c.identify(&s.base, isInteger[N](), &e.labels)
 	if reason == sendable && !c.sink.Await(c.ctx, s.config.distributed()) {
-		e.miss(c)
-		return
+		if !c.closing {
+			e.miss(c)
+			return
+		}
+		reason = wire.Deadline
 	}
 	*p = wire.Point{Metric: s.metric, Attributes: e.labels.attributes(), StartTime: s.start.Load(), Time: c.at}
 	if s.config.Delta {
@@ -105,17 +112,21 @@ func (e *Series[N]) read(c *Collector) {
 	if s.passing() {
 		flags |= admitted
 	}
-	r.measured = e.clear(flags)&measured != 0
-	o := e.state.collect(r, p)
+	r.measured, r.outside = e.clear(flags)&measured != 0, false
+	o := e.state.collect(&s.config, r, p)
 	if r.dying != nil {
 		e.clear(admitted)
 	}
-	if e.busy = o == busy; e.busy {
+	if o == busy {
 		if r.measured {
 			e.flags.Or(measured)
 		}
 		e.postpone(c)
 		return
+	}
+	if r.outside && !s.saidOutside {
+		s.saidOutside = c.report(fmt.Errorf("otelgram: histogram %q of scope %q: measurements are too far apart for a maximum size of %d: some are in the sum and in no bucket",
+			s.config.Name, s.config.Scope.Name, s.config.MaxSize))
 	}
 	e.start = c.at
 	e.known = e.known || r.measured
@@ -137,20 +148,13 @@ func (e *Series[N]) read(c *Collector) {
 // miss is what happens where there is no room for the point in time. Under delta it is
 // made at the next collection.
 func (e *Series[N]) miss(c *Collector) {
-	flags := e.flags.Load()
-	switch {
-	case c.closing:
-		flags = e.flags.Or(dead)
-		if flags&measured != 0 || e.busy || !e.stream.passing() && e.known {
-			c.books.Refuse(wire.Deadline)
-		}
-	case flags&dead != 0:
+	if e.isDead() {
 		c.left = append(c.left, e)
-	default:
-		e.dying = false
-		if !e.stream.passing() && (e.known || flags&measured != 0) {
-			c.books.Refuse(wire.Deadline)
-		}
+		return
+	}
+	e.dying = false
+	if !e.stream.passing() && (e.known || e.flags.Load()&measured != 0) {
+		c.books.Refuse(wire.Deadline)
 	}
 }
 

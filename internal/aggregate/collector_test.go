@@ -131,6 +131,62 @@ func TestPreemptedInASeriesThatDies(t *testing.T) {
 	})
 }
 
+// TestLeftIsReadOnce has a caller hold a stripe of a dead series until the end of a
+// collection. The next one reads the series once, though it is in the table, too.
+func TestLeftIsReadOnce(t *testing.T) {
+	w := open(0)
+	c := histogramConfig("h", Explicit)
+	c.Delta = true
+	before := w.memory.Left()
+	s := streamOf[float64](t, w, c)
+	stream := before - w.memory.Left()
+	for k := range 3 {
+		require.True(t, s.Record(kSet(k), 1))
+	}
+	w.collect(false)
+	set := kSet(0)
+	e := s.find(set.Equivalent())
+	h := e.state.(*explicit[float64])
+	for range idleCollections - 1 {
+		for k := range 2 {
+			require.True(t, s.Record(kSet(k+1), 1))
+		}
+		w.collect(false)
+	}
+	require.True(t, h.first.tryHold())
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	w.Collect(ctx, &w.sink, time.Now(), false)
+	require.NotZero(t, e.flags.Load()&dead)
+	h.first.release()
+	living := s.living.Load()
+	w.collect(false)
+	assert.Equal(t, living-1, s.living.Load(), "living")
+	for range idleCollections + 1 {
+		w.collect(false)
+	}
+	assert.Zero(t, s.living.Load())
+	assert.Equal(t, before-stream, w.memory.Left(), "memory")
+}
+
+// TestLastPointWithoutRoom has a caller be between its measurement and the flag while the
+// last collection finds no room for the point.
+func TestLastPointWithoutRoom(t *testing.T) {
+	w := open(0)
+	c := histogramConfig("h", Explicit)
+	c.Delta = true
+	s := streamOf[float64](t, w, c)
+	e, _ := s.admit(kSet(0))
+	require.Equal(t, taken, e.state.record(e, 1))
+	w.sink.room = 0
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	w.Collect(ctx, &w.sink, time.Now(), true)
+	_, r := e.settle(1, taken)
+	assert.Equal(t, taken, r)
+	assert.Equal(t, 1, w.dropped(wire.Deadline)+w.dropped(wire.Shutdown))
+}
+
 // TestNoRoom: where there is no room in time a cumulative point is lost, and what is
 // delta is left for the next collection. After the last one both are counted.
 func TestNoRoom(t *testing.T) {
@@ -183,12 +239,12 @@ func TestAllocations(t *testing.T) {
 			c.Delta = delta
 			s := streamOf[float64](t, w, c)
 			set := kSet(1)
-			b := s.Bind(set)
+			b := bind(s, set)
 			n := 0.0
 			record := func() {
 				n++
 				s.Record(set, n)
-				b.Record(n)
+				b.record(n)
 			}
 			for range 1000 {
 				record()

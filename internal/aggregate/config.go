@@ -78,6 +78,10 @@ const (
 	attributeCost = 48
 	stripeCost    = 96
 	bucketCost    = 9 // the allocator rounds up
+
+	// mostBuckets bounds what a histogram is charged. It needs as many distinct values to
+	// fill more.
+	mostBuckets = 1 << 26
 )
 
 // stripeCost is about what a stripe of a histogram takes at most.
@@ -86,7 +90,7 @@ func (c *Config) stripeCost() int64 {
 	case Explicit:
 		return int64(stripeCost + bucketCost*len(c.Bounds))
 	case Exponential:
-		return stripeCost + 2*bucketCost*int64(c.MaxSize)
+		return stripeCost + 2*bucketCost*min(int64(c.MaxSize), mostBuckets)
 	}
 	return 0
 }

@@ -1,17 +1,12 @@
 package aggregate
 
 import (
-	"sync/atomic"
-
-	"github.com/otelgram/otelgram/internal/account"
 	"github.com/otelgram/otelgram/wire"
 )
 
 // explicit counts measurements in buckets with given bounds.
 type explicit[N Number] struct {
-	config *Config
-	memory *account.Budget
-	first  stripe[buckets[N]]
+	first stripe[buckets[N]]
 }
 
 // buckets is what one stripe of an explicit histogram holds.
@@ -20,17 +15,17 @@ type buckets[N Number] struct {
 	counts []uint64
 }
 
-func (h *explicit[N]) record(flags *atomic.Uint32, v N) result {
-	b := bucketOf(h.config.Bounds, float64(v))
+func (h *explicit[N]) record(e *Series[N], v N) result {
+	b := bucketOf(e.stream.config.Bounds, float64(v))
 	s := &h.first
 	if !s.tryHold() {
-		if s = s.hold(h.memory, h.config.stripeCost(), h.empty); s == nil {
+		if s = hold(s, &e.stream.base, emptyBuckets[N]); s == nil {
 			return noRoom
 		}
 	}
-	if flags.Load()&dead != 0 {
+	if e.isDead() {
 		s.release()
-		h.memory.Give(s.refund()) // the collector may have refunded before s was there
+		e.stream.registry.memory.Give(s.refund()) // the collector may have refunded before s was there
 		return late
 	}
 	s.state.counts[b]++
@@ -52,15 +47,15 @@ func bucketOf(bounds []float64, v float64) int {
 	return low
 }
 
-func (h *explicit[N]) empty() buckets[N] {
-	return buckets[N]{counts: make([]uint64, len(h.config.Bounds)+1)}
+func emptyBuckets[N Number](c *Config) buckets[N] {
+	return buckets[N]{summary: noSummary[N](), counts: make([]uint64, len(c.Bounds)+1)}
 }
 
 func (h *explicit[N]) extra() int64 { return h.first.refundAll() }
 
 func (*explicit[N]) takeBack(N) (v N, some bool) { return 0, false }
 
-func (h *explicit[N]) collect(r *reading, p *wire.Point) outcome {
+func (h *explicit[N]) collect(c *Config, r *reading, p *wire.Point) outcome {
 	r.kill()
 	got := h.first.gather(r.last, func(from, to *buckets[N]) {
 		for i, n := range from.counts {
@@ -74,16 +69,20 @@ func (h *explicit[N]) collect(r *reading, p *wire.Point) outcome {
 	}
 	defer h.first.release()
 	s := &h.first.state
-	d := distributionOf(&r.distribution, p, h.config, &s.summary)
-	d.Bounds = h.config.Bounds
+	d := distributionOf(&r.distribution, p, c, &s.summary)
+	d.Bounds = c.Bounds
 	d.BucketCounts = append(d.BucketCounts, s.counts...)
+	for _, n := range s.counts {
+		d.Count += n
+	}
+	o := outcomeOf(got, s.empty())
 	if r.take {
 		s.reset()
 	}
-	return outcomeOf(got, d.Count)
+	return o
 }
 
 func (b *buckets[N]) reset() {
 	clear(b.counts)
-	b.summary = summary[N]{}
+	b.summary = noSummary[N]()
 }

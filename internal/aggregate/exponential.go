@@ -2,9 +2,7 @@ package aggregate
 
 import (
 	"math"
-	"sync/atomic"
 
-	"github.com/otelgram/otelgram/internal/account"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -22,16 +20,17 @@ const (
 // from the first to the last one in use are no more than the maximum size, and that
 // does not depend on the order of the measurements.
 type exponential[N Number] struct {
-	config *Config
-	memory *account.Budget
-	first  stripe[scaled[N]]
+	first stripe[scaled[N]]
 }
 
-// scaled is what one stripe of an exponential histogram holds.
+// scaled is what one stripe of an exponential histogram holds. With a maximum size of 1,
+// numbers on both sides of 1 do not find a bucket at the least scale. As in the SDK they
+// are in the sum, the minimum and the maximum, and in no count; that is said once a stream.
 type scaled[N Number] struct {
 	summary[N]
-	scale              int32
 	zeros              uint64
+	outside            uint64 // measurements that are in no bucket
+	scale              int32
 	positive, negative side
 }
 
@@ -42,20 +41,20 @@ type side struct {
 	counts []uint64
 }
 
-func (h *exponential[N]) record(flags *atomic.Uint32, v N) result {
+func (h *exponential[N]) record(e *Series[N], v N) result {
 	x := split(math.Abs(float64(v)))
 	s := &h.first
 	if !s.tryHold() {
-		if s = s.hold(h.memory, h.config.stripeCost(), h.empty); s == nil {
+		if s = hold(s, &e.stream.base, emptyScaled[N]); s == nil {
 			return noRoom
 		}
 	}
-	if flags.Load()&dead != 0 {
+	if e.isDead() {
 		s.release()
-		h.memory.Give(s.refund()) // the collector may have refunded before s was there
+		e.stream.registry.memory.Give(s.refund()) // the collector may have refunded before s was there
 		return late
 	}
-	s.state.record(v, x, int(h.config.MaxSize))
+	s.state.record(v, x, int(e.stream.config.MaxSize))
 	s.release()
 	return taken
 }
@@ -98,9 +97,7 @@ func (s *scaled[N]) record(v N, m magnitude, size int) {
 	b := m.bucket(s.scale)
 	if by := to.excess(b, b, size); by > 0 {
 		if s.scale-by < MinScale {
-			// A maximum size of 1 and numbers on both sides of 1: the SDK counts it in
-			// no bucket either.
-			s.count--
+			s.outside++
 			return
 		}
 		s.downscale(by)
@@ -176,7 +173,9 @@ func (b *side) include(bucket int32, size int) {
 	b.first -= int32(below)
 }
 
-func (h *exponential[N]) empty() scaled[N] { return scaled[N]{scale: h.config.MaxScale} }
+func emptyScaled[N Number](c *Config) scaled[N] {
+	return scaled[N]{summary: noSummary[N](), scale: c.MaxScale}
+}
 
 func (h *exponential[N]) extra() int64 { return h.first.refundAll() }
 
@@ -193,11 +192,11 @@ func (s *scaled[N]) move(from *scaled[N], size int, scale int32) {
 		from.downscale(by)
 		s.positive.move(&from.positive, size)
 		s.negative.move(&from.negative, size)
-		s.count += from.count - from.zeros
+	} else {
+		s.outside += from.positive.total() + from.negative.total()
 	}
-	s.count += from.zeros
 	s.zeros += from.zeros
-	from.count = 0 // which is in s by now, as far as there is a bucket for it
+	s.outside += from.outside
 	s.summary.move(&from.summary)
 	from.reset(scale)
 }
@@ -219,27 +218,38 @@ func (b *side) move(from *side, size int) {
 
 // reset empties s and keeps its memory.
 func (s *scaled[N]) reset(scale int32) {
-	*s = scaled[N]{scale: scale, positive: side{counts: s.positive.counts[:0]}, negative: side{counts: s.negative.counts[:0]}}
+	*s = scaled[N]{summary: noSummary[N](), scale: scale, positive: side{counts: s.positive.counts[:0]}, negative: side{counts: s.negative.counts[:0]}}
 }
 
 func (*exponential[N]) takeBack(N) (v N, some bool) { return 0, false }
 
-func (h *exponential[N]) collect(r *reading, p *wire.Point) outcome {
+func (h *exponential[N]) collect(c *Config, r *reading, p *wire.Point) outcome {
 	r.kill()
-	got := h.first.gather(r.last, func(from, to *scaled[N]) { to.move(from, int(h.config.MaxSize), h.config.MaxScale) })
+	got := h.first.gather(r.last, func(from, to *scaled[N]) { to.move(from, int(c.MaxSize), c.MaxScale) })
 	if got == refused {
 		return busy
 	}
 	defer h.first.release()
 	s := &h.first.state
-	d := distributionOf(&r.distribution, p, h.config, &s.summary)
+	d := distributionOf(&r.distribution, p, c, &s.summary)
 	d.Scale, d.ZeroCount = s.scale, s.zeros
+	d.Count = s.zeros + s.positive.total() + s.negative.total()
+	r.outside = s.outside > 0
 	d.Positive = s.positive.appendTo(d.Positive)
 	d.Negative = s.negative.appendTo(d.Negative)
+	o := outcomeOf(got, s.empty())
 	if r.take {
-		s.reset(h.config.MaxScale)
+		s.reset(c.MaxScale)
 	}
-	return outcomeOf(got, d.Count)
+	return o
+}
+
+// total is how many measurements there are in all buckets.
+func (b *side) total() (n uint64) {
+	for _, count := range b.counts {
+		n += count
+	}
+	return n
 }
 
 func (b *side) appendTo(to wire.Buckets) wire.Buckets {

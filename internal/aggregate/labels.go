@@ -11,10 +11,8 @@ import (
 // brings them into wire form, when it first sends a point, so that equal strings of all
 // series are one.
 type labels struct {
-	pending *attribute.Set // nil once they are in wire form, or are found to have none
-	size    uint32         // what they were charged, in bytes
-	invalid int            // how many there are, where one has no wire form
 	wire    wire.AttributeSet
+	pending *attribute.Set // nil once they are in wire form, or are found to have none
 }
 
 // sizeOf is about what the attributes of a set take, in bytes.
@@ -44,15 +42,12 @@ func own(set attribute.Set) *attribute.Set {
 }
 
 // compile brings the attributes into wire form, the first time, and reports whether they
-// have one.
+// have one. Those that have none stay as they are.
 func (l *labels) compile(sets *intern.AttributeSets) bool {
-	if l.pending != nil {
-		if !sets.Compile(&l.wire, *l.pending) {
-			l.invalid = l.pending.Len()
-		}
+	if l.pending != nil && sets.Compile(&l.wire, *l.pending) {
 		l.pending = nil
 	}
-	return l.invalid == 0
+	return l.pending == nil
 }
 
 // attributes returns the wire form, nil where there are none.

@@ -10,7 +10,7 @@ import (
 // another one began is never reported after the other's.
 type lastValue[N Number] struct{ value atomic.Uint64 }
 
-func (l *lastValue[N]) record(_ *atomic.Uint32, v N) result {
+func (l *lastValue[N]) record(_ *Series[N], v N) result {
 	l.value.Store(bitsOf(v))
 	return taken
 }
@@ -20,7 +20,7 @@ func (l *lastValue[N]) takeBack(v N) (N, bool) { return v, true }
 
 func (*lastValue[N]) extra() int64 { return 0 }
 
-func (l *lastValue[N]) collect(r *reading, p *wire.Point) outcome {
+func (l *lastValue[N]) collect(_ *Config, r *reading, p *wire.Point) outcome {
 	r.kill()
 	p.Bits = l.value.Load()
 	return nothing // of a series that dies: who has just stored it stores it again

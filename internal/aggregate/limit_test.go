@@ -15,17 +15,17 @@ const testLimit = 100
 // overflowLine is the line of the overflow series; its attribute is no text.
 func overflowLine(sum int) string { return fmt.Sprint("n otel.metric.overflow=: ", sum) }
 
-func boundTo(s *Stream[int64], from, to int) (all []*Bound[int64]) {
+func boundTo(s *Stream[int64], from, to int) (all []*bound[int64]) {
 	for k := from; k < to; k++ {
-		all = append(all, s.Bind(kSet(k)))
+		all = append(all, bind(s, kSet(k)))
 	}
 	return all
 }
 
-func recordAll(t *testing.T, all []*Bound[int64]) {
+func recordAll(t *testing.T, all []*bound[int64]) {
 	t.Helper()
 	for _, b := range all {
-		require.True(t, b.Record(1))
+		require.True(t, b.record(1))
 	}
 }
 

@@ -93,7 +93,7 @@ func TestCallersStringsAreNotKept(t *testing.T) {
 		c.Scope.Name, c.Scope.Version, c.Scope.SchemaURL = cut(3), cut(4), cut(5)
 		c.Scope.Attributes = attribute.NewSet(attribute.String(cut(6), cut(7)))
 		s := streamOf[int64](t, w, c)
-		var bound []*Bound[int64]
+		var kept []*bound[int64]
 		for k := range many {
 			value := attribute.SliceValue(attribute.StringValue(cut(k)), attribute.MapValue(attribute.String(cut(k), cut(k))))
 			sets := []attribute.Set{
@@ -103,12 +103,12 @@ func TestCallersStringsAreNotKept(t *testing.T) {
 			}
 			for _, set := range sets {
 				require.True(t, s.Record(set, 1))
-				bound = append(bound, s.Bind(set))
+				kept = append(kept, bind(s, set))
 			}
 		}
 		w.collect(false)
 		assert.Less(t, liveHeap()-before, int64(8<<20), "a string of each series would be %d MB", 3*many*large>>20)
-		runtime.KeepAlive(bound)
+		runtime.KeepAlive(kept)
 	}
 }
 

@@ -1,8 +1,6 @@
 package aggregate
 
 import (
-	"sync/atomic"
-
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -20,7 +18,7 @@ type precomputed[N Number] struct {
 	composed bool
 }
 
-func (p *precomputed[N]) record(_ *atomic.Uint32, v N) result {
+func (p *precomputed[N]) record(_ *Series[N], v N) result {
 	if p.round != p.stream.round {
 		p.value, p.round, p.several = v, p.stream.round, false
 	} else {
@@ -34,7 +32,7 @@ func (*precomputed[N]) takeBack(N) (v N, some bool) { return 0, false }
 
 func (*precomputed[N]) extra() int64 { return 0 }
 
-func (p *precomputed[N]) collect(r *reading, to *wire.Point) outcome {
+func (p *precomputed[N]) collect(_ *Config, r *reading, to *wire.Point) outcome {
 	r.kill()
 	if p.stream.partial {
 		if p.several || p.composed {

@@ -12,6 +12,7 @@ type reading struct {
 	last         bool           // do not come again for what callers hold
 	dying        *atomic.Uint32 // flags of a series that is to be dead from now on
 	measured     bool           // since the last collection
+	outside      bool           // a measurement is in no bucket of an exponential histogram
 	distribution wire.Distribution
 }
 
@@ -23,13 +24,13 @@ func (r *reading) kill() {
 }
 
 // distributionOf begins the distribution of a point in d, whose memory it uses again,
-// with what both kinds of histograms have.
+// with what both kinds of histograms have. The count is still to come.
 func distributionOf[N Number](d *wire.Distribution, p *wire.Point, c *Config, s *summary[N]) *wire.Distribution {
 	*d = wire.Distribution{
-		Count: s.count, BucketCounts: d.BucketCounts[:0],
-		Positive: wire.Buckets{Counts: d.Positive.Counts[:0]}, Negative: wire.Buckets{Counts: d.Negative.Counts[:0]},
+		BucketCounts: d.BucketCounts[:0],
+		Positive:     wire.Buckets{Counts: d.Positive.Counts[:0]}, Negative: wire.Buckets{Counts: d.Negative.Counts[:0]},
 	}
-	if s.some && !c.NoMinMax {
+	if !s.empty() && !c.NoMinMax {
 		d.Min = wire.Extremum{Bits: bitsOf(s.min), Defined: true}
 		d.Max = wire.Extremum{Bits: bitsOf(s.max), Defined: true}
 	}
@@ -41,11 +42,13 @@ func distributionOf[N Number](d *wire.Distribution, p *wire.Point, c *Config, s 
 }
 
 // outcomeOf is what a histogram found.
-func outcomeOf(g gathering, count uint64) outcome {
+func outcomeOf(g gathering, empty bool) outcome {
 	switch {
+	case g == incomplete && empty:
+		return busy
 	case g == incomplete:
 		return part
-	case count == 0:
+	case empty:
 		return nothing
 	}
 	return found

@@ -64,7 +64,7 @@ func StreamOf[N Number](r *Registry, c Config, now int64) (s *Stream[N], made bo
 	slots := r.all.Slots()
 	for place := maphash.Comparable(r.seed, key); ; place++ {
 		e := slots.At(place)
-		if e == nil {
+		if slots.Ends(e) {
 			break
 		}
 		if e.key == key {

@@ -18,12 +18,11 @@ import (
 // taken its place. So each measurement is taken once, by the one or by the other.
 type Series[N Number] struct {
 	flags    atomic.Uint32
-	idle     uint8 // collections without a measurement
-	overflow bool  // it is that of the overflow
-	known    bool  // it was measured at some time
-	dying    bool  // the collector lets it die
-	busy     bool  // a caller was in the middle of a measurement when it was read
-	gone     bool  // it has died, and nothing is left of it
+	size     uint32 // what its attributes were charged, in bytes
+	idle     uint8  // collections without a measurement
+	overflow bool   // it is that of the overflow
+	known    bool   // it was measured at some time
+	dying    bool   // the collector lets it die
 	state    state[N]
 	stream   *Stream[N]
 	key      attribute.Distinct
@@ -50,12 +49,12 @@ const (
 // where a series is made, and nowhere else.
 type state[N Number] interface {
 	// record takes a measurement in. It may be called concurrently, and never waits.
-	record(flags *atomic.Uint32, v N) result
+	record(e *Series[N], v N) result
 	// takeBack returns what is left in a dead series of the measurement v, and
 	// perhaps of others, and whether that is anything.
 	takeBack(v N) (N, bool)
 	// collect puts what there is into a point.
-	collect(r *reading, p *wire.Point) outcome
+	collect(c *Config, r *reading, p *wire.Point) outcome
 	// extra is how much memory was charged for the state since it was made, in bytes. It
 	// is asked once, when the series is dead.
 	extra() int64
@@ -87,20 +86,21 @@ const (
 
 func (e *Series[N]) isDead() bool { return e.flags.Load()&dead != 0 }
 
-// record takes a measurement in. Unless the result is taken, the caller has to record
-// what is left elsewhere.
+// record takes a measurement in. Where the result is late, the caller has to record what is
+// left elsewhere.
 func (e *Series[N]) record(v N) (left N, r result) {
-	if r := e.state.record(&e.flags, v); r != taken {
-		return v, r
-	}
-	if e.flags.Load() == current {
+	if r = e.state.record(e, v); r == taken && e.flags.Load() == current {
 		return 0, taken
 	}
-	return e.settle(v)
+	return e.settle(v, r)
 }
 
-// settle is the end of a measurement that met the collector, or was the first one.
-func (e *Series[N]) settle(v N) (left N, r result) {
+// settle is the end of a measurement that the state did not take, or that met the
+// collector, or was the first one.
+func (e *Series[N]) settle(v N, r result) (left N, _ result) {
+	if r != taken {
+		return v, r
+	}
 	if e.flags.Or(measured)&dead == 0 {
 		return 0, taken
 	}

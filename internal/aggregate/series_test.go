@@ -38,11 +38,11 @@ func nothingIsLost[N Number](t *testing.T, c Config, unit N) {
 	for g := range callers {
 		group.Go(func() {
 			r := rand.New(rand.NewPCG(1, uint64(g)))
-			b := s.Bind(kSet(g % 3))
+			b := bind(s, kSet(g%3))
 			for i := range each {
 				switch i % 3 {
 				case 0:
-					assert.True(t, b.Record(unit))
+					assert.True(t, b.record(unit))
 				case 1:
 					assert.True(t, s.Record(kSet(1), unit))
 				case 2:
@@ -103,14 +103,14 @@ func TestGaugeOrder(t *testing.T) {
 	for _, delta := range []bool{false, true} {
 		w := open(0)
 		s := streamOf[int64](t, w, Config{Scope: scope("s"), Name: "g", Kind: LastValue, Delta: delta})
-		b := s.Bind(attribute.Set{})
+		b := bind(s, attribute.Set{})
 		var returned atomic.Int64
 		done := make(chan struct{})
 		const last = 200_000
 		go func() {
 			defer close(done)
 			for v := int64(1); v <= last; v++ {
-				assert.True(t, b.Record(v))
+				assert.True(t, b.record(v))
 				returned.Store(v)
 			}
 		}()
@@ -170,7 +170,7 @@ func BenchmarkRecord(b *testing.B) {
 		c := histogramConfig(k.name, k.kind)
 		c.Bounds = []float64{0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000}
 		s := streamOf[int64](b, w, c)
-		bound := s.Bind(set)
+		bound := bind(s, set)
 		b.Run(k.name+"/kept", func(b *testing.B) {
 			for b.Loop() {
 				s.Record(set, 7)
@@ -178,7 +178,7 @@ func BenchmarkRecord(b *testing.B) {
 		})
 		b.Run(k.name+"/bound", func(b *testing.B) {
 			for b.Loop() {
-				bound.Record(7)
+				bound.record(7)
 			}
 		})
 	}

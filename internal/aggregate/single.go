@@ -2,7 +2,6 @@ package aggregate
 
 import (
 	"math"
-	"sync/atomic"
 
 	"github.com/otelgram/otelgram/drop"
 	"github.com/otelgram/otelgram/wire"
@@ -34,7 +33,7 @@ type single[N Number] struct {
 	last   int64 // when the last one was made
 }
 
-func (x *single[N]) record(_ *atomic.Uint32, v N) result {
+func (x *single[N]) record(_ *Series[N], v N) result {
 	if !x.series.stream.config.Events.Push(x, bitsOf(v)) {
 		return lost
 	}
@@ -45,7 +44,7 @@ func (*single[N]) takeBack(N) (v N, some bool) { return 0, false }
 
 func (*single[N]) extra() int64 { return 0 }
 
-func (*single[N]) collect(r *reading, _ *wire.Point) outcome {
+func (*single[N]) collect(_ *Config, r *reading, _ *wire.Point) outcome {
 	r.kill()
 	return withheld // it is in the queue
 }
@@ -70,9 +69,10 @@ func (x *single[N]) Point(i *Identifier, bits, weight uint64, at int64, d *wire.
 		x.total += v * n
 		p.Bits = bitsOf(x.total)
 	case Explicit, Exponential:
-		sum := summary[N]{count: weight, sum: v * n, min: v, max: v, some: true}
+		sum := summary[N]{sum: v * n, min: v, max: v}
 		p.Bits = 0
 		d = distributionOf(d, &p, &s.config, &sum)
+		d.Count = weight
 		x.distribute(d, v, weight)
 	}
 	if s.config.Delta {

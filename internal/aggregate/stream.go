@@ -39,21 +39,30 @@ type base struct {
 	reason  wire.DropReason // why none can be sent, or sendable
 	partial bool            // observations are missing in the collection under way
 	beyond  bool            // there are more series than the limit allows
+	// saidOutside is set once it was said that measurements are in no bucket.
+	saidOutside bool
 }
 
 var (
-	sealedInt   Series[int64]
-	sealedFloat Series[float64]
+	sealedInt   = deadSeries[int64]()
+	sealedFloat = deadSeries[float64]()
 
 	overflowSet = attribute.NewSet(attribute.Bool("otel.metric.overflow", true))
 )
 
+// deadSeries returns one that no search finds.
+func deadSeries[N Number]() *Series[N] {
+	e := &Series[N]{}
+	e.flags.Store(dead)
+	return e
+}
+
 func newStream[N Number](r *Registry, c Config, start int64) *Stream[N] {
 	s := &Stream[N]{base: base{config: c, registry: r, seed: r.seed, created: start}}
 	s.start.Store(start)
-	sealed, ok := any(&sealedInt).(*Series[N])
+	sealed, ok := any(sealedInt).(*Series[N])
 	if !ok {
-		sealed = any(&sealedFloat).(*Series[N])
+		sealed = any(sealedFloat).(*Series[N])
 	}
 	s.series.Init(sealed, func(e *Series[N]) uint64 { return maphash.Comparable(s.seed, e.key) }, (*Series[N]).isDead)
 	return s
@@ -95,13 +104,8 @@ func (s *Stream[N]) record(e *Series[N], set attribute.Set, v N) (*Series[N], bo
 			}
 		}
 		var r result
-		switch v, r = e.record(v); r {
-		case taken:
-			return e, true
-		case noRoom:
-			return e, s.lose(wire.Memory)
-		case lost:
-			return e, false
+		if v, r = e.record(v); r != late {
+			return e, s.took(r)
 		}
 		e = nil
 	}
@@ -112,8 +116,11 @@ func (s *Stream[N]) find(key attribute.Distinct) *Series[N] {
 	slots := s.series.Slots()
 	for place := maphash.Comparable(s.seed, key); ; place++ {
 		e := slots.At(place)
-		if e == nil || e.key == key && e.flags.Load()&dead == 0 {
+		if e != nil && e.key == key && e.flags.Load()&dead == 0 {
 			return e
+		}
+		if slots.Ends(e) {
+			return nil
 		}
 	}
 }
@@ -123,10 +130,10 @@ func (s *Stream[N]) find(key attribute.Distinct) *Series[N] {
 func (s *Stream[N]) admit(set attribute.Set) (*Series[N], wire.DropReason) {
 	key := set.Equivalent()
 	for {
-		if s.registry.closed.Load() {
+		e := s.find(key)
+		if s.registry.closed.Load() { // looked at last, since others make series after it, too
 			return nil, wire.Shutdown
 		}
-		e := s.find(key)
 		if e != nil && e.flags.Load()&admitted != 0 {
 			return e, 0
 		}
@@ -197,6 +204,9 @@ func (s *Stream[N]) overflowing() (*Series[N], wire.DropReason) {
 			e = s.overflow.Load()
 		}
 	}
+	if s.registry.closed.Load() {
+		return nil, wire.Shutdown
+	}
 	e.flags.Or(admitted)
 	return e, 0
 }
@@ -209,14 +219,22 @@ func (s *Stream[N]) make(set attribute.Set) *Series[N] {
 	}
 	e := s.madeOf()
 	e.stream, e.key, e.start = s, set.Equivalent(), s.start.Load()
-	e.labels = labels{pending: own(set), size: uint32(size)}
+	e.size, e.labels = uint32(size), labels{pending: own(set)}
 	e.flags.Store(admitted)
 	return e
 }
 
 // cost is what a series was charged, in bytes.
 func (s *Stream[N]) cost(e *Series[N]) int64 {
-	return seriesCost + int64(e.labels.size) + s.config.stripeCost()
+	return seriesCost + int64(e.size) + s.config.stripeCost()
+}
+
+// took counts a measurement for which there was no room, and reports whether it was taken.
+func (s *base) took(r result) bool {
+	if r == noRoom {
+		return s.lose(wire.Memory)
+	}
+	return r == taken
 }
 
 // lose counts a measurement that a series did not take.
@@ -257,8 +275,7 @@ func (s *Stream[N]) madeOf() *Series[N] {
 			Series[N]
 			explicit[N]
 		}{}
-		x.explicit.config, x.explicit.memory = &s.config, s.registry.memory
-		x.explicit.first.state = x.explicit.empty()
+		x.explicit.first.state = emptyBuckets[N](&s.config)
 		x.state = &x.explicit
 		return &x.Series
 	case Exponential:
@@ -266,8 +283,7 @@ func (s *Stream[N]) madeOf() *Series[N] {
 			Series[N]
 			exponential[N]
 		}{}
-		x.exponential.config, x.exponential.memory = &s.config, s.registry.memory
-		x.exponential.first.state = x.exponential.empty()
+		x.exponential.first.state = emptyScaled[N](&s.config)
 		x.state = &x.exponential
 		return &x.Series
 	}
@@ -275,7 +291,6 @@ func (s *Stream[N]) madeOf() *Series[N] {
 		Series[N]
 		sum[N]
 	}{}
-	x.sum.memory = s.registry.memory
 	x.state = &x.sum
 	return &x.Series
 }

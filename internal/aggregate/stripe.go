@@ -1,10 +1,6 @@
 package aggregate
 
-import (
-	"sync/atomic"
-
-	"github.com/otelgram/otelgram/internal/account"
-)
+import "sync/atomic"
 
 // stripe is a part of the state of a series behind a lock that nobody waits for. The
 // stripes of a series are a list that only ever grows. A caller records on the first one
@@ -12,12 +8,12 @@ import (
 // a holder is off its core. There are about as many as there were callers in the middle of
 // a measurement at once, and hardly more for those that the collector wanted then.
 type stripe[S any] struct {
-	lock  atomic.Uint32
-	next  atomic.Pointer[stripe[S]]
-	state S
+	lock atomic.Uint32
 	// charged is what it takes of the memory budget, in bytes; 0: it is charged with its
 	// series.
-	charged atomic.Int64
+	charged atomic.Uint32
+	next    atomic.Pointer[stripe[S]]
+	state   S
 }
 
 // The lock of a stripe.
@@ -48,8 +44,8 @@ func (s *stripe[S]) tryTake() bool {
 func (s *stripe[S]) giveUp() { s.lock.And(^wanted) }
 
 // hold returns a stripe of the list that it holds, nil if there is none and no memory for
-// one more, which takes so many bytes and begins as empty says.
-func (s *stripe[S]) hold(memory *account.Budget, bytes int64, empty func() S) *stripe[S] {
+// one more, which begins empty.
+func hold[S any](s *stripe[S], of *base, empty func(*Config) S) *stripe[S] {
 	for {
 		if s.tryHold() {
 			return s
@@ -58,11 +54,12 @@ func (s *stripe[S]) hold(memory *account.Budget, bytes int64, empty func() S) *s
 			s = n
 			continue
 		}
-		if !memory.Need(bytes) {
+		cost := of.config.stripeCost()
+		if !of.registry.memory.Need(cost) {
 			return nil
 		}
-		n := &stripe[S]{state: empty()}
-		n.charged.Store(bytes)
+		n := &stripe[S]{state: empty(&of.config)}
+		n.charged.Store(uint32(cost))
 		n.lock.Store(held)
 		for !s.next.CompareAndSwap(nil, n) {
 			s = s.next.Load() // others were faster: n goes behind theirs
@@ -113,7 +110,7 @@ func (s *stripe[S]) gather(last bool, move func(from, to *S)) gathering {
 }
 
 // refund returns how much of the memory budget a stripe still takes, and has it take none.
-func (s *stripe[S]) refund() int64 { return s.charged.Swap(0) }
+func (s *stripe[S]) refund() int64 { return int64(s.charged.Swap(0)) }
 
 // refundAll is refund for all stripes of the list.
 func (s *stripe[S]) refundAll() (bytes int64) {

@@ -12,14 +12,18 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// sum adds measurements up in one word. Where callers meet in that word it grows cells,
-// and each caller adds to one of them.
+// sum adds measurements up in one word. Where callers meet in that word often it grows
+// cells, and each caller adds to one of them.
 type sum[N Number] struct {
-	value atomic.Uint64
-	cells atomic.Pointer[[]cell]
-	met   atomic.Uint32 // how often callers met
+	value    atomic.Uint64
+	meetings atomic.Pointer[meetings] // nil before the first
+}
 
-	memory *account.Budget // that cells are charged to
+// meetings are those of callers in one word, and the cells where they meet less.
+type meetings struct {
+	number  atomic.Uint32
+	charged atomic.Uint32 // what the cells take of the memory budget, in bytes
+	cells   atomic.Pointer[[]cell]
 }
 
 // cell has a cache line of its own.
@@ -29,41 +33,59 @@ type cell struct {
 }
 
 const (
-	// meetings is how often callers meet before a sum grows cells: what is seldom
-	// contended need not pay for it.
-	meetings = 64
+	// often is how many meetings it takes to make cells: what is seldom contended need
+	// not pay for them.
+	often    = 64
 	maxCells = 64
 	cellCost = int(unsafe.Sizeof(cell{}))
 )
 
-func (s *sum[N]) record(flags *atomic.Uint32, v N) result {
-	if cells := s.cells.Load(); cells != nil {
-		add(&(*cells)[rand.Uint32()&uint32(len(*cells)-1)].value, v)
-		return taken
+func (s *sum[N]) record(e *Series[N], v N) result {
+	if m := s.meetings.Load(); m != nil {
+		if cells := m.cells.Load(); cells != nil {
+			add(&(*cells)[rand.Uint32()&uint32(len(*cells)-1)].value, v)
+			return taken
+		}
 	}
 	old := s.value.Load()
 	if !s.value.CompareAndSwap(old, bitsOf(numberOf[N](old)+v)) {
-		s.meet(flags, v)
+		s.meet(e, v)
 	}
 	return taken
 }
 
 // meet adds what has met another caller's.
-func (s *sum[N]) meet(flags *atomic.Uint32, v N) {
+func (s *sum[N]) meet(e *Series[N], v N) {
 	add(&s.value, v)
-	if s.met.Add(1) != meetings || flags.Load()&dead != 0 {
+	m := s.meetings.Load()
+	if m == nil {
+		s.meetings.CompareAndSwap(nil, &meetings{})
 		return
 	}
+	if m.number.Add(1) == often {
+		m.grow(e.stream.registry.memory)
+		if e.isDead() {
+			e.stream.registry.memory.Give(m.refund()) // the collector may have refunded before
+		}
+	}
+}
+
+// grow makes cells, if there is memory for them.
+func (m *meetings) grow(memory *account.Budget) {
 	n := 2
 	for n < runtime.GOMAXPROCS(0) && n < maxCells {
 		n *= 2
 	}
-	if !s.memory.Take(int64(n * cellCost)) {
+	if !memory.Take(int64(n * cellCost)) {
 		return
 	}
 	cells := make([]cell, n)
-	s.cells.Store(&cells)
+	m.charged.Store(uint32(n * cellCost))
+	m.cells.Store(&cells)
 }
+
+// refund returns what the cells take of the memory budget, and has them take nothing.
+func (m *meetings) refund() int64 { return int64(m.charged.Swap(0)) }
 
 func add[N Number](to *atomic.Uint64, v N) {
 	if isInteger[N]() {
@@ -85,17 +107,19 @@ func (s *sum[N]) total(take bool) N {
 		read = func(v *atomic.Uint64) uint64 { return v.Swap(0) }
 	}
 	total := numberOf[N](read(&s.value))
-	if cells := s.cells.Load(); cells != nil {
-		for i := range *cells {
-			total += numberOf[N](read(&(*cells)[i].value))
+	if m := s.meetings.Load(); m != nil {
+		if cells := m.cells.Load(); cells != nil {
+			for i := range *cells {
+				total += numberOf[N](read(&(*cells)[i].value))
+			}
 		}
 	}
 	return total
 }
 
 func (s *sum[N]) extra() int64 {
-	if cells := s.cells.Load(); cells != nil {
-		return int64(len(*cells) * cellCost)
+	if m := s.meetings.Load(); m != nil {
+		return m.refund()
 	}
 	return 0
 }
@@ -105,7 +129,7 @@ func (s *sum[N]) takeBack(N) (left N, some bool) {
 	return left, left != 0
 }
 
-func (s *sum[N]) collect(r *reading, p *wire.Point) outcome {
+func (s *sum[N]) collect(_ *Config, r *reading, p *wire.Point) outcome {
 	v := s.total(r.take)
 	if r.dying != nil {
 		// Callers take back what they find once the series is dead. So the total leaves

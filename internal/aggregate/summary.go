@@ -1,34 +1,38 @@
 package aggregate
 
-// summary is what both kinds of histograms have beside their buckets.
-type summary[N Number] struct {
-	count         uint64 // what is in a bucket
-	sum, min, max N
-	some          bool // min and max are those of a measurement
+import "math"
+
+// summary is what both kinds of histograms have beside their buckets. The count is that of
+// the buckets.
+type summary[N Number] struct{ sum, min, max N }
+
+// noSummary is the summary of no measurement: its minimum is above its maximum.
+func noSummary[N Number]() summary[N] {
+	if isInteger[N]() {
+		least, most := int64(math.MinInt64), int64(math.MaxInt64)
+		return summary[N]{min: N(most), max: N(least)}
+	}
+	return summary[N]{min: N(math.Inf(1)), max: N(math.Inf(-1))}
 }
+
+// empty reports whether there is no measurement.
+func (s *summary[N]) empty() bool { return s.min > s.max }
 
 func (s *summary[N]) add(v N) {
-	s.count++
 	s.sum += v
-	s.widen(v, v)
-}
-
-func (s *summary[N]) widen(least, most N) {
-	if !s.some || least < s.min {
-		s.min = least
+	if v < s.min {
+		s.min = v
 	}
-	if !s.some || most > s.max {
-		s.max = most
+	if v > s.max {
+		s.max = v
 	}
-	s.some = true
 }
 
 // move adds from to s.
 func (s *summary[N]) move(from *summary[N]) {
-	if !from.some {
+	if from.empty() {
 		return
 	}
-	s.count += from.count
 	s.sum += from.sum
-	s.widen(from.min, from.max)
+	s.min, s.max = min(s.min, from.min), max(s.max, from.max)
 }

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/otelgram/otelgram/internal/account"
+	"github.com/otelgram/otelgram/internal/intern"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -140,3 +141,21 @@ func streamOf[N Number](t testing.TB, w *world, c Config) *Stream[N] {
 func kSet(k int) attribute.Set { return attribute.NewSet(attribute.String("k", fmt.Sprint(k))) }
 
 func (w *world) dropped(r wire.DropReason) int { return int(w.books.Settled().Dropped[r]) }
+
+// bound is an attribute set of a stream, as a bound instrument has it.
+type bound[N Number] struct {
+	Handle[N]
+	set attribute.Set
+}
+
+func bind[N Number](s *Stream[N], set attribute.Set) *bound[N] {
+	return &bound[N]{Handle: Handle[N]{Stream: s}, set: intern.Own(set)}
+}
+
+func (b *bound[N]) record(v N) bool {
+	left, again, ok := b.Record(v)
+	if again {
+		return b.RecordAnew(b.set, left)
+	}
+	return ok
+}

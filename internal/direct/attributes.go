@@ -41,16 +41,10 @@ func withRaw[O any](set attribute.Set, opts []O) attribute.Set {
 }
 
 func addAttributes(opts []metric.AddOption) attribute.Set {
-	if len(opts) == 0 {
-		return attribute.Set{}
-	}
 	return withRaw(metric.NewAddConfig(opts).Attributes(), opts)
 }
 
 func recordAttributes(opts []metric.RecordOption) attribute.Set {
-	if len(opts) == 0 {
-		return attribute.Set{}
-	}
 	return withRaw(metric.NewRecordConfig(opts).Attributes(), opts)
 }
 

@@ -8,6 +8,7 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
 	"github.com/otelgram/otelgram/internal/aggregate"
+	"github.com/otelgram/otelgram/internal/intern"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -54,8 +55,11 @@ type core struct {
 type instrument[N aggregate.Number] struct {
 	core
 	stream *aggregate.Stream[N] // nil unless measurements are recorded
-	bound  *aggregate.Bound[N]  // set in a bound instrument
-	set    attribute.Set        // what it is bound to
+	// bare is that of measurements without attributes of their own: those of set, to which
+	// the instrument is bound, if it is.
+	bare  *aggregate.Handle[N]
+	set   attribute.Set
+	bound bool
 	// rising refuses negative values; gauge accepts NaN and infinities.
 	rising, gauge bool
 }
@@ -73,6 +77,7 @@ func newInstrument[N aggregate.Number](m *meter, d description) instrument[N] {
 	}
 	if i.stream != nil {
 		i.gauge = i.stream.Config().Kind == aggregate.LastValue
+		i.bare = &aggregate.Handle[N]{Stream: i.stream}
 		if err := p.namesakes.check(i.stream.Config(), d.name); err != nil {
 			otel.Handle(err)
 		}
@@ -101,13 +106,14 @@ func (i *instrument[N]) mayObserve(n int) bool {
 // bind returns the instrument bound to attributes. It does not keep kvs.
 func (i *instrument[N]) bind(kvs []attribute.KeyValue) instrument[N] {
 	b := *i
-	b.set = attribute.NewSet(append(i.set.ToSlice(), kvs...)...)
+	set := attribute.NewSet(append(i.set.ToSlice(), kvs...)...)
 	if i.limited {
-		b.set = filtered(b.set, i.keys)
+		set = filtered(set, i.keys)
 	}
+	set, _ = intern.Dedup(set)
+	b.set, b.bound = intern.Own(set), true
 	if i.stream != nil {
-		b.bound = i.stream.Bind(b.set)
-		b.set = b.bound.Set()
+		b.bare = &aggregate.Handle[N]{Stream: i.stream}
 	}
 	return b
 }
@@ -122,18 +128,29 @@ func (i *instrument[N]) fits(v N) bool {
 	return false
 }
 
-// record takes a measurement with the attributes of its options.
-func (i *instrument[N]) record(v N, set attribute.Set, given bool) {
+// record takes a measurement without attributes of its own.
+func (i *instrument[N]) record(v N) {
+	switch {
+	case !i.fits(v):
+	case i.bare == nil:
+		i.lose()
+	default:
+		if left, again, _ := i.bare.Record(v); again {
+			i.bare.RecordAnew(i.set, left)
+		}
+	}
+}
+
+// recordWith takes a measurement with the attributes of its options.
+func (i *instrument[N]) recordWith(v N, set attribute.Set) {
 	switch {
 	case !i.fits(v):
 	case i.stream == nil:
 		i.lose()
-	case i.bound == nil && !i.limited:
-		i.stream.Record(set, v)
-	case i.bound != nil && !given:
-		i.bound.Record(v)
-	default:
+	case i.bound || i.limited:
 		i.stream.Record(i.merged(set), v)
+	default:
+		i.stream.Record(set, v)
 	}
 }
 
@@ -157,7 +174,7 @@ func (c *core) lose() {
 // merged puts the attributes of a measurement over those the instrument is bound to, and
 // keeps what is allowed.
 func (i *instrument[N]) merged(set attribute.Set) attribute.Set {
-	if i.set.Len() > 0 {
+	if i.bound {
 		set = attribute.NewSet(append(i.set.ToSlice(), set.ToSlice()...)...)
 	}
 	if i.limited {

@@ -21,9 +21,8 @@ const (
 	// maxInterned bounds the names with tags that are remembered; those that find no
 	// room are looked up by their attributes each time.
 	maxInterned = 1 << 15
-	// What an entry takes beside its text, and for each tag, in bytes, about.
-	entryCost    = 256
-	entryTagCost = 48
+	// entryCost is about what an entry takes beside its text, in bytes.
+	entryCost = 128
 )
 
 // interned finds what is recorded by a name and tags, without locks or allocations.
@@ -36,9 +35,9 @@ type interned struct {
 }
 
 type entry struct {
-	hash  uint64
-	text  string // kind, name and tags, see keep
-	bound *aggregate.Bound[float64]
+	hash   uint64
+	text   string // kind, name and tags, see keep
+	series aggregate.Handle[float64]
 }
 
 var sealed entry
@@ -110,7 +109,10 @@ func (t *interned) find(h uint64, kind uint8, name string, tags []Tag) *entry {
 	slots := t.entries.Slots()
 	for place := h; ; place++ {
 		e := slots.At(place)
-		if e == nil || e.hash == h && e.is(kind, name, tags) {
+		if slots.Ends(e) {
+			return nil
+		}
+		if e.hash == h && e.is(kind, name, tags) {
 			return e
 		}
 	}
@@ -144,36 +146,29 @@ func (t *interned) add(e *entry) *entry {
 
 // keep copies kind, name and tags into one text, each string behind its length:
 // it keeps nothing alive that they were cut from, and comparing with it touches
-// few cache lines. The tags returned are cut from the text.
-func keep(kind uint8, name string, tags []Tag) (text string, own []Tag) {
+// few cache lines.
+func keep(kind uint8, name string, tags []Tag) string {
 	b := appendString([]byte{kind}, name)
-	ends := make([]int, 0, 2*len(tags))
 	for _, t := range tags {
-		b = appendString(b, t.Key)
-		ends = append(ends, len(b))
-		b = appendString(b, t.Value)
-		ends = append(ends, len(b))
+		b = appendString(appendString(b, t.Key), t.Value)
 	}
-	text = string(b)
-	own = make([]Tag, len(tags))
-	for i, t := range tags {
-		key, value := ends[2*i], ends[2*i+1]
-		own[i] = Tag{Key: text[key-len(t.Key) : key], Value: text[value-len(t.Value) : value]}
-	}
-	return text, own
+	return string(b)
 }
 
 // lengthSize is what the length of a string takes in a text, in bytes.
-const lengthSize = 4
+const lengthSize = 2
+
+// maxTextLen bounds the texts that are kept, so that each length fits.
+const maxTextLen = 1 << 15
 
 func appendString(b []byte, s string) []byte {
-	return append(binary.LittleEndian.AppendUint32(b, uint32(len(s))), s...)
+	return append(binary.LittleEndian.AppendUint16(b, uint16(len(s))), s...)
 }
 
-// starts reports whether text begins with s and its length. A length beyond 32
-// bits is never equal to what follows it.
+// starts reports whether text begins with s and its length. A length that does not fit is
+// never equal to what follows it.
 func starts(text, s string) bool {
-	return len(text) >= lengthSize+len(s) && load4(text) == uint64(len(s)) && text[lengthSize:lengthSize+len(s)] == s
+	return len(text) >= lengthSize+len(s) && int(text[0])|int(text[1])<<8 == len(s) && text[lengthSize:lengthSize+len(s)] == s
 }
 
 // attributes returns tags as an attribute set; of a key that repeats, the last

@@ -16,8 +16,7 @@ import (
 )
 
 func (t *interned) enter(h uint64, kind uint8, name string, tags []Tag) *entry {
-	text, _ := keep(kind, name, tags)
-	return t.add(&entry{hash: h, text: text})
+	return t.add(&entry{hash: h, text: keep(kind, name, tags)})
 }
 
 // TestInternedFinds what it has taken in, and nothing else.

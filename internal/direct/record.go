@@ -37,7 +37,11 @@ func (r *Recorder) Record(kind sdkmetric.InstrumentKind, name string, value floa
 	}
 	h := r.interned.hash(uint8(kind), name, tags)
 	if e := r.interned.find(h, uint8(kind), name, tags); e != nil {
-		return e.bound.Record(value)
+		left, again, ok := e.series.Record(value)
+		if again {
+			return e.series.RecordAnew(attributes(tags), left)
+		}
+		return ok
 	}
 	return r.first(h, kind, name, value, tags)
 }
@@ -56,20 +60,21 @@ func (r *Recorder) first(h uint64, kind sdkmetric.InstrumentKind, name string, v
 	case unwanted:
 		return true // dropped as asked for, by the aggregation selector
 	}
-	text, own := keep(uint8(kind), name, tags)
-	set := attributes(own)
-	cost := int64(entryCost + entryTagCost*len(tags) + len(text))
-	if r.interned.count.Add(1) > maxInterned || !p.config.Memory.Take(cost) {
+	set := attributes(tags)
+	text := keep(uint8(kind), name, tags)
+	cost := int64(entryCost + len(text))
+	if r.interned.count.Add(1) > maxInterned || len(text) > maxTextLen || !p.config.Memory.Take(cost) {
 		r.interned.count.Add(-1)
 		return s.Record(set, value)
 	}
-	e := &entry{hash: h, text: text, bound: s.BindOwn(set)}
+	e := &entry{hash: h, text: text}
+	e.series.Stream = s
 	in := r.interned.add(e)
 	if in != e {
 		r.interned.count.Add(-1)
 		p.config.Memory.Give(cost)
 	}
-	return in.bound.Record(value)
+	return in.series.RecordAnew(set, value)
 }
 
 // refuse counts what is not taken.

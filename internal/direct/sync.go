@@ -18,7 +18,11 @@ type int64Counter struct {
 }
 
 func (i *int64Counter) Add(_ context.Context, v int64, opts ...metric.AddOption) {
-	i.record(v, addAttributes(opts), len(opts) > 0)
+	if len(opts) == 0 {
+		i.record(v)
+		return
+	}
+	i.recordWith(v, addAttributes(opts))
 }
 func (i *int64Counter) Enabled(context.Context) bool { return i.enabled() }
 func (i *int64Counter) Bind(kvs ...attribute.KeyValue) metric.Int64Counter {
@@ -31,7 +35,11 @@ type int64UpDownCounter struct {
 }
 
 func (i *int64UpDownCounter) Add(_ context.Context, v int64, opts ...metric.AddOption) {
-	i.record(v, addAttributes(opts), len(opts) > 0)
+	if len(opts) == 0 {
+		i.record(v)
+		return
+	}
+	i.recordWith(v, addAttributes(opts))
 }
 func (i *int64UpDownCounter) Enabled(context.Context) bool { return i.enabled() }
 func (i *int64UpDownCounter) Bind(kvs ...attribute.KeyValue) metric.Int64UpDownCounter {
@@ -44,7 +52,11 @@ type int64Histogram struct {
 }
 
 func (i *int64Histogram) Record(_ context.Context, v int64, opts ...metric.RecordOption) {
-	i.record(v, recordAttributes(opts), len(opts) > 0)
+	if len(opts) == 0 {
+		i.record(v)
+		return
+	}
+	i.recordWith(v, recordAttributes(opts))
 }
 func (i *int64Histogram) Enabled(context.Context) bool { return i.enabled() }
 func (i *int64Histogram) Bind(kvs ...attribute.KeyValue) metric.Int64Histogram {
@@ -57,7 +69,11 @@ type int64Gauge struct {
 }
 
 func (i *int64Gauge) Record(_ context.Context, v int64, opts ...metric.RecordOption) {
-	i.record(v, recordAttributes(opts), len(opts) > 0)
+	if len(opts) == 0 {
+		i.record(v)
+		return
+	}
+	i.recordWith(v, recordAttributes(opts))
 }
 func (i *int64Gauge) Enabled(context.Context) bool { return i.enabled() }
 func (i *int64Gauge) Bind(kvs ...attribute.KeyValue) metric.Int64Gauge {
@@ -70,7 +86,11 @@ type float64Counter struct {
 }
 
 func (i *float64Counter) Add(_ context.Context, v float64, opts ...metric.AddOption) {
-	i.record(v, addAttributes(opts), len(opts) > 0)
+	if len(opts) == 0 {
+		i.record(v)
+		return
+	}
+	i.recordWith(v, addAttributes(opts))
 }
 func (i *float64Counter) Enabled(context.Context) bool { return i.enabled() }
 func (i *float64Counter) Bind(kvs ...attribute.KeyValue) metric.Float64Counter {
@@ -83,7 +103,11 @@ type float64UpDownCounter struct {
 }
 
 func (i *float64UpDownCounter) Add(_ context.Context, v float64, opts ...metric.AddOption) {
-	i.record(v, addAttributes(opts), len(opts) > 0)
+	if len(opts) == 0 {
+		i.record(v)
+		return
+	}
+	i.recordWith(v, addAttributes(opts))
 }
 func (i *float64UpDownCounter) Enabled(context.Context) bool { return i.enabled() }
 func (i *float64UpDownCounter) Bind(kvs ...attribute.KeyValue) metric.Float64UpDownCounter {
@@ -96,7 +120,11 @@ type float64Histogram struct {
 }
 
 func (i *float64Histogram) Record(_ context.Context, v float64, opts ...metric.RecordOption) {
-	i.record(v, recordAttributes(opts), len(opts) > 0)
+	if len(opts) == 0 {
+		i.record(v)
+		return
+	}
+	i.recordWith(v, recordAttributes(opts))
 }
 func (i *float64Histogram) Enabled(context.Context) bool { return i.enabled() }
 func (i *float64Histogram) Bind(kvs ...attribute.KeyValue) metric.Float64Histogram {
@@ -109,7 +137,11 @@ type float64Gauge struct {
 }
 
 func (i *float64Gauge) Record(_ context.Context, v float64, opts ...metric.RecordOption) {
-	i.record(v, recordAttributes(opts), len(opts) > 0)
+	if len(opts) == 0 {
+		i.record(v)
+		return
+	}
+	i.recordWith(v, recordAttributes(opts))
 }
 func (i *float64Gauge) Enabled(context.Context) bool { return i.enabled() }
 func (i *float64Gauge) Bind(kvs ...attribute.KeyValue) metric.Float64Gauge {

@@ -61,15 +61,13 @@ func (s *Slots[E]) probes(used int) int {
 	return min(maxProbes, len(s.at))
 }
 
-// At returns the entry at a place, nil if there is none. The entry with some hash is
-// found by looking at the places hash, hash+1 and so on up to the first without an entry.
-func (s *Slots[E]) At(place uint64) *E {
-	e := s.at[place&uint64(len(s.at)-1)].Load()
-	if e == s.sealed {
-		return nil
-	}
-	return e
-}
+// At returns what is at a place: an entry, or what Ends. The entry with some hash is found
+// by looking at the places hash, hash+1 and so on.
+func (s *Slots[E]) At(place uint64) *E { return s.at[place&uint64(len(s.at)-1)].Load() }
+
+// Ends reports whether a search that has found e at a place ends there without success.
+// Nothing that is searched for may equal the sealed entry.
+func (s *Slots[E]) Ends(e *E) bool { return e == nil || e == s.sealed }
 
 // Add enters e, unless there is a living entry of which same is true. It returns that
 // one, or else e.

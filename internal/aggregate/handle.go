@@ -1,0 +1,39 @@
+package aggregate
+
+import (
+	"sync/atomic"
+
+	"go.opentelemetry.io/otel/attribute"
+)
+
+// Handle remembers the series of one attribute set of a stream, so that recording does not
+// look it up. It is safe for concurrent use, and must not be copied.
+type Handle[N Number] struct {
+	Stream *Stream[N]
+	series atomic.Pointer[Series[N]]
+}
+
+// Record takes a measurement in, and reports whether it did. With again it has not, since
+// there is no series yet, or not any more: RecordAnew has to take what is left.
+func (h *Handle[N]) Record(v N) (left N, again, ok bool) {
+	e := h.series.Load()
+	if e == nil || e.flags.Load() != current {
+		return v, true, false
+	}
+	r := e.state.record(e, v)
+	if r == taken && e.flags.Load() == current {
+		return 0, false, true
+	}
+	left, r = e.settle(v, r)
+	return left, r == late, r != late && h.Stream.took(r)
+}
+
+// RecordAnew is Record of the stream. It remembers the series, but for that of the overflow,
+// which stands for the set this time only.
+func (h *Handle[N]) RecordAnew(set attribute.Set, v N) bool {
+	e, ok := h.Stream.record(nil, set, v)
+	if ok && !e.overflow {
+		h.series.Store(e)
+	}
+	return ok
+}
