@@ -3,7 +3,6 @@ module github.com/otelgram/otelgram
 go 1.26.0
 
 require (
-	github.com/lightstep/go-expohisto v1.0.0
 	github.com/sony/gobreaker/v2 v2.4.0
 	github.com/stretchr/testify v1.12.1
 	go.opentelemetry.io/otel v1.47.0

@@ -80,7 +80,7 @@ func TestTargets(t *testing.T) {
 	for _, tt := range []struct {
 		target       target
 		value, ratio float64
-		lost         tally
+		lost         tally // and dropped
 		want         string
 	}{
 		{none, 1, 1, counted(5), "-"},
@@ -99,11 +99,14 @@ func TestTargets(t *testing.T) {
 		{target{kind: nothingLost}, 0, 0, counted(0), "yes"},
 		{target{kind: nothingLost}, 0, 0, counted(1), "NO"},
 		{target{kind: nothingLost}, 0, 0, unknown, "NO"},
+		{target{kind: nothingDropped}, 9, 0, counted(0), "yes"},
+		{target{kind: nothingDropped}, 0, 0, counted(1), "NO"},
+		{target{kind: nothingDropped}, 0, 0, unknown, "NO"},
 		{target{within, 5}, 105, 0, unknown, "yes"},
 		{target{within, 5}, 94, 0, unknown, "NO"},
 		{target{within, 5}, 106, 0, unknown, "NO"},
 	} {
-		assert.Equal(t, tt.want, tt.target.met(tt.value, tt.ratio, tt.lost), fmt.Sprint(tt.target.text(), tt.value, tt.ratio, tt.lost))
+		assert.Equal(t, tt.want, tt.target.met(tt.value, tt.ratio, tt.lost, tt.lost), fmt.Sprint(tt.target.text(), tt.value, tt.ratio, tt.lost))
 	}
 }
 
@@ -210,10 +213,10 @@ func TestAllocationTargets(t *testing.T) {
 			}
 			seen++
 			median := summarize(&results[l.ours], l.value).median
-			assert.Equal(t, "yes", l.met(median, math.NaN(), results[l.ours].lost), "%s: %v, target %s", l.name, median, l.text())
+			assert.Equal(t, "yes", l.met(median, math.NaN(), results[l.ours].dropped, results[l.ours].lost), "%s: %v, target %s", l.name, median, l.text())
 		}
 	}
-	assert.GreaterOrEqual(t, seen, 11)
+	assert.GreaterOrEqual(t, seen, 14)
 }
 
 // TestBooksBite shows that a point that is missing in the books is an error.
@@ -230,13 +233,9 @@ func TestBooksBite(t *testing.T) {
 // TestTotalsBite shows that a measurement that the receiver does not know is an
 // error.
 func TestTotalsBite(t *testing.T) {
-	at, err := newTotals()
+	m, err := newMeasurer(10)
 	require.NoError(t, err)
-	m, err := newMeasurer(at)
-	require.NoError(t, err)
-	record, err := withBound(m.exp)
-	require.NoError(t, err)
-	_, err = m.produced(5000, record)
+	_, err = m.produced(5000, m.addBound)
 	require.NoError(t, err)
 	require.NoError(t, m.known())
 	m.recorded++
@@ -246,16 +245,30 @@ func TestTotalsBite(t *testing.T) {
 
 // TestDroppedBites shows that a measurement that is dropped is an error.
 func TestDroppedBites(t *testing.T) {
-	at, err := newTotals()
+	m, err := newMeasurer(10)
 	require.NoError(t, err)
-	m, err := newMeasurer(at)
-	require.NoError(t, err)
-	_, err = m.inBursts(1, func(calls int) {
-		recordTags(m.exp, calls-1)
+	s := m.subject("with an empty name", func(first, calls int) {
+		m.recordMetric(first, calls-1)
 		m.exp.RecordMetric("", 1)
 	})
+	_, err = s.warm(100).round()
 	assert.Error(t, err)
-	assert.Error(t, m.end(), "it was not recorded, so the total is more")
+	assert.Error(t, m.end(), "it was not recorded, so the total is less")
+}
+
+// TestEveryWayIsKnown: what each way to record counts is what the receiver counts.
+func TestEveryWayIsKnown(t *testing.T) {
+	m, err := newMeasurer(10)
+	require.NoError(t, err)
+	for _, record := range []func(first, calls int){m.addKept, m.addMade, m.addBound, m.recordKept, m.recordMetric} {
+		_, err = m.subject("", record).crowded(3, 10, 960).round()
+		require.NoError(t, err)
+		total, err := m.sink.(totaler).total()
+		require.NoError(t, err)
+		assert.EqualValues(t, m.recorded, total)
+	}
+	assert.EqualValues(t, 5*960, m.recorded)
+	require.NoError(t, m.end())
 }
 
 // TestSaysWhy: a shutdown that only says that it failed does not explain itself.
@@ -274,6 +287,7 @@ func TestQuantile(t *testing.T) {
 	assert.Equal(t, 50, quantile(hundred, 50))
 	assert.Equal(t, 99, quantile(hundred, 99))
 	assert.Equal(t, 7, quantile([]int{7}, 99))
+	assert.Equal(t, 100, quantile(hundred, 99.99))
 	assert.Equal(t, 7, quantile([]int{7}, 0))
 }
 

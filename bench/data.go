@@ -51,6 +51,12 @@ func attributesOf(i int) attribute.Set {
 	)
 }
 
+// attributeList is those attributes one by one, in the order of their keys.
+func attributeList(i int) []attribute.KeyValue {
+	set := attributesOf(i)
+	return set.ToSlice()
+}
+
 // serviceResource has the eight attributes that an ordinary service has.
 func serviceResource() *resource.Resource {
 	return resource.NewSchemaless(keyValues(workload.Resource())...)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -51,7 +52,7 @@ type cost struct {
 	// short says that less was offered than what the round is about.
 	short bool
 
-	p50, p99 time.Duration // of single points or calls
+	p50, p99, p9999 time.Duration // of single points or calls
 	// heap is how many bytes live, heapBefore how many did at first.
 	heap, heapBefore int
 }
@@ -87,6 +88,7 @@ func (c *cost) lostPercent() float64 { return 100 * float64(c.lost.n) / float64(
 
 func (c *cost) p50Nanos() float64       { return float64(c.p50) }
 func (c *cost) p99Nanos() float64       { return float64(c.p99) }
+func (c *cost) p9999Nanos() float64     { return float64(c.p9999) }
 func (c *cost) p50Millis() float64      { return float64(c.p50) / float64(time.Millisecond) }
 func (c *cost) p99Millis() float64      { return float64(c.p99) / float64(time.Millisecond) }
 func (c *cost) megabytes() float64      { return float64(c.heap) / 1e6 }
@@ -99,7 +101,7 @@ func (c *cost) thousands() float64 { return float64(c.points-c.dropped.n) / c.el
 // millions is what arrived in a second, in millions of points.
 func (c *cost) millions() float64 { return float64(c.points-c.lost.n) / c.elapsed.Seconds() / 1e6 }
 
-var experiments = []experiment{
+var experiments = slices.Concat([]experiment{
 	ringExperiment, ringRunExperiment,
 	instrumentsExperiment, seriesExperiment,
 	wideExperiment, sharedExperiment,
@@ -107,13 +109,15 @@ var experiments = []experiment{
 	burstExperiment, slowReaderExperiment,
 	stopExperiment, stopLoopbackExperiment, stopUnixExperiment, exportLatencyExperiment,
 	refusedExperiment, shutdownExperiment,
-	addExperiment, recordExperiment, selfExperiment, unrecordedExperiment, unaddedExperiment,
-	foldedHereExperiment, foldedThereExperiment,
-	steadyExperiment, busyExperiment,
+	addExperiment, distributionExperiment, recordExperiment, coldExperiment,
+}, crowdedExperiments, []experiment{
+	busyExperiment, aggregatedExperiment,
+	selfExperiment, unrecordedExperiment, unaddedExperiment,
+	eventExperiment, steadyExperiment, throughputExperiment,
 	heapExperiment, flatExperiment, flatForeverExperiment,
 	idleExperiment,
 	sessionsExperiment,
-}
+})
 
 func (e *experiment) matches(rows *regexp.Regexp) bool {
 	for i := range e.lines {

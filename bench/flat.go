@@ -1,20 +1,16 @@
 package main
 
-import (
-	"errors"
-
-	"github.com/otelgram/otelgram/exporter"
-)
+import "errors"
 
 var (
 	flatExperiment        = flatExperimentFor("1 M", "10 M", 1_000_000, 10_000_000, false)
 	flatForeverExperiment = flatExperimentFor("10 M", "100 M", 10_000_000, 100_000_000, true)
 )
 
-// flatExperimentFor is about a heap that does not change with the events: it is
-// looked at after the first of them and, in the same run, after all.
-func flatExperimentFor(before, after string, first, events int, long bool) experiment {
-	name := "live heap, default, 1,000 series, after " + after + " events, "
+// flatExperimentFor is about a heap that does not change with the measurements: it
+// is looked at after the first of them and, in the same run, after all.
+func flatExperimentFor(before, after string, first, measured int, long bool) experiment {
+	name := "live heap, default, 1,000 series, after " + after + " measurements, "
 	unit := "% of after " + before
 	return experiment{
 		name: "heap after " + after, rounds: 1, cold: true, long: long,
@@ -23,43 +19,32 @@ func flatExperimentFor(before, after string, first, events int, long bool) exper
 			{name + "RecordMetric", unit, (*cost).heapPercent, 1, alone, target{within, 5}},
 		},
 		setup: func(quick bool) ([]side, error) {
-			first, all := first, events
+			first, all := first, measured
 			if quick {
 				first, all = 20_000, 40_000
 			}
-			kept := keptOptions(foldedSeries)
-			sets, _ := makeTags(foldedSeries)
-			add := func(exp *exporter.Exporter) (func(i int), error) { return adding(exp, kept) }
-			record := func(exp *exporter.Exporter) (func(i int), error) { return recording(exp, sets), nil }
 			return []side{
-				{"kept options", func() (cost, error) { return flat(first, all, add) }, nothing},
-				{"RecordMetric", func() (cost, error) { return flat(first, all, record) }, nothing},
+				{"kept options", func() (cost, error) { return flat(first, all, (*measurer).addKept) }, nothing},
+				{"RecordMetric", func() (cost, error) { return flat(first, all, (*measurer).recordMetric) }, nothing},
 			}, nil
 		},
 	}
 }
 
-// flat looks at the heap after the first events and after all of them.
-func flat(first, all int, with func(*exporter.Exporter) (func(i int), error)) (c cost, err error) {
-	at, err := startChild(totalsRole)
-	if err != nil {
-		return c, err
-	}
+// flat looks at the heap after the first measurements and after all of them.
+func flat(first, all int, record func(m *measurer, first, calls int)) (c cost, err error) {
 	empty := liveHeap()
-	m, err := newMeasurer(at)
+	m, err := newMeasurer(aggregatedSeries)
 	if err != nil {
 		return c, err
 	}
 	defer func() { err = errors.Join(err, m.end()) }()
-	record, err := with(m.exp)
-	if err != nil {
-		return c, err
-	}
-	if _, err := m.produced(first, record); err != nil {
+	ours := func(first, calls int) { record(m, first, calls) }
+	if _, err := m.produced(first, ours); err != nil {
 		return c, err
 	}
 	before := liveHeap() - empty
-	c, err = m.produced(all-first, record)
+	c, err = m.produced(all-first, ours)
 	c.heapBefore, c.heap = before, liveHeap()-empty
 	return c, err
 }

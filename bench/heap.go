@@ -19,6 +19,8 @@ const (
 	// moreSeries is what each of moreInstruments has; the limit is 2,000.
 	moreSeries      = 1900
 	moreInstruments = 5
+	// heapValues is what the values of a histogram stay below.
+	heapValues = 10_000
 )
 
 // justPast are the counts of series at which tables that double are emptiest.
@@ -26,7 +28,7 @@ var justPast = []int{2049, 4097, 8193}
 
 var (
 	small = target{valueAtMost, 2}
-	each  = target{valueAtMost, 512}
+	each  = target{valueAtMost, 320}
 )
 
 // heapExperiment is about what lives on the heap because of an exporter.
@@ -37,7 +39,9 @@ var heapExperiment = experiment{
 		{"live heap, default, 1,000 series", "MB", (*cost).megabytes, 0, alone, small},
 		{"live heap, default, a further series", "bytes", (*cost).size, 0, alone, each},
 		{"live heap, default, 1,000 series by RecordMetric", "MB", (*cost).megabytes, 1, alone, small},
-		{"live heap, default, a further series by RecordMetric, at worst", "bytes", (*cost).size, 1, alone, each},
+		{"live heap, default, a further series by RecordMetric, at worst", "bytes", (*cost).size, 1, alone, target{valueAtMost, 512}},
+		{"live heap, default, a further explicit histogram series of 16 buckets", "bytes", (*cost).size, 7, alone, target{valueAtMost, 450}},
+		{"live heap, default, a further exponential histogram series", "bytes", (*cost).size, 8, alone, none},
 		{"live heap, ResourceConstrained, 1,000 series", "MB", (*cost).megabytes, 2, alone, target{valueAtMost, 1}},
 		{"live heap, default, 1,000 series, 40 times with options made per call", "MB", (*cost).megabytes, 3, alone, small},
 		{"live heap, default, 1,000 counters through Export", "MB", (*cost).megabytes, 4, alone, small},
@@ -60,6 +64,8 @@ var heapExperiment = experiment{
 			{"Export", fillExport(rm), nil, (*household).once},
 			{"both", fillBoth(rm), nil, (*household).once},
 			{"self-metrics", fillCollected(reader), exporter.WithMeterProvider(watched), (*household).once},
+			{"explicit", fillHistograms, nil, (*household).further},
+			{"exponential", fillHistograms, withExponential, (*household).further},
 		} {
 			at, err := startChild(plainRole)
 			if err != nil {
@@ -101,7 +107,7 @@ func (h *household) opened(measure func(*household) (cost, error)) (c cost, err 
 	s := h.exp.Stats()
 	h.sent += s.Sent
 	c.dropped = counted(int(s.Dropped.Total()))
-	if c.dropped.n > 0 || s.Offered != s.Folded+s.Sent || s.Offered == 0 {
+	if c.dropped.n > 0 || s.Offered != s.Sent || s.Offered == 0 {
 		err = errors.Join(err, fmt.Errorf("books: %+v", s))
 	}
 	return c, err
@@ -126,13 +132,16 @@ func (h *household) often() (c cost, err error) {
 	return c, err
 }
 
-// further fills 1,000 series and then those of some instruments more.
+// further fills 1,000 series and then those of some instruments more. The first of those
+// does not count: pools grow with the points of one collection.
 func (h *household) further() (cost, error) {
 	c, err := h.once()
+	err = errors.Join(err, h.filled(1, moreSeries))
+	before := h.lives()
 	for i := range moreInstruments {
-		err = errors.Join(err, h.filled(i+1, moreSeries))
+		err = errors.Join(err, h.filled(i+2, moreSeries))
 	}
-	c.points, c.bytes = moreSeries*moreInstruments, h.lives()-c.heap
+	c.points, c.bytes = moreSeries*moreInstruments, h.lives()-before
 	return c, err
 }
 
@@ -169,11 +178,26 @@ func (h *household) end() error { return errors.Join(h.sink.books(h.sent), h.sin
 
 // fillInstruments has no series share its attributes with another.
 func fillInstruments(exp *exporter.Exporter, instrument, series int) error {
-	counter, err := exp.MeterProvider().Meter("example.com/shop").
+	counter, err := exp.MeterProvider().Meter(scopeName).
 		Int64Counter(fmt.Sprintf("%s.%d", requestCount, instrument))
 	for i := range series {
 		set := attributesOf(instrument*moreSeries + i)
 		counter.Add(context.Background(), 1, metric.WithAttributes(set.ToSlice()...))
+	}
+	return err
+}
+
+// fillHistograms records some values in each series, of which none shares its attributes
+// with another.
+func fillHistograms(exp *exporter.Exporter, instrument, series int) error {
+	histogram, err := exp.MeterProvider().Meter(scopeName).
+		Float64Histogram(fmt.Sprintf("http.server.request.duration.%d", instrument))
+	for i := range series {
+		set := attributesOf(instrument*moreSeries + i)
+		with := metric.WithAttributes(set.ToSlice()...)
+		for v := 1.0; v < heapValues; v *= 2 {
+			histogram.Record(context.Background(), v, with)
+		}
 	}
 	return err
 }

@@ -14,7 +14,8 @@ import (
 
 // peers are the modules whose versions matter.
 var peers = []string{
-	"github.com/DataDog/datadog-go/v5", "github.com/puzpuzpuz/xsync/v4", "go.opentelemetry.io/otel/sdk/metric",
+	"github.com/DataDog/datadog-go/v5", "github.com/VictoriaMetrics/metrics", "github.com/prometheus/client_golang",
+	"github.com/puzpuzpuz/xsync/v4", "go.opentelemetry.io/otel/sdk/metric",
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp", "google.golang.org/protobuf",
 }
 

@@ -44,8 +44,8 @@ const (
 )
 
 var (
-	steadyExperiment = presetExperiment("steady", steadyLines, (*offering).steady)
-	busyExperiment   = presetExperiment("throughput", busyLines, (*offering).busy)
+	steadyExperiment     = presetExperiment("steady", steadyLines, (*offering).steady)
+	throughputExperiment = presetExperiment("throughput", throughputLines, (*offering).busy)
 )
 
 func presetExperiment(how string, of func(p *promise, at int) []line, load func(*offering, bool) error) experiment {
@@ -82,9 +82,9 @@ func steadyLines(p *promise, at int) []line {
 	}
 }
 
-// busyLines have no targets: the generator sees to it that no more is dropped
+// throughputLines have no targets: the generator sees to it that no more is dropped
 // than may be, and how fast it is depends on the machine.
-func busyLines(p *promise, at int) []line {
+func throughputLines(p *promise, at int) []line {
 	name := fmt.Sprintf("preset %s, throughput at the permitted drop rate", p.name)
 	return []line{
 		{name + p.thousands.text("k"), "k events/s", (*cost).thousands, at, alone, none},

@@ -63,7 +63,7 @@ var unaddedExperiment = experiment{
 				return sides, err
 			}
 			sides = append(sides, side{s.name, nil, full.stop})
-			counter, err := full.exp.MeterProvider().Meter("example.com/shop").Int64Counter(requestCount)
+			counter, err := full.exp.MeterProvider().Meter(scopeName).Int64Counter(requestCount)
 			if err != nil {
 				return sides, err
 			}
@@ -111,7 +111,7 @@ func (s *sender) stop() error {
 	_ = s.exp.Shutdown(ctx) // its error says what was not sent
 	sent := s.exp.Stats()
 	var err error
-	if sent.Offered != sent.Folded+sent.Sent+sent.Dropped.Total() {
+	if sent.Offered != sent.Sent+sent.Dropped.Total() {
 		err = fmt.Errorf("books: %+v", sent)
 	}
 	return errors.Join(err, s.sink.books(sent.Sent), s.sink.close())

@@ -28,63 +28,40 @@ var selfExperiment = experiment{
 		{"counter.Add, kept options, self-metrics collected, the other without", "ns", (*cost).nanos, 2, 3, none},
 	},
 	setup: func(quick bool) (sides []side, err error) {
-		n := directBursts
-		if quick {
-			n = 1
-		}
+		n := repeats(quick, measurements)
 		reader := sdkmetric.NewManualReader()
 		provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
-		watched, err := newWatched(exporter.WithMeterProvider(provider))
+		watched, err := newMeasurer(directSeries, exporter.WithMeterProvider(provider))
 		if err != nil {
 			return nil, err
 		}
-		sides = append(sides, side{"collected", nil, func() error {
-			return errors.Join(watched.end(), provider.Shutdown(context.Background()))
-		}})
-		without, err := newWatched(exporter.WithMeterProvider(noop.NewMeterProvider()))
+		byName := watched.subject("collected", watched.recordMetric).warm(n)
+		byName.end = func() error { return errors.Join(watched.end(), provider.Shutdown(context.Background())) }
+		sides = append(sides, byName.whileCollected(reader))
+		without, err := newMeasurer(directSeries, exporter.WithMeterProvider(noop.NewMeterProvider()))
 		if err != nil {
 			return sides, err
 		}
-		sides[0].round = func() (cost, error) { return whileCollected(reader, n, watched.record, watched.inBursts) }
-		return append(sides,
-			side{"without", func() (cost, error) { return without.inBursts(n, without.record) }, without.end},
-			side{"collected", func() (cost, error) { return whileCollected(reader, n, watched.addKept, watched.inBursts) }, nothing},
-			side{"without", func() (cost, error) { return without.inBursts(n, without.addKept) }, nothing},
-		), nil
+		sides = append(sides,
+			without.subject("without", without.recordMetric).warm(n),
+			watched.subject("collected", watched.addKept).warm(n).whileCollected(reader),
+			without.subject("without", without.addKept).warm(n))
+		sides[1].end = without.end
+		return sides, nil
 	},
 }
 
-// watched is an exporter that is recorded to, by name and by a counter.
-type watched struct {
-	*measurer
-	callers
-}
-
-func newWatched(opt exporter.Option) (*watched, error) {
-	at, err := startChild(totalsRole)
-	if err != nil {
-		return nil, err
+// whileCollected is the side with rounds during which reader collects again and again.
+func (s side) whileCollected(reader sdkmetric.Reader) side {
+	round := s.round
+	s.round = func() (cost, error) {
+		stop, stopped := make(chan struct{}), make(chan error)
+		go func() { stopped <- collectUntil(stop, reader) }()
+		c, err := round()
+		close(stop)
+		return c, errors.Join(err, <-stopped)
 	}
-	m, err := newMeasurer(at, opt)
-	if err != nil {
-		return nil, err
-	}
-	c, err := newCallers(m.exp.MeterProvider())
-	if err != nil {
-		return nil, errors.Join(err, m.end())
-	}
-	return &watched{m, c}, nil
-}
-
-func (w *watched) record(calls int) { recordTags(w.exp, calls) }
-
-// whileCollected makes a round during which reader collects again and again.
-func whileCollected(reader sdkmetric.Reader, n int, record func(int), inBursts func(int, func(int)) (cost, error)) (cost, error) {
-	stop, stopped := make(chan struct{}), make(chan error)
-	go func() { stopped <- collectUntil(stop, reader) }()
-	c, err := inBursts(n, record)
-	close(stop)
-	return c, errors.Join(err, <-stopped)
+	return s
 }
 
 func collectUntil(stop <-chan struct{}, reader sdkmetric.Reader) error {

@@ -91,11 +91,11 @@ func stopDeadOTLP() (c cost, err error) {
 		return c, err
 	}
 	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(exp)))
-	calls, err := newCallers(provider)
+	calls, err := newInstruments(provider, 1)
 	if err != nil {
 		return c, err
 	}
-	calls.addKept(1)
+	calls.addKept(0, 1)
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience)
 	defer cancel()
 	var said error

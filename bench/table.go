@@ -37,6 +37,7 @@ const (
 	valueAtLeast
 	losslessAtLeast // and nothing lost
 	nothingLost     // in any round
+	nothingDropped  // likewise
 	within          // so much of 100, more or less
 )
 
@@ -52,6 +53,8 @@ func (t target) text() string {
 		return fmt.Sprintf(">= %.4g, 0 lost", t.bound)
 	case nothingLost:
 		return "0 lost"
+	case nothingDropped:
+		return "0 dropped"
 	case within:
 		return fmt.Sprintf("100 +-%.4g", t.bound)
 	}
@@ -60,7 +63,7 @@ func (t target) text() string {
 
 // met says whether the target is met. A ratio to nothing is NaN, which meets
 // none, and what nobody counted is not known to be 0.
-func (t target) met(value, ratio float64, lost tally) string {
+func (t target) met(value, ratio float64, dropped, lost tally) string {
 	ok, lossless := false, lost.counted && lost.n == 0
 	switch t.kind {
 	case ratioAtMost:
@@ -73,6 +76,8 @@ func (t target) met(value, ratio float64, lost tally) string {
 		ok = value >= t.bound && lossless
 	case nothingLost:
 		ok = lossless
+	case nothingDropped:
+		ok = dropped.counted && dropped.n == 0
 	case within:
 		ok = math.Abs(value-100) <= t.bound
 	default:
@@ -119,7 +124,7 @@ func (t *table) add(l *line, results []result) {
 			ratioText = fmt.Sprintf("%.3f", ratio)
 		}
 	}
-	met := l.met(ours.median, ratio, r.lost)
+	met := l.met(ours.median, ratio, r.dropped, r.lost)
 	if l.kind != 0 && r.short() {
 		met = "not measured"
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// totals is otelgram's receiver with a handler that keeps the last value of
-// each series, as cumulative counters want it.
+// totals is otelgram's receiver with a handler that keeps what each series
+// has counted last, as cumulative points want it.
 type totals struct {
 	decoder
 	mu     sync.Mutex
@@ -37,21 +37,39 @@ func newTotals() (sink, error) {
 }
 
 func (t *totals) handle(rm *metricdata.ResourceMetrics) {
-	points := 0
 	t.mu.Lock()
+	points := keepAll(t.series, rm)
+	t.mu.Unlock()
+	t.add(points)
+}
+
+// keepAll keeps what series have counted: the value of a counter, and how many values a
+// histogram has taken. It returns how many points there are, those of gauges included.
+func keepAll(to map[series]float64, rm *metricdata.ResourceMetrics) (points int) {
 	for i := range rm.ScopeMetrics {
 		scope := rm.ScopeMetrics[i].Scope.Name
 		for _, m := range rm.ScopeMetrics[i].Metrics {
 			switch data := m.Data.(type) {
 			case metricdata.Sum[int64]:
-				points += keep(t.series, scope, m.Name, data.DataPoints)
+				points += keep(to, scope, m.Name, data.DataPoints)
 			case metricdata.Sum[float64]:
-				points += keep(t.series, scope, m.Name, data.DataPoints)
+				points += keep(to, scope, m.Name, data.DataPoints)
+			case metricdata.Histogram[float64]:
+				points += len(data.DataPoints)
+				for _, p := range data.DataPoints {
+					to[series{scope, m.Name, p.Attributes.Equivalent()}] = float64(p.Count)
+				}
+			case metricdata.ExponentialHistogram[float64]:
+				points += len(data.DataPoints)
+				for _, p := range data.DataPoints {
+					to[series{scope, m.Name, p.Attributes.Equivalent()}] = float64(p.Count)
+				}
+			case metricdata.Gauge[float64]:
+				points += len(data.DataPoints)
 			}
 		}
 	}
-	t.mu.Unlock()
-	t.add(points)
+	return points
 }
 
 func keep[N int64 | float64](to map[series]float64, scope, name string, points []metricdata.DataPoint[N]) int {
@@ -62,13 +80,17 @@ func keep[N int64 | float64](to map[series]float64, scope, name string, points [
 }
 
 // total is the sum over all series.
-func (t *totals) total() (sum float64, err error) {
+func (t *totals) total() (float64, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, v := range t.series {
-		sum += v
+	return sum(t.series), nil
+}
+
+func sum(of map[series]float64) (total float64) {
+	for _, v := range of {
+		total += v
 	}
-	return sum, nil
+	return total
 }
 
 // latencies reads a socket and compares the time when it has a packet with the
@@ -152,6 +174,6 @@ func (l *latencies) quantiles() (p50, p99 time.Duration, err error) {
 }
 
 // quantile returns the value that so many percent of sorted do not exceed.
-func quantile[T any](sorted []T, percent int) T {
-	return sorted[max(0, (len(sorted)*percent+99)/100-1)]
+func quantile[T any](sorted []T, percent float64) T {
+	return sorted[max(0, int(math.Ceil(float64(len(sorted))*percent/100))-1)]
 }

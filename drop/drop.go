@@ -70,7 +70,8 @@ func (newest) Decide(l Load, _ Priority) Verdict {
 }
 
 // Oldest returns the strategy that loses the oldest event when the queue is
-// full: best for live dashboards.
+// full: best for live dashboards. Who throws the oldest away does well to throw away
+// several at once: one slot may be taken by another before the newest gets it.
 func Oldest() Strategy { return oldest{} }
 
 type oldest struct{}

@@ -50,6 +50,9 @@ type rule struct {
 	priority Priority
 }
 
+// Len returns how many rules there are.
+func (p Priorities) Len() int { return len(p.rules) }
+
 // With returns p with a priority for the names that match pattern, in which an
 // asterisk stands for any number of characters. Of several patterns that
 // match, the one added last counts.

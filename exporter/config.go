@@ -108,6 +108,9 @@ func newConfig(opts []Option) (c config, err error) {
 		return c, err
 	}
 	c.breaker = c.breaker.withDefaults()
+	if c.flushInterval > 0 && (asked.strategy != nil || asked.priorities.Len() > 0) {
+		otel.Handle(fmt.Errorf("otelgram: WithDropStrategy and WithPriority rule event mode alone, which is WithFlushInterval(0): at %v measurements are aggregated, and none is lost for pressure", c.flushInterval))
+	}
 	return c, nil
 }
 

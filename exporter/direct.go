@@ -30,11 +30,11 @@ type entrance struct {
 }
 
 // MeterProvider returns the direct path: a complete provider of OpenTelemetry's
-// API whose instruments push each measurement into a ring and return, in tens
-// of nanoseconds, whatever the network does. The exporter folds the
-// measurements itself and sends one point a series each flush interval (see
-// [WithFlushInterval]); no SDK, reader or view is involved. Under pressure the
-// drop strategy decides what is lost ([WithDropStrategy]), and it is counted.
+// API whose instruments aggregate each measurement where it is made and return, in tens
+// of nanoseconds, whatever the network does and however busy the process is: nothing
+// waits, and none is lost for pressure. The exporter sends one point a series each flush
+// interval (see [WithFlushInterval]); no SDK, reader or view is involved. The package
+// documentation says what is dropped on this path.
 //
 // It is always the same provider, safe for concurrent use. Instruments
 // implement the experimental Bind of go.opentelemetry.io/otel/metric/x: a bound
@@ -45,16 +45,22 @@ type entrance struct {
 //
 // A NaN or infinite measurement (but of a gauge) and a negative increment of a
 // counter are dropped as invalid. The context of a measurement is not read: there
-// are no exemplars. An instrument has at most 2,000 attribute sets, under delta in
-// each interval anew; the rest is one series with the attribute
-// otel.metric.overflow, as in the SDK ([Stats].CardinalityOverflow). Under delta a
-// set without measurements is not sent.
+// are no exemplars. An instrument has at most 2,000 attribute sets, or as many as
+// [WithCardinalityLimit] says, under delta in each interval anew; the rest is one series
+// with the attribute otel.metric.overflow, as in the SDK ([Stats].CardinalityOverflow).
+// Under delta a set without measurements is not sent, and after eight collections it is
+// forgotten. Attributes are copied when a series is made: nothing of a caller's is kept.
+//
+// Exponential histograms follow the SDK bucket by bucket, with any maximum size and all
+// scales from -10 to 20. With a maximum size of 1, numbers on both sides of 1 find no bucket,
+// as in the SDK: that is reported to OpenTelemetry's error handler, once an instrument.
 //
 // # Instruments
 //
 // As in the SDK a name that breaks the rules is an error, and the instrument works
 // all the same; upper and lower case are one name, sent as it was spelled first. An
-// instrument made twice is one, with the callbacks of the first; one that shares
+// instrument made twice is one, with the callbacks of the first; that others are ignored
+// is reported to OpenTelemetry's error handler, once an instrument. One that shares
 // its name but not its kind, unit or description is reported to OpenTelemetry's
 // error handler, once a name. There is room for 8,192 meters, 8,192 instruments, and
 // as many as [WithMaxMemory] allows: the measurements of any further one are dropped
@@ -63,8 +69,8 @@ type entrance struct {
 // # Observables
 //
 // Callbacks run once each flush interval, one after the other, and when
-// [Exporter.ForceFlush] or [Exporter.Shutdown] asks. No strategy touches what they
-// observe. Observations of one run add up where they meet in one series, as the
+// [Exporter.ForceFlush] or [Exporter.Shutdown] asks. They are aggregated in event mode,
+// too. Observations of one run add up where they meet in one series, as the
 // same set observed twice, sets that differ in keys the instrument does not keep, or
 // the overflow series do; those of the next run replace them. An observation of an
 // instrument that the callback was not registered for is dropped as invalid.

@@ -14,13 +14,13 @@
 // Each point handed to [Exporter.Export] is delivered at most once, or counted
 // in exactly one field of [Dropped]. At any moment
 //
-//	Offered = Sent + Dropped + Queued + Folded
+//	Offered = Sent + Dropped + Queued
 //
 // up to the points that are moving while the counters are read; at rest and
 // after Shutdown it holds exactly. Sent means that the kernel took the packet.
 // What the network loses after that, the receiver counts: every packet says
-// how many points came before it. Folded counts the measurements of the direct
-// path that went into a series; without the direct path it is 0.
+// how many points came before it. Measurements that are aggregated are in no book, since
+// counting them would cost as much as aggregating them; a histogram has a count of its own.
 //
 // # How it behaves
 //
@@ -37,10 +37,24 @@
 // # The direct path
 //
 // [Exporter.MeterProvider] is a complete OpenTelemetry provider without the
-// SDK: its instruments push each measurement into a ring, in tens of
-// nanoseconds, and the exporter folds them. [Exporter.RecordMetric] does the
-// same by name. Nothing on that path ever waits; when the ring fills up, a
-// [drop.Strategy] decides what is lost, and it is counted.
+// SDK: its instruments aggregate each measurement where it is made, in tens of
+// nanoseconds, and the exporter sends a point of every series once an interval.
+// [Exporter.RecordMetric] does the same by name. Nothing on that path ever waits, and no
+// measurement is lost for pressure, however busy the process is. What is dropped, and
+// counted, is
+//   - a measurement that cannot be: invalid;
+//   - one of a new series, when [WithMaxMemory] leaves no memory for it: memory;
+//   - one that comes after Shutdown: shutdown. One that is being made while Shutdown makes
+//     the last collection may be counted so together with others of its series;
+//   - the point of a cumulative series that finds no room in the queue within its interval:
+//     deadline; the next one makes it good. What is delta waits for the next collection;
+//   - at the last collection what finds no room in time, and a series of which a caller is
+//     in the middle of a measurement for a second: deadline.
+//
+// A point that has left the queue may be lost like any other.
+//
+// With [WithFlushInterval] of 0, event mode, each measurement is a point of its own that
+// goes through a queue: there a [drop.Strategy] decides under pressure what is lost.
 //
 // # Its own metrics
 //
@@ -49,7 +63,7 @@
 // somebody collects, and nothing is written where points are recorded. Each has the
 // attribute otel.component.name, which tells the exporters of a process apart.
 //
-//	stats.events.received, .sent      counters; .folded too; .dropped by reason
+//	stats.events.received, .sent      counters; .dropped by reason
 //	stats.batches.sent                counter
 //	stats.latency.buffer, .send, .e2e histograms in seconds, one measurement a packet
 //	stats.buffer.size, .peak          gauges; .utilization from 0 to 1
@@ -58,8 +72,8 @@
 //	stats.circuit.state               gauge: 0 closed, 1 open, 2 half-open
 //	otel.sdk.exporter.metric_data_point.exported, .inflight, otel.sdk.exporter.operation.duration
 //
-// otel.sdk.exporter.* are about data points: what is lost of measurements before they
-// became one is in stats.events.dropped alone. While the direct path is in use the
+// otel.sdk.exporter.* are about data points: measurements that are refused, and events that
+// are lost before they became one, are in stats.events.dropped alone. While the direct path is in use the
 // reasons invalid and shutdown, which may be about either, are, too.
 //
 // Latency counts from when a point is handed over to when the kernel has its packet;

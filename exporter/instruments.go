@@ -41,7 +41,7 @@ var descriptions = [gauges]description{
 			o.ObserveFloat64(i.(metric.Float64Observable), max(v.Use, v.EventUse), v.sets.plain)
 		},
 	},
-	gauge("stats.buffer.peak", "{event}", "The most points and measurements that were ever found waiting in the rings.",
+	gauge("stats.buffer.peak", "{event}", "The most points and events that were ever found waiting in the queues.",
 		func(v *view) int64 { return int64(v.Peak) }),
 	counter("stats.udp.packets.sent", "{packet}", "Packets that the kernel took, reports included.",
 		func(v *view) int64 { return int64(v.Packets) }),

@@ -40,22 +40,22 @@ func WithPreset(p Preset) Option {
 	})
 }
 
-// WithBufferSize sets how many points the ring holds, a power of two. The
-// default is 16384.
+// WithBufferSize sets how many points the point queue holds, and in event mode how many
+// events the event queue does; a power of two. The default is 16384.
 func WithBufferSize(points int) Option {
 	return optionFunc(func(c config) config { c.bufferSize = points; return c })
 }
 
-// WithBatchSize sets how many points are taken out of the ring at once. The
-// default is 50.
+// WithBatchSize sets how many points are taken out of a queue at once, and half as many as
+// events under pressure. The default is 50.
 func WithBatchSize(points int) Option {
 	return optionFunc(func(c config) config { c.batchSize = points; return c })
 }
 
-// WithMaxBatchAge sets how long a packet that is not full may wait for more
-// points, and measurements of the direct path for others to be folded with: at most
-// until a quarter of the ring is in use, or somebody flushes. It is from 1 ms to 1 h.
-// The default is 100 ms.
+// WithMaxBatchAge sets how long a packet that is not full may wait for more points, and
+// events for others to be packed with: at most until a quarter of the event queue is in
+// use, or somebody flushes. That is a matter of event mode: the end of an Export, or of a
+// collection, closes its packet at once. It is from 1 ms to 1 h. The default is 100 ms.
 func WithMaxBatchAge(d time.Duration) Option {
 	return optionFunc(func(c config) config { c.maxBatchAge = d; return c })
 }
@@ -159,9 +159,10 @@ func WithEncoding(e Encoding) Option {
 
 // WithFlushInterval sets how often the direct path runs callbacks and sends a
 // point of every series; the first time comes at random within the first
-// interval, so that a fleet does not send in step. Zero sends every measurement as
-// a point of its own: counters and histograms as deltas, up-down counters as
-// running totals, gauges as they are. Any other interval is 1 ms at least. The default
+// interval, so that a fleet does not send in step. Zero is event mode: every measurement is
+// sent as a point of its own, counters and histograms as deltas, up-down counters as
+// running totals, gauges as they are, and a drop strategy decides what is lost under
+// pressure. Any other interval is 1 ms at least. The default
 // is OTEL_METRIC_EXPORT_INTERVAL, else 10 s.
 func WithFlushInterval(d time.Duration) Option {
 	return optionFunc(func(c config) config { c.flushInterval = d; return c })
@@ -177,8 +178,10 @@ func WithCardinalityLimit(n int) Option {
 	return optionFunc(func(c config) config { c.cardinalityLimit = max(0, n); return c })
 }
 
-// WithDropStrategy sets what the direct path loses under pressure. The total of an
-// up-down counter stays off by what is lost of it, or left out by sampling: where
+// WithDropStrategy sets what event mode loses under pressure, see [WithFlushInterval]. At
+// any other interval measurements are aggregated, and none is lost for pressure: that the
+// strategy rules nothing then is said once through OpenTelemetry's error handler. The total
+// of an up-down counter stays off by what is lost of it, or left out by sampling: where
 // that matters use an observable one, or give it a high priority under
 // [drop.ByPriority]. The default, also for nil, is [drop.Newest].
 func WithDropStrategy(s drop.Strategy) Option {
@@ -190,9 +193,9 @@ func WithDropStrategy(s drop.Strategy) Option {
 	})
 }
 
-// WithPriority gives a priority to the instruments of the direct path whose
-// names match pattern, for [drop.ByPriority]; an asterisk stands for any number
-// of characters. Of several patterns that match, the one given last counts. An empty
+// WithPriority gives a priority to the instruments whose names match pattern, for
+// [drop.ByPriority] in event mode, and like [WithDropStrategy] for nothing else; an asterisk
+// stands for any number of characters. Of several patterns that match, the one given last counts. An empty
 // pattern is an error of New. The default is drop.Normal.
 func WithPriority(pattern string, p drop.Priority) Option {
 	return optionFunc(func(c config) config {

@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"encoding/json"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -244,4 +245,31 @@ func TestNilSelectorsKeepTheDefault(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, metricdata.CumulativeTemporality, c.temporality(metric.InstrumentKindHistogram))
 	assert.Equal(t, metric.DefaultAggregationSelector(metric.InstrumentKindHistogram), c.aggregation(metric.InstrumentKindHistogram))
+}
+
+// TestStrategyWithoutEvents: an option that rules event mode alone is said where there is
+// none.
+func TestStrategyWithoutEvents(t *testing.T) {
+	for name, opts := range map[string][]Option{
+		"strategy":                {WithDropStrategy(drop.Oldest())},
+		"priority":                {WithPriority("n", drop.High)},
+		"both":                    {WithPriority("n", drop.High), WithDropStrategy(drop.Oldest())},
+		"in event mode":           {WithDropStrategy(drop.Oldest()), WithFlushInterval(0)},
+		"that of a preset":        {WithPreset(Reliable)},
+		"nil":                     {WithDropStrategy(nil)},
+		"nothing but an interval": {WithFlushInterval(time.Second)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reported := reports(t)
+			_, err := newConfig(opts)
+			require.NoError(t, err)
+			said := 0
+			for _, line := range *reported {
+				if strings.Contains(line, "rule event mode alone") {
+					said++
+				}
+			}
+			assert.Equal(t, map[string]int{"strategy": 1, "priority": 1, "both": 1}[name], said)
+		})
+	}
 }

@@ -9,7 +9,8 @@ import (
 )
 
 // Preset is a set of options for one kind of service. Options given beside it
-// win, in whatever order.
+// win, in whatever order. The strategy of a preset is that of event mode, see
+// [WithDropStrategy].
 type Preset uint8
 
 // The presets. Those not named here are the defaults of the single options.

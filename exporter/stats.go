@@ -51,9 +51,8 @@ type Stats struct {
 	// LastSend is when the kernel last took a packet with points. It is zero if
 	// it never did.
 	LastSend time.Time
-	// Waiting is how many points and measurements are in the rings, Peak the most
-	// that were ever found there, by who takes them out, at the end of a rest and
-	// while half of a ring is in use, and Capacity the room in the rings that are in use.
+	// Waiting is how many points and events are in the queues, Peak the most that who takes
+	// them out ever found there, and Capacity the room in the queues that are in use.
 	Waiting, Peak, Capacity int
 	// CardinalityOverflow says that an instrument of the direct path has had
 	// more attribute sets than it may have, see [WithCardinalityLimit]; the others went
@@ -69,19 +68,19 @@ type Stats struct {
 
 // Dropped counts lost points, each for exactly one reason.
 type Dropped struct {
-	RingFull    uint64 // no room in the ring (direct path)
-	Evicted     uint64 // made room for newer ones (direct path)
-	Priority    uint64 // refused under pressure for low priority (direct path)
-	Sampled     uint64 // left out by sampling under pressure (direct path)
+	RingFull    uint64 // no room in the event queue (event mode)
+	Evicted     uint64 // made room for newer ones (event mode)
+	Priority    uint64 // refused under pressure for low priority (event mode)
+	Sampled     uint64 // left out by sampling under pressure (event mode)
 	Invalid     uint64 // a time or measurement that cannot be represented
-	Deadline    uint64 // the context of Export, or the time for callbacks, ended first
+	Deadline    uint64 // the context of Export, or the time for callbacks or a collection, ended first
 	Oversize    uint64 // larger than 64 KiB, or unfolds to too much, whatever was left out
 	Encode      uint64 // an aggregation, temporality or attribute without wire form, more than 512 attributes
 	Unresolved  uint64 // the endpoint could not be resolved or dialled yet: see Stats.DialError
 	BreakerOpen uint64 // the circuit breaker was open
 	WouldBlock  uint64 // the socket's send buffer was full
 	SendError   uint64 // the kernel refused the packet
-	Memory      uint64 // the memory budget was used up
+	Memory      uint64 // the memory budget was used up, or there are too many instruments
 	Shutdown    uint64 // handed over too late, or not sent before Shutdown ended
 }
 

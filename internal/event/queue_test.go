@@ -223,6 +223,46 @@ func TestEvictionInTightLoops(t *testing.T) {
 	assert.Less(t, w.dropped(wire.RingFull), w.dropped(wire.Evicted))
 }
 
+// TestSampledWhenFull: what is kept stands for what was offered as long as the queue does
+// not fill up, and for less of it when it does.
+func TestSampledWhenFull(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		capacity  int
+		takeEvery int // pushes
+		unbiased  bool
+	}{{"large enough", 8192, 100, true}, {"small and always full", 16, 20_000, false}} {
+		w := open(tt.capacity, drop.Sampled())
+		const calls = 1_000_000
+		kept, buf := 0, make([]event, 8)
+		take := func() (n int) {
+			n = w.ring.TryPopBatch(buf)
+			for _, e := range buf[:n] {
+				kept += int(max(1, e.weight))
+			}
+			w.clearPressure()
+			return n
+		}
+		for n := range calls {
+			w.Push(named{}, 1)
+			if n%tt.takeEvery == 0 {
+				take()
+			}
+		}
+		for take() > 0 {
+		}
+		ratio := float64(kept) / calls
+		t.Logf("%s: %.2f of what was offered, %d sampled, %d ring_full", tt.name, ratio, w.dropped(wire.Sampled), w.dropped(wire.RingFull))
+		if tt.unbiased {
+			assert.Zero(t, w.dropped(wire.RingFull))
+			assert.InDelta(t, 1, ratio, 0.1)
+		} else {
+			assert.Positive(t, w.dropped(wire.RingFull))
+			assert.Less(t, ratio, 0.9)
+		}
+	}
+}
+
 // TestPushAllocatesNothing under any strategy, with room and without.
 func TestPushAllocatesNothing(t *testing.T) {
 	for _, strategy := range strategies {
