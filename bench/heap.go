@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"go.opentelemetry.io/otel/metric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
@@ -133,10 +134,10 @@ func (h *household) often() (c cost, err error) {
 }
 
 // further fills 1,000 series and then those of some instruments more. The first of those
-// does not count: pools grow with the points of one collection.
+// does not count, since pools grow with the points of one collection, nor does the queue.
 func (h *household) further() (cost, error) {
 	c, err := h.once()
-	err = errors.Join(err, h.filled(1, moreSeries))
+	err = errors.Join(err, h.fillQueue(), h.filled(1, moreSeries))
 	before := h.lives()
 	for i := range moreInstruments {
 		err = errors.Join(err, h.filled(i+2, moreSeries))
@@ -145,11 +146,12 @@ func (h *household) further() (cost, error) {
 	return c, err
 }
 
-// furtherAtWorst fills 1,000 series and then more, and keeps the counts at which
-// a further one takes most.
+// furtherAtWorst fills 1,000 series, the queue, and then more series, and keeps the counts
+// at which a further one takes most.
 func (h *household) furtherAtWorst() (cost, error) {
 	c, err := h.once()
-	first := c.heap
+	err = errors.Join(err, h.fillQueue())
+	first := h.lives()
 	c.points, c.bytes = 1, math.MinInt32
 	have := firstSeries
 	for i, count := range justPast {
@@ -164,6 +166,16 @@ func (h *household) furtherAtWorst() (cost, error) {
 		}
 	}
 	return c, err
+}
+
+// fillQueue has the point queue grow to its full size, which is no matter of series.
+func (h *household) fillQueue() error {
+	points := metricdata.Gauge[int64]{DataPoints: make([]metricdata.DataPoint[int64], 2*16384)}
+	for i := range points.DataPoints {
+		points.DataPoints[i].Time = time.Unix(1_790_000_000, 0)
+	}
+	rm := &metricdata.ResourceMetrics{ScopeMetrics: []metricdata.ScopeMetrics{{Metrics: []metricdata.Metrics{{Name: "queue", Data: points}}}}}
+	return errors.Join(h.exp.Export(context.Background(), rm), h.exp.ForceFlush(context.Background()))
 }
 
 // filled fills, and flushes so that everything has been sent once.

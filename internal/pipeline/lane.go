@@ -10,11 +10,10 @@ import (
 	"github.com/otelgram/otelgram/internal/account"
 	"github.com/otelgram/otelgram/internal/intern"
 	"github.com/otelgram/otelgram/internal/waker"
-	"github.com/otelgram/otelgram/ringbuf"
 	"github.com/otelgram/otelgram/wire"
 )
 
-// point is a slot of the lane.
+// point is a slot of the point queue.
 type point struct {
 	metric          *wire.Metric
 	attributes      attribute.Set
@@ -28,9 +27,8 @@ type point struct {
 // nothing in it is ever overwritten. One caller at a time holds the lane.
 type lane struct {
 	capacity int
-	// points is the ring, made by the first Export: a service on the direct
-	// path alone does not pay for it.
-	points   atomic.Pointer[ringbuf.Ring[point]]
+	// points is the queue, made by the first Export or collection.
+	points   atomic.Pointer[queue]
 	payloads payloads
 	ids      *intern.Identities
 	memory   *account.Budget
@@ -70,28 +68,16 @@ func newLane(capacity int, w *waker.Waker, memory *account.Budget) *lane {
 	return l
 }
 
-// open makes the ring, the first time, for the holder of the lane.
+// open makes the queue, the first time, for the holder of the lane.
 func (l *lane) open() {
-	if l.points.Load() != nil {
-		return
-	}
-	ring, err := ringbuf.New[point](l.capacity)
-	if err != nil {
-		panic(err) // whoever fills in Config validates the capacity
-	}
-	l.points.Store(ring)
-}
-
-// close takes no more points; the holder of the lane calls it.
-func (l *lane) close() {
-	if r := l.points.Load(); r != nil {
-		r.Close()
+	if l.points.Load() == nil {
+		l.points.Store(newQueue(l.capacity))
 	}
 }
 
 func (l *lane) len() int {
-	if r := l.points.Load(); r != nil {
-		return r.Len()
+	if q := l.points.Load(); q != nil {
+		return q.len()
 	}
 	return 0
 }
@@ -102,24 +88,25 @@ func (l *lane) finish() {
 	l.waker.Signal()
 }
 
-// pushed and popped count points, see [ringbuf.Ring.Pushed].
+// pushed returns how many points were ever pushed.
 func (l *lane) pushed() uint64 {
-	if r := l.points.Load(); r != nil {
-		return r.Pushed()
+	if q := l.points.Load(); q != nil {
+		return q.pushed.Load()
 	}
 	return 0
 }
 
+// popped returns how many points the pump has ever taken out.
 func (l *lane) popped() uint64 {
-	if r := l.points.Load(); r != nil {
-		return r.Popped()
+	if q := l.points.Load(); q != nil {
+		return q.popped.Load()
 	}
 	return 0
 }
 
 func (l *lane) popBatch(to []point) int {
-	if r := l.points.Load(); r != nil {
-		return r.TryPopBatch(to)
+	if q := l.points.Load(); q != nil {
+		return q.popBatch(to)
 	}
 	return 0
 }
@@ -169,12 +156,12 @@ func (l *lane) isClosing() bool {
 
 // push waits until p is in the lane, or ctx has ended, or the lane is closing.
 func (l *lane) push(ctx context.Context, p *point) wait {
-	ring := l.points.Load()
-	if ring.Pushed()%markEvery == 0 {
+	q := l.points.Load()
+	if q.pushed.Load()%markEvery == 0 {
 		l.mark()
 	}
-	if !ring.TryPush(p) {
-		if w := l.await(ctx, func() bool { return ring.TryPush(p) }); w != granted {
+	if !q.tryPush(p) {
+		if w := l.await(ctx, func() bool { return q.tryPush(p) }); w != granted {
 			return w
 		}
 	}

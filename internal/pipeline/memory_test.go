@@ -16,7 +16,6 @@ import (
 	"github.com/otelgram/otelgram/drop"
 	"github.com/otelgram/otelgram/internal/aggregate"
 	"github.com/otelgram/otelgram/internal/event"
-	"github.com/otelgram/otelgram/ringbuf"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 )
@@ -168,7 +167,7 @@ func (discard) Pending() udp.Outcome                     { return udp.Sent }
 func (discard) PayloadLimit() int                        { return 0 }
 func (discard) Close() error                             { return nil }
 
-// TestSlotMemory: what WithMaxMemory and the documents count for a slot of the rings
+// TestSlotMemory: what WithMaxMemory and the documents count for a slot of the queues
 // is what it takes.
 func TestSlotMemory(t *testing.T) {
 	const slots = 1 << 16
@@ -179,11 +178,12 @@ func TestSlotMemory(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		return float64(after.TotalAlloc-before.TotalAlloc) / slots
 	}
-	ring, err := ringbuf.New[point](2)
-	require.NoError(t, err)
-	assert.InDelta(t, pointSlot, taken(func() { ring, err = ringbuf.New[point](slots) }), 1)
-	require.NoError(t, err)
-	runtime.KeepAlive(ring)
+	points := newQueue(slots)
+	assert.InDelta(t, pointSlot, taken(func() {
+		for range slots {
+			points.tryPush(&point{})
+		}
+	}), 3)
 	var q *event.Queue
 	assert.InDelta(t, eventSlot, taken(func() { q = event.New(slots, 1, drop.Newest(), nil, nil, nil) }), 1)
 	runtime.KeepAlive(q)

@@ -186,7 +186,6 @@ func (p *Pipeline) close(ctx context.Context) error {
 	p.BeginClose()
 	close(p.lane.closing)
 	<-p.lane.hold // callers leave at once now
-	p.lane.close()
 	p.closeEvents()
 	cause := p.Flush(ctx)
 	p.cancelDial()
@@ -275,9 +274,9 @@ func (p *Pipeline) Stats() Stats {
 	s := p.counters.snapshot(p.pushed)
 	s.InFlight = uint64(p.lane.len()) + p.counters.InPump()
 	s.Queued = s.InFlight
-	if l := p.lane.points.Load(); l != nil {
-		s.Waiting, s.Capacity = l.Len(), l.Cap()
-		s.Use = float64(l.Len()) / float64(l.Cap())
+	if p.lane.points.Load() != nil {
+		s.Waiting, s.Capacity = p.lane.len(), p.lane.capacity
+		s.Use = float64(s.Waiting) / float64(s.Capacity)
 	}
 	if l := p.events.Load(); l != nil {
 		n := l.Len()

@@ -36,8 +36,7 @@ func (s *Sink) Await(ctx context.Context, distribution bool) bool {
 		}
 		s.payload = x
 	}
-	ring := l.points.Load()
-	hasRoom := func() bool { return ring.Len() < ring.Cap() }
+	hasRoom := func() bool { return l.len() < l.capacity }
 	return !l.isClosing() && (hasRoom() || l.await(ctx, hasRoom) == granted)
 }
 

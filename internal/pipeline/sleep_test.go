@@ -63,7 +63,7 @@ func TestAsleep(t *testing.T) {
 func TestSleepForgets(t *testing.T) {
 	p := resting(t)
 	p.lane.open()
-	require.True(t, p.lane.points.Load().TryPush(&point{}))
+	require.True(t, p.lane.points.Load().tryPush(&point{}))
 	p.lane.waker.Signal()
 	p.sleep(&inbox{}) // the point is due
 	assert.Empty(t, p.lane.waker.Woken())
