@@ -1,7 +1,9 @@
 package aggregate
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/otelgram/otelgram/internal/account"
@@ -34,6 +36,7 @@ type Collector struct {
 	at      int64 // the time of its points, in Unix nanoseconds
 	closing bool  // it is the last
 	reading reading
+	streams []*registered
 	waiting []reader // series of which a caller holds a stripe
 	left    []reader // dead ones of which a caller still held one at the end
 	point   wire.Point
@@ -56,7 +59,8 @@ func NewCollector(r *Registry, i *Identifier) *Collector {
 	return &Collector{Identifier: i, registry: r, books: r.books}
 }
 
-// Collect makes the points of all series, at the given time, and hands them to the sink.
+// Collect makes the points of all series, at the given time, and hands them to the sink,
+// one stream after the other in the order in which they were made.
 // It waits for room until ctx ends. A sum or histogram for which there is no room then is
 // left for the next collection where it is delta, and else its point counts as deadline.
 // With last, the series take no more measurements, and whatever is not handed over
@@ -68,7 +72,12 @@ func (c *Collector) Collect(ctx context.Context, sink Sink, at time.Time, last b
 		c.registry.closed.Store(true)
 	}
 	c.waiting, c.left = append(c.waiting, c.left...), c.left[:0]
-	c.registry.all.Each(func(e *registered) { e.stream.collect(c) })
+	c.streams = c.streams[:0]
+	c.registry.all.Each(func(e *registered) { c.streams = append(c.streams, e) })
+	slices.SortFunc(c.streams, func(a, b *registered) int { return cmp.Compare(a.ordinal, b.ordinal) })
+	for _, e := range c.streams {
+		e.stream.collect(c)
+	}
 	c.wait()
 }
 

@@ -126,6 +126,24 @@ func TestNamesIgnoreCase(t *testing.T) {
 	assert.Equal(t, []string{"Requests: 3"}, w.lines())
 }
 
+// TestOrder: the points of streams come in the order in which those were made.
+func TestOrder(t *testing.T) {
+	w := open(0)
+	var want []string
+	for n := range 100 {
+		name := fmt.Sprint("n", 997*n%100)
+		require.True(t, streamOf[int64](t, w, counterConfig(name)).Record(attribute.Set{}, 1))
+		want = append(want, name)
+	}
+	for range 2 {
+		var got []string
+		for _, p := range w.collect(false) {
+			got = append(got, p.Metric.Name.Text())
+		}
+		assert.Equal(t, want, got)
+	}
+}
+
 // TestStreams: what the SDK tells apart has streams of its own.
 func TestStreams(t *testing.T) {
 	changes := map[string]func(*Config){

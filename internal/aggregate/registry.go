@@ -21,6 +21,7 @@ type Registry struct {
 
 	all        table.Table[registered]
 	streams    atomic.Int64
+	ordinals   atomic.Uint64
 	rounds     atomic.Uint32
 	overflowed atomic.Bool // a stream has reached the limit
 	closed     atomic.Bool
@@ -28,8 +29,9 @@ type Registry struct {
 
 // registered is a stream and what tells it from others.
 type registered struct {
-	key    streamKey
-	stream collected
+	key     streamKey
+	stream  collected
+	ordinal uint64 // in the order in which streams were made
 }
 
 // streamKey is what makes two instruments one stream
@@ -78,7 +80,7 @@ func StreamOf[N Number](r *Registry, c Config, now int64) (s *Stream[N], made bo
 	}
 	c.own()
 	s = newStream[N](r, c, now)
-	e := &registered{key: keyOf[N](&s.config), stream: s}
+	e := &registered{key: keyOf[N](&s.config), stream: s, ordinal: r.ordinals.Add(1)}
 	in := r.all.Add(e, func(x *registered) bool { return x.key == e.key })
 	if in == e {
 		return s, true
