@@ -86,7 +86,6 @@ func (c *cost) density() float64     { return float64(c.points) / float64(c.pack
 func (c *cost) millis() float64      { return float64(c.elapsed) / float64(time.Millisecond) }
 func (c *cost) lostPercent() float64 { return 100 * float64(c.lost.n) / float64(c.points) }
 
-func (c *cost) p50Nanos() float64       { return float64(c.p50) }
 func (c *cost) p99Nanos() float64       { return float64(c.p99) }
 func (c *cost) p9999Nanos() float64     { return float64(c.p9999) }
 func (c *cost) p50Millis() float64      { return float64(c.p50) / float64(time.Millisecond) }

@@ -116,7 +116,7 @@ func (b *browser) wasClean(t *testing.T, server string) {
 // again, says so, and asks nobody but its own server.
 func TestPage(t *testing.T) {
 	need(t, "chromium")
-	s := newService(t, exporter.WithBufferSize(1024))
+	s := newService(t, exporter.WithBufferSize(1024), exporter.WithFlushInterval(0))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	s.work(t, ctx, 5)

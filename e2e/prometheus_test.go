@@ -213,7 +213,7 @@ func ruleSpeaksOfWhatIs(t *testing.T, address string, r rule) {
 // find the labels that they speak of, and alerts fire under overload.
 func TestPrometheus(t *testing.T) {
 	need(t, "prometheus")
-	s := newService(t, exporter.WithBufferSize(1024))
+	s := newService(t, exporter.WithBufferSize(1024), exporter.WithFlushInterval(0))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	s.work(t, ctx, 5)

@@ -272,7 +272,7 @@ func TestPageDrops(t *testing.T) {
 // aloud once, an address that is the endpoint not repeated, latency that nothing had
 // is a gap, and what is old is dim.
 func TestPageInWords(t *testing.T) {
-	report := steady(100, 0)
+	report := steady(100)
 	with := func(change func(*health.Report)) func(time.Time) health.Report {
 		return func(now time.Time) health.Report {
 			r := report(now)

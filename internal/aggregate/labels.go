@@ -33,7 +33,7 @@ func textOf(v attribute.Value) (n int) {
 	case attribute.BOOL, attribute.INT64, attribute.FLOAT64, attribute.EMPTY:
 		return 8
 	}
-	return len(v.Emit())
+	return len(v.String())
 }
 
 func own(set attribute.Set) *attribute.Set {

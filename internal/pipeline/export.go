@@ -13,10 +13,6 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// minRoom is what a body needs besides the resource, in bytes: a scope, a metric
-// and a number with short names.
-const minRoom = 64
-
 // offerRun is how many points are counted as offered at once, and so by how
 // many a caller on its way can be ahead of the lane.
 const offerRun = 64
