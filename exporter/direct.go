@@ -75,13 +75,13 @@ type entrance struct {
 // the overflow series do; those of the next run replace them. An observation of an
 // instrument that the callback was not registered for is dropped as invalid.
 //
-// A run of all callbacks has an interval's time, at most 30 s and at most that of
+// A run of all callbacks has an interval's time, at most 30 s and at most half of that of
 // who asked. What is observed later is dropped as deadline. A callback that fails or
 // panics is reported to OpenTelemetry's error handler once, by the goroutine that
 // logs. In both cases nothing
 // else is lost: a series that was not observed is not sent, and its next point goes
 // on from the last one. While a callback does not return, none is called again, and
-// Shutdown waits for it for half of its time. One that itself calls ForceFlush, or
+// Shutdown waits for it for a quarter of its time. One that itself calls ForceFlush, or
 // waits for someone who does, is such a callback until the run is over.
 // Unregister does not wait for a callback that is running.
 func (e *Exporter) MeterProvider() metric.MeterProvider { return e.direct().provider }
@@ -170,9 +170,9 @@ func (p *directPath) overflowed() bool {
 	return d != nil && d.provider.Overflowed()
 }
 
-// close ends the direct path; whatever opens it later finds it closed. Half of
-// the time ctx leaves is for callbacks, so that one which does not return leaves
-// the other half to send what there is. A later call waits for the first.
+// close ends the direct path; whatever opens it later finds it closed. Half of the time
+// that ctx leaves is for the last collection, and half of that for its callbacks: one that
+// does not return leaves the rest to send what there is. A later call waits for the first.
 func (p *directPath) close(ctx context.Context) error {
 	p.mu.Lock()
 	first := p.closing == nil

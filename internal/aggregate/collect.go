@@ -19,7 +19,7 @@ func (s *Stream[N]) collect(c *Collector) {
 	gone, all := 0, 0
 	s.series.Each(func(e *Series[N]) {
 		all++
-		if !e.isDead() { // else it is gone, or the collector remembers it
+		if !e.isDead() { // a dead one is empty, or in waiting or left
 			e.collect(c)
 		}
 		if e.isDead() {
@@ -86,7 +86,7 @@ func (e *Series[N]) sweep() {
 // remove is the end of a dead series, of which nothing is left.
 func (e *Series[N]) remove() {
 	e.stream.living.Add(-1)
-	e.stream.registry.memory.Give(e.stream.cost(e) + e.state.extra())
+	e.stream.registry.memory.Give(e.stream.cost(e) + e.state.drop())
 }
 
 // read hands the point of a series to the sink, or counts it as dropped.
@@ -148,12 +148,20 @@ func (e *Series[N]) read(c *Collector) {
 // miss is what happens where there is no room for the point in time. Under delta it is
 // made at the next collection.
 func (e *Series[N]) miss(c *Collector) {
+	e.state.giveUp()
 	if e.isDead() {
 		c.left = append(c.left, e)
 		return
 	}
 	e.dying = false
-	if !e.stream.passing() && (e.known || e.flags.Load()&measured != 0) {
+	s := e.stream
+	switch {
+	case s.config.Delta:
+	case s.passing():
+		if e.clear(measured|admitted)&measured != 0 {
+			c.books.Refuse(wire.Deadline)
+		}
+	case e.known || e.flags.Load()&measured != 0:
 		c.books.Refuse(wire.Deadline)
 	}
 }

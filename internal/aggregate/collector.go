@@ -49,7 +49,7 @@ const (
 	// maxHold is how long a collection waits for callers in the middle of a
 	// measurement, all of them together. They only need to be scheduled.
 	maxHold = time.Second
-	// The pauses between two looks at them double from the first to the last.
+	// The pauses between two attempts double from the first to the last.
 	firstPause = 20 * time.Microsecond
 	lastPause  = 5 * time.Millisecond
 )

@@ -229,6 +229,72 @@ func TestNoRoom(t *testing.T) {
 	}
 }
 
+// TestObservedWithoutRoom: the point of an observation for which there is no room is lost,
+// and is not sent later as if it had been observed again.
+func TestObservedWithoutRoom(t *testing.T) {
+	w := open(0)
+	s := streamOf[int64](t, w, observedConfig("o", false))
+	w.observe(t, s, map[int]int64{1: 42})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w.sink.room = 0
+	w.Collect(ctx, &w.sink, time.Now(), false)
+	assert.Equal(t, 1, w.dropped(wire.Deadline))
+	w.sink.room = 10
+	assert.Empty(t, w.lines())
+	w.observe(t, s, map[int]int64{1: 43})
+	assert.Equal(t, []string{"o k=1: 43"}, w.lines())
+}
+
+// TestNothingIsWantedForLong: where there is no room for a series for which the collector
+// waits, callers have its stripe again.
+func TestNothingIsWantedForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := open(0)
+		c := histogramConfig("h", Explicit)
+		c.Delta = true
+		s := streamOf[int64](t, w, c)
+		var none attribute.Set
+		require.True(t, s.Record(none, 1))
+		goOn := preempt(s, none)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		go func() {
+			<-time.After(time.Millisecond / 2)
+			w.sink.room = 0
+		}()
+		w.Collect(ctx, &w.sink, time.Now(), false)
+		goOn()
+		h := s.find(none.Equivalent()).state.(*explicit[int64])
+		assert.Equal(t, free, h.first.lock.Load())
+		require.True(t, s.Record(none, 1))
+		assert.Nil(t, h.first.next.Load())
+		w.sink.room = 10
+		assert.Equal(t, []uint64{3}, counts(w.collect(false)))
+	})
+}
+
+// TestHandlesGoOn: a handle allocates nothing after a collection, as long as the limit has
+// room for its series.
+func TestHandlesGoOn(t *testing.T) {
+	for _, delta := range []bool{false, true} {
+		w := open(2000)
+		c := counterConfig("n")
+		c.Delta = delta
+		b := bind(streamOf[int64](t, w, c), kSet(1))
+		require.True(t, b.record(1))
+		sink := &counting{}
+		again := 0
+		assert.Zero(t, allocs.In(1000, func() {
+			w.Collect(context.Background(), sink, time.Unix(1, 0), false)
+			if _, anew, _ := b.Record(1); anew {
+				again++
+			}
+		}))
+		assert.Zero(t, again)
+	}
+}
+
 // TestAllocations: neither a measurement nor a collection allocates once the series are
 // there.
 func TestAllocations(t *testing.T) {

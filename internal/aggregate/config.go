@@ -35,7 +35,8 @@ func (k Kind) wire() wire.Kind {
 	return wire.Sum
 }
 
-// Config describes a stream: a metric of one scope, and how it is aggregated.
+// Config describes a stream: a metric of one scope, and how it is aggregated. The scope
+// and the bounds are kept as they are; of the other strings the stream keeps copies.
 type Config struct {
 	Scope                   instrumentation.Scope
 	Name, Unit, Description string
@@ -73,11 +74,10 @@ func (c *Config) metricKey(integer bool) intern.MetricKey {
 
 // What things take beside their strings and lists, in bytes, about.
 const (
-	streamCost    = 768
-	seriesCost    = 320
-	attributeCost = 48
-	stripeCost    = 96
-	bucketCost    = 9 // the allocator rounds up
+	streamCost = 768
+	seriesCost = 320
+	stripeCost = 96
+	bucketCost = 9 // the allocator rounds up
 
 	// mostBuckets bounds what a histogram is charged. It needs as many distinct values to
 	// fill more.
@@ -95,9 +95,7 @@ func (c *Config) stripeCost() int64 {
 	return 0
 }
 
-// own has c share no memory with the caller's.
+// own copies the strings of a caller's.
 func (c *Config) own() {
 	c.Name, c.Unit, c.Description = strings.Clone(c.Name), strings.Clone(c.Unit), strings.Clone(c.Description)
-	c.Scope.Name, c.Scope.Version, c.Scope.SchemaURL = strings.Clone(c.Scope.Name), strings.Clone(c.Scope.Version), strings.Clone(c.Scope.SchemaURL)
-	c.Scope.Attributes = intern.Own(c.Scope.Attributes)
 }

@@ -17,7 +17,8 @@
 // [Sink], and never for a lock.
 //
 // Each measurement is in the totals, or counted as dropped: for memory, or since it came
-// after the last collection. The tests model_*.go hold the protocols between callers and
+// after the last collection. Those of one series that meet the last collection may be
+// counted as one. The tests model_*.go hold the protocols between callers and
 // collector to that, in every order of their steps.
 //
 // The package knows neither the pump nor the network, calls nothing of a user's, and keeps

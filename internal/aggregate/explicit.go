@@ -51,7 +51,9 @@ func emptyBuckets[N Number](c *Config) buckets[N] {
 	return buckets[N]{summary: noSummary[N](), counts: make([]uint64, len(c.Bounds)+1)}
 }
 
-func (h *explicit[N]) extra() int64 { return h.first.refundAll() }
+func (h *explicit[N]) giveUp() { h.first.giveUpAll() }
+
+func (h *explicit[N]) drop() int64 { return h.first.dropAll() }
 
 func (*explicit[N]) takeBack(N) (v N, some bool) { return 0, false }
 

@@ -177,7 +177,9 @@ func emptyScaled[N Number](c *Config) scaled[N] {
 	return scaled[N]{summary: noSummary[N](), scale: c.MaxScale}
 }
 
-func (h *exponential[N]) extra() int64 { return h.first.refundAll() }
+func (h *exponential[N]) giveUp() { h.first.giveUpAll() }
+
+func (h *exponential[N]) drop() int64 { return h.first.dropAll() }
 
 // move adds from to s, and empties it.
 func (s *scaled[N]) move(from *scaled[N], size int, scale int32) {

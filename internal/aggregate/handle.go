@@ -17,7 +17,7 @@ type Handle[N Number] struct {
 // there is no series yet, or not any more: RecordAnew has to take what is left.
 func (h *Handle[N]) Record(v N) (left N, again, ok bool) {
 	e := h.series.Load()
-	if e == nil || e.flags.Load() != current {
+	if e == nil || e.flags.Load()&(admitted|dead) != admitted && !e.readmit() {
 		return v, true, false
 	}
 	r := e.state.record(e, v)

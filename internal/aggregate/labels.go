@@ -15,27 +15,6 @@ type labels struct {
 	pending *attribute.Set // nil once they are in wire form, or are found to have none
 }
 
-// sizeOf is about what the attributes of a set take, in bytes.
-func sizeOf(set attribute.Set) int64 {
-	size := attributeCost * set.Len()
-	for i := range set.Len() {
-		kv, _ := set.Get(i)
-		size += len(kv.Key) + textOf(kv.Value)
-	}
-	return int64(size)
-}
-
-// textOf is how many bytes of text and numbers a value has.
-func textOf(v attribute.Value) (n int) {
-	switch v.Type() {
-	case attribute.STRING:
-		return len(v.AsString())
-	case attribute.BOOL, attribute.INT64, attribute.FLOAT64, attribute.EMPTY:
-		return 8
-	}
-	return len(v.String())
-}
-
 func own(set attribute.Set) *attribute.Set {
 	set = intern.Own(set)
 	return &set

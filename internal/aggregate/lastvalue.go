@@ -8,7 +8,10 @@ import (
 
 // lastValue keeps the last measurement. That of a call which had returned before
 // another one began is never reported after the other's.
-type lastValue[N Number] struct{ value atomic.Uint64 }
+type lastValue[N Number] struct {
+	oneWord
+	value atomic.Uint64
+}
 
 func (l *lastValue[N]) record(_ *Series[N], v N) result {
 	l.value.Store(bitsOf(v))
@@ -17,8 +20,6 @@ func (l *lastValue[N]) record(_ *Series[N], v N) result {
 
 // takeBack returns v: who has stored it late stores it again where it is found.
 func (l *lastValue[N]) takeBack(v N) (N, bool) { return v, true }
-
-func (*lastValue[N]) extra() int64 { return 0 }
 
 func (l *lastValue[N]) collect(_ *Config, r *reading, p *wire.Point) outcome {
 	r.kill()

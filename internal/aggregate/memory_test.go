@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/resource"
 
+	"github.com/otelgram/otelgram/internal/intern"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -28,8 +29,8 @@ func liveHeap() int64 {
 // TestBudget: series that find no memory are refused, those that are there go on, and
 // one that is forgotten makes room.
 func TestBudget(t *testing.T) {
-	const weight = seriesCost + attributeCost + len("k") + len("0")
-	w := openWith(0, streamCost+int64(len("n"))+5*int64(weight), resource.Empty())
+	weight := seriesCost + intern.SetSize(kSet(0))
+	w := openWith(0, streamCost+int64(len("n"))+5*weight, resource.Empty())
 	s := streamOf[int64](t, w, deltaConfig("n"))
 	for round := range 2 {
 		for k := range 9 {
@@ -90,8 +91,6 @@ func TestCallersStringsAreNotKept(t *testing.T) {
 		c := counterConfig(cut(0))
 		c.Delta = delta
 		c.Unit, c.Description = cut(1), cut(2)
-		c.Scope.Name, c.Scope.Version, c.Scope.SchemaURL = cut(3), cut(4), cut(5)
-		c.Scope.Attributes = attribute.NewSet(attribute.String(cut(6), cut(7)))
 		s := streamOf[int64](t, w, c)
 		var kept []*bound[int64]
 		for k := range many {
@@ -144,4 +143,100 @@ func TestStripesAreFew(t *testing.T) {
 		assert.Equal(t, uint64(callers*each), sum)
 		t.Logf("%d series: %d stripes, %d at most of one", series, stripes, most)
 	}
+}
+
+// TestCells: a sum in which callers meet often grows cells, which are in the total and, as
+// long as the series lives, on the budget.
+func TestCells(t *testing.T) {
+	for _, delta := range []bool{false, true} {
+		w := open(0)
+		c := counterConfig("n")
+		c.Delta = delta
+		s := streamOf[float64](t, w, c)
+		before := w.memory.Left()
+		require.True(t, s.Record(attribute.Set{}, 1))
+		e := s.find(emptyKey())
+		state := e.state.(*sum[float64])
+		for range often + 1 {
+			state.meet(e, 0.5)
+		}
+		cells := state.meetings.Load().cells.Load()
+		require.NotNil(t, cells)
+		for range 1000 {
+			require.True(t, s.Record(attribute.Set{}, 1))
+		}
+		assert.Less(t, math.Float64frombits(state.value.Load()), 100.0, "the rest is in the cells")
+		p := w.collect(false)
+		assert.Equal(t, 1+0.5*(often+1)+1000, math.Float64frombits(p[0].Bits))
+		if delta {
+			for range idleCollections {
+				assert.Empty(t, w.collect(false))
+			}
+			assert.Equal(t, before, w.memory.Left())
+		}
+	}
+}
+
+func emptyKey() attribute.Distinct {
+	var none attribute.Set
+	return none.Equivalent()
+}
+
+// TestNoMemoryForAStripe: a measurement that finds all stripes held and no memory for one
+// more is refused, and nothing else is.
+func TestNoMemoryForAStripe(t *testing.T) {
+	for _, kind := range []Kind{Explicit, Exponential} {
+		w := open(0)
+		s := streamOf[float64](t, w, histogramConfig("h", kind))
+		var none attribute.Set
+		require.True(t, s.Record(none, 1))
+		hold := func(held bool) {
+			lock := free
+			if held {
+				lock = 1
+			}
+			switch h := s.find(none.Equivalent()).state.(type) {
+			case *explicit[float64]:
+				h.first.lock.Store(lock)
+			case *exponential[float64]:
+				h.first.lock.Store(lock)
+			}
+		}
+		hold(true)
+		left := w.memory.Left()
+		require.True(t, w.memory.Take(left))
+		assert.False(t, s.Record(none, 1))
+		assert.Equal(t, 1, w.dropped(wire.Memory))
+		w.memory.Give(left)
+		assert.True(t, s.Record(none, 1))
+		hold(false)
+		assert.Equal(t, []uint64{2}, counts(w.collect(false)))
+	}
+}
+
+// TestDeadSeriesTakeLittle: what a handle keeps of a series that is dead is no histogram.
+func TestDeadSeriesTakeLittle(t *testing.T) {
+	w := open(0)
+	c := histogramConfig("h", Exponential)
+	c.Delta = true
+	s := streamOf[float64](t, w, c)
+	const series = 500
+	before := liveHeap()
+	var kept []*bound[float64]
+	for k := range series {
+		b := bind(s, kSet(k))
+		for v := 1.0; v < 1e6; v *= 1.1 {
+			require.True(t, b.record(v))
+		}
+		kept = append(kept, b)
+	}
+	for range idleCollections + 1 {
+		w.collect(false)
+	}
+	assert.Zero(t, s.living.Load())
+	assert.Less(t, liveHeap()-before, int64(series*700))
+	for _, b := range kept {
+		require.True(t, b.record(1))
+	}
+	assert.Len(t, w.collect(false), series)
 }

@@ -116,7 +116,7 @@ func (m *flagsModel) record(s *flagsState, c *flagsCaller) []flagsState {
 		first, then = flagsEarly, flagsBegin
 	}
 	switch c.at {
-	case flagsBegin: // Bound.Record: e.flags.Load() != current
+	case flagsBegin: // Stream.record: e.flags.Load() != current
 		if c.calls == 0 {
 			return nil
 		}

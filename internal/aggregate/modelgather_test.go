@@ -157,10 +157,10 @@ func (m *stripeModel) move(s *stripeState) {
 				c.at = stripeOver
 			}
 		}
-	case stripeRefundAll: // refundAll: n.charged.Swap(0)
+	case stripeRefundAll: // dropAll: n.charged.Swap(0)
 		s.refund(e)
 		c.at = stripeRefundNext
-	case stripeRefundNext: // refundAll: n.next.Load()
+	case stripeRefundNext: // dropAll: n.next.Load()
 		if c.at = stripeOver; c.on+1 < s.made {
 			c.on, c.at = c.on+1, stripeRefundAll
 		}

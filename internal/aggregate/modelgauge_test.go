@@ -147,12 +147,12 @@ func (s *gaugeState) replaced(value, others uint8) bool {
 	return false
 }
 
-// record is a step of a caller: Bound.Record, Stream.admit, lastValue.record and
+// record is a step of a caller: Stream.record, Stream.admit, lastValue.record and
 // Series.settle.
 func (m *gaugeModel) record(s *gaugeState, c *gaugeCaller) []gaugeState {
 	e := &s.series[c.on]
 	switch c.at {
-	case gaugeBegin: // Bound.Record: e.flags.Load() != current
+	case gaugeBegin: // Stream.record: e.flags.Load() != current
 		if c.calls == 0 {
 			return nil
 		}

@@ -2,7 +2,7 @@ package aggregate
 
 import "fmt"
 
-// sumModel is sums with their series, from Bound.Record to Series.read: the value and the
+// sumModel is sums with their series, from Stream.record to Series.read: the value and the
 // cells, the flags, expiry, and the hand-over to a new series. A series dies after one
 // collection without a measurement that began when it was there. A sum grows cells when
 // callers have met once. There is always room below the limit: that is limitModel's.
@@ -44,8 +44,8 @@ type sumState struct {
 	collector sumCollector
 	closed    bool
 	delivered uint8 // in all points under delta, else in the last one
-	dropped   uint8
-	shrunk    bool // a point told less than it had to
+	dropped   uint8 // measurements; the code counts a refusal, which may stand for several
+	shrunk    bool  // a point told less than it had to
 }
 
 type sumSeries struct {
@@ -189,11 +189,11 @@ func (m *sumModel) step(s sumState, process int) []sumState {
 	return m.settle(&s, c)
 }
 
-// admit is Bound.Record and Stream.admit, up to where there is a series to record on.
+// admit is Stream.record and Stream.admit, up to where there is a series to record on.
 func (m *sumModel) admit(s *sumState, c *sumCaller) []sumState {
 	e := &s.series[c.on]
 	switch c.at {
-	case sumBegin: // Bound.Record: e.flags.Load() != current
+	case sumBegin: // Stream.record: e.flags.Load() != current
 		if c.calls == 0 {
 			return nil
 		}

@@ -48,7 +48,7 @@ func (m *sumModel) collect(s *sumState) []sumState {
 		if c.at = sumExtra; !e.dying {
 			m.push(s)
 		}
-	case sumExtra: // remove: e.state.extra()
+	case sumExtra: // remove: e.state.drop()
 		if e.charged {
 			e.owed--
 			e.charged = false

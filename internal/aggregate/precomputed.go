@@ -9,6 +9,7 @@ import (
 // them. Measurements come under the lock of a [Round], and the collector reads when that
 // has ended.
 type precomputed[N Number] struct {
+	oneWord
 	stream  *base
 	value   N
 	sent    N      // the value at the last collection
@@ -29,8 +30,6 @@ func (p *precomputed[N]) record(_ *Series[N], v N) result {
 }
 
 func (*precomputed[N]) takeBack(N) (v N, some bool) { return 0, false }
-
-func (*precomputed[N]) extra() int64 { return 0 }
 
 func (p *precomputed[N]) collect(_ *Config, r *reading, to *wire.Point) outcome {
 	r.kill()

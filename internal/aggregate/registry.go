@@ -73,7 +73,7 @@ func StreamOf[N Number](r *Registry, c Config, now int64) (s *Stream[N], made bo
 			return e.stream.(*Stream[N]), false
 		}
 	}
-	cost := int64(streamCost + len(c.Name) + len(c.Unit) + len(c.Description))
+	cost := int64(streamCost + len(c.Name) + len(c.Unit) + len(c.Description) + 8*len(c.Bounds))
 	if r.streams.Add(1) > maxStreams || !r.memory.Need(cost) {
 		r.streams.Add(-1)
 		return nil, false

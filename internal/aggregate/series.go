@@ -55,10 +55,19 @@ type state[N Number] interface {
 	takeBack(v N) (N, bool)
 	// collect puts what there is into a point.
 	collect(c *Config, r *reading, p *wire.Point) outcome
-	// extra is how much memory was charged for the state since it was made, in bytes. It
-	// is asked once, when the series is dead.
-	extra() int64
+	// giveUp lets callers have what the collector wanted, and will not wait for.
+	giveUp()
+	// drop forgets the memory of a dead series, and returns how much of that was charged
+	// since the series was made, in bytes.
+	drop() int64
 }
+
+// oneWord is what states of one word have in common: nobody holds them, and they take no
+// further memory.
+type oneWord struct{}
+
+func (oneWord) giveUp()     {}
+func (oneWord) drop() int64 { return 0 }
 
 // result is what became of a measurement.
 type result uint8
@@ -108,6 +117,26 @@ func (e *Series[N]) settle(v N, r result) (left N, _ result) {
 		return left, late
 	}
 	return 0, taken
+}
+
+// readmit has a series that is there count towards the limit again, if that has room.
+func (e *Series[N]) readmit() bool {
+	s := e.stream
+	switch {
+	case e.isDead() || s.registry.closed.Load() || !s.reserve():
+		return false
+	case e.setAdmitted():
+		return true
+	}
+	s.admitted.Add(-1) // somebody else was faster
+	return e.flags.Load()&(admitted|dead) == admitted
+}
+
+// setAdmitted sets the flag for a caller who has reserved, and reports whether it was not
+// set before. Of a dead series it is not set.
+func (e *Series[N]) setAdmitted() bool {
+	flags := e.flags.Load()
+	return flags&(admitted|dead) == 0 && e.flags.CompareAndSwap(flags, flags|admitted)
 }
 
 // clear clears flags, and returns which of them were set. A series that is no longer

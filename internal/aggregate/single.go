@@ -28,6 +28,7 @@ type Single interface {
 
 // single hands each measurement on as it is.
 type single[N Number] struct {
+	oneWord
 	series *Series[N]
 	total  N     // of what adds up without end: up-down counters
 	last   int64 // when the last one was made
@@ -41,8 +42,6 @@ func (x *single[N]) record(_ *Series[N], v N) result {
 }
 
 func (*single[N]) takeBack(N) (v N, some bool) { return 0, false }
-
-func (*single[N]) extra() int64 { return 0 }
 
 func (*single[N]) collect(_ *Config, r *reading, _ *wire.Point) outcome {
 	r.kill()

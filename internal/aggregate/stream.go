@@ -84,7 +84,10 @@ func (s *base) Config() *Config { return &s.config }
 
 // passing reports whether a series is sent, and counts towards the limit, only if it was
 // measured since the last collection.
-func (s *base) passing() bool { return s.config.Delta || s.config.Observed }
+func (s *base) passing() bool {
+	c := &s.config
+	return c.Delta || c.Observed || c.Events != nil && c.Kind != Sum
+}
 
 // Record takes a measurement in, and reports whether it did. What is not taken is
 // counted as dropped. Nothing of set is kept.
@@ -97,6 +100,8 @@ func (s *Stream[N]) Record(set attribute.Set, v N) bool {
 // returns the series on which it recorded last.
 func (s *Stream[N]) record(e *Series[N], set attribute.Set, v N) (*Series[N], bool) {
 	for {
+		// One that was not measured yet may have been made after the last collection, which
+		// admit finds out.
 		if e == nil || e.flags.Load() != current {
 			var reason wire.DropReason
 			if e, reason = s.admit(set); e == nil {
@@ -131,7 +136,8 @@ func (s *Stream[N]) admit(set attribute.Set) (*Series[N], wire.DropReason) {
 	key := set.Equivalent()
 	for {
 		e := s.find(key)
-		if s.registry.closed.Load() { // looked at last, since others make series after it, too
+		// In this order: a series that was made after the last collection is not used.
+		if s.registry.closed.Load() {
 			return nil, wire.Shutdown
 		}
 		if e != nil && e.flags.Load()&admitted != 0 {
@@ -147,7 +153,7 @@ func (s *Stream[N]) admit(set attribute.Set) (*Series[N], wire.DropReason) {
 		case key == overflowSet.Equivalent() || !s.reserve():
 			return s.overflowing()
 		case e != nil:
-			if flags := e.flags.Load(); flags&(admitted|dead) == 0 && e.flags.CompareAndSwap(flags, flags|admitted) {
+			if e.setAdmitted() {
 				return e, 0
 			}
 		default:
@@ -213,7 +219,7 @@ func (s *Stream[N]) overflowing() (*Series[N], wire.DropReason) {
 
 // make returns a series that is admitted, nil if there is no memory for it.
 func (s *Stream[N]) make(set attribute.Set) *Series[N] {
-	size := sizeOf(set)
+	size := intern.SetSize(set)
 	if !s.registry.memory.Need(seriesCost + size + s.config.stripeCost()) {
 		return nil
 	}

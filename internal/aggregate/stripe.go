@@ -5,8 +5,8 @@ import "sync/atomic"
 // stripe is a part of the state of a series behind a lock that nobody waits for. The
 // stripes of a series are a list that only ever grows. A caller records on the first one
 // that it can hold, and appends one where all are held: so it never waits, however long
-// a holder is off its core. There are about as many as there were callers in the middle of
-// a measurement at once, and hardly more for those that the collector wanted then.
+// a holder is off its core. There are as many as callers were in the middle of a measurement
+// at once, and some more where the collector wanted a stripe just then.
 type stripe[S any] struct {
 	lock atomic.Uint32
 	// charged is what it takes of the memory budget, in bytes; 0: it is charged with its
@@ -42,6 +42,13 @@ func (s *stripe[S]) tryTake() bool {
 
 // giveUp has callers use the stripe again, which its holder has not released.
 func (s *stripe[S]) giveUp() { s.lock.And(^wanted) }
+
+// giveUpAll is giveUp for all stripes of the list.
+func (s *stripe[S]) giveUpAll() {
+	for n := s; n != nil; n = n.next.Load() {
+		n.giveUp()
+	}
+}
 
 // hold returns a stripe of the list that it holds, nil if there is none and no memory for
 // one more, which begins empty.
@@ -112,10 +119,15 @@ func (s *stripe[S]) gather(last bool, move func(from, to *S)) gathering {
 // refund returns how much of the memory budget a stripe still takes, and has it take none.
 func (s *stripe[S]) refund() int64 { return int64(s.charged.Swap(0)) }
 
-// refundAll is refund for all stripes of the list.
-func (s *stripe[S]) refundAll() (bytes int64) {
+// dropAll forgets the state and the further stripes of a dead series, which nobody uses any
+// more: a caller that takes a lock looks whether the series is dead before anything else.
+// It returns what the stripes took of the memory budget.
+func (s *stripe[S]) dropAll() (bytes int64) {
 	for n := s; n != nil; n = n.next.Load() {
 		bytes += n.refund()
 	}
+	s.next.Store(nil)
+	var none S
+	s.state = none
 	return bytes
 }

@@ -15,6 +15,7 @@ import (
 // sum adds measurements up in one word. Where callers meet in that word often it grows
 // cells, and each caller adds to one of them.
 type sum[N Number] struct {
+	oneWord
 	value    atomic.Uint64
 	meetings atomic.Pointer[meetings] // nil before the first
 }
@@ -117,7 +118,7 @@ func (s *sum[N]) total(take bool) N {
 	return total
 }
 
-func (s *sum[N]) extra() int64 {
+func (s *sum[N]) drop() int64 {
 	if m := s.meetings.Load(); m != nil {
 		return m.refund()
 	}

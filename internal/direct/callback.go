@@ -88,7 +88,6 @@ func registerFloat64(i *instrument[float64], fs []metric.Float64Callback) {
 // One that panics or returns an error loses its own observations that were still
 // to come and nothing else; it is reported, once.
 func run(ctx context.Context, round *aggregate.Round, todo []*callback, whole []atomic.Bool, report func(error) bool) {
-	defer round.End()
 	for n, f := range todo {
 		if ctx.Err() != nil {
 			return

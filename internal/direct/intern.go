@@ -21,8 +21,9 @@ const (
 	// maxInterned bounds the names with tags that are remembered; those that find no
 	// room are looked up by their attributes each time.
 	maxInterned = 1 << 15
-	// entryCost is about what an entry takes beside its text, in bytes.
-	entryCost = 128
+	// entryCost is about what an entry takes beside its text, in bytes, with the series
+	// that it may still refer to when that is dead.
+	entryCost = 320
 )
 
 // interned finds what is recorded by a name and tags, without locks or allocations.

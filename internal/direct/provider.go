@@ -141,12 +141,11 @@ func (p *Provider) Meter(name string, opts ...metric.MeterOption) metric.Meter {
 	defer p.mu.Unlock()
 	m, ok := p.meters[scope]
 	if !ok {
-		cost := meterCost + len(name) + len(scope.Version) + len(scope.SchemaURL)
-		m = &meter{provider: p, scope: scope}
-		if len(p.meters) >= maxMeters || !p.config.Memory.Need(int64(cost)) {
-			m.fate = noRoom
-			return m
+		if len(p.meters) >= maxMeters || !p.config.Memory.Need(meterCost+intern.ScopeSize(&scope)) {
+			return &meter{provider: p, scope: scope, fate: noRoom}
 		}
+		scope = intern.OwnScope(scope)
+		m = &meter{provider: p, scope: scope}
 		p.meters[scope] = m
 	}
 	return m
@@ -212,9 +211,10 @@ func (p *Provider) run() {
 	}
 }
 
-// tick is the collection of an interval, which ends before the next one.
+// tick is the collection of an interval. Callbacks have an interval's time, and what they
+// leave undone takes no time from the points of others.
 func (p *Provider) tick() {
-	ctx, cancel := context.WithTimeout(p.running, p.config.Interval)
+	ctx, cancel := context.WithTimeout(p.running, 2*p.config.Interval)
 	defer cancel()
 	_ = p.collect(ctx, false) // what is lost is counted
 }
@@ -236,9 +236,9 @@ func (p *Provider) collect(ctx context.Context, last bool) error {
 // Overflowed reports whether an instrument ever had more attribute sets than it may have.
 func (p *Provider) Overflowed() bool { return p.registry.Overflowed() }
 
-// observe runs the callbacks, and returns when they have or when ctx ends, after
-// an interval at most and at most after maxRound: what they leave undone holds up
-// nothing else, and says nothing about what they did not observe. While one of
+// observe runs the callbacks, and returns when they have, after half of the time that ctx
+// leaves, after an interval at most and at most after maxRound: what they leave undone
+// holds up nothing else, and says nothing about what they did not observe. While one of
 // them hangs, none is run again.
 func (p *Provider) observe(ctx context.Context) {
 	todo := p.callbacks.list()
@@ -246,20 +246,25 @@ func (p *Provider) observe(ctx context.Context) {
 		p.missing(nil)
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, min(p.config.Interval, maxRound))
+	limit := min(p.config.Interval, maxRound)
+	if end, ok := ctx.Deadline(); ok {
+		limit = min(limit, time.Until(end)/2)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	whole := make([]atomic.Bool, len(todo))
 	if p.observing.CompareAndSwap(false, true) {
-		done := make(chan struct{})
+		done, round := make(chan struct{}), p.registry.Round(ctx)
 		go func() {
 			defer close(done)
 			defer p.observing.Store(false)
-			run(ctx, p.registry.Round(ctx), todo, whole, p.config.Report)
+			run(ctx, round, todo, whole, p.config.Report)
 		}()
 		select {
 		case <-done:
 		case <-ctx.Done():
 		}
+		round.End() // nothing is observed while it is collected
 	}
 	var missing []aggregate.Observed
 	for n, f := range todo {

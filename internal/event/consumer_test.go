@@ -1,6 +1,7 @@
 package event
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/resource"
 
 	"github.com/otelgram/otelgram/drop"
 	"github.com/otelgram/otelgram/internal/account"
@@ -159,6 +161,35 @@ func TestRuns(t *testing.T) {
 	w.Discard()
 	assert.Equal(t, uint64(77), w.dropped(wire.Shutdown))
 }
+
+// TestIdleSeriesGo: in event mode a series that is not measured any more makes room for
+// others, but for the running total of an up-down counter.
+func TestIdleSeriesGo(t *testing.T) {
+	for _, tt := range []struct {
+		kind  aggregate.Kind
+		delta bool
+		goes  bool
+	}{{aggregate.Sum, true, true}, {aggregate.LastValue, false, true}, {aggregate.Explicit, true, true}, {aggregate.Sum, false, false}} {
+		w := open(64, drop.Newest())
+		memory := account.NewBudget(math.MaxInt32)
+		r := aggregate.NewRegistry(&w.books, memory, 2)
+		c := aggregate.NewCollector(r, aggregate.NewIdentifier(resource.Empty(), memory, func(error) bool { return true }))
+		s, _ := aggregate.StreamOf[int64](r, aggregate.Config{Name: "n", Kind: tt.kind, Delta: tt.delta, Events: w.Queue}, 1)
+		before := memory.Left()
+		require.True(t, s.Record(attribute.Set{}, 1))
+		for range 20 {
+			c.Collect(t.Context(), nowhere{}, time.Now(), false)
+		}
+		assert.Equal(t, tt.goes, memory.Left() == before, "%+v", tt)
+	}
+}
+
+// nowhere is a sink of collections that have no points.
+type nowhere struct{}
+
+func (nowhere) Await(context.Context, bool) bool { return true }
+func (nowhere) Push(*wire.Point)                 { panic("a point") }
+func (nowhere) Done()                            {}
 
 // TestUnsendableEvents are counted once each, and nothing else is lost.
 func TestUnsendableEvents(t *testing.T) {

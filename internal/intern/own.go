@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/instrumentation"
 )
 
 // Own returns a copy of set that shares no memory with it. A caller may have cut its
@@ -13,6 +14,39 @@ func Own(set attribute.Set) attribute.Set {
 		return attribute.Set{}
 	}
 	return attribute.NewSet(ownAll(set.ToSlice())...)
+}
+
+// OwnScope returns a copy of s that shares no memory with it.
+func OwnScope(s instrumentation.Scope) instrumentation.Scope {
+	return instrumentation.Scope{
+		Name: strings.Clone(s.Name), Version: strings.Clone(s.Version), SchemaURL: strings.Clone(s.SchemaURL), Attributes: Own(s.Attributes),
+	}
+}
+
+// ScopeSize is about what the strings and attributes of s take, in bytes.
+func ScopeSize(s *instrumentation.Scope) int64 {
+	return int64(len(s.Name)+len(s.Version)+len(s.SchemaURL)) + SetSize(s.Attributes)
+}
+
+// SetSize is about what the attributes of a set take, in bytes.
+func SetSize(set attribute.Set) int64 {
+	size := attributeCost * set.Len()
+	for i := range set.Len() {
+		kv, _ := set.Get(i)
+		size += len(kv.Key) + sizeOf(kv.Value)
+	}
+	return int64(size)
+}
+
+// sizeOf is how many bytes of text and numbers a value has, about.
+func sizeOf(v attribute.Value) int {
+	switch v.Type() {
+	case attribute.STRING:
+		return len(v.AsString())
+	case attribute.BOOL, attribute.INT64, attribute.FLOAT64, attribute.EMPTY:
+		return 8
+	}
+	return len(v.String())
 }
 
 // ownAll copies what kvs refer to, in place.

@@ -47,7 +47,10 @@ func (k *keyed) find(key int) *entry {
 	slots := k.Slots()
 	for place := k.of(key); ; place++ {
 		e := slots.At(place)
-		if e == nil || e.key == key && !e.dead.Load() {
+		if slots.Ends(e) {
+			return nil
+		}
+		if e.key == key && !e.dead.Load() {
 			return e
 		}
 	}

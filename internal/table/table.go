@@ -93,14 +93,17 @@ func (t *Table[E]) addTo(s *Slots[E], e *E, same func(*E) bool) *E {
 		x := s.at[i].Load()
 		switch {
 		case x == nil:
-			if 2*s.used.Load() >= int64(len(s.at)) {
+			// Counted before it is used: half of the slots stay empty, whoever comes at once,
+			// or a search for what is not there would not end.
+			if 2*s.used.Add(1) > int64(len(s.at)) {
+				s.used.Add(-1)
 				return nil
 			}
 			if s.at[i].CompareAndSwap(nil, e) {
-				s.used.Add(1)
 				return e
 			}
-			continue // and look at what is there now
+			s.used.Add(-1)
+			continue // with what is there now
 		case x == s.sealed:
 			return nil
 		case !t.dead(x) && same(x):
