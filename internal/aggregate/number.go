@@ -5,7 +5,7 @@ import "math"
 // Number is the type of a measurement.
 type Number interface{ int64 | float64 }
 
-// isInteger reports whether N is int64. The compiler folds it to a constant.
+// isInteger reports whether N is int64. For the compiler it is a constant.
 func isInteger[N Number]() bool {
 	var one, two N = 1, 2
 	return one/two == 0

@@ -3,7 +3,9 @@ package direct
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -215,4 +217,29 @@ func TestMeterWithoutAName(t *testing.T) {
 	w.close(t)
 	require.Len(t, log.lines(), 1)
 	assert.Contains(t, log.lines()[0], "a meter has no name")
+}
+
+// TestMetersKeepNoStrings: what meters are called may have been cut from something large,
+// which does not stay for it.
+func TestMetersKeepNoStrings(t *testing.T) {
+	const large, meters = 64 << 10, 500
+	w := open(t, time.Hour)
+	defer w.close(t)
+	cut := func(k int) string { return strings.Repeat(fmt.Sprintf("%08d", k), large/8)[:8] }
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	for k := range meters {
+		m := w.Meter(cut(k), metric.WithInstrumentationVersion(cut(k)), metric.WithSchemaURL(cut(k)),
+			metric.WithInstrumentationAttributes(attribute.String(cut(k), cut(k))))
+		c, err := m.Int64Counter("n"+cut(k), metric.WithUnit(cut(k)), metric.WithDescription(cut(k)))
+		require.NoError(t, err)
+		c.Add(t.Context(), 1)
+	}
+	assert.Less(t, heap()-before, int64(8<<20), "a string of each would be %d MB", meters*large>>20)
 }

@@ -6,11 +6,11 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// Sink is where a collection hands its points over, into the lane that Export uses. It
+// Sink is where a collection offers its points: the point queue, which Export uses, too. It
 // belongs to one goroutine.
 type Sink struct {
 	pipeline *Pipeline
-	holds    bool     // the lane, until Done
+	holds    bool     // the queue, until Done
 	payload  *payload // for the next distribution
 }
 
