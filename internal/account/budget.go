@@ -40,6 +40,10 @@ func (b *Budget) Need(bytes int64) bool {
 	return ok
 }
 
+// Charge takes bytes whether they are left or not: for what is small and cannot be done
+// without. Until as much is given back there is nothing for others.
+func (b *Budget) Charge(bytes int64) { b.left.Add(-bytes) }
+
 // Give gives bytes back.
 func (b *Budget) Give(bytes int64) { b.left.Add(bytes) }
 

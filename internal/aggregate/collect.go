@@ -92,7 +92,10 @@ func (e *Series[N]) remove() {
 // read hands the point of a series to the sink, or counts it as dropped.
 func (e *Series[N]) read(c *Collector) {
 	s, p, r := e.stream, &c.point, &c.reading
-	reason := c.identify(&s.base, isInteger[N](), &e.labels)
+	reason := wire.Deadline
+	if !c.tooLate() {
+		reason = c.identify(&s.base, isInteger[N](), &e.labels)
+	}
 	if reason == sendable && !c.sink.Await(c.ctx, s.config.distributed()) {
 		if !c.closing {
 			e.miss(c)
@@ -143,6 +146,15 @@ func (e *Series[N]) read(c *Collector) {
 	} else if e.dying {
 		e.remove()
 	}
+}
+
+// tooLate reports whether the last collection makes no more points.
+func (c *Collector) tooLate() bool {
+	if !c.closing || c.ctx.Err() == nil {
+		return false
+	}
+	c.late++
+	return c.late > maxLate
 }
 
 // miss is what happens where there is no room for the point in time. Under delta it is

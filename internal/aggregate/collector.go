@@ -35,6 +35,7 @@ type Collector struct {
 	sink    Sink
 	at      int64 // the time of its points, in Unix nanoseconds
 	closing bool  // it is the last
+	late    int   // series that were read since ctx ended
 	reading reading
 	streams []*registered
 	waiting []reader // series of which a caller holds a stripe
@@ -46,6 +47,10 @@ type Collector struct {
 type reader interface{ read(c *Collector) }
 
 const (
+	// maxLate is how many series the last collection still makes points of when its
+	// context has ended: those for which there may be room. Of the rest it only counts
+	// what is lost, since whoever shuts down does not wait for it.
+	maxLate = 16384
 	// maxHold is how long a collection waits for callers in the middle of a
 	// measurement, all of them together. They only need to be scheduled.
 	maxHold = time.Second
@@ -67,7 +72,7 @@ func NewCollector(r *Registry, i *Identifier) *Collector {
 // counts as deadline.
 func (c *Collector) Collect(ctx context.Context, sink Sink, at time.Time, last bool) {
 	c.ctx, c.sink, c.at, c.closing = ctx, sink, at.UnixNano(), last
-	c.reading.last = false
+	c.reading.last, c.late = false, 0
 	if last {
 		c.registry.closed.Store(true)
 	}

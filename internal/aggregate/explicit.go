@@ -19,9 +19,7 @@ func (h *explicit[N]) record(e *Series[N], v N) result {
 	b := bucketOf(e.stream.config.Bounds, float64(v))
 	s := &h.first
 	if !s.tryHold() {
-		if s = hold(s, &e.stream.base, emptyBuckets[N]); s == nil {
-			return noRoom
-		}
+		s = hold(s, &e.stream.base, emptyBuckets[N])
 	}
 	if e.isDead() {
 		s.release()

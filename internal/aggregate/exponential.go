@@ -45,9 +45,7 @@ func (h *exponential[N]) record(e *Series[N], v N) result {
 	x := split(math.Abs(float64(v)))
 	s := &h.first
 	if !s.tryHold() {
-		if s = hold(s, &e.stream.base, emptyScaled[N]); s == nil {
-			return noRoom
-		}
+		s = hold(s, &e.stream.base, emptyScaled[N])
 	}
 	if e.isDead() {
 		s.release()

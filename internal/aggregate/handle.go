@@ -25,7 +25,13 @@ func (h *Handle[N]) Record(v N) (left N, again, ok bool) {
 		return 0, false, true
 	}
 	left, r = e.settle(v, r)
-	return left, r == late, r != late && h.Stream.took(r)
+	return left, r == late, r == taken
+}
+
+// Alive reports whether there is a series that is not dead.
+func (h *Handle[N]) Alive() bool {
+	e := h.series.Load()
+	return e != nil && !e.isDead()
 }
 
 // RecordAnew is Record of the stream. It remembers the series, but for that of the overflow,

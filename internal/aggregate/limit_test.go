@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -94,6 +95,27 @@ func TestLimits(t *testing.T) {
 				assert.Zero(t, sum%uint64(tt.sets), "%+v", tt)
 				assert.Len(t, all, tt.series, "%+v", tt)
 			}
+		}
+	}
+}
+
+// TestTheLastOfTheLimit: a set for which there is just room does not overflow, however many
+// measure it first at the same time.
+func TestTheLastOfTheLimit(t *testing.T) {
+	for _, c := range []Config{counterConfig("n"), deltaConfig("n")} {
+		for range 300 {
+			w := open(3)
+			s := streamOf[int64](t, w, c)
+			require.True(t, s.Record(kSet(0), 1))
+			for range 2 {
+				var group sync.WaitGroup
+				for range 8 {
+					group.Go(func() { assert.True(t, s.Record(kSet(1), 1)) })
+				}
+				group.Wait()
+				w.collect(false)
+			}
+			require.False(t, w.Overflowed())
 		}
 	}
 }

@@ -182,36 +182,20 @@ func emptyKey() attribute.Distinct {
 	return none.Equivalent()
 }
 
-// TestNoMemoryForAStripe: a measurement that finds all stripes held and no memory for one
-// more is refused, and nothing else is.
-func TestNoMemoryForAStripe(t *testing.T) {
-	for _, kind := range []Kind{Explicit, Exponential} {
-		w := open(0)
-		s := streamOf[float64](t, w, histogramConfig("h", kind))
-		var none attribute.Set
-		require.True(t, s.Record(none, 1))
-		hold := func(held bool) {
-			lock := free
-			if held {
-				lock = 1
-			}
-			switch h := s.find(none.Equivalent()).state.(type) {
-			case *explicit[float64]:
-				h.first.lock.Store(lock)
-			case *exponential[float64]:
-				h.first.lock.Store(lock)
-			}
-		}
-		hold(true)
-		left := w.memory.Left()
-		require.True(t, w.memory.Take(left))
-		assert.False(t, s.Record(none, 1))
-		assert.Equal(t, 1, w.dropped(wire.Memory))
-		w.memory.Give(left)
-		assert.True(t, s.Record(none, 1))
-		hold(false)
-		assert.Equal(t, []uint64{2}, counts(w.collect(false)))
-	}
+// TestStripesPastTheBudget: a measurement of a series that is there is not refused though all
+// stripes are held and no memory is left.
+func TestStripesPastTheBudget(t *testing.T) {
+	w := open(0)
+	s := streamOf[int64](t, w, histogramConfig("h", Explicit))
+	var none attribute.Set
+	require.True(t, s.Record(none, 1))
+	goOn := preempt(s, none)
+	require.True(t, w.memory.Take(w.memory.Left()))
+	assert.True(t, s.Record(none, 1))
+	assert.Negative(t, w.memory.Left())
+	assert.False(t, s.Record(kSet(1), 1), "a new series is")
+	goOn()
+	assert.Equal(t, []uint64{3}, counts(w.collect(false)))
 }
 
 // TestDeadSeriesTakeLittle: what a handle keeps of a series that is dead is no histogram.

@@ -21,7 +21,8 @@ type precomputed[N Number] struct {
 
 func (p *precomputed[N]) record(_ *Series[N], v N) result {
 	if p.round != p.stream.round {
-		p.value, p.round, p.several = v, p.stream.round, false
+		var nothing N // plus -0 is 0, as in the SDK
+		p.value, p.round, p.several = nothing+v, p.stream.round, false
 	} else {
 		p.value += v
 		p.several = true

@@ -3,6 +3,7 @@ package aggregate
 import (
 	"context"
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -158,4 +159,14 @@ func TestObservationsTooLate(t *testing.T) {
 	assert.False(t, closed.Whole())
 	assert.Equal(t, [2]int{2 + 4, 6}, [2]int{w.dropped(wire.Deadline), w.dropped(wire.Shutdown)})
 	assert.Equal(t, uint64(2+4+6), w.books.Offered())
+}
+
+// TestNegativeZero: as in the SDK an observed sum is never -0.
+func TestNegativeZero(t *testing.T) {
+	w := open(0)
+	s := streamOf[float64](t, w, observedConfig("o", false))
+	r := w.Round(t.Context())
+	Observe(r, s, attribute.Set{}, math.Copysign(0, -1))
+	r.End()
+	assert.Zero(t, w.collect(false)[0].Bits)
 }

@@ -73,10 +73,9 @@ func (oneWord) drop() int64 { return 0 }
 type result uint8
 
 const (
-	taken  result = iota
-	late          // the series is dead
-	noRoom        // for memory
-	lost          // and counted as dropped already
+	taken result = iota
+	late         // the series is dead
+	lost         // and counted as dropped already
 )
 
 // outcome is what a collection found in a series.

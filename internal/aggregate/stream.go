@@ -110,7 +110,7 @@ func (s *Stream[N]) record(e *Series[N], set attribute.Set, v N) (*Series[N], bo
 		}
 		var r result
 		if v, r = e.record(v); r != late {
-			return e, s.took(r)
+			return e, r == taken
 		}
 		e = nil
 	}
@@ -150,7 +150,12 @@ func (s *Stream[N]) admit(set attribute.Set) (*Series[N], wire.DropReason) {
 			}
 		}
 		switch {
-		case key == overflowSet.Equivalent() || !s.reserve():
+		case key == overflowSet.Equivalent():
+			return s.overflowing()
+		case !s.reserve():
+			if e = s.find(key); e != nil && e.flags.Load()&admitted != 0 {
+				return e, 0 // it was another caller of the same set who was faster
+			}
 			return s.overflowing()
 		case e != nil:
 			if e.setAdmitted() {
@@ -175,10 +180,15 @@ func (s *Stream[N]) admit(set attribute.Set) (*Series[N], wire.DropReason) {
 // reserve counts a series towards the limit, unless that is reached.
 func (s *base) reserve() bool {
 	limit := int64(s.registry.limit)
-	if s.admitted.Add(1) < limit || limit <= 0 {
-		return true
+	for {
+		n := s.admitted.Load()
+		if limit > 0 && n+1 >= limit {
+			break
+		}
+		if s.admitted.CompareAndSwap(n, n+1) {
+			return true
+		}
 	}
-	s.admitted.Add(-1)
 	if !s.registry.overflowed.Load() {
 		s.registry.overflowed.Store(true)
 	}
@@ -233,14 +243,6 @@ func (s *Stream[N]) make(set attribute.Set) *Series[N] {
 // cost is what a series was charged, in bytes.
 func (s *Stream[N]) cost(e *Series[N]) int64 {
 	return seriesCost + int64(e.size) + s.config.stripeCost()
-}
-
-// took counts a measurement for which there was no room, and reports whether it was taken.
-func (s *base) took(r result) bool {
-	if r == noRoom {
-		return s.lose(wire.Memory)
-	}
-	return r == taken
 }
 
 // lose counts a measurement that a series did not take.

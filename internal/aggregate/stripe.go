@@ -50,8 +50,9 @@ func (s *stripe[S]) giveUpAll() {
 	}
 }
 
-// hold returns a stripe of the list that it holds, nil if there is none and no memory for
-// one more, which begins empty.
+// hold returns a stripe of the list that it holds, a new one where all others are held,
+// which begins empty. That is charged to the memory budget even where there is nothing left:
+// who measures for a series that is there is not refused for who does so beside.
 func hold[S any](s *stripe[S], of *base, empty func(*Config) S) *stripe[S] {
 	for {
 		if s.tryHold() {
@@ -62,9 +63,7 @@ func hold[S any](s *stripe[S], of *base, empty func(*Config) S) *stripe[S] {
 			continue
 		}
 		cost := of.config.stripeCost()
-		if !of.registry.memory.Need(cost) {
-			return nil
-		}
+		of.registry.memory.Charge(cost)
 		n := &stripe[S]{state: empty(&of.config)}
 		n.charged.Store(uint32(cost))
 		n.lock.Store(held)

@@ -106,13 +106,20 @@ func run(ctx context.Context, round *aggregate.Round, todo []*callback, whole []
 	}
 }
 
-func (f *callback) call(ctx context.Context, o observer) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("it panicked: %v", p)
-		}
+// call calls f in a goroutine of its own, which f may end.
+func (f *callback) call(ctx context.Context, o observer) error {
+	done := make(chan error, 1)
+	go func() {
+		err := errors.New("it ended its goroutine")
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("it panicked: %v", p)
+			}
+			done <- err
+		}()
+		err = f.observe(ctx, o)
 	}()
-	return f.observe(ctx, o)
+	return <-done
 }
 
 // names returns the names of the instruments that f observes.

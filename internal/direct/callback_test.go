@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -100,9 +101,10 @@ func TestFailingCallbacks(t *testing.T) {
 		"error": observe(func() error { return errors.New("out of order") }),
 		"panic": observe(func() error { panic("ouch") }),
 		"nil":   observe(func() error { var p *int; *p = 1; return nil }),
+		"exit":  observe(func() error { runtime.Goexit(); return nil }),
 		"late":  observe(func() error { return nil }),
 	}
-	for _, name := range []string{"error", "panic", "good", "nil", "late"} {
+	for _, name := range []string{"error", "panic", "good", "nil", "exit", "late"} {
 		_, err := m.Int64ObservableGauge(name, options[name])
 		require.NoError(t, err)
 	}
@@ -115,14 +117,14 @@ func TestFailingCallbacks(t *testing.T) {
 	require.NoError(t, err)
 	for i := range 3 {
 		require.NoError(t, w.Collect(t.Context()))
-		assert.Equal(t, uint64(6*(i+1)), w.pipeline.Stats().Sent)
+		assert.Equal(t, uint64(7*(i+1)), w.pipeline.Stats().Sent)
 	}
 	assert.Zero(t, w.dropped())
 	got := log.lines()
-	require.Len(t, got, 4, "each once: %q", got)
-	for i, want := range []string{"out of order", "panicked: ouch", "panicked: runtime error", "registered ones, too"} {
+	require.Len(t, got, 5, "each once: %q", got)
+	for i, want := range []string{"out of order", "panicked: ouch", "panicked: runtime error", "ended its goroutine", "registered ones, too"} {
 		assert.Contains(t, got[i], want)
-		assert.Contains(t, got[i], "otelgram: callback of "+[]string{"error", "panic", "nil", "last"}[i]+": ")
+		assert.Contains(t, got[i], "otelgram: callback of "+[]string{"error", "panic", "nil", "exit", "last"}[i]+": ")
 	}
 	w.close(t)
 }

@@ -9,6 +9,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 
+	"github.com/otelgram/otelgram/internal/account"
 	"github.com/otelgram/otelgram/internal/aggregate"
 	"github.com/otelgram/otelgram/internal/table"
 )
@@ -27,7 +28,7 @@ const (
 )
 
 // interned finds what is recorded by a name and tags, without locks or allocations.
-// Entries are only ever added.
+// Callers only ever add; the collector takes out what has no series any more.
 type interned struct {
 	seed    maphash.Seed
 	secrets [3]uint64
@@ -39,13 +40,14 @@ type entry struct {
 	hash   uint64
 	text   string // kind, name and tags, see keep
 	series aggregate.Handle[float64]
+	dead   atomic.Bool // it was taken out
 }
 
 var sealed entry
 
 func newInterned() *interned {
 	t := &interned{seed: maphash.MakeSeed(), secrets: [3]uint64{rand.Uint64() | 1, rand.Uint64() | 1, rand.Uint64()}}
-	t.entries.Init(&sealed, func(e *entry) uint64 { return e.hash }, func(*entry) bool { return false })
+	t.entries.Init(&sealed, func(e *entry) uint64 { return e.hash }, func(e *entry) bool { return e.dead.Load() })
 	return t
 }
 
@@ -113,7 +115,7 @@ func (t *interned) find(h uint64, kind uint8, name string, tags []Tag) *entry {
 		if slots.Ends(e) {
 			return nil
 		}
-		if e.hash == h && e.is(kind, name, tags) {
+		if e.hash == h && e.is(kind, name, tags) && !e.dead.Load() {
 			return e
 		}
 	}
@@ -143,6 +145,41 @@ func (e *entry) is(kind uint8, name string, tags []Tag) bool {
 // there is one. The caller has made sure that there is room.
 func (t *interned) add(e *entry) *entry {
 	return t.entries.Add(e, func(x *entry) bool { return x.hash == e.hash && x.text == e.text })
+}
+
+// remember enters an entry, if there is room and memory for it.
+func (t *interned) remember(e *entry, memory *account.Budget) {
+	switch {
+	case len(e.text) > maxTextLen:
+	case t.count.Add(1) > maxInterned || !memory.Take(e.cost()):
+		t.count.Add(-1)
+	case t.add(e) != e:
+		t.count.Add(-1)
+		memory.Give(e.cost())
+	}
+}
+
+// cost is what an entry takes, in bytes, about.
+func (e *entry) cost() int64 { return int64(entryCost + len(e.text)) }
+
+// sweep takes out the entries whose series is dead, or that never had one of their own, and
+// gives their memory back. It is the collector's, after a collection.
+func (t *interned) sweep(memory *account.Budget) {
+	all, gone := 0, 0
+	t.entries.Each(func(e *entry) {
+		all++
+		if !e.dead.Load() && !e.series.Alive() {
+			e.dead.Store(true)
+			t.count.Add(-1)
+			memory.Give(e.cost())
+		}
+		if e.dead.Load() {
+			gone++
+		}
+	})
+	if 4*gone > all {
+		t.entries.Rebuild(t.entries.Slots())
+	}
 }
 
 // keep copies kind, name and tags into one text, each string behind its length:

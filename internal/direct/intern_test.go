@@ -172,3 +172,30 @@ func TestInvalidWithoutRoom(t *testing.T) {
 	assert.Equal(t, uint64(3), w.dropped())
 	w.close(t)
 }
+
+// TestForgottenNames: a name and tags whose series was forgotten take no memory, so that
+// there is room for others, and count as before when they come again.
+func TestForgottenNames(t *testing.T) {
+	w := openDelta(t)
+	r := NewRecorder(w.Provider)
+	record := func(from, to int) {
+		for k := from; k < to; k++ {
+			require.True(t, r.Record(sdkmetric.InstrumentKindCounter, "n", 1, []Tag{{"k", fmt.Sprint(k)}}))
+		}
+	}
+	record(0, 1)
+	require.NoError(t, w.Collect(t.Context()))
+	left := w.config.Memory.Left()
+	for round := range 3 {
+		record(round*1000+1, round*1000+1000)
+		assert.Equal(t, int64(1000), r.interned.count.Load())
+		for range 9 {
+			record(0, 1)
+			require.NoError(t, w.Collect(t.Context()))
+		}
+		assert.Equal(t, int64(1), r.interned.count.Load())
+	}
+	assert.Greater(t, w.config.Memory.Left(), left-(512<<10), "payloads and series' strings aside")
+	record(0, 1000)
+	w.close(t)
+}

@@ -81,7 +81,18 @@ func open(t *testing.T, interval time.Duration) *world {
 	return openWith(t, interval, resource.Empty())
 }
 
+// openDelta opens one with delta temporality, which collects when it is told to.
+func openDelta(t *testing.T) *world {
+	t.Helper()
+	return openAs(t, time.Hour, resource.Empty(), sdkmetric.DeltaTemporalitySelector)
+}
+
 func openWith(t *testing.T, interval time.Duration, r *resource.Resource) *world {
+	t.Helper()
+	return openAs(t, interval, r, sdkmetric.DefaultTemporalitySelector)
+}
+
+func openAs(t *testing.T, interval time.Duration, r *resource.Resource, temporality sdkmetric.TemporalitySelector) *world {
 	t.Helper()
 	n := &network{totals: map[string]float64{}}
 	p, err := pipeline.New(t.Context(), pipeline.Config{
@@ -96,7 +107,7 @@ func openWith(t *testing.T, interval time.Duration, r *resource.Resource) *world
 	require.NoError(t, err)
 	return &world{network: n, pipeline: p, Provider: New(Config{
 		Books: p.Books(), Memory: p.Memory(), Sink: p.Sink(), Resource: r, Limit: 2000, Interval: interval, First: interval,
-		Temporality: sdkmetric.DefaultTemporalitySelector, Aggregation: sdkmetric.DefaultAggregationSelector,
+		Temporality: temporality, Aggregation: sdkmetric.DefaultAggregationSelector,
 		Report: reportNow,
 	})}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/embedded"
 	"go.opentelemetry.io/otel/sdk/instrumentation"
@@ -18,9 +19,20 @@ type meter struct {
 	fate     fate // of its instruments, unless it is recorded
 }
 
+// scopeKey is what tells scopes apart. A scope is not comparable by itself: an attribute may
+// hold NaN.
+type scopeKey struct {
+	name, version, schemaURL string
+	attributes               attribute.Distinct
+}
+
+func keyOf(s *instrumentation.Scope) scopeKey {
+	return scopeKey{s.Name, s.Version, s.SchemaURL, s.Attributes.Equivalent()}
+}
+
 // is reports whether other stands for the same: not every meter is kept.
 func (m *meter) is(other *meter) bool {
-	return m == other || m.provider == other.provider && m.scope == other.scope
+	return m == other || m.provider == other.provider && keyOf(&m.scope) == keyOf(&other.scope)
 }
 
 var _ metric.Meter = (*meter)(nil)

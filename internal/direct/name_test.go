@@ -186,6 +186,8 @@ func TestMeters(t *testing.T) {
 	assert.NotSame(t, w.Meter("m"), w.Meter("m", metric.WithInstrumentationVersion("v1")))
 	assert.NotSame(t, w.Meter("m"), w.Meter("m", metric.WithSchemaURL("s")))
 	assert.Same(t, w.Meter("m"), w.Meter("m", metric.WithInstrumentationAttributes()), "none is none")
+	unequal := metric.WithInstrumentationAttributes(attribute.Float64Slice("nan", []float64{math.NaN()}))
+	assert.Same(t, w.Meter("m", unequal), w.Meter("m", unequal), "though NaN is not equal to itself")
 	w.close(t)
 	assert.NotSame(t, w.Meter("m"), w.Meter("m"), "later ones are not kept")
 	assert.Implements(t, (*embedded.MeterProvider)(nil), w.Provider)

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"sync"
 
-	"go.opentelemetry.io/otel/sdk/instrumentation"
-
 	"github.com/otelgram/otelgram/internal/aggregate"
 )
 
@@ -19,7 +17,7 @@ type namesakes struct {
 }
 
 type scopedName struct {
-	scope instrumentation.Scope
+	scope scopeKey
 	name  string // in lower case
 }
 
@@ -57,7 +55,7 @@ func (n *namesakes) ignored(c *aggregate.Config) error {
 
 // of returns what is known of a name; at first, that it is of c.
 func (n *namesakes) of(c *aggregate.Config) *namesake {
-	key := scopedName{c.Scope, strings.ToLower(c.Name)}
+	key := scopedName{keyOf(&c.Scope), strings.ToLower(c.Name)}
 	known := n.names[key]
 	if known == nil {
 		if n.names == nil {

@@ -73,10 +73,11 @@ type Provider struct {
 	namesakes    namesakes
 
 	mu     sync.Mutex
-	meters map[instrumentation.Scope]*meter
+	meters map[scopeKey]*meter
 	closed atomic.Bool
 
 	callbacks  callbacks
+	interned   *interned   // what is recorded by name
 	observing  atomic.Bool // callbacks run
 	collects   chan collect
 	saidNoRoom atomic.Bool     // that there was no room has been reported
@@ -109,8 +110,8 @@ func New(c Config) *Provider {
 	p := &Provider{
 		config: c, aggregations: choose(c.Aggregation, c.Report), delta: map[sdkmetric.InstrumentKind]bool{},
 		registry: aggregate.NewRegistry(c.Books, c.Memory, c.Limit),
-		meters:   map[instrumentation.Scope]*meter{},
-		collects: make(chan collect), stopped: make(chan struct{}),
+		meters:   map[scopeKey]*meter{},
+		interned: newInterned(), collects: make(chan collect), stopped: make(chan struct{}),
 	}
 	strings := account.NewBudget(c.Memory.Split(stringShare))
 	p.collector = aggregate.NewCollector(p.registry, aggregate.NewIdentifier(c.Resource, strings, c.Report))
@@ -139,14 +140,15 @@ func (p *Provider) Meter(name string, opts ...metric.MeterOption) metric.Meter {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	m, ok := p.meters[scope]
+	key := keyOf(&scope)
+	m, ok := p.meters[key]
 	if !ok {
 		if len(p.meters) >= maxMeters || !p.config.Memory.Need(meterCost+intern.ScopeSize(&scope)) {
 			return &meter{provider: p, scope: scope, fate: noRoom}
 		}
 		scope = intern.OwnScope(scope)
 		m = &meter{provider: p, scope: scope}
-		p.meters[scope] = m
+		p.meters[keyOf(&scope)] = m
 	}
 	return m
 }
@@ -230,6 +232,7 @@ func (p *Provider) collect(ctx context.Context, last bool) error {
 	p.observe(ctx)
 	p.last = last
 	p.collector.Collect(ctx, p.config.Sink, time.Now(), last)
+	p.interned.sweep(p.config.Memory)
 	return ctx.Err()
 }
 

@@ -14,7 +14,7 @@ const Scope = "otelgram"
 // for concurrent use, and nobody waits.
 type Recorder struct {
 	provider *Provider
-	interned *interned
+	interned *interned // the provider's
 	// anyGauge says that a gauge may be NaN or infinite: it is not aggregated with
 	// others.
 	anyGauge bool
@@ -23,7 +23,7 @@ type Recorder struct {
 // NewRecorder returns a recorder on p.
 func NewRecorder(p *Provider) *Recorder {
 	_, last := p.aggregations[sdkmetric.InstrumentKindGauge].(sdkmetric.AggregationLastValue)
-	return &Recorder{provider: p, interned: newInterned(), anyGauge: last}
+	return &Recorder{provider: p, interned: p.interned, anyGauge: last}
 }
 
 // Record records value for the instrument of the given kind and name, and reports
@@ -61,20 +61,16 @@ func (r *Recorder) first(h uint64, kind sdkmetric.InstrumentKind, name string, v
 		return true // dropped as asked for, by the aggregation selector
 	}
 	set := attributes(tags)
-	text := keep(uint8(kind), name, tags)
-	cost := int64(entryCost + len(text))
-	if r.interned.count.Add(1) > maxInterned || len(text) > maxTextLen || !p.config.Memory.Take(cost) {
-		r.interned.count.Add(-1)
-		return s.Record(set, value)
-	}
-	e := &entry{hash: h, text: text}
+	e := &entry{hash: h}
 	e.series.Stream = s
-	in := r.interned.add(e)
-	if in != e {
-		r.interned.count.Add(-1)
-		p.config.Memory.Give(cost)
+	if !e.series.RecordAnew(set, value) {
+		return false
 	}
-	return in.series.RecordAnew(set, value)
+	if e.series.Alive() { // and not that of the overflow
+		e.text = keep(uint8(kind), name, tags)
+		r.interned.remember(e, p.config.Memory)
+	}
+	return true
 }
 
 // refuse counts what is not taken.
