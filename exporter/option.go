@@ -172,7 +172,8 @@ func WithFlushInterval(d time.Duration) Option {
 // have, that of the overflow included; under delta, in each interval anew. What is beyond
 // goes into one series with the attribute otel.metric.overflow=true, as in the SDK
 // (opentelemetry-specification, metrics/sdk.md, "Cardinality limits"), and
-// [Stats].CardinalityOverflow says so. Zero or less means no limit but that of
+// [Stats].CardinalityOverflow says so. Where several callers measure the last set for
+// which there is room first at the same time, a measurement of it may go there, too. Zero or less means no limit but that of
 // [WithMaxMemory]. The default is OTEL_GO_X_CARDINALITY_LIMIT, else 2000.
 func WithCardinalityLimit(n int) Option {
 	return optionFunc(func(c config) config { c.cardinalityLimit = max(0, n); return c })
