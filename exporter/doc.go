@@ -24,9 +24,9 @@
 //
 // # How it behaves
 //
-// Export copies points into a ring and returns; one goroutine packs them into
+// Export copies points into a queue and returns; one goroutine packs them into
 // datagrams and sends them at a steady pace, because a burst overruns the
-// receiver's socket buffer. When the ring is full, Export waits until its
+// receiver's socket buffer. When the queue is full, Export waits until its
 // context ends. It runs on the reader's goroutine, so the application never
 // waits. The end of an Export closes its last packet, which does not wait for more
 // points. A point that is larger than a packet is sent in several; one that is larger

@@ -35,7 +35,7 @@ var descriptions = [gauges]description{
 		func(v *view) int64 { return int64(v.Waiting) }),
 	{
 		make: func(m metric.Meter) (metric.Observable, error) {
-			return m.Float64ObservableGauge("stats.buffer.utilization", metric.WithUnit("1"), metric.WithDescription("How full the fuller ring is at this moment, from 0 to 1."))
+			return m.Float64ObservableGauge("stats.buffer.utilization", metric.WithUnit("1"), metric.WithDescription("How full the fuller queue is at this moment, from 0 to 1."))
 		},
 		observe: func(o metric.Observer, i metric.Observable, v *view) {
 			o.ObserveFloat64(i.(metric.Float64Observable), max(v.Use, v.EventUse), v.sets.plain)

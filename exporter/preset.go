@@ -16,18 +16,18 @@ type Preset uint8
 // The presets. Those not named here are the defaults of the single options.
 const (
 	// HighThroughput is for services that record far more than 100,000 points
-	// a second: a ring of 32,768 points, runs of 100, packets after 50 ms at
+	// a second: queues of 32,768 points, runs of 100, packets after 50 ms at
 	// the latest, 50,000 packets a second in bursts of 64, drop.ByPriority, 20
 	// MiB.
 	HighThroughput Preset = iota + 1
-	// LowLatency is for points that should be on the network within 50 ms: a
-	// ring of 8,192 points, runs of 20, packets after 20 ms at the latest,
+	// LowLatency is for points that should be on the network within 50 ms:
+	// queues of 8,192 points, runs of 20, packets after 20 ms at the latest,
 	// drop.Newest, no interning, 5 MiB.
 	LowLatency
-	// Reliable rides out the longest bursts: a ring of 65,536 points, runs of
+	// Reliable rides out the longest bursts: queues of 65,536 points, runs of
 	// 50, packets after 100 ms at the latest, drop.Oldest, 50 MiB.
 	Reliable
-	// ResourceConstrained is for small processes: a ring of 4,096 points,
+	// ResourceConstrained is for small processes: queues of 4,096 points,
 	// runs of 50, packets after 100 ms at the latest, drop.Sampled, no
 	// interning, 2 MiB.
 	ResourceConstrained

@@ -109,8 +109,8 @@ func (m *selfMetrics) start(e *Exporter) {
 		}
 		return h
 	}
-	m.buffer = histogram("stats.latency.buffer", "From handed over until taken out of the ring, by packet.")
-	m.send = histogram("stats.latency.send", "From taken out of the ring until the kernel has the packet.")
+	m.buffer = histogram("stats.latency.buffer", "From handed over until taken out of the queue, by packet.")
+	m.send = histogram("stats.latency.send", "From taken out of the queue until the kernel has the packet.")
 	m.e2e = histogram("stats.latency.e2e", "From handed over until the kernel has the packet.")
 	m.duration = histogram("otel.sdk.exporter.operation.duration", "The duration of exporting a batch of telemetry records.")
 	observables := make([]metric.Observable, 0, gauges)

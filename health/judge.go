@@ -40,7 +40,7 @@ func (m *Monitor) examine() findings {
 	m.judgePackets(&f, packets)
 	m.judgeDrops(&f, offered, leaving)
 	if t := m.config.Thresholds.Utilization; f.metrics.BufferUtilization > t {
-		f.add(Degraded, "the ring was %s full in the last %v (more than %s): raise WithBufferSize or WithPacing, or record less",
+		f.add(Degraded, "the event queue was %s full in the last %v (more than %s): raise WithBufferSize or WithPacing, or record less",
 			percent(f.metrics.BufferUtilization), m.span(&m.samples[0]), percent(t))
 	}
 	return f

@@ -10,7 +10,7 @@ import (
 // Thresholds are what a healthy exporter stays at or below. 0 stands for the
 // default; say "any at all" with a number next to nothing, such as 1e-9.
 type Thresholds struct {
-	Utilization float64 // of the rings, 0 to 1; above it: degraded
+	Utilization float64 // of the event queue, 0 to 1; above it: degraded
 	DropRate    float64 // 0 to 1; above it: degraded
 	ErrorRate   float64 // 0 to 1; above it: unhealthy
 }

@@ -84,7 +84,7 @@ func TestTransitions(t *testing.T) {
 		{"nothing", nil, Healthy, "", nil},
 		{"all well", fine, Healthy, "", nil},
 		{"ring at the threshold", queued(900), Healthy, "", nil},
-		{"ring above it", queued(901), Degraded, "the ring was 90.1 % full", queued(0)},
+		{"ring above it", queued(901), Degraded, "the event queue was 90.1 % full", queued(0)},
 		{"drops at the threshold", drops(0, 10), Healthy, "", nil},
 		{"drops above it", drops(0, 11), Degraded, "1.1 % of the points were dropped in the last 10s (more than 1 %), most as ring_full", fine},
 		{"errors at the threshold", refuses(5), Healthy, "", nil},

@@ -93,9 +93,9 @@ type Report struct {
 
 // Metrics are what the status is judged by.
 type Metrics struct {
-	// BufferUtilization is how full the fuller ring was at worst in the window, from
-	// 0 to 1. An exporter does not count what an Export fills for a moment: where
-	// stats.buffer.utilization says how full it is, this says whether it is too small.
+	// BufferUtilization is how full the queue of events was at worst in the window, from 0
+	// to 1. A queue whose producer waits is not counted: Export and the collections of the
+	// direct path fill theirs on purpose. stats.buffer.utilization says how full that is.
 	BufferUtilization float64 `json:"buffer_utilization"`
 	// DropRate is the larger of two: points dropped, of those offered; and points
 	// dropped on the way out, of those that were on it, which tells when the few points
@@ -111,7 +111,7 @@ type Points struct {
 	Sent     uint64 `json:"sent"`
 	Dropped  uint64 `json:"dropped"`
 	Queued   uint64 `json:"queued"`
-	Capacity uint64 `json:"capacity"` // of the rings
+	Capacity uint64 `json:"capacity"` // of the queues
 }
 
 // Packets are numbers of packets, and of the bytes in them.

@@ -11,7 +11,7 @@ type Sample struct {
 	Dropped []Dropped // all reasons, in the same order each time
 	Packets Packets
 	Latency Latency // of what was sent since the sample before
-	// Utilization is how full the ring is, from 0 to 1.
+	// Utilization is how full the queue of events is, from 0 to 1.
 	Utilization float64
 
 	Circuit             string
