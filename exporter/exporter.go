@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
@@ -121,12 +122,10 @@ func (e *Exporter) Export(ctx context.Context, rm *metricdata.ResourceMetrics) e
 }
 
 // ForceFlush returns when every point handed over before is sent or counted as
-// dropped, or when ctx ends, with its error.
+// dropped, or when ctx ends, with its error. A point of every series of the direct path is
+// among them. That callbacks did not return in time is an error, too, and holds up nothing.
 func (e *Exporter) ForceFlush(ctx context.Context) error {
-	if err := e.directPath.flush(ctx); err != nil {
-		return err
-	}
-	return e.pipeline.Flush(ctx)
+	return errors.Join(e.directPath.flush(ctx), e.pipeline.Flush(ctx))
 }
 
 // Shutdown takes no more points and sends what is queued at the usual pace,

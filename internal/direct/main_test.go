@@ -2,6 +2,7 @@ package direct
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -171,10 +172,7 @@ func chosenBy(s sdkmetric.AggregationSelector) aggregations { return choose(s, r
 
 // Collect returns when the points are sent, too.
 func (w *world) Collect(ctx context.Context) error {
-	if err := w.Provider.Collect(ctx); err != nil {
-		return err
-	}
-	return w.pipeline.Flush(ctx)
+	return errors.Join(w.Provider.Collect(ctx), w.pipeline.Flush(ctx))
 }
 
 // spend leaves no memory.

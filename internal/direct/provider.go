@@ -3,6 +3,7 @@ package direct
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -154,7 +155,8 @@ func (p *Provider) Meter(name string, opts ...metric.MeterOption) metric.Meter {
 }
 
 // Collect runs the callbacks, and returns when a point of every series is handed over or
-// counted, or when ctx ends.
+// counted, or when ctx ends. Its error is that of ctx, or says that callbacks did not return
+// in time.
 func (p *Provider) Collect(ctx context.Context) error { return p.ask(ctx, false) }
 
 func (p *Provider) ask(ctx context.Context, last bool) error {
@@ -229,11 +231,11 @@ func (p *Provider) collect(ctx context.Context, last bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(p.running, cancel)() // whoever asked, Close does not wait so long
-	p.observe(ctx)
+	err := p.observe(ctx)
 	p.last = last
 	p.collector.Collect(ctx, p.config.Sink, time.Now(), last)
 	p.interned.sweep(p.config.Memory)
-	return ctx.Err()
+	return errors.Join(err, ctx.Err())
 }
 
 // Overflowed reports whether an instrument ever had more attribute sets than it may have.
@@ -243,11 +245,11 @@ func (p *Provider) Overflowed() bool { return p.registry.Overflowed() }
 // leaves, after an interval at most and at most after maxRound: what they leave undone
 // holds up nothing else, and says nothing about what they did not observe. While one of
 // them hangs, none is run again.
-func (p *Provider) observe(ctx context.Context) {
+func (p *Provider) observe(ctx context.Context) (err error) {
 	todo := p.callbacks.list()
 	if len(todo) == 0 {
 		p.missing(nil)
-		return
+		return nil
 	}
 	limit := min(p.config.Interval, maxRound)
 	if end, ok := ctx.Deadline(); ok {
@@ -266,6 +268,7 @@ func (p *Provider) observe(ctx context.Context) {
 		select {
 		case <-done:
 		case <-ctx.Done():
+			err = fmt.Errorf("otelgram: callbacks did not return in time: %w", ctx.Err())
 		}
 		round.End() // nothing is observed while it is collected
 	}
@@ -276,6 +279,7 @@ func (p *Provider) observe(ctx context.Context) {
 		}
 	}
 	p.missing(missing)
+	return err
 }
 
 // missing says of which streams observations are missing in the collection that follows.
