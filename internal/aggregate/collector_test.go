@@ -257,22 +257,26 @@ func TestNothingIsWantedForLong(t *testing.T) {
 		var none attribute.Set
 		require.True(t, s.Record(none, 1))
 		goOn := preempt(s, none)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-		defer cancel()
-		go func() {
-			<-time.After(time.Millisecond / 2)
-			w.sink.room = 0
-		}()
-		w.Collect(ctx, &w.sink, time.Now(), false)
+		w.Collect(t.Context(), &fillingUp{}, time.Now(), false)
 		goOn()
 		h := s.find(none.Equivalent()).state.(*explicit[int64])
 		assert.Equal(t, free, h.first.lock.Load())
 		require.True(t, s.Record(none, 1))
 		assert.Nil(t, h.first.next.Load())
-		w.sink.room = 10
 		assert.Equal(t, []uint64{3}, counts(w.collect(false)))
 	})
 }
+
+// fillingUp is a sink that has room the first time it is asked.
+type fillingUp struct{ asked bool }
+
+func (f *fillingUp) Await(context.Context, bool) bool {
+	before := f.asked
+	f.asked = true
+	return !before
+}
+func (*fillingUp) Push(*wire.Point) {}
+func (*fillingUp) Done()            {}
 
 // TestHandlesGoOn: a handle allocates nothing after a collection, as long as the limit has
 // room for its series.

@@ -313,9 +313,15 @@ func TestBlockingCallbackLeavesTime(t *testing.T) {
 // is collected. The race detector is the judge.
 func TestObservingBeyondTheRound(t *testing.T) {
 	w := open(t, time.Hour)
-	stop, begun := make(chan struct{}), make(chan struct{})
+	stop, begun, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	again := false
 	_, err := w.Meter("m").Int64ObservableCounter("n", metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+		if again {
+			return nil
+		}
+		again = true
 		close(begun)
+		defer close(ended)
 		for v := int64(1); ; v++ {
 			select {
 			case <-stop:
@@ -334,6 +340,7 @@ func TestObservingBeyondTheRound(t *testing.T) {
 		require.NoError(t, w.Collect(t.Context()))
 	}
 	close(stop)
+	<-ended
 	w.close(t)
 }
 

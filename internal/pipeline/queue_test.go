@@ -41,7 +41,7 @@ func TestQueueIsInOrder(t *testing.T) {
 
 // TestQueueBetweenTwo has one push while another pops.
 func TestQueueBetweenTwo(t *testing.T) {
-	const points = 500_000
+	const points = 100_000
 	q := newQueue(1024)
 	go func() {
 		for n := uint64(0); n < points; {
