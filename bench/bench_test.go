@@ -261,7 +261,7 @@ func TestEveryWayIsKnown(t *testing.T) {
 	m, err := newMeasurer(10)
 	require.NoError(t, err)
 	for _, record := range []func(first, calls int){m.addKept, m.addMade, m.addBound, m.recordKept, m.recordMetric} {
-		_, err = m.subject("", record).crowded(3, 10, 960).round()
+		_, err = m.subject("", record).concurrent(3, 10, 960).round()
 		require.NoError(t, err)
 		total, err := m.sink.(totaler).total()
 		require.NoError(t, err)

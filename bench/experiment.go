@@ -109,7 +109,7 @@ var experiments = slices.Concat([]experiment{
 	stopExperiment, stopLoopbackExperiment, stopUnixExperiment, exportLatencyExperiment,
 	refusedExperiment, shutdownExperiment,
 	addExperiment, distributionExperiment, recordExperiment, coldExperiment,
-}, crowdedExperiments, []experiment{
+}, concurrentExperiments, []experiment{
 	busyExperiment, aggregatedExperiment,
 	selfExperiment, unrecordedExperiment, unaddedExperiment,
 	eventExperiment, steadyExperiment, throughputExperiment,

@@ -107,9 +107,9 @@ func (s subject) cold(times int) side {
 	}, s.end}
 }
 
-// crowded is a round of calls by so many goroutines at once, each of which begins with
+// concurrent is a round of calls by so many goroutines at once, each of which begins with
 // another series, and times some calls at a time.
-func (s subject) crowded(goroutines, series, calls int) side {
+func (s subject) concurrent(goroutines, series, calls int) side {
 	each := max(1, calls/goroutines/meanOf) * meanOf
 	means := make([][]time.Duration, goroutines)
 	for i := range means {

@@ -17,7 +17,7 @@ type description struct {
 
 // descriptions are the instruments that read the counters, by name.
 var descriptions = [gauges]description{
-	counter("stats.events.received", "{event}", "Points and events handed over.",
+	counter("stats.events.received", "{event}", "Points and events offered.",
 		func(v *view) int64 { return int64(v.Offered) }),
 	counter("stats.events.sent", "{event}", "Points that the kernel took.",
 		func(v *view) int64 { return int64(v.Sent) }),

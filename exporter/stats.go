@@ -10,7 +10,7 @@ import (
 // said. Counters only grow; Queued, Circuit, PacketSize, Address, DialError and Waiting
 // are as of the moment.
 type Stats struct {
-	// Offered is what was handed over: the points of Export, those that the direct path
+	// Offered is what there was to send: the points of Export, those that the direct path
 	// makes of its series, and at a flush interval of 0 each measurement. Measurements
 	// that are aggregated are not counted, but those that cannot be are: as offered
 	// and as dropped.

@@ -22,7 +22,7 @@ type Books struct {
 	inPump  atomic.Int64
 }
 
-// Offer counts points that were handed over.
+// Offer counts points that were offered.
 func (b *Books) Offer(points int) { b.offered.Add(uint64(points)) }
 
 // Drop counts points, which were counted as offered, as dropped.

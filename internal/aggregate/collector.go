@@ -68,7 +68,7 @@ func NewCollector(r *Registry, i *Identifier) *Collector {
 // one stream after the other in the order in which they were made.
 // It waits for room until ctx ends. A sum or histogram for which there is no room then is
 // left for the next collection where it is delta, and else its point counts as deadline.
-// With last, the series take no more measurements, and whatever is not handed over
+// With last, the series take no more measurements, and whatever is not offered
 // counts as deadline.
 func (c *Collector) Collect(ctx context.Context, sink Sink, at time.Time, last bool) {
 	c.ctx, c.sink, c.at, c.closing = ctx, sink, at.UnixNano(), last

@@ -154,7 +154,7 @@ func (p *Provider) Meter(name string, opts ...metric.MeterOption) metric.Meter {
 	return m
 }
 
-// Collect runs the callbacks, and returns when a point of every series is handed over or
+// Collect runs the callbacks, and returns when a point of every series is offered or
 // counted, or when ctx ends. Its error is that of ctx, or says that callbacks did not return
 // in time.
 func (p *Provider) Collect(ctx context.Context) error { return p.ask(ctx, false) }

@@ -2,17 +2,17 @@ package main
 
 import "fmt"
 
-// crowdedExperiments are about calls from many goroutines, in one series and in many.
-var crowdedExperiments = makeCrowded(2, 8, 64)
+// concurrentExperiments are about calls from many goroutines, in one series and in many.
+var concurrentExperiments = makeCrowded(2, 8, 64)
 
 func makeCrowded(goroutines ...int) (all []experiment) {
 	for _, n := range goroutines {
-		all = append(all, crowdedExperiment(n, 1, "one hot series"), crowdedExperiment(n, coldSeries, "1,000 series"))
+		all = append(all, concurrentExperiment(n, 1, "one hot series"), concurrentExperiment(n, coldSeries, "1,000 series"))
 	}
 	return all
 }
 
-func crowdedExperiment(goroutines, series int, what string) experiment {
+func concurrentExperiment(goroutines, series int, what string) experiment {
 	where := fmt.Sprintf(", %d goroutines, %s", goroutines, what)
 	e := experiment{name: "recording" + where}
 	for _, p := range []struct {
@@ -33,7 +33,7 @@ func crowdedExperiment(goroutines, series int, what string) experiment {
 	}
 	e.setup = func(quick bool) ([]side, error) {
 		n := repeats(quick, measurements)
-		return newField(series, func(s subject) side { return s.crowded(goroutines, series, n) })
+		return newField(series, func(s subject) side { return s.concurrent(goroutines, series, n) })
 	}
 	return e
 }
