@@ -187,6 +187,63 @@ func TestLastPointWithoutRoom(t *testing.T) {
 	assert.Equal(t, 1, w.dropped(wire.Deadline)+w.dropped(wire.Shutdown))
 }
 
+// TestPreemptedInAFurtherStripe: what is free is collected, and what the caller holds the
+// next time.
+func TestPreemptedInAFurtherStripe(t *testing.T) {
+	for _, delta := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := open(0)
+			c := histogramConfig("h", Explicit)
+			c.Delta = delta
+			s := streamOf[int64](t, w, c)
+			var none attribute.Set
+			require.True(t, s.Record(none, 1))
+			goOn := preempt(s, none)
+			require.True(t, s.Record(none, 1))
+			second := s.find(none.Equivalent()).state.(*explicit[int64]).first.next.Load()
+			require.True(t, second.tryHold())
+			goOn()
+			assert.Equal(t, []uint64{2}, counts(w.collect(false)))
+			second.release()
+			want := []uint64{3}
+			if delta {
+				want = []uint64{1}
+			}
+			assert.Equal(t, want, counts(w.collect(false)))
+		})
+	}
+}
+
+// TestLeftWithoutRoom: what a caller held as its series died waits for room, and is there then.
+func TestLeftWithoutRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := open(0)
+		c := histogramConfig("h", Explicit)
+		c.Delta = true
+		s := streamOf[int64](t, w, c)
+		var none attribute.Set
+		before := w.memory.Left()
+		require.True(t, s.Record(none, 1))
+		w.collect(false)
+		goOn := preempt(s, none)
+		for range idleCollections {
+			assert.Empty(t, w.collect(false))
+		}
+		goOn()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		w.sink.room = 0
+		for range 3 {
+			w.Collect(ctx, &w.sink, time.Now(), false)
+			assert.Empty(t, w.sink.all)
+		}
+		w.sink.room = 10
+		assert.Equal(t, []uint64{1}, counts(w.collect(false)))
+		assert.Equal(t, before, w.memory.Left())
+		assert.Zero(t, w.books.Offered())
+	})
+}
+
 // TestNoRoom: where there is no room in time a cumulative point is lost, and what is
 // delta is left for the next collection. After the last one both are counted.
 func TestNoRoom(t *testing.T) {
