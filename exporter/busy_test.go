@@ -59,7 +59,8 @@ func TestBusyProcess(t *testing.T) {
 				})
 			}
 			group.Wait()
-			all := joined(c.flush(t))
+			require.NoError(t, c.exp.ForceFlush(t.Context()))
+			all := joined(c.receive(t, int(c.exp.Stats().Sent))) // with a collection in between, if there was one
 			got := [3]float64{totalOf(all, "counter"), totalOf(all, "histogram"), totalOf(all, "by.name")}
 			assert.Equal(t, calls, got)
 			assert.Zero(t, c.exp.Stats().Dropped.Total())
@@ -68,8 +69,11 @@ func TestBusyProcess(t *testing.T) {
 	}
 }
 
-// totalOf adds up the points of a metric: a sum's values, and a histogram's counts.
+// totalOf adds up the series of a cumulative metric: a sum's values, and a histogram's counts.
+// Of several points of a series the largest counts.
 func totalOf(rm *metricdata.ResourceMetrics, name string) (total float64) {
+	series := map[attribute.Distinct]float64{}
+	take := func(set attribute.Set, v float64) { series[set.Equivalent()] = max(series[set.Equivalent()], v) }
 	for _, sm := range rm.ScopeMetrics {
 		for _, m := range sm.Metrics {
 			if m.Name != name {
@@ -78,18 +82,21 @@ func totalOf(rm *metricdata.ResourceMetrics, name string) (total float64) {
 			switch d := m.Data.(type) {
 			case metricdata.Sum[int64]:
 				for _, p := range d.DataPoints {
-					total += float64(p.Value)
+					take(p.Attributes, float64(p.Value))
 				}
 			case metricdata.Sum[float64]:
 				for _, p := range d.DataPoints {
-					total += p.Value
+					take(p.Attributes, p.Value)
 				}
 			case metricdata.Histogram[float64]:
 				for _, p := range d.DataPoints {
-					total += float64(p.Count)
+					take(p.Attributes, float64(p.Count))
 				}
 			}
 		}
+	}
+	for _, v := range series {
+		total += v
 	}
 	return total
 }
