@@ -55,7 +55,7 @@ type state[N Number] interface {
 	takeBack(v N) (N, bool)
 	// collect puts what there is into a point.
 	collect(c *Config, r *reading, p *wire.Point) outcome
-	// giveUp lets callers have what the collector wanted, and will not wait for.
+	// giveUp gives back to callers what the collector wanted and does not wait for any more.
 	giveUp()
 	// drop forgets the memory of a dead series, and returns how much of that was charged
 	// since the series was made, in bytes.

@@ -195,8 +195,8 @@ func (s *base) reserve() bool {
 	return false
 }
 
-// check has a series that was made while the provider was closed be a dead one: the last
-// collection may not have seen it.
+// check kills a series that was made while the provider was closed: the last collection may
+// not have seen it.
 func (s *Stream[N]) check(e *Series[N]) {
 	if s.registry.closed.Load() {
 		e.flags.Or(dead)
@@ -251,54 +251,41 @@ func (s *base) lose(reason wire.DropReason) bool {
 	return false
 }
 
-// madeOf makes the state of a series next to it.
+// beside is a series with its state in one piece of memory.
+type beside[N Number, S any] struct {
+	Series[N]
+	own S
+}
+
+// madeOf makes the state of a series beside it.
 func (s *Stream[N]) madeOf() *Series[N] {
 	if s.config.Events != nil {
-		x := &struct {
-			Series[N]
-			single[N]
-		}{}
-		x.single.series = &x.Series
-		x.state = &x.single
+		x := &beside[N, single[N]]{}
+		x.own.series = &x.Series
+		x.state = &x.own
 		return &x.Series
 	}
 	switch s.config.Kind {
 	case LastValue:
-		x := &struct {
-			Series[N]
-			lastValue[N]
-		}{}
-		x.state = &x.lastValue
+		x := &beside[N, lastValue[N]]{}
+		x.state = &x.own
 		return &x.Series
 	case Precomputed:
-		x := &struct {
-			Series[N]
-			precomputed[N]
-		}{}
-		x.precomputed.stream = &s.base
-		x.state = &x.precomputed
+		x := &beside[N, precomputed[N]]{own: precomputed[N]{stream: &s.base}}
+		x.state = &x.own
 		return &x.Series
 	case Explicit:
-		x := &struct {
-			Series[N]
-			explicit[N]
-		}{}
-		x.explicit.first.state = emptyBuckets[N](&s.config)
-		x.state = &x.explicit
+		x := &beside[N, explicit[N]]{}
+		x.own.first.state = emptyBuckets[N](&s.config)
+		x.state = &x.own
 		return &x.Series
 	case Exponential:
-		x := &struct {
-			Series[N]
-			exponential[N]
-		}{}
-		x.exponential.first.state = emptyScaled[N](&s.config)
-		x.state = &x.exponential
+		x := &beside[N, exponential[N]]{}
+		x.own.first.state = emptyScaled[N](&s.config)
+		x.state = &x.own
 		return &x.Series
 	}
-	x := &struct {
-		Series[N]
-		sum[N]
-	}{}
-	x.state = &x.sum
+	x := &beside[N, sum[N]]{}
+	x.state = &x.own
 	return &x.Series
 }

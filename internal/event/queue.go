@@ -31,7 +31,7 @@ type Queue struct {
 	books    *account.Books
 	waker    *waker.Waker
 	clock    *clock.Clock
-	checks   uint64 // a few in so many pushes check how full the ring is
+	checks   uint64 // so many pushes are a round, of which the first checkers check the ring's fill
 
 	_ cpu.CacheLinePad
 	// pressure says that the ring has reached its high-water mark: half of it is in use. A

@@ -17,7 +17,7 @@ type counters struct {
 	circuit    atomic.Uint32 // a Circuit
 	packetSize atomic.Int64  // the limit of the path, in bytes
 	lastSend   atomic.Int64  // Unix nanoseconds; 0: never
-	peak       atomic.Int64  // the most that the pump found in the lanes, see measure
+	peak       atomic.Int64  // the most that the pump found in the queues, see measure
 
 	exemplarsCut, descriptionsCut, downscaled atomic.Uint64
 }
@@ -57,8 +57,8 @@ type Stats struct {
 	Address    string    // what Resolve found; empty: nothing yet
 	DialError  string    // why the endpoint could not be dialled when it was tried last; empty: it could
 
-	// Waiting is how many points and measurements are in the lanes, Peak the
-	// most that the pump ever found there, Capacity the room in those lanes that are in use.
+	// Waiting is how many points and events are in the queues, Peak the
+	// most that the pump ever found there, Capacity the room in those that are in use.
 	Waiting, Peak, Capacity int
 	// Use and EventUse are how full the two queues are, from 0 to 1.
 	Use, EventUse float64

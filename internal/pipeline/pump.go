@@ -51,7 +51,7 @@ type pump struct {
 	// gather is until when events that come may gather: a while after the last
 	// that came before, so that a flow of them does not wake the pump for each.
 	gather time.Time
-	// stalled is set when the lane is not empty and yet gave nothing.
+	// stalled is set when a queue is not empty and yet gave nothing.
 	stalled bool
 }
 

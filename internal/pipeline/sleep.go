@@ -39,8 +39,8 @@ func (p *pump) sleep(in *inbox) {
 	}
 }
 
-// halfPushed is how long to wait for a caller that has claimed a slot of the
-// lane and not filled it yet.
+// halfPushed is how long to wait for a caller that has claimed a slot of the event queue and
+// not filled it yet.
 const halfPushed = 50 * time.Microsecond
 
 // deadline returns when the pump has to look again by itself.
