@@ -17,6 +17,9 @@ import (
 	"github.com/otelgram/otelgram/internal/pipeline"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
+	"github.com/otelgram/otelgram/wire/influx"
+	"github.com/otelgram/otelgram/wire/plain"
+	"github.com/otelgram/otelgram/wire/statsd"
 )
 
 // config is what New builds an exporter from. It is passed by value.
@@ -25,6 +28,10 @@ type config struct {
 	preset           Preset
 	presetAsked      bool
 	encoding         Encoding
+	plain            plain.Options
+	statsd           statsd.Options
+	dogstatsd        statsd.Options
+	influx           influx.Options
 	bufferSize       int
 	batchSize        int
 	maxBatchAge      time.Duration
@@ -119,8 +126,8 @@ func (c *config) validate() error {
 	if err := udp.ValidateAddress(c.endpoint); err != nil {
 		return fmt.Errorf("otelgram: WithEndpoint(%q): %w", c.endpoint, reasonOf(err))
 	}
-	if c.encoding != Compact {
-		return fmt.Errorf("otelgram: WithEncoding(%d): unknown encoding: want Compact", c.encoding)
+	if err := c.validateEncoding(); err != nil {
+		return err
 	}
 	n := c.bufferSize
 	if n < 2 || n > maxBufferSize || n&(n-1) != 0 {
@@ -155,6 +162,20 @@ func (c *config) validate() error {
 	}
 	if c.flushInterval > 0 && c.flushInterval < minInterval {
 		return fmt.Errorf("otelgram: WithFlushInterval(%v): must be 0, or %v at least, such as 10*time.Second", c.flushInterval, minInterval)
+	}
+	return nil
+}
+
+// validateEncoding names the first option about encodings with a value that is not allowed.
+func (c *config) validateEncoding() error {
+	if !c.encoding.known() {
+		return fmt.Errorf("otelgram: WithEncoding(%d): unknown encoding: want %s", c.encoding, encodingsAllowed())
+	}
+	if err := c.statsd.Validate(statsd.StatsD); err != nil {
+		return fmt.Errorf("otelgram: WithStatsD: %w", err)
+	}
+	if err := c.dogstatsd.Validate(statsd.DogStatsD); err != nil {
+		return fmt.Errorf("otelgram: WithDogStatsD: %w", err)
 	}
 	return nil
 }

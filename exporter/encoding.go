@@ -3,29 +3,89 @@ package exporter
 import (
 	"fmt"
 	"strings"
+
+	"github.com/otelgram/otelgram/internal/account"
+	"github.com/otelgram/otelgram/internal/pipeline"
+	"github.com/otelgram/otelgram/wire/influx"
+	"github.com/otelgram/otelgram/wire/plain"
+	"github.com/otelgram/otelgram/wire/statsd"
 )
 
-// Encoding is how points are written into packets.
+// Encoding is how points are written into packets. All but Compact leave something of a
+// point out; the documentation of their packages says what, and [Stats].LeftOut counts it.
 type Encoding uint8
 
 // The encodings.
 const (
-	// Compact is the full OpenTelemetry data model in few bytes; see package
-	// wire for its specification.
+	// Compact is the full OpenTelemetry data model in few bytes, for receivers of
+	// otelgram; see package wire for its specification.
 	Compact Encoding = iota + 1
+	// Plain is numbers with tags in a simple binary layout, for receivers of otelgram and
+	// for programs of one's own; see package wire/plain.
+	Plain
+	// StatsD is the protocol of etsy's server, with attributes in names; see package
+	// wire/statsd.
+	StatsD
+	// DogStatsD is StatsD with tags, as Datadog has it; see package wire/statsd.
+	DogStatsD
+	// Influx is InfluxDB's line protocol; see package wire/influx.
+	Influx
 )
+
+// An encoding stands here with its name, and how its encoder is made. serverTakes is how many
+// bytes of a packet its servers take, 0 for any.
+var encodings = [...]struct {
+	name        string
+	serverTakes int
+	new         func(c *config, bytes int, m *account.Budget) (pipeline.Encoder, error)
+}{
+	Compact: {name: "compact", new: func(_ *config, bytes int, m *account.Budget) (pipeline.Encoder, error) {
+		return pipeline.NewCompact(bytes, m)
+	}},
+	Plain: {name: "plain", new: func(c *config, bytes int, m *account.Budget) (pipeline.Encoder, error) {
+		return plain.NewEncoder(c.plain, bytes, m), nil
+	}},
+	StatsD: {name: "statsd", serverTakes: statsd.MaxDatagram(statsd.StatsD), new: func(c *config, bytes int, m *account.Budget) (pipeline.Encoder, error) {
+		return statsd.New(statsd.StatsD, c.statsd, bytes, m)
+	}},
+	DogStatsD: {name: "dogstatsd", serverTakes: statsd.MaxDatagram(statsd.DogStatsD), new: func(c *config, bytes int, m *account.Budget) (pipeline.Encoder, error) {
+		return statsd.New(statsd.DogStatsD, c.dogstatsd, bytes, m)
+	}},
+	Influx: {name: "influx", new: func(c *config, bytes int, m *account.Budget) (pipeline.Encoder, error) {
+		return influx.New(c.influx, bytes, m), nil
+	}},
+}
+
+func (e Encoding) known() bool { return e >= Compact && int(e) < len(encodings) }
 
 // String returns the encoding's name as it stands in the environment.
 func (e Encoding) String() string {
-	if e == Compact {
-		return "compact"
+	if e.known() {
+		return encodings[e].name
 	}
 	return fmt.Sprintf("Encoding(%d)", uint8(e))
 }
 
-func parseEncoding(s string) (Encoding, error) {
-	if strings.EqualFold(s, Compact.String()) {
-		return Compact, nil
+// encodingsAllowed is for messages.
+func encodingsAllowed() string {
+	var names []string
+	for e := Compact; e.known(); e++ {
+		names = append(names, e.String())
 	}
-	return 0, fmt.Errorf("unknown encoding: want %s", Compact)
+	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
+}
+
+func parseEncoding(s string) (Encoding, error) {
+	for e := Compact; e.known(); e++ {
+		if strings.EqualFold(s, e.String()) {
+			return e, nil
+		}
+	}
+	return 0, fmt.Errorf("unknown encoding: want %s", encodingsAllowed())
+}
+
+// newEncoder returns what makes the encoder that c asks for.
+func (c *config) newEncoder() pipeline.NewEncoder {
+	make := encodings[c.encoding].new
+	return func(bytes int, m *account.Budget) (pipeline.Encoder, error) { return make(c, bytes, m) }
 }

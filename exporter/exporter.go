@@ -60,6 +60,8 @@ func New(ctx context.Context, opts ...Option) (*Exporter, error) {
 		BatchSize:        c.batchSize,
 		MaxBatchAge:      c.maxBatchAge,
 		PacketSize:       c.packetSize,
+		ServerTakes:      encodings[c.encoding].serverTakes,
+		NewEncoder:       c.newEncoder(),
 		PacketsPerSecond: c.packetsPerSecond,
 		Burst:            c.burst,
 		Strategy:         c.strategy,

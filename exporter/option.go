@@ -11,6 +11,9 @@ import (
 
 	"github.com/otelgram/otelgram/drop"
 	"github.com/otelgram/otelgram/health"
+	"github.com/otelgram/otelgram/wire/influx"
+	"github.com/otelgram/otelgram/wire/plain"
+	"github.com/otelgram/otelgram/wire/statsd"
 )
 
 // Option configures an exporter. A nil option is an error of New.
@@ -155,6 +158,29 @@ func WithAggregationSelector(s sdkmetric.AggregationSelector) Option {
 // OTEL_EXPORTER_OTELGRAM_ENCODING, else Compact.
 func WithEncoding(e Encoding) Option {
 	return optionFunc(func(c config) config { c.encoding = e; return c })
+}
+
+// WithPlain sets the encoding to Plain, with options. The default is the zero
+// [plain.Options].
+func WithPlain(o plain.Options) Option {
+	return optionFunc(func(c config) config { c.encoding, c.plain = Plain, o; return c })
+}
+
+// WithStatsD sets the encoding to StatsD, with options. What [statsd.Options.Validate] does
+// not allow is an error of New. The default is the zero [statsd.Options].
+func WithStatsD(o statsd.Options) Option {
+	return optionFunc(func(c config) config { c.encoding, c.statsd = StatsD, o; return c })
+}
+
+// WithDogStatsD sets the encoding to DogStatsD, with options, like [WithStatsD].
+func WithDogStatsD(o statsd.Options) Option {
+	return optionFunc(func(c config) config { c.encoding, c.dogstatsd = DogStatsD, o; return c })
+}
+
+// WithInflux sets the encoding to Influx, with options. The default is the zero
+// [influx.Options].
+func WithInflux(o influx.Options) Option {
+	return optionFunc(func(c config) config { c.encoding, c.influx = Influx, o; return c })
 }
 
 // WithFlushInterval sets how often the direct path runs callbacks and sends a

@@ -15,6 +15,7 @@ import (
 
 	"github.com/otelgram/otelgram/drop"
 	"github.com/otelgram/otelgram/health"
+	"github.com/otelgram/otelgram/wire/statsd"
 )
 
 func TestNewRefusesBadOptions(t *testing.T) {
@@ -57,8 +58,10 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		{"a threshold in percent", WithHealth(health.Config{Thresholds: health.Thresholds{DropRate: 5}}), []string{"WithHealth", "Thresholds.DropRate 5", "0 to 1"}},
 		{"negative timeout", WithCircuitBreaker(CircuitBreakerConfig{Enabled: true, Timeout: -1}), []string{"WithCircuitBreaker", "Timeout -1ns", "10ms to 24h"}},
 		{"relative path", WithEndpoint("unixgram://here"), []string{`WithEndpoint("unixgram://here")`, "not absolute", "unixgram:///path"}},
-		{"unknown encoding", WithEncoding(Encoding(9)), []string{"WithEncoding(9)", "Compact"}},
-		{"no encoding", WithEncoding(0), []string{"WithEncoding(0)", "Compact"}},
+		{"unknown encoding", WithEncoding(Encoding(9)), []string{"WithEncoding(9)", "compact, plain, statsd, dogstatsd or influx"}},
+		{"no encoding", WithEncoding(0), []string{"WithEncoding(0)", "compact"}},
+		{"a switch of another dialect", WithStatsD(statsd.Options{Agent: true}), []string{"WithStatsD: Agent is for dogstatsd"}},
+		{"a form that there is not", WithDogStatsD(statsd.Options{Histograms: 7}), []string{"WithDogStatsD: unknown Histograms 7"}},
 		{"unknown preset", WithPreset(Preset(7)), []string{"WithPreset(7)", "high_throughput", "resource_constrained"}},
 		{"no preset", WithPreset(0), []string{"WithPreset(0)"}},
 	}
@@ -219,7 +222,9 @@ func TestNames(t *testing.T) {
 	assert.Equal(t, "Preset(0)", Preset(0).String())
 	assert.Equal(t, "Preset(9)", Preset(9).String())
 	assert.Equal(t, "compact", Compact.String())
-	assert.Equal(t, "Encoding(3)", Encoding(3).String())
+	assert.Equal(t, "influx", Influx.String())
+	assert.Equal(t, "Encoding(0)", Encoding(0).String())
+	assert.Equal(t, "Encoding(6)", Encoding(6).String())
 	for state, want := range map[CircuitState]string{
 		CircuitClosed: `"closed"`, CircuitOpen: `"open"`, CircuitHalfOpen: `"half-open"`, 7: `"unknown"`,
 	} {

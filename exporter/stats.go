@@ -64,6 +64,10 @@ type Stats struct {
 	// description, with an exponential histogram downscaled. OpenTelemetry's error
 	// handler is told, once for each metric.
 	ExemplarsCut, DescriptionsCut, Downscaled uint64
+
+	// LeftOut counts what an encoding other than Compact could not say of points that
+	// were sent; of [wire.LeftOut].Unchanged there was nothing to send.
+	LeftOut wire.LeftOut
 }
 
 // Dropped counts lost points, each for exactly one reason.
@@ -100,7 +104,7 @@ func (e *Exporter) Stats() Stats {
 		Waiting: s.Waiting, Peak: s.Peak, Capacity: s.Capacity, CardinalityOverflow: e.directPath.overflowed(),
 		Packets: s.Packets, Bytes: s.Bytes, Batches: s.Batches, Refused: s.Refused, ClosedPort: s.ClosedPort,
 		Sessions: s.Sessions, Circuit: CircuitState(s.Circuit), PacketSize: s.PacketSize, Address: s.Address, DialError: s.DialError, LastSend: s.LastSend,
-		ExemplarsCut: s.ExemplarsCut, DescriptionsCut: s.DescriptionsCut, Downscaled: s.Downscaled,
+		ExemplarsCut: s.ExemplarsCut, DescriptionsCut: s.DescriptionsCut, Downscaled: s.Downscaled, LeftOut: s.LeftOut,
 	}
 }
 

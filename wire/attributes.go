@@ -86,8 +86,46 @@ func plus(to uint32, n int) uint32 { return uint32(min(uint64(to)+uint64(n), mat
 // takes unfolded.
 func (s *AttributeSet) Weight() int { return int(s.weight) }
 
-// Len returns the number of attributes.
-func (s *AttributeSet) Len() int { return len(s.attributes) }
+// Len returns the number of attributes; a nil set has none.
+func (s *AttributeSet) Len() int {
+	if s == nil {
+		return 0
+	}
+	return len(s.attributes)
+}
+
+// Attribute is an attribute of an [AttributeSet].
+type Attribute struct {
+	Key  string
+	Type ValueType
+	// Text is the value of a StringValue, Payload that of any other type, in the form of
+	// the Append functions. Payload must not be modified.
+	Text    string
+	Payload []byte
+}
+
+// At returns the i-th attribute, in the order in which they were added.
+func (s *AttributeSet) At(i int) Attribute {
+	a := &s.attributes[i]
+	if a.text != nil {
+		return Attribute{Key: a.key.text, Type: StringValue, Text: a.text.text}
+	}
+	return Attribute{Key: a.key.text, Type: a.kind, Payload: s.payloads[a.start:a.end:a.end]}
+}
+
+// Value returns the value of an attribute that is not a StringValue.
+func (a *Attribute) Value() Value {
+	var r reader
+	r.reset(a.Payload, 0)
+	return r.value(a.Type, MaxDepth)
+}
+
+// Mark returns what SetMark has set, and 0 for a set that was made or Reset since.
+func (s *AttributeSet) Mark() uint64 { return uint64(s.place) }
+
+// SetMark has the set remember a number for an encoder other than the Packer, whose place
+// for it this is.
+func (s *AttributeSet) SetMark(mark uint64) { s.place = place(mark) }
 
 // EncodedLen returns how many bytes the set takes of a packet that knows none
 // of its strings yet. It is a bound on what no packet can do without, and not

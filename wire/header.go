@@ -39,6 +39,10 @@ type Header struct {
 	PointsBefore uint32
 }
 
+// FormatOf returns the format that the first byte of a packet names. Finish,
+// AppendFragment and AppendReport write it.
+func FormatOf(packet []byte) Format { return Format(packet[0] & 0x0F) }
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Stamp writes h into the first bytes of packet and the checksum into its last
@@ -84,7 +88,7 @@ func parseHeader(packet []byte) (h Header, cause Cause, offset int) {
 	if len(packet) < HeaderSize+TrailerSize {
 		return h, TooShort, len(packet)
 	}
-	format := Format(packet[0] & 0x0F)
+	format := FormatOf(packet)
 	if packet[0]>>4 != version || format < Compact || format > FragmentFormat {
 		return h, UnknownVersion, 0
 	}

@@ -58,6 +58,12 @@ type Metric struct {
 	boundsPlace place
 }
 
+// Mark returns what SetMark has set, and 0 where nothing has.
+func (m *Metric) Mark() uint64 { return uint64(m.place) }
+
+// SetMark has the metric remember a number, like [AttributeSet.SetMark].
+func (m *Metric) SetMark(mark uint64) { m.place = place(mark) }
+
 // flags leaves out what a metric of its kind does not have.
 func (m *Metric) flags() byte {
 	f := byte(m.Kind)

@@ -161,6 +161,12 @@ const (
 	// TooLarge points do not fit an enlarged packet either; see
 	// [Packer.AppendReduced]. The packet stays empty and enlarged.
 	TooLarge
+	// Unsayable points have no form in an encoding that is not Compact. They are not in
+	// the packet.
+	Unsayable
+	// NoMemory says that an encoding which has to remember what it said of a series has
+	// no memory left for it. The point is not in the packet.
+	NoMemory
 )
 
 // Append adds pt to the open packet. It retains nothing of pt but marks in its

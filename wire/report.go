@@ -29,6 +29,7 @@ const (
 // AppendReport appends a whole packet with r to b, to be completed by [Stamp].
 func AppendReport(b []byte, r *Report) []byte {
 	var header [HeaderSize]byte
+	header[0] = version<<4 | byte(SenderReport)
 	b = append(b, header[:]...)
 	b = appendField(b, fieldAge, r.Age)
 	b = appendField(b, fieldPacketsSent, r.PacketsSent)

@@ -142,3 +142,19 @@ func (r DropReason) String() string {
 	}
 	return "unknown"
 }
+
+// LeftOut counts what an encoding other than Compact could not say of points that it took.
+type LeftOut struct {
+	// Exemplars counts the points that were said without their exemplars, Parts those
+	// without something else that has no form.
+	Exemplars, Parts uint64
+	// Unchanged counts the points of which there was nothing to say: a server that is told
+	// differences was told of none.
+	Unchanged uint64
+	// Shortened counts the names and attribute sets that were cut to the length that a
+	// server takes.
+	Shortened uint64
+	// Collisions counts the metrics and attribute sets that look like another one to the
+	// server.
+	Collisions uint64
+}

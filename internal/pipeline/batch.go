@@ -6,14 +6,15 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// maxScratch is what the fragments of one batch take at most, in bytes: those of
-// the largest body in the smallest packets.
+// maxScratch is what the datagrams of one batch take at most, in bytes, that are no part of
+// their packet: the fragments of the largest body in the smallest packets.
 const maxScratch = wire.MaxBody + (wire.MaxBody/400+1)*64
 
 // batch is the datagrams of one call of Send.
 type batch struct {
 	datagrams [][]byte
-	scratch   []byte // behind the fragments; made when first needed
+	next      []int  // for each, where the next one begins in its packet; 0: it is the last
+	scratch   []byte // behind those that are no part of their packet; made when first needed
 }
 
 // only returns a batch of one datagram.
@@ -22,84 +23,79 @@ func (b *batch) only(datagram []byte) [][]byte {
 	return b.datagrams
 }
 
-// fill returns the datagrams of packets that the pace lets leave now. Packets that the
-// path takes are sent as they are; the others in fragments, from the one that comes
-// next. Each datagram is stamped with the number that it has if the kernel takes it.
-func (l *link) fill(now time.Time, packets []packet) [][]byte {
+// fill returns the datagrams of packets that the pace lets leave now, from the one that
+// comes next. Each datagram is stamped with the number that it has if the kernel takes it.
+// long says that there is none since the first one cannot be made short enough.
+func (l *link) fill(now time.Time, packets []packet) (datagrams [][]byte, long bool) {
 	b := &l.batch
-	b.datagrams, b.scratch = b.datagrams[:0], b.scratch[:0]
+	b.datagrams, b.next, b.scratch = b.datagrams[:0], b.next[:0], b.scratch[:0]
 	h := l.header
 	h.Time = now.UnixNano()
 	h.Sequence = l.sequence
 	before := l.points
-	first := l.fragment
+	place := l.place
 	for i := range packets {
 		p := &packets[i]
-		n := l.datagrams(p)
-		for k := first; k < n; k++ {
-			datagram, ok := p.bytes, true
-			if n > 1 {
-				datagram, ok = b.fragment(p.bytes, l.fragmentLimit(), k)
+		for {
+			datagram, next, ok := l.datagram(p, place)
+			if len(datagram) > l.limit {
+				return b.datagrams, len(b.datagrams) == 0
 			}
 			if !ok || !l.pacer.take(now, len(datagram)) {
-				return b.datagrams
+				return b.datagrams, false
 			}
-			h.Format, h.Points, h.PointsBefore = wire.Compact, 0, uint32(before)
-			if n > 1 {
-				h.Format = wire.FragmentFormat
-			}
-			if k == n-1 {
+			h.Points, h.PointsBefore = 0, uint32(before)
+			if next == 0 {
 				h.Points = uint16(p.points)
 			}
-			wire.Stamp(datagram, &h)
+			l.encoder.Stamp(datagram, &h)
 			h.Sequence++
-			b.datagrams = append(b.datagrams, datagram)
+			b.datagrams, b.next = append(b.datagrams, datagram), append(b.next, next)
+			if place = next; next == 0 {
+				break
+			}
 		}
 		before += uint64(p.points)
-		first = 0
 	}
-	return b.datagrams
+	return b.datagrams, false
+}
+
+// datagram returns the datagram of p that begins at a place, and where the next one begins.
+// ok is false where the scratch has no room for another one.
+func (l *link) datagram(p *packet, place int) (datagram []byte, next int, ok bool) {
+	if place == 0 && len(p.bytes) <= l.limit {
+		datagram, _, _ = l.encoder.Datagram(nil, p.bytes, l.limit, 0)
+		return datagram, 0, true
+	}
+	b := &l.batch
+	if b.scratch == nil {
+		b.scratch = make([]byte, 0, maxScratch)
+	}
+	limit := l.partLimit()
+	if len(b.scratch)+limit > cap(b.scratch) {
+		return nil, 0, false
+	}
+	datagram, b.scratch, next = l.encoder.Datagram(b.scratch, p.bytes, limit, place)
+	return datagram, next, true
 }
 
 // betweenFragments is how far apart fragments are at most. A receiver waits for the
 // next one for two seconds.
 const betweenFragments = 500 * time.Millisecond
 
-// fragmentLimit is how large fragments are at most, in bytes: what the path takes, and
-// no more than the pace brings between two of them.
-func (l *link) fragmentLimit() int {
-	if l.pacer.interval == 0 {
+// partLimit is how large the datagrams are at most of a packet that has several, in bytes:
+// what the path takes and, of fragments, no more than the pace brings between two of them.
+func (l *link) partLimit() int {
+	if l.pacer.interval == 0 || !l.encoder.Session() {
 		return l.limit
 	}
 	return max(wire.MinPacketSize, min(l.limit, int(paced*betweenFragments/l.pacer.interval)))
 }
 
-// datagrams is how many p leaves in: one where it fits the path, else its fragments.
-func (l *link) datagrams(p *packet) int {
-	if len(p.bytes) <= l.limit {
-		return 1
-	}
-	return wire.Fragments(p.bytes, l.fragmentLimit())
-}
-
 // nextSize is how large the next datagram of p is at most, in bytes.
 func (l *link) nextSize(p *packet) int {
-	if l.datagrams(p) == 1 {
+	if len(p.bytes) <= l.limit {
 		return len(p.bytes)
 	}
-	return l.fragmentLimit()
-}
-
-// fragment returns the k-th fragment of a packet, and false where the scratch has no
-// room for another one.
-func (b *batch) fragment(packet []byte, limit, k int) ([]byte, bool) {
-	if b.scratch == nil {
-		b.scratch = make([]byte, 0, maxScratch)
-	}
-	start := len(b.scratch)
-	if start+limit > cap(b.scratch) {
-		return nil, false
-	}
-	b.scratch = wire.AppendFragment(b.scratch, packet, limit, k)
-	return b.scratch[start:], true
+	return l.partLimit()
 }

@@ -131,7 +131,7 @@ func (x *export) distribution(timesValid bool, elements, bodies int) bool {
 		x.counters.Drop(wire.Invalid, 1)
 	case elements > bodies*wire.MaxBody: // each takes a byte at least
 		x.counters.Drop(wire.Oversize, 1)
-		x.notices.oversize(x.point.metric, elements)
+		x.notices.oversize(x.point.metric, elements, true)
 	case !x.payload():
 		x.discard(x.reason)
 	default:

@@ -66,6 +66,7 @@ type Stats struct {
 	// used up.
 	BudgetReached                             bool
 	ExemplarsCut, DescriptionsCut, Downscaled uint64
+	LeftOut                                   wire.LeftOut
 }
 
 // maxSnapshots bounds the attempts at a consistent snapshot; the pump settles

@@ -359,23 +359,27 @@ func TestCancelledExport(t *testing.T) {
 
 func TestPacketSize(t *testing.T) {
 	for _, tt := range []struct {
-		asked     int
-		address   string
-		pathTakes int
-		want      int
+		asked       int
+		address     string
+		pathTakes   int
+		want        int
+		serverTakes int
 	}{
-		{0, "127.0.0.1:4319", 65507, LoopbackSize},
-		{0, "[::1]:4319", 65536 - 48, LoopbackSize},
-		{0, "10.0.0.1:4319", 1472, 1472},
-		{0, "10.0.0.1:4319", 8972, 1472},
-		{0, "[2001:db8::1]:4319", 1452, 1452},
-		{0, "10.0.0.1:4319", 0, 1472},
-		{0, "10.0.0.1:4319", 40, wire.MinPacketSize},
-		{9000, "10.0.0.1:4319", 8972, 8972},
-		{9000, "127.0.0.1:4319", 65507, 9000},
-		{1200, "127.0.0.1:4319", 65507, 1200},
-		{1200, "unixgram:///x", 0, 1200},
+		{0, "127.0.0.1:4319", 65507, LoopbackSize, 0},
+		{0, "[::1]:4319", 65536 - 48, LoopbackSize, 0},
+		{0, "10.0.0.1:4319", 1472, 1472, 0},
+		{0, "10.0.0.1:4319", 8972, 1472, 0},
+		{0, "[2001:db8::1]:4319", 1452, 1452, 0},
+		{0, "10.0.0.1:4319", 0, 1472, 0},
+		{0, "10.0.0.1:4319", 40, wire.MinPacketSize, 0},
+		{9000, "10.0.0.1:4319", 8972, 8972, 0},
+		{9000, "127.0.0.1:4319", 65507, 9000, 0},
+		{1200, "127.0.0.1:4319", 65507, 1200, 0},
+		{1200, "unixgram:///x", 0, 1200, 0},
+		{0, "10.0.0.1:8125", 8972, 1472, 8192},
+		{0, "unixgram:///x", 0, 8192, 8192},
+		{16000, "unixgram:///x", 0, 16000, 8192},
 	} {
-		assert.Equal(t, tt.want, packetSize(tt.asked, tt.address, tt.pathTakes), "%+v", tt)
+		assert.Equal(t, tt.want, packetSize(&Config{PacketSize: tt.asked, ServerTakes: tt.serverTakes}, tt.address, tt.pathTakes), "%+v", tt)
 	}
 }

@@ -41,6 +41,7 @@ const (
 type link struct {
 	config   *Config
 	counters *counters
+	encoder  Encoder
 	pacer    pacer
 	breaker  *breaker
 	redial   chan struct{} // asks the dialer for a new socket
@@ -53,9 +54,9 @@ type link struct {
 	started  time.Time
 	limit    int // bytes of a packet on this path
 	trouble  trouble
-	// fragment is how many fragments of the first packet that waits have left in
-	// this session.
-	fragment int
+	// place is where the next datagram begins in the first packet that waits. Those
+	// before it have left in this session.
+	place int
 
 	nextReport  time.Time
 	nextMeasure time.Time
@@ -65,9 +66,9 @@ type link struct {
 	latencies   *Latencies
 }
 
-func newLink(c *Config, counters *counters, size int) link {
+func newLink(c *Config, counters *counters, e Encoder, size int) link {
 	l := link{
-		config: c, counters: counters, pacer: newPacer(c.PacketsPerSecond, c.Burst),
+		config: c, counters: counters, encoder: e, pacer: newPacer(c.PacketsPerSecond, c.Burst),
 		redial:     make(chan struct{}, 1),
 		limit:      size,
 		nextReport: time.Now().Add(reportIdle),
@@ -98,7 +99,8 @@ func (l *link) adopt(d dialled) {
 	_, _ = rand.Read(id[:]) // never fails, see crypto/rand
 	l.sender, l.address = d.sender, d.address
 	l.header = wire.Header{Session: binary.BigEndian.Uint64(id[:])}
-	l.sequence, l.points, l.fragment = 0, 0, 0
+	l.sequence, l.points = 0, 0
+	l.restart()
 	l.trouble = trouble{}
 	l.started = time.Now()
 	l.nextReport = l.started.Add(reportIdle)
@@ -114,7 +116,9 @@ func (l *link) close() {
 	if l.sender == nil {
 		return
 	}
-	l.sendReport(goodbyes)
+	if l.encoder.Session() {
+		l.sendReport(goodbyes)
+	}
 	_ = l.sender.Close() // there is nothing left to lose
 	l.sender = nil
 }
@@ -130,7 +134,7 @@ func (l *link) send(now time.Time, ready []packet) (done int) {
 		for i := range ready[done:] {
 			l.drop(&ready[done+i], reason)
 		}
-		l.trouble, l.fragment = trouble{}, 0 // its packet is gone
+		l.trouble = trouble{}
 		return len(ready)
 	}
 	return done
@@ -152,14 +156,19 @@ func (l *link) blocked() (reason wire.DropReason, blocked bool) {
 // kept for later or dropped; those behind it are stamped anew.
 func (l *link) transmit(now time.Time, packets []packet) (done int) {
 	for done < len(packets) && l.breaker.closed() && !now.Before(l.trouble.until) {
-		datagrams := l.fill(now, packets[done:])
+		datagrams, long := l.fill(now, packets[done:])
+		if long {
+			l.drop(&packets[done], wire.Oversize)
+			done++
+			continue
+		}
 		if len(datagrams) == 0 {
 			return done
 		}
 		l.nextReport = earlier(l.nextReport, now.Add(reportActive))
 		took, outcome := l.sender.Send(datagrams)
 		for i := range took {
-			done += l.sent(&packets[done], len(datagrams[i]))
+			done += l.sent(&packets[done], len(datagrams[i]), l.batch.next[i])
 		}
 		for _, refused := range datagrams[took:] {
 			l.pacer.giveBack(len(refused))
@@ -172,7 +181,6 @@ func (l *link) transmit(now time.Time, packets []packet) (done int) {
 		}
 		if took < len(datagrams) && l.refusal(now, &packets[done], len(datagrams[took]), outcome) {
 			l.trouble.tries, l.trouble.since = 0, time.Time{}
-			l.fragment = 0
 			done++
 		}
 	}
@@ -190,7 +198,7 @@ func (l *link) tend(now time.Time) {
 	} else if l.breaker.due(now) {
 		l.probe(now)
 	}
-	if !now.Before(l.nextReport) && l.fragment == 0 { // the fragments of a body follow each other
+	if !now.Before(l.nextReport) && l.mayReport() { // the fragments of a body follow each other
 		l.nextReport = now.Add(reportIdle)
 		if l.breaker.closed() {
 			l.sendReport(1)
@@ -204,11 +212,23 @@ func (l *link) tend(now time.Time) {
 // measure looks how large a packet the path takes.
 func (l *link) measure(now time.Time) {
 	l.nextMeasure = now.Add(measureEvery)
-	limit := packetSize(l.config.PacketSize, l.address, l.sender.PayloadLimit())
+	limit := packetSize(l.config, l.address, l.sender.PayloadLimit())
 	if limit != l.limit {
-		l.limit, l.fragment = limit, 0 // a body is sent from its begin again
+		l.limit = limit
+		l.restart()
 	}
 	l.counters.packetSize.Store(int64(limit))
+}
+
+// mayReport reports whether a report may be sent: fragments follow each other.
+func (l *link) mayReport() bool { return l.encoder.Session() && l.place == 0 }
+
+// restart has a packet of fragments sent from its begin again, after something has changed:
+// the others are of no use. What is of use by itself is not said twice.
+func (l *link) restart() {
+	if l.encoder.Session() {
+		l.place = 0
+	}
 }
 
 // probe sends a report, since a packet is what it takes to be refused. That the
@@ -237,7 +257,7 @@ func (l *link) deadline(now time.Time, ready []packet, bytes int) time.Time {
 	until := now.Add(reportIdle)
 	if l.sender != nil {
 		until = l.nextMeasure
-		if l.fragment == 0 {
+		if l.mayReport() {
 			until = earlier(until, l.nextReport)
 		}
 		if at, ok := l.breaker.next(); ok {
@@ -255,15 +275,15 @@ func (l *link) deadline(now time.Time, ready []packet, bytes int) time.Time {
 }
 
 // sent enters a datagram that the kernel took, of so many bytes, in the books,
-// and returns 1 if with it the whole packet p has left.
-func (l *link) sent(p *packet, size int) int {
+// and returns 1 if with it the whole packet p has left. next is where the next one begins.
+func (l *link) sent(p *packet, size, next int) int {
 	l.sequence++
 	l.counters.packets.Add(1)
 	l.counters.bytes.Add(uint64(size))
-	if l.fragment++; l.fragment < l.datagrams(p) {
+	if l.place = next; next != 0 {
 		return 0
 	}
-	l.fragment = 0
+	l.encoder.Settled(true)
 	l.points += uint64(p.points)
 	l.counters.Send(p.points)
 	if p.recorded > 0 {
@@ -277,7 +297,12 @@ func (l *link) sent(p *packet, size int) int {
 	return 1
 }
 
-func (l *link) drop(p *packet, reason wire.DropReason) { l.counters.Lose(reason, p.points) }
+// drop drops the first packet that waits. Those of its datagrams that have left stay said.
+func (l *link) drop(p *packet, reason wire.DropReason) {
+	l.encoder.Settled(l.place != 0 && !l.encoder.Session())
+	l.place = 0
+	l.counters.Lose(reason, p.points)
+}
 
 // sendReport sends one report, or the goodbye so many times under the same
 // sequence number, and returns how many of them the kernel took.
@@ -289,15 +314,14 @@ func (l *link) sendReport(times int) int {
 		PacketLimit: uint64(l.limit),
 	}
 	r.Dropped = l.counters.Settled().Dropped
-	l.report = wire.AppendReport(l.report[:0], &r)
+	l.report = l.encoder.AppendReport(l.report[:0], &r)
 	now := time.Now()
 	h := l.header
-	h.Format = wire.SenderReport
 	h.Time = now.UnixNano()
 	h.Sequence = l.sequence
 	h.PointsBefore = uint32(l.points)
 	h.Goodbye = times > 1
-	wire.Stamp(l.report, &h)
+	l.encoder.Stamp(l.report, &h)
 	taken := 0
 	for range times {
 		n, outcome := l.sendOne(l.report)

@@ -73,8 +73,13 @@ func (n *notices) mark(key noticeKey) bool {
 	return true
 }
 
-// oversize says that points of m, of so many bytes at least, are dropped.
-func (n *notices) oversize(m *wire.Metric, size int) {
+// oversize says that points of m, of so many bytes at least, are dropped; whole, that a
+// point may travel in fragments.
+func (n *notices) oversize(m *wire.Metric, size int, whole bool) {
+	if !whole {
+		n.say(m, "a point of %d bytes is larger than a packet, and cannot be cut: it is dropped (oversize)", size)
+		return
+	}
 	if size <= wire.MaxBody {
 		n.say(m, "a point of %d bytes repeats long values so often that it unfolds to more than %d times that: it is dropped (oversize)", size, wire.MaxExpansion)
 		return
@@ -90,6 +95,11 @@ func (n *notices) unsendable(m *wire.Metric, set *attribute.Set) {
 		return
 	}
 	n.say(m, "an attribute has no wire form: the point is dropped (encode)")
+}
+
+// unsayable says that points of m are dropped since the encoding has no form for them.
+func (n *notices) unsayable(m *wire.Metric) {
+	n.say(m, "a value has no form in this encoding: the point is dropped (encode)")
 }
 
 // reduced says that points of m, of so many bytes, are sent with less.

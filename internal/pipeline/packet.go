@@ -44,8 +44,8 @@ func (p *pump) begin() {
 	if last := len(p.spare) - 1; last >= 0 {
 		b, p.spare = p.spare[last], p.spare[:last]
 	}
-	p.packer.SetLimit(p.link.limit)
-	p.packer.Start(b)
+	p.encoder.SetLimit(p.link.limit)
+	p.encoder.Start(b)
 	p.open, p.wide, p.openedAt, p.recorded = true, false, time.Now(), 0
 }
 
@@ -57,7 +57,7 @@ func (p *pump) enlarge() {
 		// it the point would never be sent. Half of the scratch is charged with it.
 		p.lane.memory.Take(wire.LargeBufferSize + maxScratch/maxLarge)
 	}
-	p.keep(p.packer.Enlarge(p.large[last]), false)
+	p.keep(p.encoder.Enlarge(p.large[last]), false)
 	p.large = p.large[:last]
 	p.wide = true
 }
@@ -67,7 +67,7 @@ func (p *pump) keep(b []byte, wide bool) {
 	switch {
 	case wide:
 		p.large = append(p.large, b[:0])
-	case cap(b) >= p.packer.BufferSize(): // one that is too small by now is not kept
+	case cap(b) >= p.encoder.BufferSize(): // one that is too small by now is not kept
 		p.spare = append(p.spare, b[:0])
 	}
 }
@@ -97,10 +97,11 @@ func (p *pump) closeOld() {
 
 // finish closes the open packet. An empty one gives its buffer back.
 func (p *pump) finish() {
-	points := p.packer.Points()
-	b := p.packer.Finish()
+	points := p.encoder.Points()
+	b := p.encoder.Finish()
 	p.open = false
-	if points == 0 {
+	if points == 0 || len(b) == 0 {
+		p.counters.Send(points) // there is nothing to say of them
 		p.keep(b, p.wide)
 		return
 	}

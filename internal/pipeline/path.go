@@ -20,17 +20,20 @@ const (
 )
 
 // packetSize returns how large packets to address are: as asked for, and else what
-// suits the path; but not more than the path takes, 0 where nobody knows.
-func packetSize(asked int, address string, pathTakes int) int {
-	size := asked
+// suits the path and the server; but not more than the path takes, 0 where nobody knows.
+func packetSize(c *Config, address string, pathTakes int) int {
+	size := c.PacketSize
 	switch {
-	case asked > 0:
+	case size > 0:
 	case udp.IsUnix(address) && runtime.GOOS == "linux": // elsewhere 2 KiB are usual
 		size = UnixSize
 	case pathTakes >= loopbackLimit:
 		size = LoopbackSize
 	default:
 		size = usualSize
+	}
+	if c.PacketSize == 0 && c.ServerTakes > 0 {
+		size = min(size, c.ServerTakes)
 	}
 	if pathTakes > 0 {
 		size = min(size, pathTakes)

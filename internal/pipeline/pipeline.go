@@ -28,6 +28,8 @@ type Config struct {
 	BatchSize        int           // points the pump takes at once
 	MaxBatchAge      time.Duration // after which a packet leaves that is not full
 	PacketSize       int           // bytes; 0: what suits the path
+	ServerTakes      int           // bytes of a packet where PacketSize is 0; 0: as many as the path
+	NewEncoder       NewEncoder    // nil: NewCompact
 	PacketsPerSecond int           // 0: no pacing
 	Burst            int           // packets
 	Strategy         drop.Strategy // of the event queue
@@ -73,6 +75,7 @@ type Pipeline struct {
 	closing atomic.Bool
 	closed  chan struct{} // closed when Close is done
 
+	encoder    Encoder // the pump's, but for LeftOut
 	latencies  *Latencies
 	dialer     *dialer
 	cancelDial context.CancelFunc
@@ -114,7 +117,7 @@ func New(ctx context.Context, c Config) (*Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.latencies = pump.link.latencies
+	p.encoder, p.latencies = pump.encoder, pump.link.latencies
 	go pump.loop(&p.inbox)
 	dialCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	p.cancelDial = cancel
@@ -291,6 +294,7 @@ func (p *Pipeline) Stats() Stats {
 		s.DialError = *cause
 	}
 	s.BudgetReached = p.memory.Reached()
+	s.LeftOut = p.encoder.LeftOut()
 	return s
 }
 

@@ -18,7 +18,7 @@ type pump struct {
 	lane     *lane
 	sets     *intern.AttributeSets
 	notices  *notices
-	packer   *wire.Packer
+	encoder  Encoder
 	link     link
 
 	run    []point // popped, from next on still to be packed
@@ -60,19 +60,23 @@ func newPump(c *Config, l *lane, counters *counters, n *notices) (*pump, error) 
 	if size == 0 {
 		size = usualSize
 	}
-	packer, err := wire.NewPacker(size)
+	newEncoder := c.NewEncoder
+	if newEncoder == nil {
+		newEncoder = NewCompact
+	}
+	encoder, err := newEncoder(size, l.memory)
 	if err != nil {
 		return nil, err
 	}
 	p := &pump{
-		config: c, counters: counters, lane: l, notices: n, packer: packer,
+		config: c, counters: counters, lane: l, notices: n, encoder: encoder,
 		sets:  intern.NewAttributeSets(maxSeries, l.memory),
 		buf:   make([]point, c.BatchSize),
 		large: make([][]byte, maxLarge), // made when first needed
 		ready: make([]packet, 0, maxReady),
 		timer: time.NewTimer(time.Hour),
 	}
-	p.link = newLink(c, counters, size)
+	p.link = newLink(c, counters, encoder, size)
 	return p, nil
 }
 
@@ -185,24 +189,39 @@ func (p *pump) pack(w *wire.Point, interned *attribute.Set) {
 	if !p.open {
 		p.begin()
 	}
-	result := p.packer.Append(w)
+	result := p.encoder.Append(w)
 	if result == wire.Full {
 		p.finish()
 		p.begin()
 		if interned != nil {
 			w.Attributes, _ = p.sets.Intern(*interned) // as the points that follow have it
 		}
-		result = p.packer.Append(w)
+		result = p.encoder.Append(w)
 	}
 	if result == wire.Large {
 		p.enlarge()
-		result = p.packer.Append(w)
+		result = p.encoder.Append(w)
 	}
 	if p.recorded == 0 {
 		p.recorded = p.recording
 	}
-	if result != wire.Added {
+	switch result {
+	case wire.Added:
+	case wire.Unsayable:
+		p.notices.unsayable(w.Metric)
+		p.lose(wire.Encode)
+	case wire.NoMemory:
+		p.lose(wire.Memory)
+	default:
 		p.reduce(w)
+	}
+}
+
+// lose drops the point at hand, which is not in the open packet.
+func (p *pump) lose(reason wire.DropReason) {
+	p.counters.Lose(reason, 1)
+	if p.encoder.Points() == 0 {
+		p.finish() // it was enlarged for nothing: what follows fits a packet
 	}
 }
 
@@ -235,22 +254,19 @@ func (p *pump) reduce(w *wire.Point) {
 	n, size := p.notices, 0
 	open := n.open(w.Metric)
 	if open {
-		size = p.packer.Size(w)
+		size = p.encoder.Size(w)
 	}
-	r, ok := p.packer.AppendReduced(w)
-	if ok {
-		p.counters.reduce(r)
-	} else {
-		p.counters.Lose(wire.Oversize, 1)
+	r, ok := p.encoder.AppendReduced(w)
+	if !ok {
+		if open {
+			n.oversize(w.Metric, size, p.encoder.Session())
+		}
+		p.lose(wire.Oversize)
+		return
 	}
-	switch {
-	case open && ok:
+	p.counters.reduce(r)
+	if open {
 		n.reduced(w.Metric, size, r)
-	case open:
-		n.oversize(w.Metric, size)
-	}
-	if p.packer.Points() == 0 {
-		p.finish() // it was enlarged for nothing: what follows fits a packet
 	}
 }
 

@@ -67,7 +67,7 @@ func TestMovedAfterDeath(t *testing.T) {
 func TestGoodbyesAreNoEvidence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := testConfig(nil)
-		l := newLink(&c, &counters{}, 2)
+		l := newLink(&c, &counters{}, compact{}, 2)
 		a := &fakeSender{}
 		l.adopt(dialled{a, "a"})
 		l.breaker.refused(time.Now())
@@ -211,7 +211,7 @@ func TestRequestAboutTheNewAddress(t *testing.T) {
 func TestRequestAboutTheOldAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := testConfig(nil)
-		l := newLink(&c, &counters{}, 2)
+		l := newLink(&c, &counters{}, compact{}, 2)
 		l.adopt(dialled{&fakeSender{}, "a"})
 		waker.Signal(l.redial)
 		l.adopt(dialled{&fakeSender{}, "a"})

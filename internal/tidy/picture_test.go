@@ -16,6 +16,14 @@ var mayImport = map[string][]string{
 	"udp":     {},
 	"health":  {},
 
+	// Encodings that know numbers and no more, and what they share. They take points,
+	// causes and limits from wire.
+	"wire/internal/flat":   {"wire"},
+	"wire/internal/points": {"wire"},
+	"wire/plain":           {"wire", "wire/internal/flat"},
+	"wire/statsd":          {"wire", "wire/internal/flat"},
+	"wire/influx":          {"wire", "wire/internal/flat"},
+
 	"internal/clock":      {},
 	"internal/latency":    {},
 	"internal/version":    {},
@@ -40,8 +48,9 @@ var mayImport = map[string][]string{
 	"internal/direct": {"wire", "drop", "internal/account", "internal/aggregate", "internal/intern", "internal/table"},
 
 	// The exporter asks udp whether an endpoint is well formed and wire for its limits.
-	"exporter": {"internal/pipeline", "internal/direct", "internal/latency", "internal/version", "health", "drop", "udp", "wire"},
-	"receiver": {"wire", "udp", "internal/version"},
+	"exporter": {"internal/pipeline", "internal/direct", "internal/account", "internal/latency", "internal/version", "health", "drop", "udp",
+		"wire", "wire/plain", "wire/statsd", "wire/influx"},
+	"receiver": {"wire", "wire/plain", "udp", "internal/version"},
 	"relay":    {"internal/version"},
 	"example":  {"exporter", "receiver", "health", "internal/faultproxy"},
 }
@@ -101,12 +110,12 @@ var restrictions = []restriction{
 	},
 	{
 		pkgs:   []string{"go.opentelemetry.io"},
-		in:     inPackages("wire", "ringbuf", "drop", "udp"),
+		in:     inPackages("wire", "wire/internal/flat", "wire/plain", "wire/statsd", "wire/influx", "ringbuf", "drop", "udp"),
 		reason: "this package knows nothing of OpenTelemetry",
 	},
 	{
 		pkgs:   []string{"net", "golang.org/x/net"},
-		in:     inPackages("wire"),
+		in:     inPackages("wire", "wire/internal/flat", "wire/plain", "wire/statsd", "wire/influx"),
 		reason: "wire is bytes and points, it knows no sockets",
 	},
 	{

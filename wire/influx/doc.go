@@ -1,0 +1,45 @@
+// Package influx writes data points as lines of InfluxDB's line protocol, for Telegraf,
+// InfluxDB and VictoriaMetrics.
+//
+//	requests,method=GET,service.name=checkout value=5i 1760000420987654321
+//
+// Each line ends with a newline and is whole in one datagram. [Options] says what can be
+// chosen.
+//
+// # What becomes of a point
+//
+//	gauge, sum               name value=
+//	histogram, exponential   name count=,sum=,min=,max=
+//	                         name,le=BOUND bucket=      measurements up to BOUND, for each
+//	summary                  name count=,sum=
+//	                         name,quantile=Q value=     for each quantile
+//
+// Sums are said as they are, cumulative ones, which are the default, as cumulative and deltas
+// as deltas: nothing tells them apart. The bounds of an explicit histogram are its own. Those
+// of an exponential one are the ends of its buckets that are not empty, in a scale of 2 at
+// most, so that each is at most 19 % above the one before: that is the error of a quantile.
+// The last bound is +Inf.
+// VictoriaMetrics names the series name_value, name_count, name_sum and name_bucket, as
+// Prometheus does those of a histogram.
+//
+// An integer is written with an i, unless [Options].Floats is set. A number that is not finite
+// has no form: the point is not said, or a minimum, maximum or quantile is left out. Exemplars,
+// descriptions, units and start times have no form. A point without a time gets that of the
+// server.
+//
+// # Names and tags
+//
+// Commas and spaces, and in tags equals signs, get a backslash in front. A backslash becomes a
+// slash, since servers differ in what they make of one. Control characters, newlines among
+// them, and bytes that are not UTF-8 become underscores. One line that a server does not
+// understand would cost all others of its datagram.
+// Attributes are written as the OpenTelemetry specification has it for protocols without
+// types, sorted by key. One without a value is left out. The keys time, _field, _measurement,
+// le, quantile and the empty one get an underscore behind. A name that begins with # or _, or
+// is empty, gets m_ in front. Metrics and attribute sets that look like another one after that
+// are counted as collisions.
+//
+// A line that does not fit a datagram is dropped: without a tag it would be another series.
+//
+// Source: https://docs.influxdata.com/influxdb/v1/write_protocols/line_protocol_reference/.
+package influx

@@ -1,0 +1,67 @@
+package influx
+
+import (
+	"unicode/utf8"
+
+	"github.com/otelgram/otelgram/wire"
+	"github.com/otelgram/otelgram/wire/internal/flat"
+)
+
+// AppendName appends the name of a metric as a measurement.
+func (d *dialect) AppendName(b []byte, m *wire.Metric) ([]byte, bool) {
+	name := ""
+	if m.Name != nil {
+		name = m.Name.Text()
+	}
+	if name == "" || name[0] == '#' || name[0] == '_' { // a comment; what is the server's
+		b = append(b, 'm', '_')
+	}
+	return appendEscaped(b, []byte(name), false), false
+}
+
+// AppendCommon appends the attributes of resource and scope that are asked for.
+func (d *dialect) AppendCommon(tags []flat.Tag, s *wire.Scope) []flat.Tag {
+	return flat.Common{Resource: d.Resource, Scope: d.Scope}.Append(tags, s)
+}
+
+// AppendTags appends attributes, sorted by key as the servers like it. One without a value is
+// left out, since there is none in the protocol.
+func (d *dialect) AppendTags(b []byte, tags []flat.Tag) ([]byte, bool) {
+	for _, t := range tags {
+		if len(t.Value) == 0 {
+			continue
+		}
+		b = append(b, ',')
+		b = appendEscaped(b, t.Key, true)
+		if reserved[string(t.Key)] {
+			b = append(b, '_')
+		}
+		b = append(b, '=')
+		b = appendEscaped(b, t.Value, true)
+	}
+	return b, false
+}
+
+// reserved are the keys that are no tags to some server, or that this encoding uses.
+var reserved = map[string]bool{"": true, "time": true, "_field": true, "_measurement": true, "le": true, "quantile": true}
+
+// appendEscaped appends text with a backslash before what would end it. A backslash becomes
+// a slash, since servers differ in what they make of it; a control character, and what is not
+// UTF-8, an underscore.
+func appendEscaped(b, text []byte, tag bool) []byte {
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		switch {
+		case r == utf8.RuneError && n <= 1, r < ' ', r == 0x7f:
+			b = append(b, '_')
+		case r == '\\':
+			b = append(b, '/')
+		case r == ',', r == ' ', r == '=' && tag:
+			b = append(b, '\\', byte(r))
+		default:
+			b = append(b, text[:n]...)
+		}
+		text = text[n:]
+	}
+	return b
+}

@@ -1,0 +1,206 @@
+package flat
+
+import (
+	"math"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+// Bucket is a part of a distribution.
+type Bucket struct {
+	Slot      Slot
+	Low, High float64 // -Inf and +Inf where it has no end
+	Count     uint64
+}
+
+// AppendBuckets appends the buckets of a histogram that are not empty, from the lowest one
+// up. Those of an exponential histogram are merged until the scale is at most maxScale and
+// there are at most so many; it returns the scale.
+func AppendBuckets(list []Bucket, pt *wire.Point, maxScale int32, most int) ([]Bucket, int32) {
+	d := pt.Distribution
+	switch {
+	case d == nil:
+		return list, 0
+	case pt.Metric.Kind == wire.Histogram:
+		return appendExplicit(list, d), 0
+	}
+	shift := uint(0)
+	if d.Scale > maxScale {
+		shift = uint(min(int64(d.Scale)-int64(maxScale), 63))
+	}
+	for ; shift < 63 && distinct(&d.Negative, shift)+distinct(&d.Positive, shift) > most; shift++ {
+	}
+	scale := d.Scale - int32(shift)
+	start := len(list)
+	list = appendSide(list, &d.Negative, Negative, shift, scale)
+	for i, j := start, len(list)-1; i < j; i, j = i+1, j-1 {
+		list[i], list[j] = list[j], list[i]
+	}
+	if d.ZeroCount > 0 {
+		list = append(list, Bucket{Slot: Slot{Kind: Zero}, Low: -d.ZeroThreshold, High: d.ZeroThreshold, Count: d.ZeroCount})
+	}
+	return appendSide(list, &d.Positive, Positive, shift, scale), scale
+}
+
+func appendExplicit(list []Bucket, d *wire.Distribution) []Bucket {
+	if len(d.BucketCounts) == 0 && d.Count > 0 {
+		return append(list, Bucket{Slot: Slot{Kind: Explicit}, Low: math.Inf(-1), High: math.Inf(1), Count: d.Count})
+	}
+	for i, n := range d.BucketCounts {
+		if n == 0 {
+			continue
+		}
+		b := Bucket{Slot: Slot{Kind: Explicit, Index: int64(i)}, Low: math.Inf(-1), High: math.Inf(1), Count: n}
+		if i > 0 && i <= len(d.Bounds) {
+			b.Low = d.Bounds[i-1]
+		}
+		if i < len(d.Bounds) {
+			b.High = d.Bounds[i]
+		}
+		list = append(list, b)
+	}
+	return list
+}
+
+// distinct returns how many buckets are not empty if 2^shift of them are one.
+func distinct(b *wire.Buckets, shift uint) (n int) {
+	last := int64(math.MinInt64)
+	for i, c := range b.Counts {
+		if at := (int64(b.Offset) + int64(i)) >> shift; c > 0 && at != last {
+			n, last = n+1, at
+		}
+	}
+	return n
+}
+
+// appendSide appends the buckets of one side, from the one next to zero on.
+func appendSide(list []Bucket, b *wire.Buckets, kind SlotKind, shift uint, scale int32) []Bucket {
+	start := len(list)
+	for i, c := range b.Counts {
+		if c == 0 {
+			continue
+		}
+		at := (int64(b.Offset) + int64(i)) >> shift
+		if last := len(list) - 1; last >= start && list[last].Slot.Index == at {
+			list[last].Count += c
+			continue
+		}
+		low, high := power(at, scale), power(at+1, scale)
+		if kind == Negative {
+			low, high = -high, -low
+		}
+		list = append(list, Bucket{Slot: Slot{Kind: kind, Scale: scale, Index: at}, Low: low, High: high, Count: c})
+	}
+	return list
+}
+
+// power returns the lower bound of a bucket: 2 to the power of index / 2^scale.
+func power(index int64, scale int32) float64 {
+	return math.Exp2(math.Ldexp(float64(index), int(-scale)))
+}
+
+// Difference takes from each bucket what the series was told of it, and returns those of
+// which anything is left. It reports false where the series was told more than there is:
+// then it began anew.
+func (s *Series) Difference(list []Bucket, scale int32) ([]Bucket, bool) {
+	t := &s.Told
+	if len(t.Positive.Counts)+len(t.Negative.Counts) == 0 {
+		t.Scale = scale
+	}
+	for t.Scale > scale {
+		t.Downscale()
+	}
+	kept := list[:0]
+	for _, b := range list {
+		told := s.told(b.Slot)
+		if told > b.Count {
+			return list, false
+		}
+		if b.Count -= told; b.Count > 0 {
+			kept = append(kept, b)
+		}
+	}
+	return kept, true
+}
+
+// MaxScale returns the scale at which buckets are to be compared with what was told.
+func (s *Series) MaxScale(most int32) int32 {
+	if len(s.Told.Positive.Counts)+len(s.Told.Negative.Counts) == 0 {
+		return most
+	}
+	return min(most, s.Told.Scale)
+}
+
+// told returns how many measurements of a slot were told.
+func (s *Series) told(slot Slot) uint64 {
+	switch slot.Kind {
+	case Explicit:
+		if slot.Index < int64(len(s.Told.BucketCounts)) {
+			return s.Told.BucketCounts[slot.Index]
+		}
+	case Zero:
+		return s.Told.ZeroCount
+	case Positive:
+		return at(&s.Told.Positive, slot.Index)
+	case Negative:
+		return at(&s.Told.Negative, slot.Index)
+	}
+	return 0
+}
+
+// Spread gives each bucket a value of its measurements, in Low, so that their sum is sum:
+// all lie in the same part of their bucket. A bucket ends where low and high say, if they are
+// finite. Where that cannot be, all lie in the middle.
+func Spread(list []Bucket, sum, low, high float64) {
+	if mean := sum / float64(list[0].Count); len(list) == 1 && within(mean, &list[0]) {
+		list[0].Low = mean
+		return
+	}
+	least, span := 0.0, 0.0
+	for i := range list {
+		b := &list[i]
+		b.bound(low, high)
+		least += float64(b.Count) * b.Low
+		span += float64(b.Count) * (b.High - b.Low)
+	}
+	part := (sum - least) / span
+	if !(part >= -rounding && part <= 1+rounding) { // also if it is NaN
+		part = 0.5
+	}
+	part = min(max(part, 0), 1)
+	for i := range list {
+		list[i].Low += part * (list[i].High - list[i].Low)
+	}
+}
+
+// rounding is by how much a part may be off for having been rounded.
+const rounding = 1e-6
+
+// within reports whether v lies in a bucket, give or take what rounding does.
+func within(v float64, b *Bucket) bool {
+	margin := 1e-9 * math.Abs(v)
+	return Finite(v) && v >= b.Low-margin && v <= b.High+margin
+}
+
+// bound makes both ends of a bucket finite.
+func (b *Bucket) bound(low, high float64) {
+	if Finite(low) {
+		b.Low = max(b.Low, low)
+	}
+	if Finite(high) {
+		b.High = min(b.High, high)
+	}
+	switch {
+	case math.IsInf(b.Low, -1) && math.IsInf(b.High, 1):
+		b.Low, b.High = 0, 0
+	case math.IsInf(b.Low, -1):
+		b.Low = min(0, 2*b.High)
+	case math.IsInf(b.High, 1):
+		b.High = max(0, 2*b.Low)
+	}
+	if !Finite(b.Low) || !Finite(b.High) { // beyond the largest number
+		b.Low = max(min(b.Low, math.MaxFloat64), -math.MaxFloat64)
+		b.High = max(min(b.High, math.MaxFloat64), -math.MaxFloat64)
+	}
+	b.Low = min(b.Low, b.High)
+}

@@ -1,0 +1,211 @@
+package flat
+
+import (
+	"time"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+// Dialect is what one encoding has of its own.
+type Dialect interface {
+	// Write writes what there is to say of a point, entry by entry. It returns Added,
+	// also where there is nothing to say, or Unsayable or NoMemory.
+	Write(w *Writer, pt *wire.Point) wire.Result
+	// Cut returns the length of the longest run of entries at the begin of body that takes
+	// at most room bytes. It is 0 where the first entry is longer.
+	Cut(body []byte, room int) int
+	// Stamp completes a datagram: it begins with Head bytes and ends with Tail bytes, which
+	// are the dialect's.
+	Stamp(datagram []byte, h *wire.Header)
+	// Probe appends a datagram that says nothing, without its Head and Tail.
+	Probe(b []byte) []byte
+}
+
+// Frame is what a datagram has around its entries, in bytes.
+type Frame struct{ Head, Tail int }
+
+const (
+	// runDatagrams is how many datagrams the packets have that begin with a point of more
+	// than one: of the last one the half is empty on average.
+	runDatagrams = 4
+	// slack is the room of a packet buffer beyond the limit.
+	slack = 64
+)
+
+// Packer packs points into packets of entries. A packet that is larger than a datagram
+// leaves in several, which are cut between entries.
+type Packer struct {
+	dialect Dialect
+	frame   Frame
+	writer  Writer
+	table   *Table
+
+	limit, next int // bytes of a packet, without its tail
+	buf         []byte
+	points      int
+	full, wide  bool
+}
+
+// NewPacker returns a Packer for datagrams of at most limit bytes, and its table.
+func NewPacker(d Dialect, f Frame, limit int, s Style, m Memory) (*Packer, *Table) {
+	p := &Packer{dialect: d, frame: f}
+	p.table = newTable(s, m, &p.writer.left, time.Now())
+	p.SetLimit(limit)
+	return p, p.table
+}
+
+// SetLimit changes the size of the datagrams of the packets that begin after it.
+func (p *Packer) SetLimit(limit int) {
+	p.next = min(max(limit, wire.MinPacketSize), wire.MaxPacketSize) - p.frame.Tail
+}
+
+// BufferSize returns the capacity of the buffers to give to Start, in bytes.
+func (p *Packer) BufferSize() int { return p.next + p.frame.Tail + slack }
+
+// Start begins a packet in buf, which is the Packer's until Finish, Enlarge or Start. One
+// with less capacity than BufferSize is replaced.
+func (p *Packer) Start(buf []byte) {
+	p.table.tick(time.Now())
+	p.begin(buf, p.BufferSize(), p.next, false)
+}
+
+// Enlarge makes the open packet, which is empty, one of several datagrams. It returns the
+// buffer that Start was given.
+func (p *Packer) Enlarge(buf []byte) []byte {
+	old := p.buf
+	p.begin(buf, wire.LargeBufferSize, wire.HeaderSize+wire.MaxBody, true)
+	return old
+}
+
+func (p *Packer) begin(buf []byte, size, limit int, wide bool) {
+	if cap(buf) < size {
+		buf = make([]byte, 0, size)
+	}
+	p.buf = buf[:p.frame.Head]
+	p.limit, p.wide, p.full, p.points = limit, wide, false, 0
+}
+
+// Points returns the number of points in the open packet.
+func (p *Packer) Points() int { return p.points }
+
+// Append adds pt to the open packet, like [wire.Packer.Append].
+func (p *Packer) Append(pt *wire.Point) wire.Result {
+	if p.full {
+		return wire.Full
+	}
+	w := &p.writer
+	w.reset(p.next - p.frame.Head)
+	r := p.dialect.Write(w, pt)
+	if r == wire.Added && w.long {
+		r = wire.TooLarge
+	}
+	if r == wire.Added && len(p.buf)+len(w.B) > p.limit {
+		r = p.tooMuch()
+	}
+	if r != wire.Added {
+		w.undo()
+		return r
+	}
+	w.commit(pt)
+	p.buf = append(p.buf, w.B...)
+	p.points++
+	if p.wide && p.points == 1 {
+		p.limit = min(p.limit, max(len(p.buf), runDatagrams*p.next))
+	}
+	return wire.Added
+}
+
+// tooMuch says what becomes of a point that does not fit what is left of the packet.
+func (p *Packer) tooMuch() wire.Result {
+	switch {
+	case p.points > 0:
+		p.full = true
+		return wire.Full
+	case p.wide:
+		return wire.TooLarge
+	}
+	return wire.Large
+}
+
+// AppendReduced reports that nothing of a point can be left out: an entry that is too long
+// would be another series without it.
+func (p *Packer) AppendReduced(*wire.Point) (wire.Reduction, bool) { return wire.Reduction{}, false }
+
+// Size returns how long the longest entry of pt is, in bytes, or all of them if they are
+// too many.
+func (p *Packer) Size(pt *wire.Point) int {
+	w := &p.writer
+	w.reset(p.next - p.frame.Head)
+	p.dialect.Write(w, pt)
+	w.undo()
+	return w.longest
+}
+
+// Finish ends the packet and returns its buffer. It is empty where nothing is to be said
+// of any of its points.
+func (p *Packer) Finish() []byte {
+	packet := p.buf
+	p.buf = nil
+	if len(packet) == p.frame.Head {
+		return packet[:0]
+	}
+	p.writer.journal.end()
+	for range p.frame.Tail {
+		packet = append(packet, 0)
+	}
+	return packet
+}
+
+// Datagram returns the datagram of a packet that begins at an offset, which is 0 for the
+// first, and where the next one begins: 0 after the last. It is a part of the packet, or is
+// appended to scratch, which is returned. It is longer than limit if an entry is.
+func (p *Packer) Datagram(scratch, packet []byte, limit, at int) (datagram, grown []byte, next int) {
+	head, tail := p.frame.Head, p.frame.Tail
+	if at == 0 && len(packet) <= limit {
+		return packet, scratch, 0
+	}
+	body := packet[max(at, head) : len(packet)-tail]
+	n := len(body)
+	if n > limit-head-tail {
+		if n = p.dialect.Cut(body, limit-head-tail); n == 0 {
+			n = len(body) // which the caller refuses
+		}
+	}
+	if n < len(body) {
+		next = max(at, head) + n
+	}
+	if head+tail == 0 {
+		return body[:n:n], scratch, next
+	}
+	start := len(scratch)
+	scratch = append(append(scratch, packet[:head]...), body[:n]...)
+	scratch = append(scratch, packet[len(packet)-tail:]...)
+	return scratch[start:len(scratch):len(scratch)], scratch, next
+}
+
+// Stamp completes a datagram just before it is sent.
+func (p *Packer) Stamp(datagram []byte, h *wire.Header) { p.dialect.Stamp(datagram, h) }
+
+// Settled says what became of the oldest packet that was finished and not settled: whether
+// the server was told any of it.
+func (p *Packer) Settled(told bool) { p.writer.journal.settle(told) }
+
+// AppendReport appends a datagram that says nothing: an answer to it tells whether
+// somebody is there.
+func (p *Packer) AppendReport(b []byte, _ *wire.Report) []byte {
+	for range p.frame.Head {
+		b = append(b, 0)
+	}
+	b = p.dialect.Probe(b)
+	for range p.frame.Tail {
+		b = append(b, 0)
+	}
+	return b
+}
+
+// Session reports that there are no sessions: no sender reports, no goodbye, and each
+// datagram is of use by itself.
+func (p *Packer) Session() bool { return false }
+
+// LeftOut returns what could not be said. It is safe for concurrent use.
+func (p *Packer) LeftOut() wire.LeftOut { return p.writer.left.load() }

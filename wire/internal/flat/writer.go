@@ -1,0 +1,73 @@
+package flat
+
+import (
+	"sync/atomic"
+
+	"github.com/otelgram/otelgram/wire"
+)
+
+// Writer takes the entries of one point.
+type Writer struct {
+	// B is what was written so far. A dialect appends an entry to it and calls End.
+	B []byte
+
+	begin   int // of the entry
+	room    int // bytes that an entry may have
+	longest int
+	long    bool // an entry does not fit a datagram, or all of them not a packet
+
+	parts   bool // something has no form
+	journal journal
+	left    leftOut
+}
+
+// leftOut counts what was not said of points that are in packets.
+type leftOut struct{ exemplars, parts, unchanged, shortened, collisions atomic.Uint64 }
+
+func (l *leftOut) load() wire.LeftOut {
+	return wire.LeftOut{
+		Exemplars: l.exemplars.Load(), Parts: l.parts.Load(), Unchanged: l.unchanged.Load(),
+		Shortened: l.shortened.Load(), Collisions: l.collisions.Load(),
+	}
+}
+
+func (w *Writer) reset(room int) {
+	w.B = w.B[:0]
+	w.begin, w.room, w.longest, w.long = 0, room, 0, false
+	w.parts = false
+	w.journal.mark()
+}
+
+// End ends an entry.
+func (w *Writer) End() {
+	n := len(w.B) - w.begin
+	w.longest = max(w.longest, n)
+	if n > w.room || len(w.B) > wire.MaxBody {
+		// What was written is of no use. Memory is not kept for it.
+		w.longest = max(w.longest, len(w.B))
+		w.long = true
+		w.B = w.B[:0]
+	}
+	w.begin = len(w.B)
+}
+
+// Full reports whether there is no use in further entries.
+func (w *Writer) Full() bool { return w.long }
+
+// LeavePart notes that something of the point is not said, since there is no form for it.
+func (w *Writer) LeavePart() { w.parts = true }
+
+// undo forgets what the point was to tell.
+func (w *Writer) undo() { w.journal.rollBack() }
+
+// commit counts what was left out of a point that is in a packet.
+func (w *Writer) commit(pt *wire.Point) {
+	count := func(c *atomic.Uint64, it bool) {
+		if it {
+			c.Add(1)
+		}
+	}
+	count(&w.left.exemplars, len(pt.Exemplars) > 0)
+	count(&w.left.parts, w.parts)
+	count(&w.left.unchanged, len(w.B) == 0)
+}

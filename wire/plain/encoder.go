@@ -1,0 +1,218 @@
+package plain
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/otelgram/otelgram/wire"
+	"github.com/otelgram/otelgram/wire/internal/flat"
+)
+
+// Options is what can be chosen of an [Encoder].
+type Options struct {
+	// Resource lists the attributes of the resource that go with each event; "*" stands
+	// for all. nil means service.namespace, service.name, service.instance.id and
+	// deployment.environment.name. An attribute of the point wins over one of the resource.
+	Resource []string
+	// Scope adds otel.scope.name, otel.scope.version and the attributes of the
+	// instrumentation scope.
+	Scope bool
+}
+
+// Memory is what an Encoder charges what it keeps to.
+type Memory interface {
+	// Need takes so many bytes, and returns false where they are not there.
+	Need(bytes int64) bool
+	Give(bytes int64)
+}
+
+// Encoder writes points as events. It is not safe for concurrent use, but for LeftOut.
+type Encoder struct{ *flat.Packer }
+
+// mostBytes is up to which length a packet cannot have more than MaxItems items.
+const mostBytes = 20_000
+
+// NewEncoder returns an Encoder for packets of at most limit bytes, and never more than
+// 20,000.
+func NewEncoder(o Options, limit int, m Memory) *Encoder {
+	if o.Resource == nil {
+		o.Resource = flat.DefaultResource
+	}
+	w := &writer{Options: o}
+	p, table := flat.NewPacker(w, flat.Frame{Head: HeaderSize, Tail: TrailerSize}, min(limit, mostBytes), w, m)
+	w.table = table
+	return &Encoder{p}
+}
+
+// SetLimit changes the size of the packets that begin after it.
+func (e *Encoder) SetLimit(limit int) { e.Packer.SetLimit(min(limit, mostBytes)) }
+
+// writer writes the events of a point.
+type writer struct {
+	Options
+	table  *flat.Table
+	limits flat.Limits
+
+	name, tags *flat.Text
+	time       int64
+	key        string // of one more tag; empty: there is none
+	bound      float64
+	bounds     []byte
+}
+
+// Write writes what there is to say of a point.
+func (x *writer) Write(w *flat.Writer, pt *wire.Point) wire.Result {
+	m := pt.Metric
+	x.name, x.tags = x.table.Texts(pt, false)
+	x.time, x.key = pt.Time, ""
+	own := Type(m.Kind)
+	if m.Integer {
+		own |= Integer
+	}
+	sum := Sum
+	if m.Delta {
+		sum |= Delta
+	}
+	switch m.Kind {
+	case wire.Gauge:
+		x.event(w, "", own, pt.Bits)
+	case wire.Sum:
+		if m.Monotonic {
+			sum |= Monotonic
+		}
+		x.event(w, "", own|sum, pt.Bits)
+	case wire.Histogram, wire.ExponentialHistogram, wire.Summary:
+		x.distribution(w, pt, sum)
+	default:
+		return wire.Unsayable
+	}
+	return wire.Added
+}
+
+// distribution writes the events of a histogram or summary, whose sums have a type.
+func (x *writer) distribution(w *flat.Writer, pt *wire.Point, sum Type) {
+	integer := Type(0)
+	if pt.Metric.Integer {
+		integer = Integer
+	}
+	d := pt.Distribution
+	if d == nil {
+		d = &wire.Distribution{}
+	}
+	x.count(w, ".count", sum, d.Count)
+	x.event(w, ".sum", sum|integer, pt.Bits)
+	if d.Min.Defined {
+		x.event(w, ".min", Gauge|integer, d.Min.Bits)
+	}
+	if d.Max.Defined {
+		x.event(w, ".max", Gauge|integer, d.Max.Bits)
+	}
+	if pt.Metric.Kind == wire.Summary {
+		x.key = "quantile"
+		for _, q := range d.Quantiles {
+			x.bound = q.Quantile
+			x.event(w, ".quantile", Gauge, math.Float64bits(q.Value))
+		}
+		return
+	}
+	x.key = "le"
+	for _, limit := range x.limits.Of(pt) {
+		if w.Full() {
+			return
+		}
+		x.bound = limit.Bound
+		x.count(w, ".bucket", sum, limit.Count)
+	}
+}
+
+// count writes a number of measurements. What is larger than any integer is a float.
+func (x *writer) count(w *flat.Writer, suffix string, sum Type, n uint64) {
+	if n > math.MaxInt64 {
+		x.event(w, suffix, sum|Monotonic, math.Float64bits(float64(n)))
+		return
+	}
+	x.event(w, suffix, sum|Monotonic|Integer, n)
+}
+
+// event writes one event.
+func (x *writer) event(w *flat.Writer, suffix string, t Type, bits uint64) {
+	b := append(w.B, byte(t))
+	b = binary.BigEndian.AppendUint16(b, uint16(len(x.name.Bytes)+len(suffix)))
+	b = append(append(b, x.name.Bytes...), suffix...)
+	b = binary.BigEndian.AppendUint64(b, bits)
+	b = binary.BigEndian.AppendUint64(b, uint64(x.time))
+	b = append(b, x.tags.Bytes...)
+	if x.key != "" {
+		x.bounds = flat.AppendBound(x.bounds[:0], x.bound)
+		b = appendBytes(appendText(b, x.key), x.bounds)
+	}
+	w.B = append(b, 0, 0)
+	w.End()
+}
+
+// AppendName appends the name of a metric.
+func (x *writer) AppendName(b []byte, m *wire.Metric) (_ []byte, cut bool) {
+	if m.Name == nil {
+		return b, false
+	}
+	name := m.Name.Text()
+	if most := MaxText - len(".quantile"); len(name) > most {
+		return append(b, name[:most]...), true
+	}
+	return append(b, name...), false
+}
+
+// AppendCommon appends the attributes of resource and scope that are asked for.
+func (x *writer) AppendCommon(tags []flat.Tag, s *wire.Scope) []flat.Tag {
+	return flat.Common{Resource: x.Resource, Scope: x.Scope}.Append(tags, s)
+}
+
+// AppendTags appends attributes. le and quantile are this encoding's own.
+func (x *writer) AppendTags(b []byte, tags []flat.Tag) (_ []byte, cut bool) {
+	for i, t := range tags {
+		if i == MaxTags-1 || len(t.Key) >= MaxText || len(t.Value) > MaxText {
+			return b, true
+		}
+		switch key := string(t.Key); key {
+		case "", "le", "quantile":
+			b = appendText(b, key+"_")
+		default:
+			b = appendBytes(b, t.Key)
+		}
+		b = appendBytes(b, t.Value)
+	}
+	return b, false
+}
+
+func appendBytes(b, text []byte) []byte {
+	return append(binary.BigEndian.AppendUint16(b, uint16(len(text))), text...)
+}
+
+// Cut returns the length of the longest run of events that takes at most room bytes.
+func (x *writer) Cut(body []byte, room int) int {
+	n := 0
+	for n < len(body) {
+		end := n + eventLen(body[n:])
+		if end > room {
+			break
+		}
+		n = end
+	}
+	return n
+}
+
+// eventLen returns the length of the event at the begin of b, which this encoder wrote.
+func eventLen(b []byte) int {
+	text := func(at int) int { return at + 2 + int(binary.BigEndian.Uint16(b[at:])) }
+	at := text(1) + 16
+	for b[at]|b[at+1] != 0 {
+		at = text(text(at))
+	}
+	return at + 2
+}
+
+// Stamp writes sequence, time and checksum.
+func (x *writer) Stamp(datagram []byte, h *wire.Header) { Stamp(datagram, h.Sequence, h.Time) }
+
+// Probe appends nothing: a packet without events says nothing.
+func (x *writer) Probe(b []byte) []byte { return b }

@@ -1,0 +1,173 @@
+package statsd
+
+import (
+	"unicode/utf8"
+
+	"github.com/otelgram/otelgram/wire"
+	"github.com/otelgram/otelgram/wire/internal/flat"
+)
+
+// AppendName appends the name of a metric: ASCII letters, digits, dots and underscores, and
+// for StatsD dashes. It begins with a letter. Everything else becomes an underscore.
+func (d *dialect) AppendName(b []byte, m *wire.Metric) ([]byte, bool) {
+	start := len(b)
+	name := ""
+	if m.Name != nil {
+		name = m.Name.Text()
+	}
+	if name == "" || !isLetter(name[0]) {
+		b = append(b, 'm', '_')
+	}
+	for i := range len(name) {
+		c := name[i]
+		if !isLetter(c) && !isDigit(c) && c != '.' && c != '_' && (c != '-' || d.dog) {
+			c = '_'
+		}
+		b = append(b, c)
+	}
+	return cut(b, start, d.MaxName)
+}
+
+// cut cuts what stands in b from start on to so many bytes, and reports whether it did.
+func cut(b []byte, start, most int) ([]byte, bool) {
+	if most == 0 || len(b)-start <= most {
+		return b, false
+	}
+	end := start + most
+	for end > start && !utf8.RuneStart(b[end]) {
+		end--
+	}
+	return b[:end], true
+}
+
+// AppendCommon appends the attributes of resource and scope that are asked for.
+func (d *dialect) AppendCommon(tags []flat.Tag, s *wire.Scope) []flat.Tag {
+	return flat.Common{Resource: d.Resource, Scope: d.Scope}.Append(tags, s)
+}
+
+// AppendTags appends attributes. One without a value is left out, since servers make
+// different things of it.
+func (d *dialect) AppendTags(b []byte, tags []flat.Tag) (_ []byte, short bool) {
+	if !d.dog && d.Tags == Omitted {
+		return b, false
+	}
+	last := lastTag(tags)
+	begin := len(b)
+	for i := range tags {
+		if i != last {
+			b, short = d.appendTag(b, begin, tags[i], short)
+		}
+	}
+	if last >= 0 {
+		b, short = d.appendTag(b, begin, tags[last], short)
+	}
+	if n := len(b); d.dog && n > begin && !endsWell(b) {
+		b = append(b, '_')
+	}
+	if !d.dog && d.Tags == InName && d.MaxName > 0 {
+		var more bool
+		b, more = cut(b, begin, d.MaxName)
+		short = short || more
+	}
+	return b, short
+}
+
+// endsWell reports whether text may end the last tag. Telegraf takes a space off it, and the
+// last character if that is not ASCII.
+func endsWell(text []byte) bool {
+	last := text[len(text)-1]
+	return last > ' ' && last < utf8.RuneSelf
+}
+
+// lastTag returns which tag is to stand last: the last one that ends well, -1 if there is
+// none.
+func lastTag(tags []flat.Tag) int {
+	for i := len(tags) - 1; i >= 0; i-- {
+		if v := tags[i].Value; len(v) > 0 && endsWell(v) {
+			return i
+		}
+	}
+	return -1
+}
+
+func (d *dialect) appendTag(b []byte, begin int, tag flat.Tag, short bool) ([]byte, bool) {
+	if len(tag.Value) == 0 {
+		return b, short
+	}
+	separator, equals := byte('.'), byte('.')
+	switch {
+	case d.dog:
+		separator, equals = ',', ':'
+	case d.Tags == AfterComma:
+		separator, equals = ',', '='
+	}
+	if !d.dog || len(b) > begin {
+		b = append(b, separator)
+	}
+	start := len(b)
+	b = d.appendKey(b, tag.Key)
+	b = append(b, equals)
+	if d.dog {
+		b = appendValue(b, tag.Value, d.forbiddenInTag)
+	} else {
+		for _, c := range tag.Value {
+			b = append(b, d.cleanPart(c))
+		}
+	}
+	b, cutShort := cut(b, start, d.MaxTag)
+	return b, short || cutShort
+}
+
+// appendKey appends a key. Some keys harm a server: statsd_exporter ends, or serves nothing
+// any more, when one begins with two underscores, or with what becomes one, and when it is le
+// or quantile; Telegraf has a metric_type of its own.
+func (d *dialect) appendKey(b, key []byte) []byte {
+	if len(key) == 0 || !isLetter(key[0]) {
+		b = append(b, 'k', '_')
+	}
+	for _, c := range key {
+		b = append(b, d.cleanKey(c))
+	}
+	if text := string(key); text == "le" || text == "quantile" || text == "metric_type" {
+		b = append(b, '_')
+	}
+	return b
+}
+
+// cleanKey returns what stands for a byte of a key.
+func (d *dialect) cleanKey(c byte) byte {
+	if isLetter(c) || isDigit(c) || c == '_' || c == '-' || (c == '.' || c == '/') && d.dog || c == '.' && d.Tags == AfterComma {
+		return c
+	}
+	return '_'
+}
+
+// cleanPart returns what stands for a byte of a value in the name.
+func (d *dialect) cleanPart(c byte) byte {
+	if isLetter(c) || isDigit(c) || c == '_' || c == '-' || (c == '.' || c == '/') && d.Tags == AfterComma {
+		return c
+	}
+	return '_'
+}
+
+// forbiddenInTag reports whether a character of a value would end the tag or the line.
+func (d *dialect) forbiddenInTag(r rune) bool {
+	return r == ',' || r == '|' || r < ' ' || r == 0x7f
+}
+
+// appendValue appends the characters of a value that are allowed, an underscore for others.
+func appendValue(b, value []byte, forbidden func(rune) bool) []byte {
+	for len(value) > 0 {
+		r, n := utf8.DecodeRune(value)
+		if r == utf8.RuneError && n <= 1 || forbidden(r) {
+			b = append(b, '_')
+		} else {
+			b = append(b, value[:n]...)
+		}
+		value = value[n:]
+	}
+	return b
+}
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+func isDigit(c byte) bool  { return c >= '0' && c <= '9' }

@@ -1,0 +1,250 @@
+package statsd
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/otelgram/otelgram/wire"
+	"github.com/otelgram/otelgram/wire/internal/flat"
+)
+
+// MaxDatagram returns the largest datagram that all servers of a dialect take whole, in bytes:
+// collectd has a buffer of 4,096, and ends what it has read with a zero; the Datadog agent one
+// of 8,192.
+func MaxDatagram(d Dialect) int {
+	if d == DogStatsD {
+		return 8192
+	}
+	return 4095
+}
+
+// Memory is what an Encoder charges what it keeps to.
+type Memory interface {
+	// Need takes so many bytes, and returns false where they are not there.
+	Need(bytes int64) bool
+	Give(bytes int64)
+}
+
+// Encoder writes points as lines. It is not safe for concurrent use, but for LeftOut.
+type Encoder struct{ *flat.Packer }
+
+// New returns an Encoder for datagrams of at most limit bytes.
+func New(d Dialect, o Options, limit int, m Memory) (*Encoder, error) {
+	if err := o.Validate(d); err != nil {
+		return nil, fmt.Errorf("%s: %w", d, err)
+	}
+	x := &dialect{Options: o.withDefaults(d), dog: d == DogStatsD}
+	p, table := flat.NewPacker(x, flat.Frame{}, limit, x, m)
+	x.table = table
+	return &Encoder{p}, nil
+}
+
+// dialect writes the lines of a point.
+type dialect struct {
+	Options
+	dog   bool
+	table *flat.Table
+
+	line    line
+	buckets []flat.Bucket
+	common  flat.Common
+}
+
+// Write writes what there is to say of a point.
+func (d *dialect) Write(w *flat.Writer, pt *wire.Point) wire.Result {
+	m := pt.Metric
+	series := m.Kind > wire.Sum || m.Kind == wire.Sum && (m.Monotonic || m.Delta)
+	name, tags := d.table.Texts(pt, series)
+	d.line = line{name: name, tags: tags, time: pt.Time}
+	switch m.Kind {
+	case wire.Gauge:
+		return d.gauge(w, pt)
+	case wire.Sum:
+		switch {
+		case m.Monotonic:
+			return d.counter(w, pt)
+		case m.Delta:
+			return d.total(w, pt)
+		}
+		return d.gauge(w, pt)
+	case wire.Histogram, wire.ExponentialHistogram:
+		return d.histogram(w, pt)
+	case wire.Summary:
+		return d.summary(w, pt)
+	}
+	return wire.Unsayable
+}
+
+// gauge writes a value as it is.
+func (d *dialect) gauge(w *flat.Writer, pt *wire.Point) wire.Result {
+	v := flat.Float(pt.Bits, pt.Metric.Integer)
+	if !flat.Finite(v) {
+		return wire.Unsayable
+	}
+	d.zeroFirst(w, v)
+	d.begin(w)
+	w.B = flat.AppendNumber(w.B, pt.Bits, pt.Metric.Integer)
+	d.end(w, "g", 1)
+	w.End()
+	return wire.Added
+}
+
+// gaugeOf writes a number that was computed.
+func (d *dialect) gaugeOf(w *flat.Writer, v float64) {
+	d.zeroFirst(w, v)
+	d.begin(w)
+	w.B = flat.AppendFloat(w.B, v)
+	d.end(w, "g", 1)
+	w.End()
+}
+
+// zeroFirst writes a zero before a negative value, in the same entry: all but the Datadog
+// agent take a number with a sign for a change.
+func (d *dialect) zeroFirst(w *flat.Writer, v float64) {
+	if !math.Signbit(v) || d.Agent {
+		return
+	}
+	d.begin(w)
+	w.B = append(w.B, '0')
+	d.end(w, "g", 1)
+}
+
+// total adds up the changes of an up-down counter: what a server knows is its value.
+func (d *dialect) total(w *flat.Writer, pt *wire.Point) wire.Result {
+	s, _ := d.series(pt)
+	if s == nil {
+		return wire.NoMemory
+	}
+	v := flat.Float(pt.Bits, pt.Metric.Integer)
+	total := s.Value + v
+	if !flat.Finite(total) {
+		return wire.Unsayable
+	}
+	d.gaugeOf(w, total)
+	w.Tell(s, flat.Slot{}, 0, v)
+	return wire.Added
+}
+
+// counter writes by how much a sum has grown.
+func (d *dialect) counter(w *flat.Writer, pt *wire.Point) wire.Result {
+	integer := pt.Metric.Integer
+	v := flat.Float(pt.Bits, integer)
+	if !flat.Finite(v) || v < 0 {
+		return wire.Unsayable
+	}
+	if pt.Metric.Delta && (integer || d.Fractions) {
+		if v > maxCount {
+			w.LeavePart()
+		}
+		d.count(w, pt.Bits, integer)
+		return wire.Added
+	}
+	s, known := d.series(pt)
+	switch {
+	case s == nil:
+		return wire.NoMemory
+	case pt.Metric.Delta:
+		d.carry(w, s, s.Value+v, v)
+	case !known && integer:
+		s.Count = pt.Bits
+	case !known:
+		s.Value = v
+	case integer:
+		d.countSince(w, s, pt)
+	default:
+		d.sumSince(w, s, pt.StartTime, v)
+	}
+	return wire.Added
+}
+
+// countSince writes by how much an integer has grown since the server was told.
+func (d *dialect) countSince(w *flat.Writer, s *flat.Series, pt *wire.Point) {
+	s.Renew(pt.StartTime, pt.Bits < s.Count)
+	n := min(pt.Bits-s.Count, maxCount)
+	d.count(w, n, true)
+	w.Tell(s, flat.Slot{}, n, 0)
+}
+
+// sumSince writes by how much a number has grown since the server was told.
+func (d *dialect) sumSince(w *flat.Writer, s *flat.Series, start int64, v float64) {
+	s.Renew(start, v < s.Value-rounding*s.Value)
+	d.carry(w, s, v-s.Value, 0)
+}
+
+// rounding is by which part a sum may be off for having been rounded.
+const rounding = 1e-12
+
+// carry writes what is owed of a series, which has grown by so much just now, or the integer
+// part of it: the rest is still owed.
+func (d *dialect) carry(w *flat.Writer, s *flat.Series, owed, grown float64) {
+	say := owed
+	if !d.Fractions {
+		say = math.Trunc(owed)
+	}
+	if say <= rounding*s.Value {
+		say = 0
+	}
+	say = min(say, maxCount)
+	d.count(w, math.Float64bits(say), false)
+	if grown != 0 { // what is owed, and not what was told, is remembered of a series of changes
+		w.Tell(s, flat.Slot{}, 0, grown-say)
+		return
+	}
+	w.Tell(s, flat.Slot{}, 0, say)
+}
+
+// maxCount is the largest counter of a line: a server with integers of 64 bits makes something
+// negative of a larger one. It is the largest double below 2^63.
+const maxCount = 1<<63 - 1<<10
+
+// count writes a counter, or nothing for a zero.
+func (d *dialect) count(w *flat.Writer, bits uint64, integer bool) {
+	if bits == 0 {
+		return
+	}
+	d.begin(w)
+	switch {
+	case flat.Float(bits, integer) > maxCount:
+		w.B = strconv.AppendInt(w.B, maxCount, 10)
+	default:
+		w.B = flat.AppendNumber(w.B, bits, integer)
+	}
+	d.end(w, "c", 1)
+	w.End()
+}
+
+// series returns the series of the point at hand, and whether what was told of it is known.
+// A series is not known if it began before this encoder, or before others were forgotten:
+// perhaps it was told all of it. It is nil where there is no memory.
+func (d *dialect) series(pt *wire.Point) (s *flat.Series, known bool) {
+	s, fresh := d.table.Series(d.line.name, d.line.tags, pt)
+	return s, !fresh || pt.Metric.Delta || !d.table.Before(pt.StartTime)
+}
+
+// Cut returns the length of the longest run of lines that takes at most room bytes. The zero
+// before a negative gauge stays with it.
+func (d *dialect) Cut(body []byte, room int) int {
+	n := bytes.LastIndexByte(body[:min(room, len(body))], '\n') + 1
+	for n > 0 && n < len(body) && d.isChange(body[n:]) {
+		n = bytes.LastIndexByte(body[:n-1], '\n') + 1
+	}
+	return n
+}
+
+// isChange reports whether a server would take the line for the change of a gauge.
+func (d *dialect) isChange(line []byte) bool {
+	at := bytes.IndexByte(line, ':') + 1
+	if d.Agent || at >= len(line) || line[at] != '-' {
+		return false
+	}
+	end := at + bytes.IndexByte(line[at:], '|')
+	return end+1 < len(line) && line[end+1] == 'g'
+}
+
+// Stamp does nothing: there is nothing around the lines.
+func (d *dialect) Stamp([]byte, *wire.Header) {}
+
+// Probe appends an empty line.
+func (d *dialect) Probe(b []byte) []byte { return append(b, '\n') }
