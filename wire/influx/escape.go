@@ -1,6 +1,7 @@
 package influx
 
 import (
+	"slices"
 	"unicode/utf8"
 
 	"github.com/otelgram/otelgram/wire"
@@ -13,10 +14,12 @@ func (d *dialect) AppendName(b []byte, m *wire.Metric) ([]byte, bool) {
 	if m.Name != nil {
 		name = m.Name.Text()
 	}
-	if name == "" || name[0] == '#' || name[0] == '_' { // a comment; what is the server's
-		b = append(b, 'm', '_')
+	start := len(b)
+	b = appendEscaped(b, []byte(name), false)
+	if len(b) == start || b[start] == '#' || b[start] == '_' { // a comment; what is the server's
+		b = slices.Insert(b, start, 'm', '_')
 	}
-	return appendEscaped(b, []byte(name), false), false
+	return b, false
 }
 
 // AppendCommon appends the attributes of resource and scope that are asked for.
@@ -27,16 +30,18 @@ func (d *dialect) AppendCommon(tags []flat.Tag, s *wire.Scope) []flat.Tag {
 // AppendTags appends attributes, sorted by key as the servers like it. One without a value is
 // left out, since there is none in the protocol.
 func (d *dialect) AppendTags(b []byte, tags []flat.Tag) ([]byte, bool) {
+	begin := len(b)
 	for _, t := range tags {
 		if len(t.Value) == 0 {
 			continue
 		}
 		b = append(b, ',')
+		start := len(b)
 		b = appendEscaped(b, t.Key, true)
 		if reserved[string(t.Key)] {
 			b = append(b, '_')
 		}
-		b = append(b, '=')
+		b = flat.EndKey(b, begin, start, ',', '=')
 		b = appendEscaped(b, t.Value, true)
 	}
 	return b, false

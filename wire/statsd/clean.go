@@ -106,7 +106,11 @@ func (d *dialect) appendTag(b []byte, begin int, tag flat.Tag, short bool) ([]by
 	}
 	start := len(b)
 	b = d.appendKey(b, tag.Key)
-	b = append(b, equals)
+	if start == begin {
+		b = append(b, equals)
+	} else {
+		b = flat.EndKey(b, begin, start, separator, equals)
+	}
 	if d.dog {
 		b = appendValue(b, tag.Value, d.forbiddenInTag)
 	} else {

@@ -15,6 +15,9 @@ const (
 	maxLines = 10
 	// maxBuckets is up to how many buckets an exponential histogram is downscaled.
 	maxBuckets = 80
+	// maxText is up to how many bytes of lines a point has another bucket: a packet takes
+	// some more. The rest comes with the next point, too.
+	maxText = 48 << 10
 	// maxPacked is how many values share a line at most.
 	maxPacked = 20
 	maxScale  = math.MaxInt32
@@ -91,6 +94,12 @@ func (d *dialect) distributions(w *flat.Writer, pt *wire.Point, s *flat.Series) 
 		factor = 1000
 	}
 	for i := 0; i < len(d.buckets) && !w.Full(); {
+		if len(w.B) > maxText {
+			if s == nil {
+				w.LeavePart()
+			}
+			return
+		}
 		b := &d.buckets[i]
 		if !flat.Finite(b.Low * factor) {
 			w.LeavePart()

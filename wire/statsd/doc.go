@@ -57,8 +57,9 @@
 //
 // A histogram says a value for each bucket with new measurements. The sample rate says how
 // many there are: for n it is the number below 1/n, since servers count int(1/rate). A bucket
-// of more than 100,000 takes several lines, at most ten: what a point has beyond a million is
-// said with the next one of a cumulative histogram, and is left out of a delta.
+// of more than 100,000 takes several lines, at most ten, and a point has some 48 KiB of lines:
+// what is beyond that is said with the next point of a cumulative histogram, and is left out
+// of a delta.
 //
 // The values lie all in the same part of their bucket, such that their sum is that of the
 // measurements. So the server gets the exact count, the sum as exactly as numbers are rounded,

@@ -201,15 +201,18 @@ const maxCount = 1<<63 - 1<<10
 
 // count writes a counter, or nothing for a zero.
 func (d *dialect) count(w *flat.Writer, bits uint64, integer bool) {
-	if bits == 0 {
+	v := math.Float64frombits(bits)
+	if bits == 0 || !integer && v == 0 {
 		return
 	}
 	d.begin(w)
 	switch {
-	case flat.Float(bits, integer) > maxCount:
-		w.B = strconv.AppendInt(w.B, maxCount, 10)
+	case integer:
+		w.B = strconv.AppendUint(w.B, min(bits, maxCount), 10)
+	case v > maxCount:
+		w.B = strconv.AppendUint(w.B, maxCount, 10)
 	default:
-		w.B = flat.AppendNumber(w.B, bits, integer)
+		w.B = flat.AppendFloat(w.B, v)
 	}
 	d.end(w, "c", 1)
 	w.End()

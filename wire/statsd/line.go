@@ -35,7 +35,7 @@ func (d *dialect) begin(w *flat.Writer) {
 // appendBound appends the tag that is no attribute to a name.
 func (d *dialect) appendBound(b []byte) []byte {
 	l := &d.line
-	if d.Tags != InName {
+	if d.Tags == AfterComma {
 		return flat.AppendBound(append(append(append(b, ','), l.key...), '='), l.bound)
 	}
 	b = append(append(append(b, '.'), l.key...), '.')

@@ -92,6 +92,35 @@ func unique(tags []Tag) []Tag {
 	return kept
 }
 
+// EndKey ends a key, which stands in b from start on, with what separates it from its value.
+// Another key may look like it, among the tags that stand in b from begin on, each behind a
+// separator: then it gets an underscore, or several.
+func EndKey(b []byte, begin, start int, separator, equals byte) []byte {
+	b = append(b, equals)
+	for {
+		key := b[start:]
+		before := b[begin : start-1]
+		if !bytes.HasPrefix(before, key) && !contains(before, separator, key) {
+			return b
+		}
+		b = append(b[:len(b)-1], '_', equals)
+	}
+}
+
+// contains reports whether text contains a separator with key behind it.
+func contains(text []byte, separator byte, key []byte) bool {
+	for {
+		i := bytes.Index(text, key)
+		if i < 0 {
+			return false
+		}
+		if i > 0 && text[i-1] == separator {
+			return true
+		}
+		text = text[i+1:]
+	}
+}
+
 func appendText[T string | []byte](b []byte, text T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
