@@ -4,6 +4,9 @@ package receiver
 // and in points. Once nothing moves and two seconds have passed,
 //
 //	Sent = Received + Lost        Received = Delivered + Rejected + Overrun
+//
+// A sender of Plain packets does not say how many points it has sent: those of them that
+// were lost are in no term, and the rest of the equations holds.
 type Books struct{ Packets, Points Counts }
 
 // Counts are the terms of the books.

@@ -97,6 +97,9 @@ func (s *session) meetClaims() {
 // packet newer than all others. The missing packets bound how far it can have grown.
 // A count beyond that is believed when a second packet is off by as much.
 func (s *session) before(h *wire.Header) uint64 {
+	if s.plain {
+		return s.newest.points // what the others had: nobody counts those that are lost
+	}
 	off := int64(int32(h.PointsBefore - uint32(s.newest.points)))
 	most := int64(min(mostPoints(h.Sequence-s.newest.packets), pointsJump))
 	switch more := off - s.countOff; {

@@ -11,29 +11,29 @@ type departed struct {
 // departures remember the sessions that left the table last: at least n of them, and
 // at most twice as many.
 type departures struct {
-	recent, older map[uint64]departed
+	recent, older map[sessionKey]departed
 	n             int
 }
 
 func newDepartures(n int) departures {
-	return departures{recent: map[uint64]departed{}, older: map[uint64]departed{}, n: n}
+	return departures{recent: map[sessionKey]departed{}, older: map[sessionKey]departed{}, n: n}
 }
 
 // add remembers a session and reports whether others were forgotten for it.
-func (d *departures) add(id uint64, how departed) (forgot bool) {
+func (d *departures) add(key sessionKey, how departed) (forgot bool) {
 	if len(d.recent) >= d.n {
 		forgot = len(d.older) > 0
-		d.recent, d.older = map[uint64]departed{}, d.recent
+		d.recent, d.older = map[sessionKey]departed{}, d.recent
 	}
-	d.recent[id] = how
+	d.recent[key] = how
 	return forgot
 }
 
 // take returns what is remembered of a session, and forgets it.
-func (d *departures) take(id uint64) (how departed, ok bool) {
-	for _, from := range []map[uint64]departed{d.recent, d.older} {
-		if how, ok = from[id]; ok {
-			delete(from, id)
+func (d *departures) take(key sessionKey) (how departed, ok bool) {
+	for _, from := range []map[sessionKey]departed{d.recent, d.older} {
+		if how, ok = from[key]; ok {
+			delete(from, key)
 			return how, true
 		}
 	}

@@ -10,6 +10,15 @@
 // Collector in the module collector. Package relay takes metricdata from here to
 // any exporter of the SDK.
 //
+// # Encodings
+//
+// A packet is Compact, as package wire describes it, with reports and fragments, or
+// Plain, as package wire/plain does. The first byte tells which. Both come to one socket,
+// and whoever handles their points sees no difference but in what Plain does not have:
+// the points of a Plain packet are gauges and sums with an empty resource and scope,
+// without start times, and their attributes are strings, the last one where a key comes
+// twice. Those of one name and type in one packet are points of one metric.
+//
 // # The books
 //
 // For each session, which is one socket of one sender, the receiver keeps
@@ -36,6 +45,19 @@
 // A machine that was copied, or put back to an earlier state, sends the session and the
 // numbers of another. A number that was seen before, with a later time, is such a clone:
 // it gets books of its own, by its session and address, and its data is delivered.
+//
+// Plain packets name no session: it is their source address. They are counted, so that
+// packets that were lost are known, as soon as a later one comes through. How many points
+// those had is not: sent is received there, in points, and lost is 0;
+// received = delivered + rejected + overrun holds as ever. A packet that cannot be decoded
+// has no points in the books, and one without events is a probe: it is delivered and
+// nobody is called. There are no reports: the books begin with the first packet seen, if
+// that is not number 0, and end with the last one. A number that was seen before, or so
+// long ago that nobody knows, with a later time than all others, is of a sender that has
+// begun anew at the same address: its data is delivered, and when a second packet
+// confirms it, the numbers begin anew. What comes from before is late then. A Unix socket
+// has no source address, and loses nothing: all its Plain packets are of one session,
+// whose numbers are not judged.
 //
 // A body that is larger than a packet comes in fragments, each of which is a packet
 // in the books; its points are in those of the last fragment. It is delivered when
@@ -74,5 +96,7 @@
 //   - A session has proven itself after eight packets. Those that have not make room
 //     before those that have, and leave them half of the queue and of the turns. A session
 //     that has proven itself and was heard of in the last thirty seconds is never pushed
-//     out by another.
+//     out by another. A Plain sender that is silent for longer may be: it makes no reports.
+//   - No number in a packet names the session of a Plain sender. Whoever forges its source
+//     address can disturb its books as one who knows the number of another session can.
 package receiver

@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"fmt"
+	"hash/maphash"
 	"runtime"
 	"slices"
 	"strings"
@@ -15,7 +16,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/otelgram/otelgram/internal/hostile"
+	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
+	"github.com/otelgram/otelgram/wire/plain"
 )
 
 const (
@@ -47,9 +50,113 @@ func TestHostilePackets(t *testing.T) {
 	}
 }
 
+// TestHostilePlainPackets is TestHostilePackets for Plain: what is read of a packet where
+// it is received counts, too.
+func TestHostilePlainPackets(t *testing.T) {
+	atMost := 10 * time.Millisecond // where others use the machine, too
+	if *long {
+		atMost = max(2*time.Millisecond, costliestCompact())
+	}
+	for _, size := range []int{1472, 16 << 10, largestPacket} {
+		for i := range plainShapes {
+			shape := &plainShapes[i]
+			t.Run(fmt.Sprint(shape.name, " ", size), func(t *testing.T) {
+				var packets [][]byte
+				for n := range 12 {
+					packets = append(packets, shape.packet(t, size, n))
+				}
+				bytes, took, verdict := costOf(packets)
+				t.Logf("%6d bytes: %4d allocated a byte, %6.3f ms, %s", len(packets[0]), bytes/uint64(len(packets[0])), took.Seconds()*1000, verdict)
+				assert.LessOrEqual(t, bytes, uint64(maxAllocated*len(packets[0])))
+				assert.Contains(t, []string{"delivered", "over budget 12"}, verdict)
+				if !raceEnabled {
+					assert.LessOrEqual(t, took, atMost)
+				}
+			})
+		}
+	}
+}
+
+// costliestCompact is how long a worker works for the Compact packet that costs most: more
+// than 2 ms where the machine is slow or busy.
+func costliestCompact() (most time.Duration) {
+	for i := range hostile.Shapes {
+		var packets [][]byte
+		for n := range 12 {
+			packets = append(packets, hostile.Shapes[i].Packet(16<<10, n, wire.Header{}))
+		}
+		_, took, _ := costOf(packets)
+		most = max(most, took)
+	}
+	return most
+}
+
+// plainShape is a kind of Plain packets that are made to cost much.
+type plainShape struct {
+	name  string
+	tags  func(n, i, k int) plain.Tag // the k-th tag of the i-th event of the n-th packet
+	event func(n, i int) plain.Event
+	many  int // tags of an event
+}
+
+var plainShapes = []plainShape{
+	{"names", nil, func(n, i int) plain.Event { return plain.Event{Type: plain.Gauge, Name: fmt.Sprint(n, i)} }, 0},
+	{"no names", nil, func(int, int) plain.Event { return plain.Event{Type: plain.Gauge} }, 0},
+	{"types in turns", nil, func(_, i int) plain.Event { return plain.Event{Type: plainTypes[i%len(plainTypes)]} }, 0},
+	{"small tags", func(n, i, k int) plain.Tag { return plain.Tag{Key: string(rune('a' + (n+i+k)%26))} }, oneName, 1},
+	{"tags to be sorted", func(n, i, k int) plain.Tag { return plain.Tag{Key: fmt.Sprintf("%x", k*(7919+2*i)%509+n)} }, oneName, plain.MaxTags},
+	{"long tags to be sorted", func(n, i, k int) plain.Tag {
+		return plain.Tag{Key: fmt.Sprintf("the begin %x", k*(7919+2*i)%509+n)}
+	}, oneName, plain.MaxTags},
+	{"tags of one key", func(n, _, k int) plain.Tag { return plain.Tag{Key: "k", Value: fmt.Sprint(n, k)} }, oneName, plain.MaxTags},
+	{"long keys that differ at their end", func(n, _, k int) plain.Tag {
+		return plain.Tag{Key: fmt.Sprintf("%0100d", (k*7919+n)%509)}
+	}, oneName, plain.MaxTags},
+	{"one set", func(_, _, k int) plain.Tag { return plain.Tag{Key: fmt.Sprint(k)} }, oneName, 20},
+	{"one long value", func(n, _, _ int) plain.Tag { return plain.Tag{Key: "k", Value: strings.Repeat("v", 1000)} }, oneName, 1},
+	{"too many items", func(int, int, int) plain.Tag { return plain.Tag{Key: "k"} }, oneName, 400},
+}
+
+func oneName(int, int) plain.Event { return plain.Event{Type: plain.Sum | plain.Integer, Name: "n"} }
+
+// packet fills a packet, up to the limits but for the last shape.
+func (s *plainShape) packet(t *testing.T, size, n int) []byte {
+	t.Helper()
+	items := plain.MaxItems
+	if s.name == "too many items" {
+		items *= 2
+	}
+	b := plain.AppendHeader(nil)
+	for i := 0; ; i++ {
+		e := s.event(n, i)
+		for k := range s.many {
+			e.Tags = append(e.Tags, s.tags(n, i, k))
+		}
+		var more []byte
+		for ok := false; ; e.Tags = e.Tags[:len(e.Tags)/2] {
+			more, ok = plain.AppendEvent(b, &e)
+			require.True(t, ok)
+			if len(more) <= size-plain.TrailerSize || len(e.Tags) == 0 {
+				break
+			}
+		}
+		if items -= e.Items(); items < 0 || len(more) > size-plain.TrailerSize {
+			break
+		}
+		b = more
+	}
+	b = plain.AppendTrailer(b)
+	plain.Stamp(b, uint64(n), int64(n))
+	return b
+}
+
 // serveNow queues a packet and serves it.
 func serveNow(w *worker, b *body, packet []byte) {
-	w.queue.offer(b, packet[wire.HeaderSize:len(packet)-wire.TrailerSize], &w.receiver.buffers)
+	header := wire.HeaderSize
+	if b.header.Format == plain.Format {
+		header = plain.HeaderSize
+	}
+	w.queue.offer(b, packet[header:len(packet)-wire.TrailerSize], &w.receiver.buffers)
 	w.serve(w.queue.pop())
 }
 
@@ -65,14 +172,14 @@ func threadTime() time.Duration {
 func costOf(packets [][]byte) (allocated uint64, took time.Duration, verdict string) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	w := &worker{receiver: &Receiver{notices: newNotices()}, handle: newMetricdata(drop, defaultCacheSize), queue: newQueue(64)}
+	w := &worker{receiver: &Receiver{notices: newNotices(), seed: maphash.MakeSeed()}, handle: newMetricdata(drop, defaultCacheSize), queue: newQueue(64)}
 	var times []time.Duration
 	for i, p := range packets {
-		h, _ := wire.CheckHeader(p)
+		d := udp.Datagram{Data: p, Source: source}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		start := threadTime()
-		_, cause := wire.CheckHeader(p)
+		h, cause := w.receiver.checkHeader(&d)
 		if cause == wire.Accepted {
 			serveNow(w, &body{session: &session{proven: true}, header: h, packets: 1}, p)
 		}

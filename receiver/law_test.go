@@ -16,7 +16,7 @@ import (
 func (t *table) obeysLaws(tb testing.TB, settled bool) {
 	tb.Helper()
 	require.Equal(tb, t.len(), t.closed.len+t.fresh.len+t.proven.len)
-	require.Equal(tb, t.len(), len(t.byID)+len(t.clones))
+	require.Equal(tb, t.len(), len(t.byID)+len(t.plain)+len(t.clones))
 	require.LessOrEqual(tb, t.len(), t.max)
 	require.LessOrEqual(tb, t.proven.len, t.max-max(1, t.max/16))
 	if !settled {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
+	"github.com/otelgram/otelgram/wire/plain"
 )
 
 const (
@@ -76,7 +77,7 @@ func (r *Receiver) check(d *udp.Datagram) (wire.Header, bool) {
 		r.notices.refused(tooLong, d.Source, len(d.Data))
 		return wire.Header{}, false
 	}
-	h, cause := wire.CheckHeader(d.Data)
+	h, cause := r.checkHeader(d)
 	if cause != wire.Accepted {
 		r.causes[cause].Add(1)
 		r.notices.refused(int(cause), d.Source, len(d.Data))
@@ -97,6 +98,8 @@ func (r *Receiver) take(h *wire.Header, d *udp.Datagram, now time.Time) {
 		r.report(&b, d.Data, now)
 	case wire.FragmentFormat:
 		r.fragment(&b, d.Data, now)
+	case plain.Format:
+		r.plain(&b, d.Data)
 	default:
 		r.queue(&b, d.Data[wire.HeaderSize:len(d.Data)-wire.TrailerSize])
 	}
@@ -104,7 +107,7 @@ func (r *Receiver) take(h *wire.Header, d *udp.Datagram, now time.Time) {
 
 // queue hands a body to its session's worker, or counts it.
 func (r *Receiver) queue(b *body, data []byte) {
-	if !r.workerOf(b.header.Session).queue.offer(b, data, &r.buffers) {
+	if !r.workerOf(b.session.id).queue.offer(b, data, &r.buffers) {
 		r.table.overrun(b)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/otelgram/otelgram/wire"
+	"github.com/otelgram/otelgram/wire/plain"
 )
 
 const (
@@ -37,7 +38,9 @@ type session struct {
 	closed      bool // said goodbye
 	proven      bool // not forged, as far as one can tell
 	clone       bool // sent the numbers of another session again
+	plain       bool // of Plain packets from one source address
 	dropped     *drops
+	renewed     *renewal // nil: never
 
 	// missed is for a session that left the table while it was provisional: what it had
 	// sent before its first packet seen. It moves to lost if a report says that all of
@@ -110,15 +113,25 @@ type account struct{ sent, received, lost tally }
 // newSession begins the books with the packet at hand. Their begin is provisional
 // unless that is the first packet of the session.
 func newSession(h *wire.Header, source netip.AddrPort, now time.Time) *session {
-	s := &session{id: h.Session, source: source, started: now, lastSeen: now, turned: now}
+	s := &session{id: h.Session, source: source, started: now, lastSeen: now, turned: now, plain: h.Format == plain.Format}
 	s.place.session, s.pending.session = s, s
-	if h.Sequence == 0 {
-		return s
+	if s.plain && !source.IsValid() {
+		return s // see seePlain
 	}
-	s.provisional = true
-	s.window.startAt(h.Sequence)
-	s.begin(mark{h.Sequence, min(uint64(h.PointsBefore), mostPoints(h.Sequence))})
+	s.start(h)
 	return s
+}
+
+// start makes a packet the first one seen.
+func (s *session) start(h *wire.Header) {
+	s.window = window{}
+	s.provisional = h.Sequence > 0
+	m := mark{}
+	if s.provisional {
+		s.window.startAt(h.Sequence)
+		m = mark{h.Sequence, min(uint64(h.PointsBefore), mostPoints(h.Sequence))}
+	}
+	s.begin(m)
 }
 
 // resume begins the books where they were closed before.
@@ -178,6 +191,14 @@ func (s *session) learn(age uint64, now, known time.Time) {
 	default:
 		s.rebase(mark{})
 	}
+}
+
+// judge is see, or seePlain.
+func (s *session) judge(h *wire.Header, now time.Time) verdict {
+	if s.plain {
+		return s.seePlain(h, now)
+	}
+	return s.see(h, now)
 }
 
 // see enters the number of a packet, and its points if it is new. It says whether the
@@ -312,16 +333,19 @@ func (s *session) unsettled() bool {
 
 // account returns what changes when a packet comes or time goes by.
 func (s *session) account() account {
-	settled := s.settled
-	sent := tally{s.newest.packets - s.base.packets + s.lost.packets, s.newest.points - s.base.points + s.lost.points}
-	sent.add(s.apart)
-	return account{
-		sent: sent, received: s.received(),
+	a := account{
+		sent:     tally{s.newest.packets - s.base.packets + s.lost.packets, s.newest.points - s.base.points + s.lost.points},
+		received: s.received(),
 		lost: tally{
-			missing(s.older.packets-s.base.packets, settled.packets) + s.lost.packets,
-			missing(s.older.points-s.base.points, settled.points) + s.lost.points,
+			missing(s.older.packets-s.base.packets, s.settled.packets) + s.lost.packets,
+			missing(s.older.points-s.base.points, s.settled.points) + s.lost.points,
 		},
 	}
+	a.sent.add(s.apart)
+	if s.plain { // nobody knows how many points were sent
+		a.sent.points, a.lost.points = a.received.points, 0
+	}
+	return a
 }
 
 // books returns the books as they stand.

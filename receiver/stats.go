@@ -11,7 +11,8 @@ import (
 
 // Stats are the receiver's books.
 type Stats struct {
-	// Books are the sums over all sessions there ever were.
+	// Books are the sums over all sessions there ever were. The points that Plain senders
+	// have lost are not in them, see [Session].
 	Books
 	// Sessions are those of which something was heard in the last ten minutes,
 	// the one heard of last first; at most as many as [WithMaxSessions] says.
@@ -38,21 +39,32 @@ type Stats struct {
 	Sockets, BufferAsked, BufferEffective int
 }
 
-// Session is one socket of one sender.
+// Session is one socket of one sender, or a source address of Plain packets.
 type Session struct {
+	// Books are those of the session. How many points a Plain sender has sent nobody
+	// knows: Points.Sent is Points.Received, and Points.Lost is 0, whatever Packets.Lost
+	// says.
 	Books
-	// ID is the random number in every packet of the session.
+	// ID is the random number in every packet of the session. Plain packets have none:
+	// the receiver makes one up for their source address.
 	ID uint64
+	// Plain says that the packets are in the encoding Plain, see package wire/plain.
+	Plain bool
+	// Restarts is how often a Plain sender began anew at the same source address: it
+	// counted its packets from 0 again. The books go on.
+	Restarts uint64
 	// Source is the address the newest packet came from.
 	Source netip.AddrPort
 	// FirstSeen and LastSeen are when its packets came, by the local clock.
 	FirstSeen, LastSeen time.Time
 	// Began is when the session did, by the sender's account of its age; zero until
-	// its first report, which comes within a second of traffic or ten of silence.
+	// its first report, which comes within a second of traffic or ten of silence. A
+	// Plain sender makes none.
 	Began time.Time
 	// Joined says that the session was under way before the receiver could count its
 	// packets: the books begin with the first one seen. Until its first report that
-	// is so for any session, since nobody knows whether what came before was lost.
+	// is so for any session, since nobody knows whether what came before was lost: a
+	// Plain session stays so, if its first packet seen is not number 0.
 	Joined bool
 	// Closed says that the sender said goodbye.
 	Closed bool
@@ -189,11 +201,15 @@ func (r *Receiver) byCause() Rejected {
 
 // public returns the session as [Stats] shows it, without what its sender dropped.
 func (s *session) public() Session {
-	return Session{
-		Books: s.books(), ID: s.id, Source: s.source,
+	p := Session{
+		Books: s.books(), ID: s.id, Plain: s.plain, Source: s.source,
 		FirstSeen: s.started, LastSeen: s.lastSeen, Began: s.began,
 		Joined: s.joined || s.provisional, Closed: s.closed, Clone: s.clone,
 	}
+	if s.renewed != nil {
+		p.Restarts = s.renewed.times
+	}
+	return p
 }
 
 // byReason returns what was dropped as people read it; nil for nothing.

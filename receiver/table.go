@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/otelgram/otelgram/wire"
+	"github.com/otelgram/otelgram/wire/plain"
 )
 
 const (
@@ -28,6 +29,7 @@ const (
 type table struct {
 	max    int
 	byID   map[uint64]*session
+	plain  map[uint64]*session // of Plain senders, by an id that the receiver made up
 	clones map[cloneKey]*session
 	slots  []*session // each session in its own; nil: vacant
 	vacant []int
@@ -54,7 +56,7 @@ type cloneKey struct {
 
 func newTable(maxSessions int, now time.Time) table {
 	return table{
-		max: maxSessions, byID: map[uint64]*session{}, clones: map[cloneKey]*session{}, known: now,
+		max: maxSessions, byID: map[uint64]*session{}, plain: map[uint64]*session{}, clones: map[cloneKey]*session{}, known: now,
 		leftProven: newDepartures(maxSessions), leftFresh: newDepartures(maxSessions),
 	}
 }
@@ -64,9 +66,9 @@ func (t *table) len() int { return len(t.slots) - len(t.vacant) }
 // see enters a packet in the books of its session, and says whether it is new.
 func (t *table) see(h *wire.Header, source netip.AddrPort, now time.Time) (*session, verdict) {
 	s := t.session(h, source, now)
-	v := s.see(h, now)
+	v := s.judge(h, now)
 	if v != fresh && !s.repeatsGoodbye(h) {
-		if s.repeats(h, v) {
+		if !s.plain && s.repeats(h, v) {
 			t.classify(s, now) // it may have come back to the table just now
 			t.enter(s)
 			s = t.addClone(h, source, now)
@@ -83,22 +85,32 @@ func (t *table) see(h *wire.Header, source netip.AddrPort, now time.Time) (*sess
 
 // session returns the session of a packet, a new one where it is unknown.
 func (t *table) session(h *wire.Header, source netip.AddrPort, now time.Time) *session {
-	if len(t.clones) > 0 {
+	isPlain := h.Format == plain.Format
+	if len(t.clones) > 0 && !isPlain {
 		if s := t.clones[cloneKey{h.Session, source}]; s != nil {
 			return s
 		}
 	}
-	if s := t.byID[h.Session]; s != nil {
+	known := t.sessionsOf(isPlain)
+	if s := known[h.Session]; s != nil {
 		return s
 	}
 	s := newSession(h, source, now)
-	if d, ok := t.takeDeparted(h.Session); ok {
+	if d, ok := t.takeDeparted(s.key()); ok {
 		s.resume(d)
 		s.proven = d.proven && t.roomForProven(now)
 	}
 	t.add(s, now)
-	t.byID[s.id] = s
+	known[s.id] = s
 	return s
+}
+
+// sessionsOf returns the sessions of one encoding that are no clones, by id.
+func (t *table) sessionsOf(isPlain bool) map[uint64]*session {
+	if isPlain {
+		return t.plain
+	}
+	return t.byID
 }
 
 // addClone makes a session of its own for a sender that sends again what another has
@@ -252,20 +264,20 @@ func (t *table) forget(s *session, now time.Time) {
 		delete(t.clones, cloneKey{s.id, s.source})
 		return
 	}
-	delete(t.byID, s.id)
+	delete(t.sessionsOf(s.plain), s.id)
 	left := &t.leftFresh
 	if s.proven {
 		left = &t.leftProven
 	}
-	if left.add(s.id, s.depart()) {
+	if left.add(s.key(), s.depart()) {
 		t.known = now
 	}
 }
 
 // takeDeparted returns how far a session came that left the table, and forgets it.
-func (t *table) takeDeparted(id uint64) (departed, bool) {
-	if d, ok := t.leftProven.take(id); ok {
+func (t *table) takeDeparted(key sessionKey) (departed, bool) {
+	if d, ok := t.leftProven.take(key); ok {
 		return d, true
 	}
-	return t.leftFresh.take(id)
+	return t.leftFresh.take(key)
 }

@@ -51,7 +51,7 @@ func TestForgottenForGood(t *testing.T) {
 		now = now.Add(time.Millisecond)
 		visit(10+id, 0, 1)
 	}
-	_, remembered := table.takeDeparted(1)
+	_, remembered := table.takeDeparted(sessionKey{id: 1})
 	require.False(t, remembered)
 	now = now.Add(time.Millisecond)
 	assert.True(t, visit(1, 60, now.Sub(begin)).joined)

@@ -9,13 +9,17 @@ import (
 	"time"
 
 	"github.com/otelgram/otelgram/wire"
+	"github.com/otelgram/otelgram/wire/plain"
 )
 
 // Packet is what a handler of [ListenPackets] gets: the points of one packet, or of one
 // body that came in several packets.
 type Packet struct {
 	// Decoder has read the packet and stands before its first point. It is the
-	// receiver's again when the handler returns.
+	// receiver's again when the handler returns. Of a Plain packet, too: the Format of
+	// its header is [plain.Format] then, Session is the ID in [Stats], and PointsBefore
+	// is 0. Its points are gauges and sums of one empty resource and scope, without start
+	// times, and their attributes are strings.
 	Decoder *wire.Decoder
 	// Source is the address the packet came from. It is zero for Unix sockets.
 	Source netip.AddrPort
@@ -61,11 +65,12 @@ func (h packetHandler) flush() { h.user.Flush() }
 
 // worker decodes the packets of the sessions it serves and calls the handler.
 type worker struct {
-	receiver *Receiver
-	handle   handler
-	queue    *queue
-	decoder  wire.Decoder
-	packet   Packet
+	receiver  *Receiver
+	handle    handler
+	queue     *queue
+	decoder   wire.Decoder
+	compactor compactor // of what is Plain
+	packet    Packet
 	// unflushed is when the handler was given the first packet since its last flush; zero if
 	// it was given none.
 	unflushed time.Time
@@ -112,7 +117,7 @@ func (w *worker) flush() {
 // counted also where the handler exits its goroutine.
 func (w *worker) serve(j *job) {
 	defer w.receiver.buffers.put(j)
-	if err := w.decoder.ResetBody(&j.header, j.data); err != nil {
+	if err := w.decode(j); err != nil {
 		w.count(causeOf(err), len(j.data))
 		return
 	}
@@ -130,6 +135,18 @@ func (w *worker) serve(j *job) {
 	if !w.handle.handle(&w.packet) {
 		cause = wire.OverBudget
 	}
+}
+
+// decode reads a job into the decoder.
+func (w *worker) decode(j *job) error {
+	data := j.data
+	if j.header.Format == plain.Format {
+		var err error
+		if data, err = w.compactor.compact(&j.header, data); err != nil {
+			return err
+		}
+	}
+	return w.decoder.ResetBody(&j.header, data)
 }
 
 // count counts what is in hand, a body of so many bytes, unless that is done.

@@ -4,6 +4,7 @@
 //
 // It stands on package receiver, which keeps the books of each session, and makes pdata of
 // the decoded packets. A data point has the shape that the SDK's OTLP exporter gives it.
+// Packets are Compact or Plain, see packages wire and wire/plain.
 //
 // # The way of a point
 //
@@ -20,5 +21,6 @@
 //	received = delivered + rejected + overrun
 //	delivered = accepted + refused
 //
-// in data points, once nothing moves. See documentation.md for the metrics that say them.
+// in data points, once nothing moves; those that a Plain sender has lost are in none of the
+// terms. See documentation.md for the metrics that say them.
 package otelgramreceiver

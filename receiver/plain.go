@@ -1,0 +1,158 @@
+package receiver
+
+import (
+	"hash/maphash"
+	"net/netip"
+	"time"
+
+	"github.com/otelgram/otelgram/udp"
+	"github.com/otelgram/otelgram/wire"
+	"github.com/otelgram/otelgram/wire/plain"
+)
+
+// sessionKey names a session. Those of Plain senders are apart from the others, so that
+// no number that a stranger writes in a Compact packet is that of one of them.
+type sessionKey struct {
+	id    uint64
+	plain bool
+}
+
+func (s *session) key() sessionKey { return sessionKey{s.id, s.plain} }
+
+// idOf makes up the id of the session of Plain packets from a source address.
+func (r *Receiver) idOf(source netip.AddrPort) uint64 {
+	var buf [64]byte
+	b, _ := source.AppendBinary(buf[:0]) // it never fails
+	return maphash.Bytes(r.seed, b)
+}
+
+// checkHeader returns the header of a packet of either encoding, or why it has none.
+func (r *Receiver) checkHeader(d *udp.Datagram) (wire.Header, wire.Cause) {
+	if !plain.IsPlain(d.Data) {
+		return wire.CheckHeader(d.Data)
+	}
+	h, cause := plain.CheckHeader(d.Data)
+	h.Session = r.idOf(d.Source)
+	return h, cause
+}
+
+// plain takes a Plain packet that is new. One without events is a probe: there is nothing
+// to decode.
+func (r *Receiver) plain(b *body, packet []byte) {
+	events := packet[plain.HeaderSize : len(packet)-plain.TrailerSize]
+	if len(events) == 0 {
+		r.deliver(b.session, b.tally())
+		return
+	}
+	r.queue(b, events)
+}
+
+// renewal is what is known of a sender that began anew at the address of a Plain session.
+type renewal struct {
+	claim   wire.Header // of a packet that may be of a new begin, if claimed says so
+	claimed bool
+	at      time.Time // when the numbers last began anew
+	first   uint64    // the number with which they did
+	since   int64     // its header time
+	latest  int64     // the latest header time before that
+	times   uint64    // that they did
+}
+
+// seePlain is see for a Plain session.
+func (s *session) seePlain(h *wire.Header, now time.Time) verdict {
+	if !s.source.IsValid() {
+		// Several senders share a Unix socket. It loses nothing and repeats nothing.
+		numbered := *h
+		numbered.Sequence = s.newest.packets
+		return s.see(&numbered, now)
+	}
+	if s.isOutlived(h, now) {
+		return late
+	}
+	v := s.see(h, now)
+	if v != fresh && s.beginsAnew(h, v) {
+		return s.judgeRenewal(h, now)
+	}
+	return v
+}
+
+// isOutlived reports whether a packet was sent before the sender began anew, and was under
+// way meanwhile.
+func (s *session) isOutlived(h *wire.Header, now time.Time) bool {
+	r := s.renewed
+	if r == nil || r.times == 0 || now.Sub(r.at) >= 2*lateAfter {
+		return false
+	}
+	return h.Time <= r.latest || h.Time < r.since && h.Sequence >= r.first
+}
+
+// beginsAnew reports whether a packet that is not new seems to be of a sender that has
+// begun anew at the same address. A packet that arrives twice has its time twice. Where
+// nobody knows whether the number was seen, the sender's clock may have been put back
+// while the packet was under way, but for the number 0.
+func (s *session) beginsAnew(h *wire.Header, v verdict) bool {
+	switch r := s.renewed; {
+	case h.Time <= s.latest:
+		return false
+	case v == duplicate || h.Sequence == 0 || r != nil && r.isNear(h):
+		return true
+	}
+	return uint64(h.Time-s.latest) > uint64(lateAfter)
+}
+
+// isNear reports whether a packet is near the one that claimed a new begin.
+func (r *renewal) isNear(h *wire.Header) bool {
+	apart := int64(h.Sequence - r.claim.Sequence)
+	return r.claimed && apart >= -minWindow/2 && apart <= minWindow/2
+}
+
+// judgeRenewal takes a packet that seems to be of a sender that has begun anew. It is
+// delivered, but that the numbers begin anew is believed only when another packet near it
+// confirms it. So one forged packet does not end a session.
+func (s *session) judgeRenewal(h *wire.Header, now time.Time) verdict {
+	if s.renewed == nil {
+		s.renewed = &renewal{}
+	}
+	r := s.renewed
+	one := tally{1, uint64(h.Points)}
+	if !r.claimed {
+		r.claim, r.claimed = *h, true
+		s.apart.add(one)
+		return fresh
+	}
+	switch same := h.Sequence == r.claim.Sequence; {
+	case same && h.Time == r.claim.Time:
+		return duplicate
+	case !same && r.isNear(h):
+		s.renew(h, now)
+	case h.Time > r.claim.Time:
+		r.claim = *h // the other stays apart for good
+		s.apart.add(one)
+	default:
+		return late
+	}
+	return fresh
+}
+
+// renew begins the numbers anew, with a packet and the one that claimed it, and keeps the
+// books. What is missing of the numbers before is lost.
+func (s *session) renew(h *wire.Header, now time.Time) {
+	r := s.renewed
+	first, second := r.claim, *h
+	if first.Sequence > second.Sequence {
+		first, second = second, first
+	}
+	s.shift()
+	s.shift()
+	a := s.account()
+	s.lost, s.apart, s.settled = mark{packets: a.lost.packets}, a.received, tally{}
+	s.apart.sub(tally{1, uint64(r.claim.Points)})
+	s.claims, s.resumed, s.turned = nil, false, now
+	r.claimed, r.at, r.latest = false, now, s.latest
+	r.first, r.since = first.Sequence, first.Time
+	r.times++
+	s.start(&first)
+	s.accept(&first)
+	s.accept(&second)
+	s.latest = max(first.Time, second.Time)
+}
