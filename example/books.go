@@ -9,6 +9,7 @@ import (
 	"github.com/otelgram/otelgram/health"
 	"github.com/otelgram/otelgram/internal/faultproxy"
 	"github.com/otelgram/otelgram/receiver"
+	"github.com/otelgram/otelgram/wire"
 )
 
 // closeTimeout is how long the receiver may take to find out what was lost: a
@@ -20,6 +21,10 @@ func (e *ends) print(w io.Writer) {
 	s := e.exporter.Stats()
 	fmt.Fprintf(w, "exporter  offered %d = sent %d + dropped %d + queued %d; %d packets, %d bytes\n",
 		s.Offered, s.Sent, s.Dropped.Total(), s.Queued, s.Packets, s.Bytes)
+	if l := s.LeftOut; l != (wire.LeftOut{}) {
+		fmt.Fprintf(w, "          of the points sent %d had nothing new to say; said without exemplars %d, without another part %d\n",
+			l.Unchanged, l.Exemplars, l.Parts)
+	}
 	if e.proxy != nil {
 		b := e.proxy.Books()
 		fmt.Fprintf(w, "network   took %d points in %d packets, lost %d points in %d packets\n",
@@ -47,6 +52,10 @@ func printHealth(w io.Writer, r health.Report) {
 // and returns an error if they do not close.
 func (e *ends) closeBooks(out io.Writer) error {
 	s := e.exporter.Stats()
+	if e.encoding != exporter.Compact {
+		fmt.Fprintf(out, "\nsent %d dropped %d: what was lost on the way nobody knows in points\n", s.Sent, s.Dropped.Total())
+		return closed(s, nil, nil)
+	}
 	if e.receiver == nil {
 		fmt.Fprintf(out, "\nsent %d dropped %d: received and lost are in the books of the receiver\n", s.Sent, s.Dropped.Total())
 		return closed(s, nil, nil)

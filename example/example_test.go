@@ -137,6 +137,40 @@ func TestLoss(t *testing.T) {
 	}
 }
 
+// TestEncodings: each encoding reaches a server elsewhere, and Plain one in this process.
+func TestEncodings(t *testing.T) {
+	for encoding, want := range map[exporter.Encoding]string{
+		exporter.StatsD:    "http.server.request.count.http_request_method.",
+		exporter.DogStatsD: "|c|#http.request.method:",
+		exporter.Influx:    "http.server.request.count,http.request.method=",
+	} {
+		require.ErrorContains(t, run(t.Context(), settings{encoding: encoding}, nil), "-endpoint")
+		require.ErrorContains(t, run(t.Context(), settings{encoding: encoding, endpoint: "localhost:1", loss: 1}, nil), "-loss")
+		server, err := net.ListenPacket("udp", "127.0.0.1:0")
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		var out bytes.Buffer
+		s := settings{interval: 100 * time.Millisecond, http: "127.0.0.1:0", endpoint: server.LocalAddr().String(), encoding: encoding}
+		require.NoError(t, run(ctx, s, &out))
+		cancel()
+		assert.Contains(t, out.String(), "as "+encoding.String())
+		buf := make([]byte, 1<<16)
+		require.NoError(t, server.SetReadDeadline(time.Now().Add(10*time.Second)))
+		text := ""
+		for !strings.Contains(text, want) {
+			n, _, err := server.ReadFrom(buf)
+			require.NoError(t, err, text)
+			text += string(buf[:n])
+		}
+		require.NoError(t, server.Close())
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	var out bytes.Buffer
+	require.NoError(t, run(ctx, settings{interval: 100 * time.Millisecond, http: "127.0.0.1:0", encoding: exporter.Plain}, &out))
+	assert.Contains(t, out.String(), "http.server.request.duration.count")
+}
+
 func TestBadEndpoint(t *testing.T) {
 	require.ErrorContains(t, run(t.Context(), settings{endpoint: "nowhere"}, nil), `want "nowhere:4319"`)
 }

@@ -7,6 +7,7 @@
 //	go run ./example -direct
 //	go run ./example -loss 5
 //	go run ./example -for 0 -endpoint localhost:4319
+//	go run ./example -encoding statsd -endpoint localhost:8125
 //
 // With -endpoint it says where to look at what arrives, which it cannot see itself. To
 // have a Collector there, in another terminal:
@@ -46,6 +47,7 @@ type settings struct {
 	duration time.Duration
 	interval time.Duration
 	endpoint string
+	encoding exporter.Encoding
 	http     string  // host:port of the service
 	loss     float64 // percent
 	seed     uint64
@@ -57,6 +59,7 @@ func main() {
 	flag.DurationVar(&s.interval, "interval", time.Second, "how often to export and to print")
 	flag.BoolVar(&s.direct, "direct", false, "record on the direct path instead of through the SDK")
 	flag.StringVar(&s.endpoint, "endpoint", "", "host:port of a receiver elsewhere; empty: one in this process")
+	flag.TextVar(&s.encoding, "encoding", exporter.Compact, "what to send: compact, plain, statsd, dogstatsd or influx; the last three with -endpoint")
 	flag.StringVar(&s.http, "http", "localhost:0", "host:port of the service itself, with its /health page")
 	flag.Float64Var(&s.loss, "loss", 0, "percent of the packets to lose on the way to the receiver in this process")
 	flag.Uint64Var(&s.seed, "seed", 1, "what decides which packets are lost")
@@ -83,9 +86,15 @@ listens there that runs collector/config/try.yaml, look at
   its log                        for a line with each batch
 `
 
+// otherServer says what happens where the server is not ours.
+const otherServer = `sending to %s as %s: http.server.request.count, http.server.request.duration and
+others, of service.name otelgram-example. What arrives is not seen from here.
+`
+
 // ends are what the example looks at: the exporter, and what is in this process
 // of what comes behind it.
 type ends struct {
+	encoding exporter.Encoding
 	exporter *exporter.Exporter
 	proxy    *faultproxy.Proxy  // nil: nothing is lost on purpose
 	receiver *receiver.Receiver // nil: it is elsewhere
@@ -94,11 +103,14 @@ type ends struct {
 // run starts receiver, exporter and service, prints until ctx ends, and closes
 // the books.
 func run(ctx context.Context, s settings, out io.Writer) error {
-	if s.loss < 0 || s.loss > 100 || s.loss > 0 && s.endpoint != "" {
-		return fmt.Errorf("-loss %v: must be from 0 to 100, and not with -endpoint, where the receiver is elsewhere", s.loss)
+	if s.encoding == 0 {
+		s.encoding = exporter.Compact
+	}
+	if err := s.validate(); err != nil {
+		return err
 	}
 	seen := newArrivals()
-	var e ends
+	e := ends{encoding: s.encoding}
 	if s.endpoint == "" {
 		r, err := receiver.Listen("localhost:0", seen.add)
 		if err != nil {
@@ -117,7 +129,7 @@ func run(ctx context.Context, s settings, out io.Writer) error {
 		defer p.Close()
 		e.proxy, s.endpoint = p, p.Addr()
 	}
-	exp, err := exporter.New(ctx, exporter.WithEndpoint(s.endpoint), exporter.WithFlushInterval(s.interval))
+	exp, err := exporter.New(ctx, exporter.WithEndpoint(s.endpoint), exporter.WithFlushInterval(s.interval), exporter.WithEncoding(s.encoding))
 	if err != nil {
 		return err
 	}
@@ -136,7 +148,10 @@ func run(ctx context.Context, s settings, out io.Writer) error {
 		return errors.Join(err, shutdown(ctx))
 	}
 	fmt.Fprintf(out, "health of the telemetry: http://%s/health\n", listener.Addr())
-	if e.receiver == nil {
+	switch {
+	case s.lines():
+		fmt.Fprintf(out, otherServer, s.endpoint, s.encoding)
+	case e.receiver == nil:
 		fmt.Fprintf(out, elsewhere, s.endpoint)
 	}
 	served := make(chan error, 1)
@@ -155,6 +170,22 @@ func run(ctx context.Context, s settings, out io.Writer) error {
 		return err
 	}
 	return e.closeBooks(out)
+}
+
+// lines reports whether what is sent is for a server that is not ours.
+func (s *settings) lines() bool { return s.encoding > exporter.Plain }
+
+// validate names the first flag with a value that is not allowed.
+func (s *settings) validate() error {
+	switch {
+	case s.loss < 0 || s.loss > 100 || s.loss > 0 && s.endpoint != "":
+		return fmt.Errorf("-loss %v: must be from 0 to 100, and not with -endpoint, where the receiver is elsewhere", s.loss)
+	case s.loss > 0 && s.encoding != exporter.Compact:
+		return fmt.Errorf("-loss %v: in the encoding %s nobody knows which points were lost", s.loss, s.encoding)
+	case s.lines() && s.endpoint == "":
+		return fmt.Errorf("-encoding %s: there is no server for it in this process: say where one is with -endpoint", s.encoding)
+	}
+	return nil
 }
 
 // throughSDK returns the SDK's meter provider with exp registered, and what

@@ -66,6 +66,19 @@ func (e Encoding) String() string {
 	return fmt.Sprintf("Encoding(%d)", uint8(e))
 }
 
+// MarshalText implements [encoding.TextMarshaler].
+func (e Encoding) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
+
+// UnmarshalText implements [encoding.TextUnmarshaler]. The case of letters does not matter.
+func (e *Encoding) UnmarshalText(text []byte) error {
+	parsed, err := parseEncoding(string(text))
+	if err != nil {
+		return fmt.Errorf("otelgram: encoding %q: %w", text, err)
+	}
+	*e = parsed
+	return nil
+}
+
 // encodingsAllowed is for messages.
 func encodingsAllowed() string {
 	var names []string

@@ -121,6 +121,12 @@ func TestEncodingFromEnvironment(t *testing.T) {
 		c, err := newConfig(nil)
 		require.NoError(t, err)
 		assert.Equal(t, e, c.encoding)
+		text, err := e.MarshalText()
+		require.NoError(t, err)
+		var again Encoding
+		require.NoError(t, again.UnmarshalText(text))
+		assert.Equal(t, e, again)
+		assert.EqualError(t, again.UnmarshalText([]byte("xml")), `otelgram: encoding "xml": unknown encoding: want compact, plain, statsd, dogstatsd or influx`)
 	}
 }
 

@@ -254,7 +254,7 @@ const grammarSize = 16_000
 // its bounds and quantiles, or is counted.
 func TestInfluxGrammar(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for seed := range uint64(300) {
+		for seed := range uint64(120) {
 			s := &fakeSender{}
 			c := lineConfig(s)
 			c.PacketSize = grammarSize

@@ -33,7 +33,7 @@ func TestStatsDGrammar(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				for seed := range uint64(150) {
+				for seed := range uint64(60) {
 					s := &fakeSender{}
 					c := testConfig(s)
 					c.PacketSize = grammarSize

@@ -52,7 +52,7 @@ var mayImport = map[string][]string{
 		"wire", "wire/plain", "wire/statsd", "wire/influx"},
 	"receiver": {"wire", "wire/plain", "udp", "internal/version"},
 	"relay":    {"internal/version"},
-	"example":  {"exporter", "receiver", "health", "internal/faultproxy"},
+	"example":  {"exporter", "receiver", "health", "wire", "internal/faultproxy"},
 }
 
 // forTests is what the tests of leaves may import, too: data that they share with
