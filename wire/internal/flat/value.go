@@ -2,8 +2,10 @@ package flat
 
 import (
 	"encoding/base64"
+	"fmt"
 	"math"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/otelgram/otelgram/wire"
 )
@@ -63,7 +65,7 @@ func appendValue(b []byte, v wire.Value, nested bool) []byte {
 	case wire.Float64Value:
 		return appendFloatValue(b, v.Float64(), nested)
 	case wire.StringValue:
-		return strconv.AppendQuote(b, string(v.Text()))
+		return appendQuoted(b, v.Text())
 	case wire.BytesValue:
 		if !nested {
 			return base64.StdEncoding.AppendEncode(b, v.Text())
@@ -86,7 +88,7 @@ func appendFloatValue(b []byte, f float64, nested bool) []byte {
 		return AppendFloat(b, f)
 	}
 	if nested {
-		return strconv.AppendQuote(b, text)
+		return appendQuoted(b, []byte(text))
 	}
 	return append(b, text...)
 }
@@ -103,9 +105,27 @@ func appendElements(b []byte, v wire.Value) []byte {
 			b = append(b, ',')
 		}
 		if v.Type == wire.MapValue {
-			b = append(strconv.AppendQuote(b, string(e.Key)), ':')
+			b = append(appendQuoted(b, e.Key), ':')
 		}
 		b = appendValue(b, e.Value, true)
 	}
 	return append(b, end)
+}
+
+// appendQuoted appends text as a string of JSON.
+func appendQuoted(b, text []byte) []byte {
+	b = append(b, '"')
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		switch {
+		case r == '"' || r == '\\':
+			b = append(b, '\\', byte(r))
+		case r < ' ':
+			b = fmt.Appendf(b, `\u%04x`, r)
+		default:
+			b = utf8.AppendRune(b, r) // U+FFFD for what is not UTF-8
+		}
+		text = text[n:]
+	}
+	return append(b, '"')
 }

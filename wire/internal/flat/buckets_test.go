@@ -1,0 +1,209 @@
+package flat
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelgram/otelgram/wire"
+	"github.com/otelgram/otelgram/wire/internal/points"
+)
+
+// TestSpreadKeepsSums: whatever was measured, the values have the sum of the measurements,
+// each in its bucket.
+func TestSpreadKeepsSums(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	bounds := []float64{-10, -1, 0, 0.5, 2, 7, 100}
+	for round := range 2000 {
+		n := 1 + r.IntN(50)
+		counts := make([]uint64, len(bounds)+1)
+		sum, low, high := 0.0, math.Inf(1), math.Inf(-1)
+		for range n {
+			v := (r.Float64() - 0.3) * math.Pow(10, float64(r.IntN(4)))
+			i := 0
+			for i < len(bounds) && v > bounds[i] {
+				i++
+			}
+			counts[i]++
+			sum += v
+			low, high = min(low, v), max(high, v)
+		}
+		p := points.Histogram(points.Metric("h", wire.Histogram), bounds, sum, counts...)
+		list, _ := AppendBuckets(nil, p, 0, 1000)
+		Spread(list, sum, low, high)
+		got := 0.0
+		for _, b := range list {
+			got += b.Low * float64(b.Count)
+			i := b.Slot.Index
+			if i > 0 {
+				require.GreaterOrEqual(t, b.Low, bounds[i-1]-1e-9)
+			}
+			if i < int64(len(bounds)) {
+				require.LessOrEqual(t, b.Low, bounds[i]+1e-9)
+			}
+		}
+		require.InDelta(t, sum, got, 1e-9*(1+math.Abs(sum)), "round %d", round)
+	}
+}
+
+// TestSpreadOfWhatCannotBe: values are finite, and in the middle, where the sum is none of
+// the measurements.
+func TestSpreadOfWhatCannotBe(t *testing.T) {
+	nan, inf := math.NaN(), math.Inf(1)
+	for _, tt := range []struct {
+		list           []Bucket
+		sum, low, high float64
+		want           []float64
+	}{
+		{[]Bucket{{Low: 1, High: 2, Count: 1}, {Low: 2, High: 4, Count: 1}}, 1000, nan, nan, []float64{1.5, 3}},
+		{[]Bucket{{Low: 1, High: 2, Count: 1}, {Low: 2, High: 4, Count: 1}}, nan, nan, nan, []float64{1.5, 3}},
+		{[]Bucket{{Low: -inf, High: 2, Count: 1}, {Low: 2, High: inf, Count: 1}}, 1000, nan, nan, []float64{1, 3}},
+		{[]Bucket{{Low: -inf, High: -2, Count: 1}, {Low: -2, High: inf, Count: 1}}, 1000, nan, nan, []float64{-3, -1}},
+		{[]Bucket{{Low: -inf, High: inf, Count: 2}}, 10, nan, nan, []float64{5}},
+		{[]Bucket{{Low: -inf, High: inf, Count: 2}}, nan, nan, nan, []float64{0}},
+		{[]Bucket{{Low: 1, High: 2, Count: 2}}, 10, nan, nan, []float64{1.5}},
+		{[]Bucket{{Low: 1, High: 2, Count: 1}, {Low: 2, High: inf, Count: 1}}, 11.5, nan, 10, []float64{1.5 + 1.0/18, 10 - 4.0 + 4.0*(10.0/18)}},
+		{[]Bucket{{Low: 1e308, High: inf, Count: 1}, {Low: -inf, High: -1e308, Count: 1}}, nan, nan, nan, nil},
+	} {
+		Spread(tt.list, tt.sum, tt.low, tt.high)
+		for i := range tt.list {
+			require.True(t, Finite(tt.list[i].Low))
+			if tt.want != nil && tt.high != 10 {
+				assert.InDelta(t, tt.want[i], tt.list[i].Low, 1e-9, "%+v", tt)
+			}
+		}
+		if tt.high == 10 {
+			assert.InDelta(t, tt.sum, tt.list[0].Low+tt.list[1].Low, 1e-9)
+		}
+	}
+}
+
+// exponentialOf makes a point of an exponential histogram.
+func exponentialOf(scale, offset int32, counts ...uint64) *wire.Point {
+	p := points.Float(points.Metric("e", wire.ExponentialHistogram), 1)
+	p.Distribution = &wire.Distribution{Scale: scale, Positive: wire.Buckets{Offset: offset, Counts: counts}}
+	return p
+}
+
+func counts(list []Bucket) (text string) {
+	for _, b := range list {
+		text += fmt.Sprintf(" %g:%d", b.High, b.Count)
+	}
+	return text
+}
+
+// TestDifferenceAcrossScales: what was told in a finer scale is taken off in a coarser one,
+// and what is taken back in the finer one is told again.
+func TestDifferenceAcrossScales(t *testing.T) {
+	s := &Series{}
+	w := &Writer{}
+	list, scale := AppendBuckets(nil, exponentialOf(1, 0, 1, 2, 3), 20, 100)
+	list, ok := s.Difference(list, scale)
+	require.True(t, ok)
+	assert.Equal(t, " 1.414213562373095:1 2:2 2.82842712474619:3", counts(list))
+	for _, b := range list {
+		w.Tell(s, b.Slot, b.Count, 0)
+	}
+	w.journal.end()
+	list, scale = AppendBuckets(nil, exponentialOf(0, -1, 4, 3, 5), s.MaxScale(20), 100)
+	require.Equal(t, int32(0), scale)
+	list, ok = s.Difference(list, scale)
+	require.True(t, ok)
+	assert.Equal(t, " 1:4 4:2", counts(list))
+	w.journal.settle(false)
+	list, scale = AppendBuckets(nil, exponentialOf(0, -1, 4, 3, 5), s.MaxScale(20), 100)
+	list, ok = s.Difference(list, scale)
+	require.True(t, ok)
+	assert.Equal(t, " 1:4 2:3 4:5", counts(list))
+	for _, b := range list {
+		w.Tell(s, b.Slot, b.Count, 0)
+	}
+	list, scale = AppendBuckets(nil, exponentialOf(0, -1, 4, 2, 5), s.MaxScale(20), 100)
+	_, ok = s.Difference(list, scale)
+	assert.False(t, ok, "it began anew")
+}
+
+// TestBucketsAreMerged: there are at most so many, whatever offset and scale are.
+func TestBucketsAreMerged(t *testing.T) {
+	many := make([]uint64, 1000)
+	for i := range many {
+		many[i] = 1
+	}
+	for _, p := range []*wire.Point{
+		exponentialOf(5, -500, many...), exponentialOf(20, math.MaxInt32, many...), exponentialOf(-10, math.MinInt32, many...),
+		exponentialOf(math.MinInt32, 7, many...), exponentialOf(math.MaxInt32, 7, many...),
+	} {
+		p.Distribution.Negative = p.Distribution.Positive
+		p.Distribution.ZeroCount = 5
+		list, _ := AppendBuckets(nil, p, 20, 80)
+		assert.LessOrEqual(t, len(list), 81)
+		total := uint64(0)
+		for i, b := range list {
+			total += b.Count
+			require.LessOrEqual(t, b.Low, b.High)
+			if i > 0 {
+				require.LessOrEqual(t, list[i-1].High, b.High)
+			}
+		}
+		assert.Equal(t, uint64(2005), total)
+	}
+}
+
+// TestSeriesIsBounded: buckets far apart do not make a series large.
+func TestSeriesIsBounded(t *testing.T) {
+	s := &Series{}
+	for _, index := range []int64{0, math.MaxInt32, math.MinInt32, 5, -maxSpan, maxSpan} {
+		s.tell(Slot{Kind: Positive, Index: index}, 1, 0)
+		assert.LessOrEqual(t, len(s.Told.Positive.Counts), 2*maxSpan+1)
+		assert.Equal(t, uint64(1), s.told(Slot{Kind: Positive, Index: index}))
+	}
+}
+
+// TestJournal: packets are settled in the order in which they were finished, and what a
+// dropped one told is taken back.
+func TestJournal(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 2))
+	w := &Writer{}
+	s := &Series{}
+	told, under := uint64(0), []uint64(nil)
+	for range 10_000 {
+		switch {
+		case r.IntN(2) == 0:
+			sum := uint64(0)
+			for range r.IntN(4) {
+				w.journal.mark()
+				n := uint64(1 + r.IntN(9))
+				w.Tell(s, Slot{}, n, 0)
+				if r.IntN(4) == 0 {
+					w.journal.rollBack()
+					continue
+				}
+				sum += n
+			}
+			w.journal.end()
+			under = append(under, sum)
+		case len(under) > 0:
+			taken := r.IntN(2) == 0
+			w.journal.settle(taken)
+			if taken {
+				told += under[0]
+			}
+			under = under[1:]
+		}
+		want := told
+		for _, n := range under {
+			want += n
+		}
+		require.Equal(t, want, s.Count)
+	}
+	for range under {
+		w.journal.settle(true)
+	}
+	w.journal.settle(true) // there is none
+	assert.Zero(t, s.pending)
+	assert.Less(t, cap(w.journal.entries), 10_000)
+}
