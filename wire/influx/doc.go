@@ -35,11 +35,16 @@
 // understand would cost all others of its datagram.
 // Attributes are written as the OpenTelemetry specification has it for protocols without
 // types, sorted by key. One without a value is left out. The keys time, _field, _measurement,
-// le, quantile and the empty one get an underscore behind. A name that begins with # or _, or
+// __name__, le, quantile and the empty one get an underscore behind, and one that has become
+// like another gets one, too. A name that begins with # or _, or
 // is empty, gets m_ in front. Metrics and attribute sets that look like another one after that
 // are counted as collisions.
 //
 // A line that does not fit a datagram is dropped: without a tag it would be another series.
+//
+// InfluxDB takes one type of a field of a measurement, the first: see [Options].Floats.
+// VictoriaMetrics keeps times in milliseconds and numbers with some 15 digits, and cuts names
+// and values to 16,384 bytes, keys to 256 and tags to 30.
 //
 // Source: https://docs.influxdata.com/influxdb/v1/write_protocols/line_protocol_reference/.
 package influx

@@ -144,10 +144,13 @@ func (l *line) field(name string) {
 	l.w.B = append(append(append(l.w.B, separator), name...), '=')
 }
 
+// maxTime is the last time that InfluxDB takes, and the first one below zero, in nanoseconds.
+const maxTime = math.MaxInt64 - 1
+
 // end ends the line. Without a time it is when the server gets it.
 func (l *line) end() {
 	if l.pt.Time != wire.NoTime {
-		l.w.B = strconv.AppendInt(append(l.w.B, ' '), l.pt.Time, 10)
+		l.w.B = strconv.AppendInt(append(l.w.B, ' '), min(max(l.pt.Time, -maxTime), maxTime), 10)
 	}
 	l.w.B = append(l.w.B, '\n')
 	l.w.End()

@@ -43,6 +43,8 @@ func TestLines(t *testing.T) {
 	summary.Distribution = &wire.Distribution{Count: 3, Quantiles: []wire.Quantile{{Quantile: 0.5, Value: 1.5}, {Quantile: 0.1, Value: math.NaN()}}}
 	timeless := points.Int(points.Counter("c"), 1)
 	timeless.Time = wire.NoTime
+	lastTime, firstTime := points.Int(points.Counter("c"), 1), points.Int(points.Counter("c"), 1)
+	lastTime.Time, firstTime.Time = math.MaxInt64, math.MinInt64+1
 	huge := points.Histogram(points.Metric("h", wire.Histogram), nil, 1, math.MaxUint64)
 	for _, tt := range []struct {
 		name    string
@@ -54,7 +56,10 @@ func TestLines(t *testing.T) {
 		{"counter", noTags, points.Int(points.Counter("c"), -7), lines("c value=-7i")},
 		{"floats", influx.Options{Floats: true, Resource: []string{}}, points.Int(points.Counter("c"), 7), lines("c value=7")},
 		{"without a time", noTags, timeless, "c value=1i\n"},
+		{"the last time", noTags, lastTime, "c value=1i 9223372036854775806\n"},
+		{"the first time", noTags, firstTime, "c value=1i -9223372036854775806\n"},
 		{"escapes", noTags, points.Int(points.Counter("a b,c=d\ne"), 1, `k 1,=\`, "v 1,=\"\\\x00\xff", "empty", ""), lines(`a\ b\,c=d_e,k\ 1\,\=/=v\ 1\,\="/__ value=1i`)},
+		{"keys that become one", noTags, points.Int(points.Counter("c"), 1, "a\t", "1", "a\n", "2", "a_", "3"), lines("c,a_=1,a__=2,a___=3 value=1i")},
 		{"reserved", noTags, points.Int(points.Counter("_x"), 1, "time", "1", "le", "2", "", "3"), lines("m__x,_=3,le_=2,time_=1 value=1i")},
 		{"comment", noTags, points.Int(points.Counter("#x"), 1), lines("m_#x value=1i")},
 		{"histogram", noTags, histogram, lines("h count=2i,sum=3.25,min=0.25", "h,le=0.5 bucket=1i", "h,le=2 bucket=1i", "h,le=+Inf bucket=2i")},

@@ -48,7 +48,7 @@ func (d *dialect) AppendTags(b []byte, tags []flat.Tag) ([]byte, bool) {
 }
 
 // reserved are the keys that are no tags to some server, or that this encoding uses.
-var reserved = map[string]bool{"": true, "time": true, "_field": true, "_measurement": true, "le": true, "quantile": true}
+var reserved = map[string]bool{"": true, "time": true, "_field": true, "_measurement": true, "__name__": true, "le": true, "quantile": true}
 
 // appendEscaped appends text with a backslash before what would end it. A backslash becomes
 // a slash, since servers differ in what they make of it; a control character, and what is not

@@ -84,6 +84,7 @@ func TestLines(t *testing.T) {
 		{"omitted", statsd.Options{Tags: statsd.Omitted}, statsd.StatsD, points.Float(points.Metric("g", wire.Gauge), 1, "z", "y"), "g:1|g\n"},
 		{"with resource and scope", statsd.Options{Resource: []string{"*"}, Scope: true}, statsd.StatsD, points.Float(points.Metric("g", wire.Gauge), 1), "g.host_name.h.otel_scope_name.scope.otel_scope_version.1_0.service_name.svc:1|g\n"},
 		{"tags", statsd.Options{}, statsd.DogStatsD, points.Float(points.Metric("g", wire.Gauge), 1, "z", "a|b,c:d"), "g:1|g|#service.name:svc,z:a_b_c:d\n"},
+		{"keys that become one", noTags, statsd.DogStatsD, points.Float(points.Metric("g", wire.Gauge), 1, "a b", "1", "a!b", "2", "ca_b", "3"), "g:1|g|#a_b:1,a_b_:2,ca_b:3\n"},
 		{"dangerous keys", noTags, statsd.DogStatsD, points.Float(points.Metric("g", wire.Gauge), 1, "__name__", "a", "9", "b", "le", "c", "quantile", "d", "", "e"), "g:1|g|#k_:e,k_9:b,k___name__:a,le_:c,quantile_:d\n"},
 		{"own attribute wins", statsd.Options{}, statsd.DogStatsD, points.Float(points.Metric("g", wire.Gauge), 1, "service.name", "mine"), "g:1|g|#service.name:mine\n"},
 		{"last tag ends in ASCII", noTags, statsd.DogStatsD, points.Float(points.Metric("g", wire.Gauge), 1, "a", "x", "b", "ü"), "g:1|g|#b:ü,a:x\n"},
