@@ -34,6 +34,16 @@
 // of its metric, once. Temporality is cumulative by default: a lost cumulative point is
 // made good by the next one, a lost delta is lost for good.
 //
+// # Encodings
+//
+// [Compact], the default, is for receivers of otelgram and loses nothing of a point.
+// [StatsD], [DogStatsD] and [Influx] are for servers that speak these, and [Plain] for
+// simple programs: numbers with tags. [WithEncoding] chooses one, [WithStatsD] and the others
+// with options. The books of this end are the same. No receiver keeps the others: there are
+// no sessions, reports and goodbyes. A point that has no form is dropped (encode); what a
+// point is sent without, and points of which there is nothing new to say, are counted in
+// [Stats].LeftOut. The documentation of each package below wire has its mapping.
+//
 // # The direct path
 //
 // [Exporter.MeterProvider] is a complete OpenTelemetry provider without the
@@ -64,6 +74,7 @@
 // attribute otel.component.name, which tells the exporters of a process apart.
 //
 //	stats.events.received, .sent      counters; .dropped by reason
+//	stats.encoding.left_out           counter by reason, see [Stats].LeftOut
 //	stats.batches.sent                counter
 //	stats.latency.buffer, .send, .e2e histograms in seconds, one measurement a packet
 //	stats.buffer.size, .peak          gauges; .utilization from 0 to 1
@@ -91,7 +102,7 @@
 // error handler ([go.opentelemetry.io/otel.Handle]), and the default stays.
 //
 //	OTEL_EXPORTER_OTELGRAM_ENDPOINT                host:port or unixgram:///path, default localhost:4319
-//	OTEL_EXPORTER_OTELGRAM_ENCODING                compact
+//	OTEL_EXPORTER_OTELGRAM_ENCODING                compact (default), plain, statsd, dogstatsd or influx
 //	OTEL_EXPORTER_OTELGRAM_MAX_PACKET_SIZE         bytes, by default what suits the path
 //	OTEL_EXPORTER_OTELGRAM_TEMPORALITY_PREFERENCE  cumulative (default), delta or lowmemory
 //	OTEL_METRIC_EXPORT_INTERVAL                    ms between two flushes of the direct path, default 10000

@@ -3,8 +3,10 @@ package exporter_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"go.opentelemetry.io/otel"
@@ -18,6 +20,45 @@ import (
 	"github.com/otelgram/otelgram/health"
 	"github.com/otelgram/otelgram/receiver"
 )
+
+// A server that speaks DogStatsD gets lines. Here it is a socket in the same process.
+func ExampleWithEncoding() {
+	ctx := context.Background()
+	server, err := net.ListenPacket("udp", "localhost:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = server.Close() }()
+
+	exp, err := exporter.New(ctx, exporter.WithEndpoint(server.LocalAddr().String()), exporter.WithEncoding(exporter.DogStatsD))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	exp.RecordMetric("jobs", 3, exporter.Tag{Key: "queue", Value: "mail"})
+	fmt.Println(exp.Shutdown(ctx))
+
+	line := make([]byte, 1500)
+	n, _, err := server.ReadFrom(line)
+	text, _, _ := strings.Cut(string(line[:n]), ",service.name")
+	fmt.Println(text, err)
+	// Output:
+	// <nil>
+	// jobs:3|c|#queue:mail <nil>
+}
+
+// A server of one's own choice is an endpoint and an encoding.
+func Example_server() {
+	ctx := context.Background()
+	exp, err := exporter.New(ctx, exporter.WithEndpoint("localhost:8125"), exporter.WithEncoding(exporter.DogStatsD))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = exp.Shutdown(ctx) }()
+	otel.SetMeterProvider(exp.MeterProvider())
+}
 
 // A service registers the exporter with the SDK and keeps the meter API. Here
 // the receiver is in the same process; usually it is elsewhere.

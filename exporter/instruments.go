@@ -7,7 +7,7 @@ import (
 )
 
 // gauges is how many instruments read the counters.
-const gauges = 15
+const gauges = 16
 
 // description is an instrument that reads the counters.
 type description struct {
@@ -26,6 +26,16 @@ var descriptions = [gauges]description{
 		observe: func(o metric.Observer, i metric.Observable, v *view) {
 			for reason, n := range v.Dropped {
 				o.ObserveInt64(i.(metric.Int64Observable), int64(n), v.sets.reason[reason])
+			}
+		},
+	},
+	{
+		make: makeCounter("stats.encoding.left_out", "{event}", "What the encoding could not say of points that were sent, by reason."),
+		observe: func(o metric.Observer, i metric.Observable, v *view) {
+			for reason, n := range leftOut(&v.LeftOut) {
+				if n > 0 {
+					o.ObserveInt64(i.(metric.Int64Observable), int64(n), v.sets.leftOut[reason])
+				}
 			}
 		},
 	},
@@ -76,6 +86,14 @@ var descriptions = [gauges]description{
 			o.ObserveInt64(i.(metric.Int64Observable), int64(v.InFlight), v.sets.component)
 		},
 	},
+}
+
+// leftOutReasons name what an encoding could not say.
+var leftOutReasons = [...]string{"exemplars", "parts", "unchanged", "shortened", "collisions"}
+
+// leftOut returns how often it was so, in the order of leftOutReasons.
+func leftOut(l *wire.LeftOut) [len(leftOutReasons)]uint64 {
+	return [...]uint64{l.Exemplars, l.Parts, l.Unchanged, l.Shortened, l.Collisions}
 }
 
 func makeCounter(name, unit, text string) func(metric.Meter) (metric.Observable, error) {

@@ -62,6 +62,7 @@ type selfMetrics struct {
 type reasonSets struct {
 	plain, component  metric.ObserveOption
 	reason, errorType [wire.DropReasons]metric.ObserveOption
+	leftOut           [len(leftOutReasons)]metric.ObserveOption
 }
 
 // observation is an instrument and what it reads.
@@ -156,6 +157,9 @@ func (m *selfMetrics) makeSets(endpoint string) {
 		r := wire.DropReason(i)
 		m.sets.reason[i] = with(plain, attribute.String("reason", r.String()))
 		m.sets.errorType[i] = with(component, attribute.String("error.type", errorType(r)))
+	}
+	for i, reason := range leftOutReasons {
+		m.sets.leftOut[i] = with(plain, attribute.String("reason", reason))
 	}
 }
 

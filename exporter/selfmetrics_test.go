@@ -3,6 +3,7 @@ package exporter_test
 import (
 	"context"
 	"errors"
+	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -100,6 +101,29 @@ func (o *own) add(m *metricdata.Metrics) {
 		}
 	}
 	o.kinds[m.Name] = kind + " " + m.Unit
+}
+
+// TestLeftOutIsObserved: what an encoding cannot say is an instrument, too, by reason.
+func TestLeftOutIsObserved(t *testing.T) {
+	reader := sdkmetric.NewManualReader()
+	server, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, server.Close()) }()
+	e, err := exporter.New(t.Context(), exporter.WithMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))),
+		exporter.WithEndpoint(server.LocalAddr().String()), exporter.WithEncoding(exporter.DogStatsD))
+	require.NoError(t, err)
+	rm := counters(1, 3)
+	for range 2 {
+		require.NoError(t, e.Export(t.Context(), rm))
+	}
+	require.NoError(t, e.ForceFlush(t.Context()))
+	unchanged := e.Stats().LeftOut.Unchanged
+	assert.GreaterOrEqual(t, unchanged, uint64(3))
+	o := collectOwn(t, reader)
+	assert.Equal(t, "counter {event}", o.kinds["stats.encoding.left_out"])
+	assert.Equal(t, float64(unchanged), o.values["stats.encoding.left_out unchanged"])
+	assert.NotContains(t, o.values, "stats.encoding.left_out collisions", "what never was")
+	require.NoError(t, e.Shutdown(t.Context()))
 }
 
 // TestSelfMetrics: every instrument is there under its name, says what Stats says,

@@ -78,8 +78,8 @@ type Dropped struct {
 	Sampled     uint64 // left out by sampling under pressure (event mode)
 	Invalid     uint64 // a time or measurement that cannot be represented
 	Deadline    uint64 // the context of Export, or the time for callbacks or a collection, ended first
-	Oversize    uint64 // larger than 64 KiB, or unfolds to too much, whatever was left out
-	Encode      uint64 // an aggregation, temporality or attribute without wire form, more than 512 attributes
+	Oversize    uint64 // larger than 64 KiB, or unfolds to too much, whatever was left out; a line larger than a packet
+	Encode      uint64 // an aggregation, temporality, attribute or value without a form in the encoding, more than 512 attributes
 	Unresolved  uint64 // the endpoint could not be resolved or dialled yet: see Stats.DialError
 	BreakerOpen uint64 // the circuit breaker was open
 	WouldBlock  uint64 // the socket's send buffer was full

@@ -117,8 +117,8 @@ const (
 	Sampled                       // left out by sampling under pressure
 	Invalid                       // a measurement or time that cannot be represented
 	Deadline                      // the caller's context ended before there was room
-	Oversize                      // larger than any body, whatever was left out
-	Encode                        // data without a wire form, or a set of more than MaxAttributes
+	Oversize                      // larger than any body, whatever was left out, or a line than a packet
+	Encode                        // data without a form in the encoding, or a set of more than MaxAttributes
 	Unresolved                    // the endpoint has no address yet
 	BreakerOpen                   // the circuit breaker is open
 	WouldBlock                    // the socket's send buffer stayed full
