@@ -216,7 +216,7 @@ func TestAllocationTargets(t *testing.T) {
 			assert.Equal(t, "yes", l.met(median, math.NaN(), results[l.ours].dropped, results[l.ours].lost), "%s: %v, target %s", l.name, median, l.text())
 		}
 	}
-	assert.GreaterOrEqual(t, seen, 14)
+	assert.GreaterOrEqual(t, seen, 44)
 }
 
 // TestBooksBite shows that a point that is missing in the books is an error.

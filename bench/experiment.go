@@ -46,6 +46,7 @@ type cost struct {
 	mallocs uint64        // of the process
 	bytes   int           // of what was encoded
 	packets int
+	lines   int // of text, or events
 
 	dropped, lost tally // points
 
@@ -83,6 +84,8 @@ func (c *cost) cpuNanos() float64    { return float64(c.cpu) / float64(c.points)
 func (c *cost) allocs() float64      { return float64(c.mallocs) / float64(c.points) }
 func (c *cost) size() float64        { return float64(c.bytes) / float64(c.points) }
 func (c *cost) density() float64     { return float64(c.points) / float64(c.packets) }
+func (c *cost) lineNanos() float64   { return float64(c.elapsed) / float64(c.lines) }
+func (c *cost) lineSize() float64    { return float64(c.bytes) / float64(c.lines) }
 func (c *cost) millis() float64      { return float64(c.elapsed) / float64(time.Millisecond) }
 func (c *cost) lostPercent() float64 { return 100 * float64(c.lost.n) / float64(c.points) }
 
@@ -104,6 +107,7 @@ var experiments = slices.Concat([]experiment{
 	ringExperiment, ringRunExperiment,
 	instrumentsExperiment, seriesExperiment,
 	wideExperiment, sharedExperiment,
+}, textExperiments, []experiment{
 	sameProcessExperiment, otherProcessExperiment,
 	burstExperiment, slowReaderExperiment,
 	stopExperiment, stopLoopbackExperiment, stopUnixExperiment, exportLatencyExperiment,

@@ -7,6 +7,8 @@ replace github.com/otelgram/otelgram => ../
 require (
 	github.com/DataDog/datadog-go/v5 v5.9.1
 	github.com/VictoriaMetrics/metrics v1.45.0
+	github.com/cactus/go-statsd-client/v5 v5.1.0
+	github.com/influxdata/line-protocol/v2 v2.2.1
 	github.com/otelgram/otelgram v0.0.0-00010101000000-000000000000
 	github.com/prometheus/client_golang v1.25.0
 	github.com/puzpuzpuz/xsync/v4 v4.5.0

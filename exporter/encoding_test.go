@@ -173,3 +173,24 @@ func TestCountersSurviveAnOutage(t *testing.T) {
 		assert.Contains(t, server.datagrams(1)[0], fmt.Sprintf(":%d|c", value))
 	}
 }
+
+// TestEventModeLines: each measurement is a line, as from a StatsD client.
+func TestEventModeLines(t *testing.T) {
+	server := newTextServer(t, "udp", "127.0.0.1:0")
+	e, err := New(t.Context(), WithEndpoint(server.conn.LocalAddr().String()), WithFlushInterval(0), WithResource(resource.Empty()),
+		WithDogStatsD(statsd.Options{Resource: []string{}}))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = e.Shutdown(t.Context()) })
+	tag := Tag{Key: "queue", Value: "mail"}
+	require.True(t, e.RecordMetric("jobs", 3, tag))
+	require.True(t, e.RecordMetric("jobs", 3, tag))
+	require.True(t, e.RecordGauge("depth", -2.5, tag))
+	require.True(t, e.RecordSample("took", 12.25, tag))
+	conns, err := e.MeterProvider().Meter("m").Int64UpDownCounter("conns")
+	require.NoError(t, err)
+	conns.Add(t.Context(), 2)
+	conns.Add(t.Context(), -1)
+	require.NoError(t, e.ForceFlush(t.Context()))
+	assert.Equal(t, "jobs:3|c|#queue:mail\njobs:3|c|#queue:mail\ndepth:0|g|#queue:mail\ndepth:-2.5|g|#queue:mail\ntook:12.25|h|#queue:mail\n"+
+		"conns:2|g\nconns:1|g\n", server.datagrams(1)[0])
+}

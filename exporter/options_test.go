@@ -60,7 +60,7 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		{"relative path", WithEndpoint("unixgram://here"), []string{`WithEndpoint("unixgram://here")`, "not absolute", "unixgram:///path"}},
 		{"unknown encoding", WithEncoding(Encoding(9)), []string{"WithEncoding(9)", "compact, plain, statsd, dogstatsd or influx"}},
 		{"no encoding", WithEncoding(0), []string{"WithEncoding(0)", "compact"}},
-		{"a switch of another dialect", WithStatsD(statsd.Options{Agent: true}), []string{"WithStatsD: Agent is for dogstatsd"}},
+		{"a switch of another dialect", WithStatsD(statsd.Options{Agent: true}), []string{"WithStatsD: the switch Agent is for dogstatsd"}},
 		{"a form that there is not", WithDogStatsD(statsd.Options{Histograms: 7}), []string{"WithDogStatsD: unknown Histograms 7"}},
 		{"unknown preset", WithPreset(Preset(7)), []string{"WithPreset(7)", "high_throughput", "resource_constrained"}},
 		{"no preset", WithPreset(0), []string{"WithPreset(0)"}},

@@ -29,7 +29,8 @@ func (b *batch) only(datagram []byte) [][]byte {
 func (l *link) fill(now time.Time, packets []packet) (datagrams [][]byte, long bool) {
 	b := &l.batch
 	b.datagrams, b.next, b.scratch = b.datagrams[:0], b.next[:0], b.scratch[:0]
-	h := l.header
+	h := &l.stamped
+	*h = l.header
 	h.Time = now.UnixNano()
 	h.Sequence = l.sequence
 	before := l.points
@@ -48,7 +49,7 @@ func (l *link) fill(now time.Time, packets []packet) (datagrams [][]byte, long b
 			if next == 0 {
 				h.Points = uint16(p.points)
 			}
-			l.encoder.Stamp(datagram, &h)
+			l.encoder.Stamp(datagram, h)
 			h.Sequence++
 			b.datagrams, b.next = append(b.datagrams, datagram), append(b.next, next)
 			if place = next; next == 0 {

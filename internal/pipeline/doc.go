@@ -1,7 +1,7 @@
 // Package pipeline carries data points from the exporter to the network.
 //
 //	Export ────────────────────────────────► point queue ─┐
-//	aggregate.Collector ─► Sink ────────────►             ├─► pump ─► packer ─► pacer ─► sender
+//	aggregate.Collector ─► Sink ────────────►             ├─► pump ─► encoder ─► pacer ─► sender
 //	event mode: Add, Record ─► event queue (event.Queue) ─┘
 //
 // On the SDK path the caller's goroutine turns metricdata into points and pushes them
@@ -10,8 +10,8 @@
 // points of its series to the same queue, through a [Sink], and waits likewise. In event
 // mode callers push measurements into the event queue and never wait: under pressure a
 // strategy decides what is lost. The pump, one goroutine, knows only points and packets. It
-// takes runs out of both queues in turns, interns attribute sets, packs points into
-// packets, paces and sends them. Each step counts what it loses where it loses it, so that
+// takes runs out of both queues in turns, interns attribute sets, has an [Encoder] pack points
+// into packets, paces and sends them. Each step counts what it loses where it loses it, so that
 //
 //	offered = sent + dropped (by reason) + queued
 //
@@ -22,7 +22,7 @@
 //	SDK path       export.go, convert.go ─► lane.go, payload.go ─► pump.go
 //	direct path    sink.go ─► lane.go, payload.go ─► pump.go
 //	event mode     internal/event ─► pump.go
-//	to the kernel  pump.go ─► packet.go ─► link.go, batch.go, pacer.go ─► refusal.go, breaker.go
+//	to the kernel  pump.go ─► packet.go, encoder.go ─► link.go, batch.go, pacer.go ─► refusal.go, breaker.go
 //	its socket     dial.go, cause.go, path.go
 //	who waits      flush.go, sleep.go
 //	what is said   notice.go, cancelled.go

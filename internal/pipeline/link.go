@@ -49,6 +49,7 @@ type link struct {
 	sender   Sender // nil until there is an address
 	address  string // where it sends to
 	header   wire.Header
+	stamped  wire.Header // of the datagram at hand: a local one would be allocated for the encoder
 	sequence uint64
 	points   uint64 // sent in the session
 	started  time.Time
@@ -307,21 +308,22 @@ func (l *link) drop(p *packet, reason wire.DropReason) {
 // sendReport sends one report, or the goodbye so many times under the same
 // sequence number, and returns how many of them the kernel took.
 func (l *link) sendReport(times int) int {
-	r := wire.Report{
+	r := &wire.Report{
 		Age:         uint64(max(1, time.Since(l.started))), // 0 says that nobody knows
 		PacketsSent: l.sequence,
 		PointsSent:  l.points,
 		PacketLimit: uint64(l.limit),
 	}
 	r.Dropped = l.counters.Settled().Dropped
-	l.report = l.encoder.AppendReport(l.report[:0], &r)
+	l.report = l.encoder.AppendReport(l.report[:0], r)
 	now := time.Now()
-	h := l.header
+	h := &l.stamped
+	*h = l.header
 	h.Time = now.UnixNano()
 	h.Sequence = l.sequence
 	h.PointsBefore = uint32(l.points)
 	h.Goodbye = times > 1
-	l.encoder.Stamp(l.report, &h)
+	l.encoder.Stamp(l.report, h)
 	taken := 0
 	for range times {
 		n, outcome := l.sendOne(l.report)

@@ -25,6 +25,9 @@ type pump struct {
 	next   int
 	buf    []point // backs run
 	handed int64   // when the first of run was handed over, in Unix nanoseconds
+	// packing is the point that is packed at present: an encoder is an interface, for which
+	// a local one would be allocated.
+	packing wire.Point
 	// recording is when what is packed at present was handed over; 0: that is of
 	// no interest.
 	recording int64
@@ -159,7 +162,8 @@ func (p *pump) packPoint(pt *point) {
 	if !p.open {
 		p.begin() // which may forget what is interned
 	}
-	w := wire.Point{Metric: pt.metric, Attributes: pt.compiled, StartTime: pt.startTime, Time: pt.time, Bits: pt.bits}
+	w := &p.packing
+	*w = wire.Point{Metric: pt.metric, Attributes: pt.compiled, StartTime: pt.startTime, Time: pt.time, Bits: pt.bits}
 	ok := true
 	var interned *attribute.Set
 	if pt.compiled == nil {
@@ -174,7 +178,7 @@ func (p *pump) packPoint(pt *point) {
 		}
 	}
 	if ok {
-		p.pack(&w, interned)
+		p.pack(w, interned)
 	} else {
 		p.notices.unsendable(pt.metric, &pt.attributes)
 		p.counters.Lose(wire.Encode, 1)
@@ -240,7 +244,8 @@ func (p *pump) packEvents() bool {
 		}
 		moved = true
 		p.recording = t.Recorded
-		p.pack(&t.Point, nil)
+		p.packing = t.Point
+		p.pack(&p.packing, nil)
 	}
 	if moved {
 		p.gather = time.Now().Add(p.config.MaxBatchAge)

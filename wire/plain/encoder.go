@@ -21,7 +21,9 @@ type Options struct {
 
 // Memory is what an Encoder charges what it keeps to.
 type Memory interface {
-	// Need takes so many bytes, and returns false where they are not there.
+	// Take takes so many bytes, and returns false where they are not there. Need is Take
+	// for what points are dropped without.
+	Take(bytes int64) bool
 	Need(bytes int64) bool
 	Give(bytes int64)
 }

@@ -25,8 +25,15 @@ func (d *dialect) AppendName(b []byte, m *wire.Metric) ([]byte, bool) {
 		}
 		b = append(b, c)
 	}
-	return cut(b, start, d.MaxName)
+	most := d.MaxName
+	if !d.dog {
+		most -= min(most/2, suffixRoom)
+	}
+	return cut(b, start, most)
 }
+
+// suffixRoom is what a name leaves for what tells lines of one point apart.
+const suffixRoom = 32
 
 // cut cuts what stands in b from start on to so many bytes, and reports whether it did.
 func cut(b []byte, start, most int) ([]byte, bool) {
@@ -51,7 +58,10 @@ func (d *dialect) AppendTags(b []byte, tags []flat.Tag) (_ []byte, short bool) {
 	if !d.dog && d.Tags == Omitted {
 		return b, false
 	}
-	last := lastTag(tags)
+	last := -1
+	if d.dog {
+		last = lastTag(tags)
+	}
 	begin := len(b)
 	for i := range tags {
 		if i != last {
@@ -63,11 +73,6 @@ func (d *dialect) AppendTags(b []byte, tags []flat.Tag) (_ []byte, short bool) {
 	}
 	if n := len(b); d.dog && n > begin && !endsWell(b) {
 		b = append(b, '_')
-	}
-	if !d.dog && d.Tags == InName && d.MaxName > 0 {
-		var more bool
-		b, more = cut(b, begin, d.MaxName)
-		short = short || more
 	}
 	return b, short
 }

@@ -36,8 +36,8 @@
 //     One that began before may have been told by another: what it holds then is not said.
 //   - What was to be told in a packet that the sender dropped is told with the next point.
 //     What is lost on the network is lost.
-//   - A series that has had no point for ten minutes or more is forgotten. From then on those
-//     that began earlier count as told when they are seen for the first time.
+//   - A series that has had no point for an hour is forgotten. From then on those that began
+//     earlier count as told when they are seen for the first time.
 //
 // After a restart of the server its counters begin at zero, as those of any client do.
 //

@@ -22,7 +22,9 @@ func MaxDatagram(d Dialect) int {
 
 // Memory is what an Encoder charges what it keeps to.
 type Memory interface {
-	// Need takes so many bytes, and returns false where they are not there.
+	// Take takes so many bytes, and returns false where they are not there. Need is Take
+	// for what points are dropped without.
+	Take(bytes int64) bool
 	Need(bytes int64) bool
 	Give(bytes int64)
 }
@@ -49,7 +51,6 @@ type dialect struct {
 
 	line    line
 	buckets []flat.Bucket
-	common  flat.Common
 }
 
 // Write writes what there is to say of a point.

@@ -80,6 +80,7 @@ func TestLines(t *testing.T) {
 	}{
 		{"gauge", statsd.Options{}, statsd.StatsD, points.Float(points.Metric("g", wire.Gauge), 0.5), "g:0.5|g\n"},
 		{"gauge with attributes", statsd.Options{}, statsd.StatsD, points.Float(points.Metric("g", wire.Gauge), 1, "z", "a.b", "a", "ü"), "g.a.__.z.a_b:1|g\n"},
+		{"in the order of keys", statsd.Options{}, statsd.StatsD, points.Float(points.Metric("g", wire.Gauge), 1, "a", "x", "b", "ü"), "g.a.x.b.__:1|g\n"},
 		{"after a comma", statsd.Options{Tags: statsd.AfterComma}, statsd.StatsD, points.Float(points.Metric("g", wire.Gauge), 1, "z.y", "a.b=,:", "a", "1"), "g,a=1,z.y=a.b___:1|g\n"},
 		{"omitted", statsd.Options{Tags: statsd.Omitted}, statsd.StatsD, points.Float(points.Metric("g", wire.Gauge), 1, "z", "y"), "g:1|g\n"},
 		{"with resource and scope", statsd.Options{Resource: []string{"*"}, Scope: true}, statsd.StatsD, points.Float(points.Metric("g", wire.Gauge), 1), "g.host_name.h.otel_scope_name.scope.otel_scope_version.1_0.service_name.svc:1|g\n"},
@@ -255,6 +256,22 @@ func TestLeftOut(t *testing.T) {
 	assert.Equal(t, wire.LeftOut{Exemplars: 1, Shortened: 2, Collisions: 1}, e.LeftOut())
 }
 
+// TestMaxName: a name with its attributes is not longer than it may be, and its lines differ.
+func TestMaxName(t *testing.T) {
+	e := newEncoder(t, statsd.StatsD, statsd.Options{MaxName: 40})
+	h := points.Histogram(points.Metric(strings.Repeat("n", 50), wire.Histogram), []float64{1, 2}, 1, 1, 0, 0)
+	h.Attributes = points.Set("a", strings.Repeat("v", 50))
+	seen := map[string]bool{}
+	for l := range strings.Lines(packet(t, e, h)) {
+		name, _, _ := strings.Cut(l, ":")
+		assert.LessOrEqual(t, len(name), 40)
+		assert.False(t, seen[name], name)
+		seen[name] = true
+	}
+	assert.Len(t, seen, 5)
+	assert.Equal(t, wire.LeftOut{Shortened: 1, Parts: 1}, e.LeftOut())
+}
+
 func TestNoMemory(t *testing.T) {
 	m := &points.Memory{Limited: true}
 	e, err := statsd.New(statsd.StatsD, noTags, 1432, m)
@@ -277,8 +294,8 @@ func TestOptions(t *testing.T) {
 		{statsd.StatsD, statsd.Options{Type: "x"}, `statsd: unknown Type "x": want ms, h or d`},
 		{statsd.StatsD, statsd.Options{MaxName: 15}, "statsd: the MaxName 15: must be 0, or 16 at least"},
 		{statsd.StatsD, statsd.Options{MaxTag: -1}, "statsd: the MaxTag -1: must be 0, or 16 at least"},
-		{statsd.StatsD, statsd.Options{Agent: true}, "statsd: Agent is for dogstatsd, not for statsd"},
-		{statsd.DogStatsD, statsd.Options{Timestamps: true}, "dogstatsd: Timestamps without Agent: other servers refuse them"},
+		{statsd.StatsD, statsd.Options{Agent: true}, "statsd: the switch Agent is for dogstatsd, not for statsd"},
+		{statsd.DogStatsD, statsd.Options{Timestamps: true}, "dogstatsd: with Timestamps there must be Agent: other servers refuse them"},
 		{statsd.DogStatsD, statsd.Options{Container: "x"}, `dogstatsd: the Container "x" without Agent: other servers refuse it`},
 		{statsd.DogStatsD, statsd.Options{Agent: true, Container: "x|y"}, `dogstatsd: the Container "x|y" must not contain | or a newline`},
 	} {

@@ -24,12 +24,25 @@ func (d *dialect) begin(w *flat.Writer) {
 	l := &d.line
 	w.B = append(append(w.B, l.name.Bytes...), l.suffix...)
 	if !d.dog {
-		w.B = append(w.B, l.tags.Bytes...)
-		if l.key != "" {
-			w.B = d.appendBound(w.B)
-		}
+		d.beginTags(w, len(l.name.Bytes)+len(l.suffix))
 	}
 	w.B = append(w.B, ':')
+}
+
+// beginTags appends the tags that belong to a name of so many bytes. Where the whole is too
+// long it cuts the attributes: what the encoder adds tells lines of one point apart.
+func (d *dialect) beginTags(w *flat.Writer, name int) {
+	l := &d.line
+	start := len(w.B)
+	if l.key != "" {
+		w.B = d.appendBound(w.B)
+	}
+	tags := l.tags.Bytes
+	if left := max(0, d.MaxName-name-(len(w.B)-start)); d.Tags == InName && d.MaxName > 0 && len(tags) > left {
+		tags = tags[:left]
+		w.LeavePart()
+	}
+	w.B = append(w.B, tags...)
 }
 
 // appendBound appends the tag that is no attribute to a name.

@@ -1,6 +1,7 @@
 package statsd
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -76,8 +77,9 @@ type Options struct {
 	// Fractions sends counters with their fractions, for servers that take them. Without it
 	// the integer part is sent and the rest is carried to the next point.
 	Fractions bool
-	// MaxName cuts names, with their attributes where they are in the name, to so many
-	// bytes, and MaxTag tags. 0 means no limit, and 200 for a Datadog agent.
+	// MaxName cuts names to so many bytes and, InName, their attributes, so that both
+	// together have no more; the points of which attributes are cut count as Parts. MaxTag
+	// cuts tags. 0 means no limit, and 200 for a Datadog agent.
 	MaxName, MaxTag int
 	// Agent says that the server is a Datadog agent: negative gauges go without a zero
 	// before them, and values of equal weight share a line.
@@ -112,9 +114,9 @@ func (o Options) Validate(d Dialect) error {
 	case o.MaxTag != 0 && o.MaxTag < minText:
 		return fmt.Errorf("the MaxTag %d: must be 0, or %d at least", o.MaxTag, minText)
 	case o.Agent && d != DogStatsD:
-		return fmt.Errorf("Agent is for dogstatsd, not for %s", d)
+		return fmt.Errorf("the switch Agent is for dogstatsd, not for %s", d)
 	case o.Timestamps && !o.Agent:
-		return fmt.Errorf("Timestamps without Agent: other servers refuse them")
+		return errors.New("with Timestamps there must be Agent: other servers refuse them")
 	case o.Container != "" && !o.Agent:
 		return fmt.Errorf("the Container %q without Agent: other servers refuse it", o.Container)
 	case strings.ContainsAny(o.Container, "|\n"):

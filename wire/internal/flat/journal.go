@@ -23,11 +23,10 @@ type telling struct {
 func (j *journal) mark() { j.marked = len(j.entries) }
 
 // add enters a telling, and has the series remember it.
-func (j *journal) add(t telling) {
-	t.life = t.series.life
-	t.series.tell(t.slot, t.n, t.value)
-	t.series.pending++
-	j.entries = append(j.entries, t)
+func (j *journal) add(s *Series, slot Slot, n uint64, value float64) {
+	s.tell(slot, n, value)
+	s.pending++
+	j.entries = append(j.entries, telling{s, s.life, slot, n, value})
 	j.open++
 }
 

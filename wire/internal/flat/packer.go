@@ -49,7 +49,7 @@ type Packer struct {
 // NewPacker returns a Packer for datagrams of at most limit bytes, and its table.
 func NewPacker(d Dialect, f Frame, limit int, s Style, m Memory) (*Packer, *Table) {
 	p := &Packer{dialect: d, frame: f}
-	p.table = newTable(s, m, &p.writer.left, time.Now())
+	p.table = newTable(s, m, &p.writer.leftOut, time.Now())
 	p.SetLimit(limit)
 	return p, p.table
 }
@@ -94,12 +94,12 @@ func (p *Packer) Append(pt *wire.Point) wire.Result {
 		return wire.Full
 	}
 	w := &p.writer
-	w.reset(p.next - p.frame.Head)
+	w.reset(p.next-p.frame.Head, p.limit-len(p.buf))
 	r := p.dialect.Write(w, pt)
 	if r == wire.Added && w.long {
 		r = wire.TooLarge
 	}
-	if r == wire.Added && len(p.buf)+len(w.B) > p.limit {
+	if r == wire.Added && len(w.B) > w.left {
 		r = p.tooMuch()
 	}
 	if r != wire.Added {
@@ -135,7 +135,7 @@ func (p *Packer) AppendReduced(*wire.Point) (wire.Reduction, bool) { return wire
 // too many.
 func (p *Packer) Size(pt *wire.Point) int {
 	w := &p.writer
-	w.reset(p.next - p.frame.Head)
+	w.reset(p.next-p.frame.Head, wire.MaxBody)
 	p.dialect.Write(w, pt)
 	w.undo()
 	return w.longest
@@ -208,4 +208,4 @@ func (p *Packer) AppendReport(b []byte, _ *wire.Report) []byte {
 func (p *Packer) Session() bool { return false }
 
 // LeftOut returns what could not be said. It is safe for concurrent use.
-func (p *Packer) LeftOut() wire.LeftOut { return p.writer.left.load() }
+func (p *Packer) LeftOut() wire.LeftOut { return p.writer.leftOut.load() }

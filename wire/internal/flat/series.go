@@ -1,6 +1,10 @@
 package flat
 
-import "github.com/otelgram/otelgram/wire"
+import (
+	"time"
+
+	"github.com/otelgram/otelgram/wire"
+)
 
 // SlotKind says which part of a series a slot is.
 type SlotKind uint8
@@ -27,7 +31,8 @@ type Series struct {
 	life  uint32
 	// pending is how many tellings are on their way.
 	pending int
-	used    uint32 // see Table.round
+	seen    time.Time // when the round began in which it was used last
+	place   int       // in Text.series
 	cost    int64
 
 	// Count is what was told of an integer sum, Value of another one or of the sum of a
@@ -107,7 +112,7 @@ func (w *Writer) Tell(s *Series, slot Slot, n uint64, value float64) {
 	if n == 0 && value == 0 {
 		return
 	}
-	w.journal.add(telling{series: s, slot: slot, n: n, value: value})
+	w.journal.add(s, slot, n, value)
 }
 
 // Learn notes all measurements of buckets, and their sum, as told.

@@ -8,7 +8,9 @@ import (
 
 // Memory is what a table charges what it keeps to.
 type Memory interface {
-	// Need takes so many bytes, and returns false where they are not there.
+	// Take takes so many bytes, and returns false where they are not there. Need is Take
+	// for what points are dropped without.
+	Take(bytes int64) bool
 	Need(bytes int64) bool
 	Give(bytes int64)
 }
@@ -22,12 +24,15 @@ const (
 	// where there is no room left.
 	roundTime    = 10 * time.Minute
 	minRoundTime = time.Minute
+	// seriesTime is how long a series is remembered that nobody used, if there is room: one
+	// that comes again when it is forgotten is not told what has come meanwhile.
+	seriesTime = time.Hour
 	// seriesCost is about what a series takes beside its buckets, in bytes.
-	seriesCost = 320
+	seriesCost = 384
 )
 
 // Table keeps the texts of names and attribute sets, and the series of which a server is
-// told differences. What nobody used for one to two rounds is forgotten.
+// told differences. What nobody used for a while is forgotten.
 type Table struct {
 	style   Style
 	memory  Memory
@@ -104,7 +109,7 @@ func (t *Table) set(c *common, s *wire.AttributeSet) *Text {
 // keep keeps the text in buf under key, where there is room.
 func (t *Table) keep(in *texts, c *common, cut bool) *Text {
 	cost := int64(textCost + len(t.key) + len(t.buf))
-	if len(in.byKey) >= t.max || !t.memory.Need(cost) {
+	if len(in.byKey) >= t.max || !t.memory.Take(cost) {
 		in.spare.Bytes = append(in.spare.Bytes[:0], t.buf...)
 		in.spare.common = c
 		return &in.spare
@@ -143,9 +148,14 @@ func (t *Table) commonOf(s *wire.Scope) *common {
 // that it was not there before: nothing was told of it, unless it began before there was a
 // table, or before others were forgotten. It returns nil where there is no memory for it.
 func (t *Table) Series(name, tags *Text, pt *wire.Point) (s *Series, fresh bool) {
+	if s = tags.nextOf(name); s != nil {
+		s.seen = t.began
+		return s, false
+	}
 	key := seriesKey{name, tags}
 	if s = t.series[key]; s != nil {
-		s.used = t.round
+		s.seen = t.began
+		tags.next = s.place + 1
 		return s, false
 	}
 	buckets := 0
@@ -156,8 +166,9 @@ func (t *Table) Series(name, tags *Text, pt *wire.Point) (s *Series, fresh bool)
 	if name == &t.metrics.spare || tags == &t.sets.spare || len(t.series) >= maxSeries || !t.memory.Need(cost) {
 		return nil, false
 	}
-	s = &Series{start: pt.StartTime, used: t.round, cost: cost}
+	s = &Series{start: pt.StartTime, seen: t.began, cost: cost}
 	t.series[key] = s
+	tags.enter(name, s)
 	return s, true
 }
 
@@ -172,12 +183,17 @@ func (t *Table) tick(now time.Time) {
 	if gone < roundTime && (!full || gone < minRoundTime) {
 		return
 	}
+	oldest := now.Add(-seriesTime)
+	if len(t.series) >= maxSeries {
+		oldest = t.began
+	}
 	for key, s := range t.series {
-		if s.used == t.round || s.pending > 0 {
+		if !s.seen.Before(oldest) || s.pending > 0 {
 			key.metric.used, key.set.used = t.round, t.round
 			continue
 		}
 		delete(t.series, key)
+		key.set.leave(s)
 		t.memory.Give(s.cost)
 		t.horizon = now.UnixNano()
 	}

@@ -65,8 +65,8 @@ func TestTextsAreFoundByContent(t *testing.T) {
 	assert.NotSame(t, first, s)
 }
 
-// TestRounds: what is in use stays, whatever was used with it, and the rest goes after one
-// to two rounds. Then those that began before count as told.
+// TestRounds: what is in use stays, whatever was used with it, and the rest goes: a series
+// after an hour. Then those that began before count as told.
 func TestRounds(t *testing.T) {
 	m := &points.Memory{}
 	now := time.Unix(1000, 0)
@@ -87,6 +87,12 @@ func TestRounds(t *testing.T) {
 		table.tick(now)
 		assert.Same(t, kept, use("kept"))
 	}
+	assert.Len(t, table.series, 3)
+	for range int(seriesTime/roundTime) + 1 {
+		now = now.Add(roundTime)
+		table.tick(now)
+		assert.Same(t, kept, use("kept"))
+	}
 	assert.Len(t, table.series, 2)
 	assert.Len(t, table.metrics.byKey, 2)
 	assert.Len(t, table.sets.byKey, 2)
@@ -96,7 +102,7 @@ func TestRounds(t *testing.T) {
 	assert.Equal(t, all, m.Taken)
 	assert.True(t, table.Before(before))
 	underWay.pending = 0
-	for range 2 {
+	for range int(seriesTime/roundTime) + 2 {
 		now = now.Add(roundTime)
 		table.tick(now)
 	}
@@ -104,6 +110,43 @@ func TestRounds(t *testing.T) {
 	assert.Empty(t, table.metrics.byKey)
 	assert.Empty(t, table.sets.same)
 	assert.Zero(t, m.Taken)
+}
+
+// TestSeriesOfASet: each metric finds its own series of a set, in whatever order they come,
+// also when others were forgotten.
+func TestSeriesOfASet(t *testing.T) {
+	now := time.Unix(1000, 0)
+	table := newTestTable(&points.Memory{}, now)
+	found := map[int]*Series{}
+	var metrics []*wire.Metric
+	for i := range 5 {
+		metrics = append(metrics, points.Counter(fmt.Sprint("c", i)))
+	}
+	use := func(i int) {
+		p := points.Int(metrics[i], 1, "a", "b")
+		name, tags := table.Texts(p, true)
+		s, fresh := table.Series(name, tags, p)
+		assert.Equal(t, found[i] == nil, fresh, i)
+		if !fresh {
+			assert.Same(t, found[i], s, i)
+		}
+		found[i] = s
+	}
+	for _, i := range []int{0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 3, 2, 2, 0, 4, 1} {
+		use(i)
+	}
+	for range int(seriesTime/roundTime) + 2 {
+		now = now.Add(roundTime)
+		table.tick(now)
+		use(4)
+		use(2)
+	}
+	for _, i := range []int{0, 1, 3} {
+		delete(found, i)
+	}
+	for _, i := range []int{4, 2, 0, 2, 3, 1, 4, 0, 3} {
+		use(i)
+	}
 }
 
 // TestMarksOfAnotherRound: a text that has moved is not taken for another.

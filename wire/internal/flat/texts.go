@@ -15,6 +15,43 @@ type Text struct {
 	used   uint32 // the last round
 	index  int    // in texts.list
 	cost   int64
+
+	// series are those of an attribute set, in the order in which they came, and next is
+	// the place of the one that comes after the last: collections repeat their order, so
+	// that this mostly spares a look into Table.series.
+	series []metricSeries
+	next   int
+}
+
+type metricSeries struct {
+	metric *Text
+	series *Series
+}
+
+// nextOf returns the next series of an attribute set, if it is one of that metric.
+func (e *Text) nextOf(metric *Text) *Series {
+	if e.next >= len(e.series) {
+		e.next = 0
+	}
+	if e.next < len(e.series) && e.series[e.next].metric == metric {
+		e.next++
+		return e.series[e.next-1].series
+	}
+	return nil
+}
+
+func (e *Text) enter(metric *Text, s *Series) {
+	s.place = len(e.series)
+	e.series = append(e.series, metricSeries{metric, s})
+	e.next = len(e.series)
+}
+
+func (e *Text) leave(s *Series) {
+	last := len(e.series) - 1
+	e.series[s.place] = e.series[last]
+	e.series[s.place].series.place = s.place
+	e.series[last] = metricSeries{}
+	e.series = e.series[:last]
 }
 
 // common are the attributes that all points of a scope have.

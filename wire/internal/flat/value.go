@@ -10,9 +10,16 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
+// maxExact is where integers begin that have a neighbour which no float64 is: there the
+// shortest number may have other digits.
+const maxExact = 1 << 53
+
 // AppendFloat appends the shortest decimal number that is v, with an exponent where it has
 // very many digits.
 func AppendFloat(b []byte, v float64) []byte {
+	if i := int64(v); float64(i) == v && i != 0 && -maxExact < i && i < maxExact { // cheaper
+		return strconv.AppendInt(b, i, 10)
+	}
 	format := byte('f')
 	if abs := math.Abs(v); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
 		format = 'e'

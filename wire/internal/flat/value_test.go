@@ -2,6 +2,7 @@ package flat
 
 import (
 	"math"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -43,4 +44,18 @@ func TestNumbers(t *testing.T) {
 	minus := int64(-7)
 	assert.Equal(t, "-7", string(AppendNumber(nil, uint64(minus), true)))
 	assert.Equal(t, "+Inf", string(AppendBound(nil, math.Inf(1))))
+}
+
+// TestIntegersAreShortest: the digits of an integer are those of any other number.
+func TestIntegersAreShortest(t *testing.T) {
+	for shift := range 64 {
+		for _, v := range []float64{math.Ldexp(1, shift), math.Ldexp(1, shift) - 1, math.Ldexp(3, shift) + 1, math.Pow(10, float64(shift)/4)} {
+			for _, v := range []float64{v, -v, math.Trunc(v), v + 0.5} {
+				if math.Abs(v) < 1e21 {
+					assert.Equal(t, strconv.FormatFloat(v, 'f', -1, 64), string(AppendFloat(nil, v)))
+				}
+			}
+		}
+	}
+	assert.Equal(t, "-0", string(AppendFloat(nil, math.Copysign(0, -1))))
 }

@@ -15,10 +15,11 @@ type Writer struct {
 	room    int // bytes that an entry may have
 	longest int
 	long    bool // an entry does not fit a datagram, or all of them not a packet
+	left    int  // bytes that the open packet has
 
 	parts   bool // something has no form
 	journal journal
-	left    leftOut
+	leftOut leftOut
 }
 
 // leftOut counts what was not said of points that are in packets.
@@ -31,9 +32,9 @@ func (l *leftOut) load() wire.LeftOut {
 	}
 }
 
-func (w *Writer) reset(room int) {
+func (w *Writer) reset(room, left int) {
 	w.B = w.B[:0]
-	w.begin, w.room, w.longest, w.long = 0, room, 0, false
+	w.begin, w.room, w.left, w.longest, w.long = 0, room, left, 0, false
 	w.parts = false
 	w.journal.mark()
 }
@@ -51,8 +52,9 @@ func (w *Writer) End() {
 	w.begin = len(w.B)
 }
 
-// Full reports whether there is no use in further entries.
-func (w *Writer) Full() bool { return w.long }
+// Full reports whether there is no use in further entries: what was written already has to
+// be written again, into another packet, or never.
+func (w *Writer) Full() bool { return w.long || len(w.B) > w.left }
 
 // LeavePart notes that something of the point is not said, since there is no form for it.
 func (w *Writer) LeavePart() { w.parts = true }
@@ -67,7 +69,7 @@ func (w *Writer) commit(pt *wire.Point) {
 			c.Add(1)
 		}
 	}
-	count(&w.left.exemplars, len(pt.Exemplars) > 0)
-	count(&w.left.parts, w.parts)
-	count(&w.left.unchanged, len(w.B) == 0)
+	count(&w.leftOut.exemplars, len(pt.Exemplars) > 0)
+	count(&w.leftOut.parts, w.parts)
+	count(&w.leftOut.unchanged, len(w.B) == 0)
 }

@@ -21,8 +21,11 @@ type Memory struct {
 	Taken   int64
 }
 
-// Need takes bytes.
-func (m *Memory) Need(bytes int64) bool {
+// Need is Take.
+func (m *Memory) Need(bytes int64) bool { return m.Take(bytes) }
+
+// Take takes bytes.
+func (m *Memory) Take(bytes int64) bool {
 	if m.Limited && m.Left < bytes {
 		return false
 	}
