@@ -89,11 +89,11 @@ var descriptions = [gauges]description{
 }
 
 // leftOutReasons name what an encoding could not say.
-var leftOutReasons = [...]string{"exemplars", "parts", "unchanged", "shortened", "collisions"}
+var leftOutReasons = [...]string{"exemplars", "parts", "unchanged", "unknown", "shortened", "collisions"}
 
 // leftOut returns how often it was so, in the order of leftOutReasons.
 func leftOut(l *wire.LeftOut) [len(leftOutReasons)]uint64 {
-	return [...]uint64{l.Exemplars, l.Parts, l.Unchanged, l.Shortened, l.Collisions}
+	return [...]uint64{l.Exemplars, l.Parts, l.Unchanged, l.Unknown, l.Shortened, l.Collisions}
 }
 
 func makeCounter(name, unit, text string) func(metric.Meter) (metric.Observable, error) {

@@ -15,7 +15,8 @@ type Stats struct {
 	// that are aggregated are not counted, but those that cannot be are: as offered
 	// and as dropped.
 	Offered uint64
-	// Sent is what the kernel took. It may still be lost on the network.
+	// Sent is what the kernel took, and of an encoding that tells differences the points
+	// without any. It may still be lost on the network.
 	Sent uint64
 	// Queued is what waits to be sent.
 	Queued uint64
@@ -66,7 +67,7 @@ type Stats struct {
 	ExemplarsCut, DescriptionsCut, Downscaled uint64
 
 	// LeftOut counts what an encoding other than Compact could not say of points that
-	// were sent; of [wire.LeftOut].Unchanged there was nothing to send.
+	// were sent.
 	LeftOut wire.LeftOut
 }
 

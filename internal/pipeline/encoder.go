@@ -28,9 +28,10 @@ type Encoder interface {
 	Datagram(scratch, packet []byte, limit, place int) (datagram, grown []byte, next int)
 	// Stamp completes a datagram just before it is sent.
 	Stamp(datagram []byte, h *wire.Header)
-	// Settled says what became of the oldest packet, of those that were finished and are not
-	// empty: whether the server was told any of it.
-	Settled(told bool)
+	// Settled says that of the oldest packet, of those that were finished and are not empty,
+	// what is in front of a place has left, and no more will. It returns how many of its
+	// points are there as a whole; where there is a session, none if not all are.
+	Settled(place int) (points int)
 	// Session reports whether the receiver keeps the books of a session: it gets reports
 	// and a goodbye, and the datagrams of a packet are of use only together.
 	Session() bool
@@ -70,8 +71,8 @@ func (c compact) Stamp(datagram []byte, h *wire.Header) {
 	wire.Stamp(datagram, &stamped)
 }
 
-// Settled does nothing: nobody remembers what was said.
-func (c compact) Settled(bool) {}
+// Settled returns no points: a part of a packet is of no use.
+func (c compact) Settled(int) int { return 0 }
 
 // Session reports that there are sessions.
 func (c compact) Session() bool { return true }

@@ -284,7 +284,7 @@ func (l *link) sent(p *packet, size, next int) int {
 	if l.place = next; next != 0 {
 		return 0
 	}
-	l.encoder.Settled(true)
+	l.encoder.Settled(len(p.bytes))
 	l.points += uint64(p.points)
 	l.counters.Send(p.points)
 	if p.recorded > 0 {
@@ -298,11 +298,12 @@ func (l *link) sent(p *packet, size, next int) int {
 	return 1
 }
 
-// drop drops the first packet that waits. Those of its datagrams that have left stay said.
+// drop drops the first packet that waits. The points that have left before are sent.
 func (l *link) drop(p *packet, reason wire.DropReason) {
-	l.encoder.Settled(l.place != 0 && !l.encoder.Session())
+	sent := l.encoder.Settled(l.place)
 	l.place = 0
-	l.counters.Lose(reason, p.points)
+	l.counters.Send(sent)
+	l.counters.Lose(reason, p.points-sent)
 }
 
 // sendReport sends one report, or the goodbye so many times under the same

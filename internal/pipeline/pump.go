@@ -305,7 +305,7 @@ func (p *pump) discardAll() {
 		p.finish()
 	}
 	for i := range p.ready {
-		p.counters.Lose(wire.Shutdown, p.ready[i].points)
+		p.link.drop(&p.ready[i], wire.Shutdown)
 	}
 	p.ready, p.readyBytes = p.ready[:0], 0
 	for {

@@ -16,9 +16,9 @@
 //
 // Sums are said as they are, cumulative ones, which are the default, as cumulative and deltas
 // as deltas: nothing tells them apart. The bounds of an explicit histogram are its own. Those
-// of an exponential one are the ends of its buckets that are not empty, in a scale of 2 at
-// most, so that each is at most 19 % above the one before: that is the error of a quantile.
-// The last bound is +Inf.
+// of an exponential one are both ends of its buckets that are not empty, in a scale of 2 at
+// most. There a bucket ends 19 % above its begin: that is the error of a quantile. One with
+// more than 80 buckets in use has a lower scale. The last bound is +Inf.
 // VictoriaMetrics names the series name_value, name_count, name_sum and name_bucket, as
 // Prometheus does those of a histogram.
 //

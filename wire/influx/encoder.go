@@ -27,7 +27,7 @@ func New(o Options, limit int, m Memory) *Encoder {
 		o.Resource = flat.DefaultResource
 	}
 	d := &dialect{Options: o}
-	p, table := flat.NewPacker(d, flat.Frame{}, limit, d, m)
+	p, table := flat.NewPacker(d, flat.Frame{Most: wire.MaxPacketSize}, limit, d, m)
 	d.table = table
 	return &Encoder{p}
 }
@@ -49,7 +49,7 @@ type line struct {
 
 // Write writes what there is to say of a point.
 func (d *dialect) Write(w *flat.Writer, pt *wire.Point) wire.Result {
-	if !flat.Finite(flat.Float(pt.Bits, pt.Metric.Integer)) {
+	if !flat.Finite(flat.Float(pt.Bits, pt.Metric.Integer)) || !flat.Sayable(pt) {
 		return wire.Unsayable
 	}
 	name, tags := d.table.Texts(pt, false)
@@ -115,6 +115,9 @@ func (d *dialect) quantiles(l *line) {
 		return
 	}
 	for _, q := range l.pt.Distribution.Quantiles {
+		if l.w.Full() {
+			return
+		}
 		if !flat.Finite(q.Quantile) || !flat.Finite(q.Value) {
 			l.w.LeavePart()
 			continue
@@ -146,7 +149,7 @@ func (l *line) field(name string) {
 	l.w.B = append(append(append(l.w.B, separator), name...), '=')
 }
 
-// maxTime is the last time that InfluxDB takes, and the first one below zero, in nanoseconds.
+// InfluxDB takes times from -maxTime to maxTime, in nanoseconds.
 const maxTime = math.MaxInt64 - 1
 
 // end ends the line. Without a time it is when the server gets it.

@@ -29,9 +29,9 @@ func (d *dialect) AppendCommon(tags []flat.Tag, s *wire.Scope) []flat.Tag {
 
 // AppendTags appends attributes, sorted by key as the servers like it. One without a value is
 // left out, since there is none in the protocol.
-func (d *dialect) AppendTags(b []byte, tags []flat.Tag) ([]byte, bool) {
+func (d *dialect) AppendTags(b []byte, tags []flat.Tag) ([]byte, flat.Fit) {
 	begin := len(b)
-	for _, t := range tags {
+	for i, t := range tags {
 		if len(t.Value) == 0 {
 			continue
 		}
@@ -41,10 +41,10 @@ func (d *dialect) AppendTags(b []byte, tags []flat.Tag) ([]byte, bool) {
 		if reserved[string(t.Key)] {
 			b = append(b, '_')
 		}
-		b = flat.EndKey(b, begin, start, ',', '=')
+		b = flat.EndKey(b, begin, start, i, ',', '=')
 		b = appendEscaped(b, t.Value, true)
 	}
-	return b, false
+	return b, flat.Whole
 }
 
 // reserved are the keys that are no tags to some server, or that this encoding uses.

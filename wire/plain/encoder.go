@@ -1,8 +1,10 @@
 package plain
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/otelgram/otelgram/wire"
 	"github.com/otelgram/otelgram/wire/internal/flat"
@@ -41,13 +43,10 @@ func NewEncoder(o Options, limit int, m Memory) *Encoder {
 		o.Resource = flat.DefaultResource
 	}
 	w := &writer{Options: o}
-	p, table := flat.NewPacker(w, flat.Frame{Head: HeaderSize, Tail: TrailerSize}, min(limit, mostBytes), w, m)
+	p, table := flat.NewPacker(w, flat.Frame{Head: HeaderSize, Tail: TrailerSize, Most: mostBytes}, limit, w, m)
 	w.table = table
 	return &Encoder{p}
 }
-
-// SetLimit changes the size of the packets that begin after it.
-func (e *Encoder) SetLimit(limit int) { e.Packer.SetLimit(min(limit, mostBytes)) }
 
 // writer writes the events of a point.
 type writer struct {
@@ -66,6 +65,9 @@ type writer struct {
 func (x *writer) Write(w *flat.Writer, pt *wire.Point) wire.Result {
 	m := pt.Metric
 	x.name, x.tags = x.table.Texts(pt, false)
+	if x.tags.Fit == flat.Unsayable || !flat.Sayable(pt) {
+		return wire.Unsayable
+	}
 	x.time, x.key = pt.Time, ""
 	own := Type(m.Kind)
 	if m.Integer {
@@ -112,6 +114,9 @@ func (x *writer) distribution(w *flat.Writer, pt *wire.Point, sum Type) {
 	if pt.Metric.Kind == wire.Summary {
 		x.key = "quantile"
 		for _, q := range d.Quantiles {
+			if w.Full() {
+				return
+			}
 			x.bound = q.Quantile
 			x.event(w, ".quantile", Gauge, math.Float64bits(q.Value))
 		}
@@ -157,11 +162,7 @@ func (x *writer) AppendName(b []byte, m *wire.Metric) (_ []byte, cut bool) {
 	if m.Name == nil {
 		return b, false
 	}
-	name := m.Name.Text()
-	if most := MaxText - len(".quantile"); len(name) > most {
-		return append(b, name[:most]...), true
-	}
-	return append(b, name...), false
+	return append(b, m.Name.Text()...), false
 }
 
 // AppendCommon appends the attributes of resource and scope that are asked for.
@@ -169,21 +170,31 @@ func (x *writer) AppendCommon(tags []flat.Tag, s *wire.Scope) []flat.Tag {
 	return flat.Common{Resource: x.Resource, Scope: x.Scope}.Append(tags, s)
 }
 
-// AppendTags appends attributes. le and quantile are this encoding's own.
-func (x *writer) AppendTags(b []byte, tags []flat.Tag) (_ []byte, cut bool) {
-	for i, t := range tags {
-		if i == MaxTags-1 || len(t.Key) >= MaxText || len(t.Value) > MaxText {
-			return b, true
-		}
-		switch key := string(t.Key); key {
-		case "", "le", "quantile":
-			b = appendText(b, key+"_")
-		default:
-			b = appendBytes(b, t.Key)
-		}
-		b = appendBytes(b, t.Value)
+// AppendTags appends attributes. le and quantile are this encoding's own. More attributes
+// than an event has, or one that is longer than a text, cannot be said.
+func (x *writer) AppendTags(b []byte, tags []flat.Tag) ([]byte, flat.Fit) {
+	if len(tags) >= MaxTags {
+		return b, flat.Unsayable
 	}
-	return b, false
+	for _, t := range tags {
+		key := t.Key
+		switch string(key) {
+		case "", "le", "quantile":
+			for key = append([]byte(nil), key...); has(tags, key) || len(key) == len(t.Key); {
+				key = append(key, '_')
+			}
+		}
+		if len(key) > MaxText || len(t.Value) > MaxText {
+			return b, flat.Unsayable
+		}
+		b = appendBytes(appendBytes(b, key), t.Value)
+	}
+	return b, flat.Whole
+}
+
+// has reports whether one of the tags has a key.
+func has(tags []flat.Tag, key []byte) bool {
+	return slices.ContainsFunc(tags, func(t flat.Tag) bool { return bytes.Equal(t.Key, key) })
 }
 
 func appendBytes(b, text []byte) []byte {

@@ -54,27 +54,37 @@ func (d *dialect) AppendCommon(tags []flat.Tag, s *wire.Scope) []flat.Tag {
 
 // AppendTags appends attributes. One without a value is left out, since servers make
 // different things of it.
-func (d *dialect) AppendTags(b []byte, tags []flat.Tag) (_ []byte, short bool) {
+func (d *dialect) AppendTags(b []byte, tags []flat.Tag) ([]byte, flat.Fit) {
+	fit := flat.Whole
 	if !d.dog && d.Tags == Omitted {
-		return b, false
+		return b, fit
 	}
 	last := -1
 	if d.dog {
 		last = lastTag(tags)
 	}
 	begin := len(b)
+	add := func(i int) {
+		if len(tags[i].Value) == 0 {
+			return
+		}
+		var short bool
+		if b, short = d.appendTag(b, begin, i, tags[i]); short {
+			fit = flat.Cut
+		}
+	}
 	for i := range tags {
 		if i != last {
-			b, short = d.appendTag(b, begin, tags[i], short)
+			add(i)
 		}
 	}
 	if last >= 0 {
-		b, short = d.appendTag(b, begin, tags[last], short)
+		add(last)
 	}
 	if n := len(b); d.dog && n > begin && !endsWell(b) {
 		b = append(b, '_')
 	}
-	return b, short
+	return b, fit
 }
 
 // endsWell reports whether text may end the last tag. Telegraf takes a space off it, and the
@@ -95,10 +105,10 @@ func lastTag(tags []flat.Tag) int {
 	return -1
 }
 
-func (d *dialect) appendTag(b []byte, begin int, tag flat.Tag, short bool) ([]byte, bool) {
-	if len(tag.Value) == 0 {
-		return b, short
-	}
+// appendTag appends the n-th tag, and reports whether its value had to be cut, or the tag
+// left out since its key alone is too long.
+func (d *dialect) appendTag(b []byte, begin, n int, tag flat.Tag) ([]byte, bool) {
+	whole := b
 	separator, equals := byte('.'), byte('.')
 	switch {
 	case d.dog:
@@ -110,12 +120,8 @@ func (d *dialect) appendTag(b []byte, begin int, tag flat.Tag, short bool) ([]by
 		b = append(b, separator)
 	}
 	start := len(b)
-	b = d.appendKey(b, tag.Key)
-	if start == begin {
-		b = append(b, equals)
-	} else {
-		b = flat.EndKey(b, begin, start, separator, equals)
-	}
+	b = flat.EndKey(d.appendKey(b, tag.Key), begin, start, n, separator, equals)
+	value := len(b)
 	if d.dog {
 		b = appendValue(b, tag.Value, d.forbiddenInTag)
 	} else {
@@ -123,8 +129,17 @@ func (d *dialect) appendTag(b []byte, begin int, tag flat.Tag, short bool) ([]by
 			b = append(b, d.cleanPart(c))
 		}
 	}
-	b, cutShort := cut(b, start, d.MaxTag)
-	return b, short || cutShort
+	if d.MaxTag == 0 || len(b)-start <= d.MaxTag {
+		return b, false
+	}
+	if value-start >= d.MaxTag {
+		return whole, true
+	}
+	b, _ = cut(b, value, d.MaxTag-(value-start))
+	if len(b) == value {
+		return whole, true
+	}
+	return b, true
 }
 
 // appendKey appends a key. Some keys harm a server: statsd_exporter ends, or serves nothing

@@ -26,54 +26,63 @@ const (
 // histogram writes the measurements since the server was told.
 func (d *dialect) histogram(w *flat.Writer, pt *wire.Point) wire.Result {
 	sum := flat.Float(pt.Bits, pt.Metric.Integer)
-	if !flat.Finite(sum) {
+	if !flat.Finite(sum) || !flat.Sayable(pt) {
 		return wire.Unsayable
 	}
-	scale := int32(maxScale)
-	if d.Histograms == Counters {
-		scale = 0 // the bounds are powers of two
-	}
-	if pt.Metric.Delta {
-		d.buckets, _ = flat.AppendBuckets(d.buckets[:0], pt, scale, maxBuckets)
-		d.say(w, pt, nil, sum)
+	d.buckets = flat.Reuse(d.buckets, mostKept)
+	switch {
+	case d.Histograms == Counters:
+		return d.counters(w, pt, sum)
+	case pt.Metric.Delta:
+		d.buckets, _ = flat.AppendBuckets(d.buckets, pt, maxScale, maxBuckets)
+		d.distribution(w, pt, nil, sum)
 		return wire.Added
 	}
-	s, known := d.series(pt)
+	s, known, r := d.series(pt)
 	if s == nil {
-		return wire.NoMemory
+		return r
 	}
-	if known {
-		s.Renew(pt.StartTime, false)
-	}
-	var at int32
-	d.buckets, at = flat.AppendBuckets(d.buckets[:0], pt, s.MaxScale(scale), maxBuckets)
-	list, ok := s.Difference(d.buckets, at)
-	if !ok {
-		s.Renew(pt.StartTime, true)
-		d.buckets, at = flat.AppendBuckets(d.buckets[:0], pt, scale, maxBuckets)
-		list, _ = s.Difference(d.buckets, at)
-	}
-	d.buckets = list
+	d.buckets, sum = d.difference(pt, s, sum)
 	if !known {
 		s.Learn(d.buckets, sum)
+		w.LeaveUnknown()
 		return wire.Added
 	}
-	d.say(w, pt, s, sum-s.Value)
+	d.distribution(w, pt, s, sum)
 	return wire.Added
 }
 
-// say writes the buckets at hand, whose measurements have a sum.
-func (d *dialect) say(w *flat.Writer, pt *wire.Point, s *flat.Series, sum float64) {
-	switch {
-	case len(d.buckets) == 0: // there is nothing new
-	case d.Histograms == Counters:
-		d.counters(w, pt, s, sum)
-	default:
-		low, high := extremes(pt)
-		flat.Spread(d.buckets, sum, low, high)
-		d.distributions(w, pt, s)
+// mostKept is how many buckets the memory is kept of.
+const mostKept = 1 << 12
+
+// difference returns the buckets of a point with the measurements that the server was not
+// told, and their sum.
+func (d *dialect) difference(pt *wire.Point, s *flat.Series, sum float64) ([]flat.Bucket, float64) {
+	list, scale := flat.AppendBuckets(d.buckets, pt, s.MaxScale(maxScale), maxBuckets)
+	if since, ok := s.Difference(list, scale); ok {
+		return since, sum - s.Value
 	}
+	s.Renew()
+	list, scale = flat.AppendBuckets(list[:0], pt, maxScale, maxBuckets)
+	since, _ := s.Difference(list, scale)
+	return since, sum
 }
+
+// distribution writes the buckets at hand, whose measurements have a sum.
+func (d *dialect) distribution(w *flat.Writer, pt *wire.Point, s *flat.Series, sum float64) {
+	if len(d.buckets) == 0 {
+		return
+	}
+	low, high := extremes(pt)
+	flat.Spread(d.buckets, sum, low, high)
+	if s != nil && len(d.buckets) == 1 {
+		d.buckets[0].Low = flat.Round(d.buckets[0].Low, sumDigits)
+	}
+	d.distributions(w, pt, s)
+}
+
+// sumDigits is how many digits of the difference of two sums are taken for more than rounding.
+const sumDigits = 12
 
 // extremes returns the least and the greatest measurement, NaN where that is not known.
 func extremes(pt *wire.Point) (low, high float64) {
@@ -100,46 +109,54 @@ func (d *dialect) distributions(w *flat.Writer, pt *wire.Point, s *flat.Series) 
 			}
 			return
 		}
-		b := &d.buckets[i]
-		if !flat.Finite(b.Low * factor) {
-			w.LeavePart()
-			i++
-			continue
-		}
-		left := b.Count
-		for lines := 0; left > maxRate && lines < maxLines-1; lines++ {
-			d.values(w, d.buckets[i:i+1], maxRate, factor)
-			left -= maxRate
-		}
-		last := min(left, maxRate)
-		if left > last && s == nil {
-			w.LeavePart()
-		}
-		n := d.alike(i)
-		d.values(w, d.buckets[i:i+n], last, factor)
-		if s != nil {
-			said := b.Count - left + last
-			for _, b := range d.buckets[i : i+n] {
-				w.Tell(s, b.Slot, said, b.Low*float64(said))
-			}
-		}
-		i += n
+		i += d.bucket(w, s, i, factor)
 	}
 }
 
+// bucket writes the i-th bucket, and those behind it that share its line. It returns how many
+// these are.
+func (d *dialect) bucket(w *flat.Writer, s *flat.Series, i int, factor float64) int {
+	b := &d.buckets[i]
+	if !flat.Finite(b.Low*factor) || !flat.Finite(b.Low*float64(b.Count)) {
+		w.LeavePart()
+		return 1
+	}
+	left, said := b.Count, uint64(0)
+	for lines := 1; left > maxRate && lines < maxLines; lines++ {
+		d.values(w, s, d.buckets[i:i+1], maxRate, factor)
+		left, said = left-maxRate, said+maxRate
+	}
+	last := min(left, maxRate)
+	n := d.alike(w, i)
+	d.values(w, s, d.buckets[i:i+n], last, factor)
+	if said+last < b.Count && s == nil {
+		w.LeavePart()
+	}
+	return n
+}
+
+// valueLen is how long a value is at most, with what separates it from others.
+const valueLen = 26
+
 // alike returns how many of the buckets from i on may share a line.
-func (d *dialect) alike(i int) int {
-	n := 1
-	if first := d.buckets[i].Count; d.Agent && first <= maxRate {
-		for n < maxPacked && i+n < len(d.buckets) && d.buckets[i+n].Count == first && flat.Finite(d.buckets[i+n].Low) {
-			n++
+func (d *dialect) alike(w *flat.Writer, i int) int {
+	n, first := 1, d.buckets[i].Count
+	if !d.Agent || first > maxRate {
+		return n
+	}
+	most := min(maxPacked, (w.Room()-len(d.line.name.Bytes)-len(d.line.tags.Bytes)-len(d.Container)-2*valueLen)/valueLen)
+	for n < most && i+n < len(d.buckets) {
+		b := &d.buckets[i+n]
+		if b.Count != first || !flat.Finite(b.Low*float64(b.Count)) {
+			break
 		}
+		n++
 	}
 	return n
 }
 
 // values writes a line with the values of some buckets, each for n measurements.
-func (d *dialect) values(w *flat.Writer, buckets []flat.Bucket, n uint64, factor float64) {
+func (d *dialect) values(w *flat.Writer, s *flat.Series, buckets []flat.Bucket, n uint64, factor float64) {
 	d.begin(w)
 	for i := range buckets {
 		if i > 0 {
@@ -149,6 +166,11 @@ func (d *dialect) values(w *flat.Writer, buckets []flat.Bucket, n uint64, factor
 	}
 	d.end(w, d.Type, n)
 	w.End()
+	if s != nil {
+		for i := range buckets {
+			w.Tell(s, buckets[i].Slot, n, buckets[i].Low*float64(n))
+		}
+	}
 }
 
 // The bounds of exponential histograms as counters: powers of two. They are always the same,
@@ -159,54 +181,99 @@ const (
 )
 
 // counters writes how many measurements there were, their sum, and how many there were up
-// to each bound.
-func (d *dialect) counters(w *flat.Writer, pt *wire.Point, s *flat.Series, sum float64) {
-	total := uint64(0)
-	for i := range d.buckets {
-		b := &d.buckets[i]
-		total += b.Count
-		if s != nil {
-			w.Tell(s, b.Slot, b.Count, 0)
+// to each bound, or by how much these have grown.
+func (d *dialect) counters(w *flat.Writer, pt *wire.Point, sum float64) wire.Result {
+	limits := d.limitsOf(pt)
+	if pt.Metric.Delta {
+		d.line.suffix = ".count"
+		d.count(w, limits[len(limits)-1].Count, true)
+		d.line.suffix = ".sum"
+		d.sum(w, pt, nil, sum)
+		d.line.suffix, d.line.key = ".bucket", "le"
+		for i := 0; i < len(limits) && !w.Full(); i++ {
+			d.line.bound = limits[i].Bound
+			d.count(w, limits[i].Count, true)
 		}
+		return wire.Added
+	}
+	s, known, r := d.series(pt)
+	switch {
+	case s == nil:
+		return r
+	case !known:
+		learnLimits(s, limits, sum)
+		w.LeaveUnknown()
+		return wire.Added
+	case isLess(limits, s):
+		s.Renew()
 	}
 	d.line.suffix = ".count"
-	d.count(w, total, true)
+	d.countSince(w, s, flat.Slot{}, limits[len(limits)-1].Count-s.Count)
 	d.line.suffix = ".sum"
-	d.sum(w, s, sum)
+	d.sum(w, pt, s, sum-s.Value)
 	d.line.suffix, d.line.key = ".bucket", "le"
-	next, up := 0, uint64(0)
-	upTo := func(bound float64) {
-		for ; next < len(d.buckets) && d.buckets[next].High <= bound; next++ {
-			up += d.buckets[next].Count
-		}
-		if d.line.bound = bound; up > 0 && !w.Full() {
-			d.count(w, up, true)
-		}
+	for i := 0; i < len(limits) && !w.Full(); i++ {
+		d.line.bound = limits[i].Bound
+		d.countSince(w, s, flat.Slot{Kind: flat.Explicit, Index: int64(i)}, limits[i].Count-told(s, i))
 	}
-	if pt.Metric.Kind == wire.Histogram {
-		for _, bound := range pt.Distribution.Bounds {
-			upTo(bound)
-		}
-	} else {
-		for i := firstPower; i <= lastPower; i++ {
-			upTo(math.Ldexp(1, i))
-		}
-	}
-	upTo(math.Inf(1))
+	return wire.Added
 }
 
-// sum writes by how much a sum has grown. A counter cannot say that it has become less.
-func (d *dialect) sum(w *flat.Writer, s *flat.Series, sum float64) {
+func (d *dialect) limitsOf(pt *wire.Point) []flat.Limit {
+	if pt.Metric.Kind == wire.Histogram {
+		return d.limits.Of(pt)
+	}
+	return d.limits.OfPowers(pt, firstPower, lastPower)
+}
+
+// told returns how many measurements up to the i-th bound were told.
+func told(s *flat.Series, i int) uint64 {
+	if i < len(s.Told.BucketCounts) {
+		return s.Told.BucketCounts[i]
+	}
+	return 0
+}
+
+// learnLimits takes all for told.
+func learnLimits(s *flat.Series, limits []flat.Limit, sum float64) {
+	s.Count, s.Value = limits[len(limits)-1].Count, sum
+	for _, l := range limits {
+		s.Told.BucketCounts = append(s.Told.BucketCounts, l.Count)
+	}
+}
+
+// isLess reports whether more was told than there is: the histogram began anew.
+func isLess(limits []flat.Limit, s *flat.Series) bool {
+	if limits[len(limits)-1].Count < s.Count || len(limits) < len(s.Told.BucketCounts) {
+		return true
+	}
+	for i, n := range s.Told.BucketCounts {
+		if limits[i].Count < n {
+			return true
+		}
+	}
+	return false
+}
+
+// sum writes by how much a sum has grown. A counter cannot say that it has become less. Where
+// that is a fraction and the point a delta, the rest is owed, too.
+func (d *dialect) sum(w *flat.Writer, pt *wire.Point, s *flat.Series, grown float64) {
 	switch {
-	case sum < 0:
-		w.LeavePart()
+	case grown < 0:
+		if s == nil || grown < -rounding*s.Value {
+			w.LeavePart()
+		}
 	case s != nil:
-		d.carry(w, s, sum, 0)
-	case d.Fractions || sum == math.Trunc(sum):
-		d.count(w, math.Float64bits(sum), false)
+		d.sumSince(w, s, grown)
+	case d.Fractions || pt.Metric.Integer:
+		d.count(w, math.Float64bits(grown), false)
 	default:
-		w.LeavePart() // the fraction
-		d.count(w, math.Float64bits(math.Trunc(sum)), false)
+		if s, _, _ = d.series(pt); s != nil {
+			d.sumOwed(w, s, grown)
+			return
+		}
+		w.LeavePart() // perhaps a fraction
+		d.count(w, math.Float64bits(math.Trunc(grown)), false)
 	}
 }
 
@@ -216,33 +283,37 @@ func (d *dialect) summary(w *flat.Writer, pt *wire.Point) wire.Result {
 	if !flat.Finite(sum) {
 		return wire.Unsayable
 	}
-	s, known := d.series(pt)
+	s, known, r := d.series(pt)
 	if s == nil {
-		return wire.NoMemory
+		return r
 	}
 	dist := pt.Distribution
 	if dist == nil {
 		dist = &wire.Distribution{}
 	}
 	if known {
-		s.Renew(pt.StartTime, dist.Count < s.Count)
+		if dist.Count < s.Count {
+			s.Renew()
+		}
 		d.line.suffix = ".count"
-		n := dist.Count - s.Count
-		d.count(w, n, true)
-		w.Tell(s, flat.Slot{}, n, 0)
+		d.countSince(w, s, flat.Slot{}, dist.Count-s.Count)
 		d.line.suffix = ".sum"
-		d.sum(w, s, sum-s.Value)
+		d.sum(w, pt, s, sum-s.Value)
 	} else {
 		s.Count, s.Value = dist.Count, sum
 	}
 	d.line.suffix, d.line.key = ".quantile", "quantile"
-	for _, q := range dist.Quantiles {
+	for i := 0; i < len(dist.Quantiles) && !w.Full(); i++ {
+		q := &dist.Quantiles[i]
 		if !flat.Finite(q.Quantile) || !flat.Finite(q.Value) {
 			w.LeavePart()
 			continue
 		}
 		d.line.bound = q.Quantile
 		d.gaugeOf(w, q.Value)
+	}
+	if len(w.B) == 0 && !known {
+		w.LeaveUnknown()
 	}
 	return wire.Added
 }

@@ -33,15 +33,21 @@
 //   - A series whose start time changes, or which has become less, began anew: all of it is
 //     new. So it is after a restart of the process that is measured.
 //   - A series that is seen for the first time is new if it began after the encoder was made.
-//     One that began before may have been told by another: what it holds then is not said.
-//   - What was to be told in a packet that the sender dropped is told with the next point.
+//     One that began before may have been told by another: what it holds then is not said,
+//     and its point counts as unknown.
+//   - What was to be told in a datagram that the sender dropped is told with the next point.
 //     What is lost on the network is lost.
 //   - A series that has had no point for an hour is forgotten. From then on those that began
-//     earlier count as told when they are seen for the first time.
+//     earlier count as told when they are seen for the first time, if they are of its metric.
 //
 // After a restart of the server its counters begin at zero, as those of any client do.
 //
-// A sum of delta temporality is said as it is; one that is dropped is lost.
+// A sum of delta temporality is said as it is; one that is dropped is lost. Of an up-down
+// counter of delta temporality the encoder says the total, which begins at zero again where
+// there was no point for an hour.
+//
+// Of two series with everything in common, as two views of one name make them, the one that
+// began later is said, and the points of the other are not: they count as collisions.
 //
 // # Fractions
 //
@@ -66,7 +72,9 @@
 // and each quantile within the bucket that has it. Where the histogram has its minimum and
 // maximum the outermost buckets end there. Where it has not, the lowest bucket begins at zero
 // or, if it is below, at twice its bound, and the highest ends at twice its bound. If the sum
-// cannot be, the values are the middles of the buckets. One measurement is said as it is.
+// cannot be, the values are the middles of the buckets. They have nine digits. Where all are
+// in one bucket the value is their mean, and a single measurement itself: of a cumulative
+// histogram, whose sums are rounded, with twelve digits.
 //
 // An exponential histogram of more than 80 buckets in use is downscaled until it has no more,
 // in what is said: the bounds of a bucket are 2^(2^-scale) apart.
@@ -93,8 +101,8 @@
 // gets one that begins with two underscores, or one of the first two, and Telegraf has a
 // metric_type of its own. In DogStatsD commas, bars and control characters become underscores. The last tag ends
 // in ASCII, if need be in an underscore. In StatsD dots become underscores, too, since they
-// separate. Metrics and attribute sets that look like another one after that are counted as
-// collisions.
+// separate; metric a with an attribute b.c is then metric a.b with an attribute c. Metrics and
+// attribute sets that look like another one after that are counted as collisions.
 //
 // A line that does not fit a datagram is dropped: without a tag it would be another series.
 // collectd cuts names to 127 bytes: give it a MaxName.

@@ -38,7 +38,7 @@ func New(d Dialect, o Options, limit int, m Memory) (*Encoder, error) {
 		return nil, fmt.Errorf("%s: %w", d, err)
 	}
 	x := &dialect{Options: o.withDefaults(d), dog: d == DogStatsD}
-	p, table := flat.NewPacker(x, flat.Frame{}, limit, x, m)
+	p, table := flat.NewPacker(x, flat.Frame{Most: wire.MaxPacketSize}, limit, x, m)
 	x.table = table
 	return &Encoder{p}, nil
 }
@@ -51,6 +51,7 @@ type dialect struct {
 
 	line    line
 	buckets []flat.Bucket
+	limits  flat.Limits
 }
 
 // Write writes what there is to say of a point.
@@ -114,9 +115,9 @@ func (d *dialect) zeroFirst(w *flat.Writer, v float64) {
 
 // total adds up the changes of an up-down counter: what a server knows is its value.
 func (d *dialect) total(w *flat.Writer, pt *wire.Point) wire.Result {
-	s, _ := d.series(pt)
+	s, _, r := d.series(pt)
 	if s == nil {
-		return wire.NoMemory
+		return r
 	}
 	v := flat.Float(pt.Bits, pt.Metric.Integer)
 	total := s.Value + v
@@ -124,7 +125,7 @@ func (d *dialect) total(w *flat.Writer, pt *wire.Point) wire.Result {
 		return wire.Unsayable
 	}
 	d.gaugeOf(w, total)
-	w.Tell(s, flat.Slot{}, 0, v)
+	w.Add(s, v)
 	return wire.Added
 }
 
@@ -142,58 +143,63 @@ func (d *dialect) counter(w *flat.Writer, pt *wire.Point) wire.Result {
 		d.count(w, pt.Bits, integer)
 		return wire.Added
 	}
-	s, known := d.series(pt)
+	s, known, r := d.series(pt)
 	switch {
 	case s == nil:
-		return wire.NoMemory
+		return r
 	case pt.Metric.Delta:
-		d.carry(w, s, s.Value+v, v)
-	case !known && integer:
-		s.Count = pt.Bits
+		d.sumOwed(w, s, v)
 	case !known:
-		s.Value = v
+		s.Count, s.Value = pt.Bits, v
+		w.LeaveUnknown()
 	case integer:
-		d.countSince(w, s, pt)
+		if pt.Bits < s.Count {
+			s.Renew()
+		}
+		d.countSince(w, s, flat.Slot{}, pt.Bits-s.Count)
 	default:
-		d.sumSince(w, s, pt.StartTime, v)
+		if v < s.Value-rounding*s.Value {
+			s.Renew()
+		}
+		d.sumSince(w, s, v-s.Value)
 	}
 	return wire.Added
 }
 
 // countSince writes by how much an integer has grown since the server was told.
-func (d *dialect) countSince(w *flat.Writer, s *flat.Series, pt *wire.Point) {
-	s.Renew(pt.StartTime, pt.Bits < s.Count)
-	n := min(pt.Bits-s.Count, maxCount)
+func (d *dialect) countSince(w *flat.Writer, s *flat.Series, slot flat.Slot, n uint64) {
+	n = min(n, maxCount)
 	d.count(w, n, true)
-	w.Tell(s, flat.Slot{}, n, 0)
-}
-
-// sumSince writes by how much a number has grown since the server was told.
-func (d *dialect) sumSince(w *flat.Writer, s *flat.Series, start int64, v float64) {
-	s.Renew(start, v < s.Value-rounding*s.Value)
-	d.carry(w, s, v-s.Value, 0)
+	w.Tell(s, slot, n, 0)
 }
 
 // rounding is by which part a sum may be off for having been rounded.
 const rounding = 1e-12
 
-// carry writes what is owed of a series, which has grown by so much just now, or the integer
-// part of it: the rest is still owed.
-func (d *dialect) carry(w *flat.Writer, s *flat.Series, owed, grown float64) {
-	say := owed
-	if !d.Fractions {
-		say = math.Trunc(owed)
-	}
-	if say <= rounding*s.Value {
-		say = 0
-	}
-	say = min(say, maxCount)
+// sumSince writes by how much a number has grown since the server was told.
+func (d *dialect) sumSince(w *flat.Writer, s *flat.Series, grown float64) {
+	say := d.sayable(grown, s.Value)
 	d.count(w, math.Float64bits(say), false)
-	if grown != 0 { // what is owed, and not what was told, is remembered of a series of changes
-		w.Tell(s, flat.Slot{}, 0, grown-say)
-		return
-	}
 	w.Tell(s, flat.Slot{}, 0, say)
+}
+
+// sumOwed writes a change, and what is owed of those before.
+func (d *dialect) sumOwed(w *flat.Writer, s *flat.Series, change float64) {
+	say := d.sayable(s.Value+change, 0)
+	d.count(w, math.Float64bits(say), false)
+	w.Tell(s, flat.Slot{}, 0, change-say)
+}
+
+// sayable returns what of v can be said: nothing of what is there since a sum so large was
+// rounded, and no fraction where servers cut it off.
+func (d *dialect) sayable(v, of float64) float64 {
+	if v <= rounding*of {
+		return 0
+	}
+	if !d.Fractions {
+		v = math.Trunc(v)
+	}
+	return min(v, maxCount)
 }
 
 // maxCount is the largest counter of a line: a server with integers of 64 bits makes something
@@ -210,8 +216,8 @@ func (d *dialect) count(w *flat.Writer, bits uint64, integer bool) {
 	switch {
 	case integer:
 		w.B = strconv.AppendUint(w.B, min(bits, maxCount), 10)
-	case v > maxCount:
-		w.B = strconv.AppendUint(w.B, maxCount, 10)
+	case v == math.Trunc(v):
+		w.B = strconv.AppendUint(w.B, uint64(min(v, maxCount)), 10)
 	default:
 		w.B = flat.AppendFloat(w.B, v)
 	}
@@ -221,10 +227,21 @@ func (d *dialect) count(w *flat.Writer, bits uint64, integer bool) {
 
 // series returns the series of the point at hand, and whether what was told of it is known.
 // A series is not known if it began before this encoder, or before others were forgotten:
-// perhaps it was told all of it. It is nil where there is no memory.
-func (d *dialect) series(pt *wire.Point) (s *flat.Series, known bool) {
+// perhaps it was told all of it. Where it is nil, r says why.
+func (d *dialect) series(pt *wire.Point) (s *flat.Series, known bool, r wire.Result) {
 	s, fresh := d.table.Series(d.line.name, d.line.tags, pt)
-	return s, !fresh || pt.Metric.Delta || !d.table.Before(pt.StartTime)
+	switch {
+	case s == nil:
+		return nil, false, wire.NoMemory
+	case pt.Metric.Delta:
+		return s, true, wire.Added
+	case fresh:
+		return s, !d.table.Before(d.line.name, pt.StartTime), wire.Added
+	case !s.Begins(pt.StartTime):
+		d.table.Collide()
+		return nil, false, wire.Unsayable
+	}
+	return s, true, wire.Added
 }
 
 // Cut returns the length of the longest run of lines that takes at most room bytes. The zero

@@ -85,7 +85,7 @@ func TestLines(t *testing.T) {
 		{"omitted", statsd.Options{Tags: statsd.Omitted}, statsd.StatsD, points.Float(points.Metric("g", wire.Gauge), 1, "z", "y"), "g:1|g\n"},
 		{"with resource and scope", statsd.Options{Resource: []string{"*"}, Scope: true}, statsd.StatsD, points.Float(points.Metric("g", wire.Gauge), 1), "g.host_name.h.otel_scope_name.scope.otel_scope_version.1_0.service_name.svc:1|g\n"},
 		{"tags", statsd.Options{}, statsd.DogStatsD, points.Float(points.Metric("g", wire.Gauge), 1, "z", "a|b,c:d"), "g:1|g|#service.name:svc,z:a_b_c:d\n"},
-		{"keys that become one", noTags, statsd.DogStatsD, points.Float(points.Metric("g", wire.Gauge), 1, "a b", "1", "a!b", "2", "ca_b", "3"), "g:1|g|#a_b:1,a_b_:2,ca_b:3\n"},
+		{"keys that become one", noTags, statsd.DogStatsD, points.Float(points.Metric("g", wire.Gauge), 1, "a b", "1", "a!b", "2", "ca_b", "3"), "g:1|g|#a_b:1,a_b_1:2,ca_b:3\n"},
 		{"dangerous keys", noTags, statsd.DogStatsD, points.Float(points.Metric("g", wire.Gauge), 1, "__name__", "a", "9", "b", "le", "c", "quantile", "d", "", "e"), "g:1|g|#k_:e,k_9:b,k___name__:a,le_:c,quantile_:d\n"},
 		{"own attribute wins", statsd.Options{}, statsd.DogStatsD, points.Float(points.Metric("g", wire.Gauge), 1, "service.name", "mine"), "g:1|g|#service.name:mine\n"},
 		{"last tag ends in ASCII", noTags, statsd.DogStatsD, points.Float(points.Metric("g", wire.Gauge), 1, "a", "x", "b", "ü"), "g:1|g|#b:ü,a:x\n"},
@@ -158,6 +158,7 @@ func TestDifferences(t *testing.T) {
 	change := delta(points.Metric("d", wire.Sum))
 	fraction := delta(points.Metric("f", wire.Sum))
 	fraction.Monotonic = true
+	short := points.Histogram(delta(points.Metric("h", wire.Histogram)), []float64{1}, 0.75, 1, 0)
 	e := newEncoder(t, statsd.StatsD, noTags)
 	for i, tt := range []struct {
 		point *wire.Point
@@ -184,13 +185,15 @@ func TestDifferences(t *testing.T) {
 		{points.Float(fraction, 0.5), "f:1|c\n"},
 		{points.Float(fraction, 1.75), "f:1|c\n"},
 		{points.Float(fraction, 0.25), "f:1|c\n"},
+		{short, lines("h.count:1|c", "h.bucket.le.1:1|c", "h.bucket.le.inf:1|c")},
+		{short, lines("h.count:1|c", "h.sum:1|c", "h.bucket.le.1:1|c", "h.bucket.le.inf:1|c")},
 	} {
 		assert.Equal(t, tt.want, packet(t, e, tt.point), "point %d", i)
 		if tt.want != "" {
-			e.Settled(true)
+			e.Settled(math.MaxInt)
 		}
 	}
-	assert.Equal(t, uint64(5), e.LeftOut().Unchanged)
+	assert.Equal(t, wire.LeftOut{Unchanged: 4, Unknown: 1}, e.LeftOut())
 }
 
 // TestDroppedPackets: what a dropped packet was to tell is told by the next one, once.
@@ -209,16 +212,16 @@ func TestDroppedPackets(t *testing.T) {
 	second := packet(t, e, points.Int(c, 8), histogram(4, 0, 2, 0))
 	assert.Equal(t, "c:5|c\nh:2|ms\n", first)
 	assert.Equal(t, "c:3|c\nh:2|ms\n", second)
-	e.Settled(false)
-	e.Settled(true)
+	e.Settled(0)
+	e.Settled(math.MaxInt)
 	assert.Equal(t, "c:6|c\nh:2|ms\n", packet(t, e, points.Int(c, 9), histogram(4, 0, 2, 0)), "5 again, and 1 more")
-	e.Settled(false)
+	e.Settled(0)
 	e.Start(nil)
 	require.Equal(t, wire.Added, e.Append(points.Int(c, 1))) // begins anew while a dropped packet is settled
 	e.Finish()
 	assert.Equal(t, "c:1|c\n", packet(t, e, points.Int(c, 2)))
-	e.Settled(false)
-	e.Settled(false)
+	e.Settled(0)
+	e.Settled(0)
 	assert.Equal(t, "c:2|c\n", packet(t, e, points.Int(c, 2)))
 }
 
@@ -323,7 +326,7 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 				e.Append(p)
 			}
 			e.Finish()
-			e.Settled(true)
+			e.Settled(math.MaxInt)
 		}
 		step()
 		assert.Zero(t, allocs.In(100, step), "%+v", o)

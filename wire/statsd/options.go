@@ -55,7 +55,7 @@ const (
 	Counters
 )
 
-// Options is what can be chosen. The zero value is safe for every server that package
+// Options is what can be chosen. The zero value does no harm to any server that the package
 // documentation names.
 type Options struct {
 	// Tags is where StatsD has attributes.

@@ -13,9 +13,23 @@ type Bucket struct {
 	Count     uint64
 }
 
+const (
+	// maxSpan is how far apart buckets are that are written and remembered.
+	maxSpan = 1 << 10
+	// utmostScale bounds the scales, above and below zero. Those of OpenTelemetry's SDKs are
+	// from -10 to 20.
+	utmostScale = 64
+)
+
+// Sayable reports whether the buckets of a point have a form.
+func Sayable(pt *wire.Point) bool {
+	d := pt.Distribution
+	return d == nil || pt.Metric.Kind != wire.ExponentialHistogram || d.Scale >= -utmostScale && d.Scale <= utmostScale
+}
+
 // AppendBuckets appends the buckets of a histogram that are not empty, from the lowest one
-// up. Those of an exponential histogram are merged until the scale is at most maxScale and
-// there are at most so many; it returns the scale.
+// up. Those of an exponential histogram are merged until the scale is at most maxScale, there
+// are at most so many, and they are not too far apart; it returns the scale.
 func AppendBuckets(list []Bucket, pt *wire.Point, maxScale int32, most int) ([]Bucket, int32) {
 	d := pt.Distribution
 	switch {
@@ -28,7 +42,7 @@ func AppendBuckets(list []Bucket, pt *wire.Point, maxScale int32, most int) ([]B
 	if d.Scale > maxScale {
 		shift = uint(min(int64(d.Scale)-int64(maxScale), 63))
 	}
-	for ; shift < 63 && distinct(&d.Negative, shift)+distinct(&d.Positive, shift) > most; shift++ {
+	for ; shift < 63 && !mergedEnough(d, shift, most); shift++ {
 	}
 	scale := d.Scale - int32(shift)
 	start := len(list)
@@ -62,15 +76,30 @@ func appendExplicit(list []Bucket, d *wire.Distribution) []Bucket {
 	return list
 }
 
-// distinct returns how many buckets are not empty if 2^shift of them are one.
-func distinct(b *wire.Buckets, shift uint) (n int) {
-	last := int64(math.MinInt64)
+// mergedEnough reports whether there are few enough buckets if 2^shift of them are one.
+func mergedEnough(d *wire.Distribution, shift uint, most int) bool {
+	n, span := distinct(&d.Negative, shift)
+	m, other := distinct(&d.Positive, shift)
+	return n+m <= most && max(span, other) < maxSpan
+}
+
+// distinct returns how many buckets are not empty if 2^shift of them are one, and how far
+// apart they are.
+func distinct(b *wire.Buckets, shift uint) (n int, span int64) {
+	first, last := int64(math.MinInt64), int64(math.MinInt64)
 	for i, c := range b.Counts {
-		if at := (int64(b.Offset) + int64(i)) >> shift; c > 0 && at != last {
+		if c == 0 {
+			continue
+		}
+		at := (int64(b.Offset) + int64(i)) >> shift
+		if n == 0 {
+			first = at
+		}
+		if n == 0 || at != last {
 			n, last = n+1, at
 		}
 	}
-	return n
+	return n, last - first
 }
 
 // appendSide appends the buckets of one side, from the one next to zero on.
@@ -153,7 +182,14 @@ func (s *Series) told(slot Slot) uint64 {
 // finite. Where that cannot be, all lie in the middle.
 func Spread(list []Bucket, sum, low, high float64) {
 	if mean := sum / float64(list[0].Count); len(list) == 1 && within(mean, &list[0]) {
-		list[0].Low = mean
+		b := &list[0]
+		if Finite(low) {
+			b.Low = max(b.Low, low)
+		}
+		if Finite(high) {
+			b.High = min(b.High, high)
+		}
+		b.Low = max(min(mean, b.High), b.Low) // what rounding took it beyond is no measurement
 		return
 	}
 	least, span := 0.0, 0.0
@@ -169,8 +205,33 @@ func Spread(list []Bucket, sum, low, high float64) {
 	}
 	part = min(max(part, 0), 1)
 	for i := range list {
-		list[i].Low += part * (list[i].High - list[i].Low)
+		b := &list[i]
+		b.Low = max(min(Round(b.Low+part*(b.High-b.Low), estimateDigits), b.High), b.Low)
 	}
+}
+
+// estimateDigits is how many digits the values have that are no measurements.
+const estimateDigits = 9
+
+// Round returns v with so many digits.
+func Round(v float64, digits int) float64 {
+	if v == 0 || !Finite(v) {
+		return v
+	}
+	places := digits - 1 - int(math.Floor(math.Log10(math.Abs(v))))
+	if places < -300 || places > 300 {
+		return v
+	}
+	r := 0.0
+	if places >= 0 {
+		r = math.Round(v*math.Pow10(places)) / math.Pow10(places)
+	} else {
+		r = math.Round(v/math.Pow10(-places)) * math.Pow10(-places)
+	}
+	if !Finite(r) {
+		return v
+	}
+	return r
 }
 
 // rounding is by how much a part may be off for having been rounded.

@@ -1,87 +1,149 @@
 package flat
 
-// journal remembers what each packet on its way tells of which series. A packet that is
-// dropped has told nothing: what it was to tell is said with the next point of the series.
+// journal remembers, for each packet that is under way, what a server is told by it, and
+// where its points end. What was in a part that did not leave is said with the next point of
+// the series.
 type journal struct {
-	entries []telling // those from head on are of packets that are not settled
-	head    int
-	packets []int // how many entries each of them has, from first on
-	first   int
-	open    int // entries of the open packet
-	marked  int // len(entries) when the point at hand began
+	entries fifo[telling]
+	points  fifo[int]   // where each point ends in its packet
+	packets fifo[sizes] // of those that are finished and not settled
+	open    sizes       // of the open packet
+	marked  int         // entries when the point at hand began
 }
 
-// telling is that a series is told n measurements, of value together, in a slot.
+// sizes is how many entries and points a packet has.
+type sizes struct{ entries, points int }
+
+// telling says that n measurements, of value together, of one slot of a series are in a
+// packet, in front of end.
 type telling struct {
 	series *Series
 	life   uint32 // of the series
 	slot   Slot
 	n      uint64
 	value  float64
+	end    int
+	// kept says that it stays if the packet is dropped: what a server is told is not a
+	// difference, and the next point says it again.
+	kept bool
 }
 
-func (j *journal) mark() { j.marked = len(j.entries) }
+func (j *journal) mark() { j.marked = len(j.entries.list) }
 
 // add enters a telling, and has the series remember it.
-func (j *journal) add(s *Series, slot Slot, n uint64, value float64) {
-	s.tell(slot, n, value)
-	s.pending++
-	j.entries = append(j.entries, telling{s, s.life, slot, n, value})
-	j.open++
+func (j *journal) add(t telling) {
+	t.life = t.series.life
+	t.series.tell(t.slot, t.n, t.value)
+	t.series.pending++
+	j.entries.push(t)
+	j.open.entries++
 }
 
 // rollBack takes back what was told since mark.
 func (j *journal) rollBack() {
-	j.open -= len(j.entries) - j.marked
-	undo(j.entries[j.marked:])
-	j.entries = j.entries[:j.marked]
+	since := j.entries.list[j.marked:]
+	j.open.entries -= len(since)
+	for i := range since {
+		since[i].undo()
+	}
+	j.entries.cut(j.marked)
+}
+
+// commit adds the point at hand to the packet, in which it begins at an offset and has so many
+// bytes. One without bytes has nothing that could be lost.
+func (j *journal) commit(begin, size int) {
+	since := j.entries.list[j.marked:]
+	for i := range since {
+		since[i].end += begin
+	}
+	end := 0
+	if size > 0 {
+		end = begin + size
+	}
+	j.points.push(end)
+	j.open.points++
 }
 
 // end ends the open packet.
 func (j *journal) end() {
-	j.packets = append(j.packets, j.open)
-	j.open = 0
+	j.packets.push(j.open)
+	j.open = sizes{}
 }
 
-// settle ends the way of the oldest packet.
-func (j *journal) settle(told bool) {
-	if j.first == len(j.packets) {
+// forget ends the open packet, which says nothing.
+func (j *journal) forget() {
+	j.points.cut(len(j.points.list) - j.open.points)
+	j.open = sizes{}
+}
+
+// settle ends the way of the oldest packet, of which so many bytes have left. It returns how
+// many of its points are among them as a whole.
+func (j *journal) settle(left int) (points int) {
+	if j.packets.len() == 0 {
+		return 0
+	}
+	n := j.packets.pop(1)[0]
+	entries := j.entries.pop(n.entries)
+	for i := range entries {
+		if t := &entries[i]; t.end <= left || t.kept {
+			t.series.pending--
+		} else {
+			t.undo()
+		}
+	}
+	clear(entries) // they hold series
+	for _, end := range j.points.pop(n.points) {
+		if end <= left {
+			points++
+		}
+	}
+	j.entries.compact()
+	j.points.compact()
+	j.packets.compact()
+	return points
+}
+
+// undo takes back what was told, if the series still has the life in which it was.
+func (t *telling) undo() {
+	t.series.pending--
+	if t.life == t.series.life {
+		t.series.tell(t.slot, -t.n, -t.value)
+	}
+}
+
+// fifo is a list from which is taken in front.
+type fifo[T any] struct {
+	list []T
+	head int
+}
+
+// maxKept is how many elements a list keeps the memory of.
+const maxKept = 1 << 13
+
+func (f *fifo[T]) len() int { return len(f.list) - f.head }
+func (f *fifo[T]) push(v T) { f.list = append(f.list, v) }
+
+// cut takes off all from the n-th element of the list on.
+func (f *fifo[T]) cut(n int) {
+	clear(f.list[n:])
+	f.list = f.list[:n]
+}
+
+// pop takes n elements off, which are valid until compact.
+func (f *fifo[T]) pop(n int) []T {
+	f.head += n
+	return f.list[f.head-n : f.head]
+}
+
+// compact moves what is left to the begin, once it is less than what is gone.
+func (f *fifo[T]) compact() {
+	if 2*f.head < len(f.list) {
 		return
 	}
-	settled := j.entries[j.head : j.head+j.packets[j.first]]
-	j.first++
-	j.head += len(settled)
-	if told {
-		for i := range settled {
-			settled[i].series.pending--
-		}
-		clear(settled)
-	} else {
-		undo(settled)
+	n := copy(f.list, f.list[f.head:])
+	clear(f.list[n:])
+	f.list, f.head = f.list[:n], 0
+	if n == 0 && cap(f.list) > maxKept {
+		f.list = nil
 	}
-	j.entries, j.head = compact(j.entries, j.head)
-	j.packets, j.first = compact(j.packets, j.first)
-}
-
-// undo takes back what entries told, in the life of a series in which they did, and clears
-// them.
-func undo(entries []telling) {
-	for i := range entries {
-		t := &entries[i]
-		t.series.pending--
-		if t.life == t.series.life {
-			t.series.tell(t.slot, -t.n, -t.value)
-		}
-	}
-	clear(entries)
-}
-
-// compact moves what is left from head on to the begin, once it is less than what is gone.
-func compact[T any](list []T, head int) ([]T, int) {
-	if 2*head < len(list) {
-		return list, head
-	}
-	n := copy(list, list[head:])
-	clear(list[n:])
-	return list[:n], 0
 }

@@ -28,11 +28,11 @@ type Limits struct {
 }
 
 // Of returns them from the lowest up; the last is +Inf, with all measurements. Those of an
-// explicit histogram are its bounds, those of an exponential one the ends of its buckets
+// explicit histogram are its bounds, those of an exponential one both ends of its buckets
 // that are not empty. They are valid until the next call.
 func (l *Limits) Of(pt *wire.Point) []Limit {
+	l.list, l.buckets = Reuse(l.list, maxKept), Reuse(l.buckets, maxKept)
 	d := pt.Distribution
-	l.list = l.list[:0]
 	if d == nil {
 		return append(l.list, Limit{Bound: math.Inf(1)})
 	}
@@ -42,25 +42,58 @@ func (l *Limits) Of(pt *wire.Point) []Limit {
 			if i < len(d.BucketCounts) {
 				up += d.BucketCounts[i]
 			}
-			if !math.IsInf(bound, 1) && !math.IsNaN(bound) {
-				l.list = append(l.list, Limit{bound, up})
-			}
+			l.add(bound, up)
 		}
 	} else {
-		l.buckets, _ = AppendBuckets(l.buckets[:0], pt, limitScale, maxLimits)
+		l.buckets, _ = AppendBuckets(l.buckets, pt, limitScale, maxLimits)
 		for _, b := range l.buckets {
-			up += b.Count
-			if Finite(b.High) {
-				l.list = append(l.list, Limit{rounded(b.High), up})
+			// Servers take the values of a bucket for spread from the bound before it on.
+			// Where the bucket before it is empty that bound is said, too.
+			if low := rounded(b.Low); low < b.High && (len(l.list) == 0 || l.list[len(l.list)-1].Bound < low) {
+				l.add(low, up)
 			}
+			up += b.Count
+			l.add(rounded(b.High), up)
 		}
 	}
 	l.list = append(l.list, Limit{math.Inf(1), d.Count})
 	return l.list
 }
 
-// rounded returns v with six digits: what a processor makes of a power is not the same on
-// all in the last ones, and would be another series.
+// add adds a bound. Of equal ones the last counts, and an infinite one is added last.
+func (l *Limits) add(bound float64, up uint64) {
+	if !Finite(bound) {
+		return
+	}
+	if last := len(l.list) - 1; last >= 0 && l.list[last].Bound == bound {
+		l.list[last].Count = up
+		return
+	}
+	l.list = append(l.list, Limit{bound, up})
+}
+
+// OfPowers returns the same for an exponential histogram, with the powers of two from first
+// to last as bounds, whatever its buckets are.
+func (l *Limits) OfPowers(pt *wire.Point, first, last int) []Limit {
+	l.list, l.buckets = Reuse(l.list, maxKept), Reuse(l.buckets, maxKept)
+	l.buckets, _ = AppendBuckets(l.buckets, pt, 0, maxLimits)
+	next, up := 0, uint64(0)
+	for power := first; power <= last; power++ {
+		bound := math.Ldexp(1, power)
+		for ; next < len(l.buckets) && l.buckets[next].High <= bound; next++ {
+			up += l.buckets[next].Count
+		}
+		l.list = append(l.list, Limit{bound, up})
+	}
+	if pt.Distribution != nil {
+		up = pt.Distribution.Count
+	}
+	l.list = append(l.list, Limit{math.Inf(1), up})
+	return l.list
+}
+
+// rounded returns v with six digits: the last digits of a power differ between processors,
+// and another bound would be another series.
 func rounded(v float64) float64 {
 	var buf [32]byte
 	r, err := strconv.ParseFloat(string(strconv.AppendFloat(buf[:0], v, 'g', 6, 64)), 64)

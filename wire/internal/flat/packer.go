@@ -21,8 +21,8 @@ type Dialect interface {
 	Probe(b []byte) []byte
 }
 
-// Frame is what a datagram has around its entries, in bytes.
-type Frame struct{ Head, Tail int }
+// Frame is what a datagram has around its entries, and the most that it has in all, in bytes.
+type Frame struct{ Head, Tail, Most int }
 
 const (
 	// runDatagrams is how many datagrams the packets have that begin with a point of more
@@ -56,7 +56,7 @@ func NewPacker(d Dialect, f Frame, limit int, s Style, m Memory) (*Packer, *Tabl
 
 // SetLimit changes the size of the datagrams of the packets that begin after it.
 func (p *Packer) SetLimit(limit int) {
-	p.next = min(max(limit, wire.MinPacketSize), wire.MaxPacketSize) - p.frame.Tail
+	p.next = min(max(limit, wire.MinPacketSize), p.frame.Most) - p.frame.Tail
 }
 
 // BufferSize returns the capacity of the buffers to give to Start, in bytes.
@@ -106,7 +106,7 @@ func (p *Packer) Append(pt *wire.Point) wire.Result {
 		w.undo()
 		return r
 	}
-	w.commit(pt)
+	w.commit(pt, len(p.buf))
 	p.buf = append(p.buf, w.B...)
 	p.points++
 	if p.wide && p.points == 1 {
@@ -147,6 +147,7 @@ func (p *Packer) Finish() []byte {
 	packet := p.buf
 	p.buf = nil
 	if len(packet) == p.frame.Head {
+		p.writer.journal.forget()
 		return packet[:0]
 	}
 	p.writer.journal.end()
@@ -161,6 +162,7 @@ func (p *Packer) Finish() []byte {
 // appended to scratch, which is returned. It is longer than limit if an entry is.
 func (p *Packer) Datagram(scratch, packet []byte, limit, at int) (datagram, grown []byte, next int) {
 	head, tail := p.frame.Head, p.frame.Tail
+	limit = min(limit, p.frame.Most)
 	if at == 0 && len(packet) <= limit {
 		return packet, scratch, 0
 	}
@@ -186,9 +188,9 @@ func (p *Packer) Datagram(scratch, packet []byte, limit, at int) (datagram, grow
 // Stamp completes a datagram just before it is sent.
 func (p *Packer) Stamp(datagram []byte, h *wire.Header) { p.dialect.Stamp(datagram, h) }
 
-// Settled says what became of the oldest packet that was finished and not settled: whether
-// the server was told any of it.
-func (p *Packer) Settled(told bool) { p.writer.journal.settle(told) }
+// Settled says that of the oldest packet that was finished and not settled so many bytes have
+// left, and no more will. It returns how many points these have.
+func (p *Packer) Settled(left int) (points int) { return p.writer.journal.settle(left) }
 
 // AppendReport appends a datagram that says nothing: an answer to it tells whether
 // somebody is there.

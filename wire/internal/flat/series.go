@@ -1,18 +1,14 @@
 package flat
 
-import (
-	"time"
-
-	"github.com/otelgram/otelgram/wire"
-)
+import "github.com/otelgram/otelgram/wire"
 
 // SlotKind says which part of a series a slot is.
 type SlotKind uint8
 
 // The parts of a series.
 const (
-	Number   SlotKind = iota // the value of a sum, the sum of a histogram
-	Explicit                 // a bucket of an explicit histogram
+	Number   SlotKind = iota // the value of a sum; the count and sum of a histogram
+	Explicit                 // a bucket of an explicit histogram, or a bound
 	Zero                     // the zero bucket of an exponential histogram
 	Positive                 // a bucket above it
 	Negative                 // a bucket below it
@@ -29,29 +25,53 @@ type Slot struct {
 type Series struct {
 	start int64 // of the cumulative values; NoTime: not known
 	life  uint32
-	// pending is how many tellings are on their way.
-	pending int
-	seen    time.Time // when the round began in which it was used last
-	place   int       // in Text.series
-	cost    int64
+	// others counts the points in a row that began before start: of another series that
+	// looks like this one, or of this one after a clock was put back.
+	others int
+	// pending is how many tellings are under way.
+	pending    int
+	cumulative bool
+	seen       int64 // when it was used last, in Unix nanoseconds
+	place      int   // in Text.series
+	index      int   // in Table.list
+	name, tags *Text
+	cost       int64
 
-	// Count is what was told of an integer sum, Value of another one or of the sum of a
-	// histogram, Told of the buckets.
+	// Count is what was told of an integer sum, or of the count of a histogram. Value is
+	// what was told of another sum, or of the sum of a histogram; of a sum of changes, what
+	// is still owed. Told is what was told of the buckets.
 	Count uint64
 	Value float64
 	Told  wire.Distribution
 }
 
-// Renew begins another life of the series, if it does not have that start already: what was
-// told before is of no importance. force says that it began anew whatever its start is.
-func (s *Series) Renew(start int64, force bool) {
-	if start == s.start && !force {
-		return
+// mostOthers is after how many points in a row that began earlier they are the series.
+const mostOthers = 2
+
+// Begins looks at the start of a point: one that is later than that of the points before says
+// that the series began anew. It returns false for a point that is of another series which
+// looks the same, since it began earlier.
+func (s *Series) Begins(start int64) bool {
+	switch {
+	case start == s.start:
+		s.others = 0
+		return true
+	case start < s.start:
+		if s.others++; s.others <= mostOthers {
+			return false
+		}
 	}
 	s.start = start
+	s.Renew()
+	return true
+}
+
+// Renew begins another life of the series: what was told before is of no importance.
+func (s *Series) Renew() {
+	s.others = 0
 	s.life++
 	s.Count, s.Value = 0, 0
-	s.Told = wire.Distribution{BucketCounts: s.Told.BucketCounts[:0], Bounds: s.Told.Bounds}
+	s.Told = wire.Distribution{BucketCounts: s.Told.BucketCounts[:0]}
 }
 
 // tell adds to what was told.
@@ -61,7 +81,9 @@ func (s *Series) tell(slot Slot, n uint64, value float64) {
 	case Number:
 		s.Count += n
 	case Explicit:
-		s.Told.BucketCounts = grown(s.Told.BucketCounts, int(slot.Index)+1)
+		for len(s.Told.BucketCounts) <= int(slot.Index) {
+			s.Told.BucketCounts = append(s.Told.BucketCounts, 0)
+		}
 		s.Told.BucketCounts[slot.Index] += n
 	case Zero:
 		s.Told.ZeroCount += n
@@ -72,30 +94,24 @@ func (s *Series) tell(slot Slot, n uint64, value float64) {
 	}
 }
 
-// maxSpan bounds how far apart the buckets are that a series remembers.
-const maxSpan = 1 << 16
-
-// add adds n to the bucket with an index, which is made where there is none. Where that is
-// too far away from the others, they are forgotten.
+// add adds n to the bucket with an index, which is made where there is none. Points with
+// buckets too far apart were downscaled before.
 func add(b *wire.Buckets, index int64, n uint64) {
+	if len(b.Counts) == 0 {
+		b.Offset = int32(index)
+	}
 	first := int64(b.Offset)
-	if end := first + int64(len(b.Counts)); len(b.Counts) == 0 || end-index > maxSpan || index-first > maxSpan {
-		b.Offset, b.Counts, first = int32(index), b.Counts[:0], index
+	if index-first >= maxSpan || first+int64(len(b.Counts))-index > maxSpan {
+		return
 	}
 	if index < first {
 		b.Counts = append(make([]uint64, first-index, int(first-index)+len(b.Counts)), b.Counts...)
 		b.Offset, first = int32(index), index
 	}
-	b.Counts = grown(b.Counts, int(index-first)+1)
-	b.Counts[index-first] += n
-}
-
-// grown returns list with n elements at least.
-func grown(list []uint64, n int) []uint64 {
-	for len(list) < n {
-		list = append(list, 0)
+	for int64(len(b.Counts)) <= index-first {
+		b.Counts = append(b.Counts, 0)
 	}
-	return list
+	b.Counts[index-first] += n
 }
 
 // at returns the count of the bucket with an index.
@@ -106,13 +122,9 @@ func at(b *wire.Buckets, index int64) uint64 {
 	return 0
 }
 
-// Tell notes that the entry at hand, or the point, tells n measurements, of value together,
-// in a slot of a series.
-func (w *Writer) Tell(s *Series, slot Slot, n uint64, value float64) {
-	if n == 0 && value == 0 {
-		return
-	}
-	w.journal.add(s, slot, n, value)
+// size is what the buckets take, in bytes.
+func (s *Series) size() int64 {
+	return 8 * int64(cap(s.Told.BucketCounts)+cap(s.Told.Positive.Counts)+cap(s.Told.Negative.Counts))
 }
 
 // Learn notes all measurements of buckets, and their sum, as told.
@@ -121,4 +133,18 @@ func (s *Series) Learn(list []Bucket, sum float64) {
 		s.tell(list[i].Slot, list[i].Count, 0)
 	}
 	s.Value = sum
+}
+
+// Tell notes that what was written of the point up to here tells n measurements, of value
+// together, of a slot of a series.
+func (w *Writer) Tell(s *Series, slot Slot, n uint64, value float64) {
+	if n != 0 || value != 0 {
+		w.journal.add(telling{series: s, slot: slot, n: n, value: value, end: len(w.B)})
+	}
+}
+
+// Add adds value to a series, unless the point finds no place. What becomes of the packet
+// is of no importance.
+func (w *Writer) Add(s *Series, value float64) {
+	w.journal.add(telling{series: s, value: value, kept: true})
 }

@@ -16,23 +16,26 @@ type Memory interface {
 }
 
 const (
-	// maxTexts and maxSeries bound what is kept, beside the memory: texts, and those of
-	// series. A text that finds no room is made anew for each point.
-	maxTexts  = 1 << 16
+	// maxTexts bounds the texts that no series has, and maxSeries the series, beside the
+	// memory. A text that finds no room is made anew for each point.
+	maxTexts  = 1 << 17
 	maxSeries = 1 << 20
-	// roundTime is how often what nobody used is forgotten, and minRoundTime how often
-	// where there is no room left.
-	roundTime    = 10 * time.Minute
-	minRoundTime = time.Minute
-	// seriesTime is how long a series is remembered that nobody used, if there is room: one
-	// that comes again when it is forgotten is not told what has come meanwhile.
-	seriesTime = time.Hour
+	// A text that no series has is kept for textTime after its last use, and for
+	// textTimeFull where there is no room left. A series is kept for seriesTime: one that
+	// comes again later is not told what has come meanwhile.
+	textTime     = 10 * time.Minute
+	textTimeFull = time.Minute
+	seriesTime   = time.Hour
+	// sweepAtOnce is how many texts and series are looked at for each packet.
+	sweepAtOnce = 128
 	// seriesCost is about what a series takes beside its buckets, in bytes.
-	seriesCost = 384
+	seriesCost = 400
+	// maxScratchText is how many bytes of scratch memory a table keeps of each kind.
+	maxScratchText = 16 << 10
 )
 
 // Table keeps the texts of names and attribute sets, and the series of which a server is
-// told differences. What nobody used for a while is forgotten.
+// told differences. What nobody used for a while is forgotten, a little with each packet.
 type Table struct {
 	style   Style
 	memory  Memory
@@ -41,12 +44,15 @@ type Table struct {
 	sets    texts
 	commons map[string]*common
 	series  map[seriesKey]*Series
+	list    []*Series
+	cursor  int // of sweepSeries
 
-	round   uint32
-	began   time.Time // of the round
-	horizon int64     // a series that began before it may have been told, and forgotten
+	now int64 // when the packet began, in Unix nanoseconds
+	// horizon is when the table began, or forgot a metric of which it had forgotten a
+	// series.
+	horizon int64
 
-	max              int // texts
+	kept             int // texts
 	key, buf, values []byte
 	tags             []Tag
 }
@@ -55,7 +61,7 @@ type seriesKey struct{ metric, set *Text }
 
 func newTable(s Style, m Memory, left *leftOut, now time.Time) *Table {
 	return &Table{
-		style: s, memory: m, left: left, round: 1, began: now, horizon: now.UnixNano(),
+		style: s, memory: m, left: left, now: now.UnixNano(), horizon: now.UnixNano(),
 		metrics: newTexts(), sets: newTexts(), commons: map[string]*common{}, series: map[seriesKey]*Series{},
 	}
 }
@@ -63,59 +69,67 @@ func newTable(s Style, m Memory, left *leftOut, now time.Time) *Table {
 // Texts returns the name of a point's metric and its tags. They are valid until the next
 // call. series says that Series comes next.
 func (t *Table) Texts(pt *wire.Point, series bool) (name, tags *Text) {
-	t.max = maxTexts
+	most := maxTexts
 	if series {
-		t.max = maxSeries
+		most = 2 * maxSeries // which have theirs
 	}
-	name = t.name(pt.Metric)
-	return name, t.set(name.common, pt.Attributes)
+	name = t.name(pt.Metric, most)
+	return name, t.set(name.common, pt.Attributes, most)
 }
 
-func (t *Table) name(m *wire.Metric) *Text {
-	if e := t.metrics.marked(m.Mark(), t.round); e != nil {
-		return e
-	}
-	t.key = appendMetricKey(t.key[:0], m)
-	e := t.metrics.byKey[string(t.key)]
+func (t *Table) name(m *wire.Metric, most int) *Text {
+	e := t.metrics.marked(m.Mark())
 	if e == nil {
-		var cut bool
-		t.buf, cut = t.style.AppendName(t.buf[:0], m)
-		e = t.keep(&t.metrics, t.commonOf(m.Scope), cut)
+		t.key = appendMetricKey(Reuse(t.key, maxScratchText), m)
+		if e = t.metrics.byKey[string(t.key)]; e == nil {
+			c := t.commonOf(m.Scope)
+			var cut bool
+			t.buf, cut = t.style.AppendName(Reuse(t.buf, maxScratchText), m)
+			fit := Whole
+			if cut {
+				fit = Cut
+			}
+			e = t.keep(&t.metrics, c, fit, most)
+		}
+		m.SetMark(e.mark())
 	}
-	m.SetMark(t.metrics.use(e, t.round))
+	e.seen = t.now
 	return e
 }
 
-func (t *Table) set(c *common, s *wire.AttributeSet) *Text {
+func (t *Table) set(c *common, s *wire.AttributeSet, most int) *Text {
 	if s != nil {
-		if e := t.sets.marked(s.Mark(), t.round); e != nil && e.common == c {
+		if e := t.sets.marked(s.Mark()); e != nil && e.common == c {
+			e.seen = t.now
 			return e
 		}
 	}
-	t.key = appendSetKey(append(t.key[:0], c.key...), s)
+	t.key = appendSetKey(append(Reuse(t.key, maxScratchText), c.key...), s)
 	e := t.sets.byKey[string(t.key)]
 	if e == nil {
-		t.tags, t.values = appendTags(t.tags[:0], t.values[:0], c.tags, s)
-		var cut bool
-		t.buf, cut = t.style.AppendTags(t.buf[:0], t.tags)
-		e = t.keep(&t.sets, c, cut)
+		t.tags, t.values = appendTags(t.tags[:0], Reuse(t.values, maxScratchText), c.tags, s)
+		var fit Fit
+		t.buf, fit = t.style.AppendTags(Reuse(t.buf, maxScratchText), t.tags)
+		e = t.keep(&t.sets, c, fit, most)
 	}
-	if mark := t.sets.use(e, t.round); s != nil {
-		s.SetMark(mark)
+	if e.seen = t.now; s != nil {
+		s.SetMark(e.mark())
 	}
 	return e
 }
 
 // keep keeps the text in buf under key, where there is room.
-func (t *Table) keep(in *texts, c *common, cut bool) *Text {
-	cost := int64(textCost + len(t.key) + len(t.buf))
-	if len(in.byKey) >= t.max || !t.memory.Take(cost) {
-		in.spare.Bytes = append(in.spare.Bytes[:0], t.buf...)
-		in.spare.common = c
-		return &in.spare
+func (t *Table) keep(in *texts, c *common, fit Fit, most int) *Text {
+	cost := int64(textCost + len(t.key) + 2*(len(c.key)+len(t.buf)))
+	if t.kept >= most || !t.memory.Take(cost) {
+		e := &in.spare
+		e.Bytes = append(Reuse(e.Bytes, maxScratchText), t.buf...)
+		e.Fit, e.common, e.series = fit, c, nil
+		return e
 	}
-	e := &Text{Bytes: append([]byte(nil), t.buf...), key: string(t.key), common: c, cost: cost}
-	if cut {
+	t.kept++
+	e := &Text{Bytes: append([]byte(nil), t.buf...), Fit: fit, key: string(t.key), common: c, cost: cost}
+	if fit == Cut {
 		t.left.shortened.Add(1)
 	}
 	if in.add(e) {
@@ -126,81 +140,117 @@ func (t *Table) keep(in *texts, c *common, cut bool) *Text {
 
 // commonOf returns what all points of a scope have in common.
 func (t *Table) commonOf(s *wire.Scope) *common {
-	t.tags, t.values = t.style.AppendCommon(t.tags[:0], s), t.values[:0]
-	key := make([]byte, 0, 256)
-	for _, tag := range t.tags {
+	tags := t.style.AppendCommon(nil, s)
+	var key []byte
+	for _, tag := range tags {
 		key = appendText(appendText(key, tag.Key), tag.Value)
 	}
+	key = appendText(nil, key) // so that it can be told from what follows it
 	if c := t.commons[string(key)]; c != nil {
 		return c
 	}
-	c := &common{key: string(appendText(nil, key))}
-	for _, tag := range t.tags {
-		c.tags = append(c.tags, Tag{Key: append([]byte(nil), tag.Key...), Value: append([]byte(nil), tag.Value...)})
-	}
-	if len(t.commons) < maxTexts {
-		t.commons[string(key)] = c
+	c := &common{key: string(key), tags: tags}
+	if len(t.commons) < maxTexts && t.memory.Take(int64(textCost+2*len(key))) {
+		t.commons[c.key] = c
 	}
 	return c
 }
 
-// Series returns the series of a point, whose texts Texts has just returned. fresh says
-// that it was not there before: nothing was told of it, unless it began before there was a
-// table, or before others were forgotten. It returns nil where there is no memory for it.
+// Series returns the series of a point, whose texts Texts has just returned, and nil where
+// there is no memory for it. fresh says that the table has just made it.
 func (t *Table) Series(name, tags *Text, pt *wire.Point) (s *Series, fresh bool) {
-	if s = tags.nextOf(name); s != nil {
-		s.seen = t.began
-		return s, false
+	if s = tags.nextOf(name); s == nil {
+		if s = t.series[seriesKey{name, tags}]; s != nil {
+			tags.next = s.place + 1
+		}
 	}
-	key := seriesKey{name, tags}
-	if s = t.series[key]; s != nil {
-		s.seen = t.began
-		tags.next = s.place + 1
-		return s, false
+	if s == nil {
+		if s = t.newSeries(name, tags, pt); s == nil {
+			return nil, false
+		}
+		fresh = true
 	}
-	buckets := 0
-	if d := pt.Distribution; d != nil {
-		buckets = len(d.BucketCounts) + len(d.Positive.Counts) + len(d.Negative.Counts)
+	s.seen = t.now
+	if more := seriesCost + s.size() - s.cost; more > 0 {
+		if !t.memory.Need(more) {
+			return nil, false
+		}
+		s.cost += more
 	}
-	cost := int64(seriesCost + 16*buckets)
-	if name == &t.metrics.spare || tags == &t.sets.spare || len(t.series) >= maxSeries || !t.memory.Need(cost) {
-		return nil, false
-	}
-	s = &Series{start: pt.StartTime, seen: t.began, cost: cost}
-	t.series[key] = s
-	tags.enter(name, s)
-	return s, true
+	return s, fresh
 }
 
-// Before reports whether a series with that start may have been told before it was first
-// seen.
-func (t *Table) Before(start int64) bool { return start < t.horizon }
+func (t *Table) newSeries(name, tags *Text, pt *wire.Point) *Series {
+	if name.index < 0 || tags.index < 0 || len(t.series) >= maxSeries || !t.memory.Need(seriesCost) {
+		return nil
+	}
+	s := &Series{start: pt.StartTime, cumulative: !pt.Metric.Delta, name: name, tags: tags, cost: seriesCost, index: len(t.list)}
+	t.series[seriesKey{name, tags}] = s
+	t.list = append(t.list, s)
+	tags.enter(name, s)
+	name.users++
+	tags.users++
+	return s
+}
 
-// tick begins another round when it is time for one.
+// Before reports whether a series of a metric with that start may have been told before it
+// was first seen: it began before the table, or before the table forgot others.
+func (t *Table) Before(name *Text, start int64) bool { return start < max(t.horizon, name.horizon) }
+
+// Collide counts that a point looks like one of another series.
+func (t *Table) Collide() { t.left.collisions.Add(1) }
+
+// tick lets time go by, and forgets some of what nobody used.
 func (t *Table) tick(now time.Time) {
-	gone := now.Sub(t.began)
-	full := len(t.sets.byKey) >= maxTexts || len(t.metrics.byKey) >= maxTexts || len(t.series) >= maxSeries
-	if gone < roundTime && (!full || gone < minRoundTime) {
-		return
+	t.now = now.UnixNano()
+	t.sweepSeries(now.Add(-seriesTime).UnixNano())
+	oldest, full := now.Add(-textTime).UnixNano(), t.kept >= maxTexts
+	if full {
+		oldest = now.Add(-textTimeFull).UnixNano()
 	}
-	oldest := now.Add(-seriesTime)
-	if len(t.series) >= maxSeries {
-		oldest = t.began
+	forgotten := func(e *Text) {
+		t.kept--
+		t.memory.Give(e.cost)
+		t.horizon = max(t.horizon, e.horizon)
 	}
-	for key, s := range t.series {
-		if !s.seen.Before(oldest) || s.pending > 0 {
-			key.metric.used, key.set.used = t.round, t.round
-			continue
-		}
-		delete(t.series, key)
-		key.set.leave(s)
-		t.memory.Give(s.cost)
-		t.horizon = now.UnixNano()
-	}
-	t.memory.Give(t.metrics.sweep(t.round) + t.sets.sweep(t.round))
+	t.metrics.sweep(sweepAtOnce, oldest, full, forgotten)
+	t.sets.sweep(sweepAtOnce, oldest, full, forgotten)
 	if len(t.commons) >= maxTexts {
+		for key := range t.commons {
+			t.memory.Give(int64(textCost + 2*len(key)))
+		}
 		clear(t.commons)
 	}
-	t.round++
-	t.began = now
+}
+
+// sweepSeries looks at some series, and forgets those that were last used before oldest.
+func (t *Table) sweepSeries(oldest int64) {
+	for range min(sweepAtOnce, len(t.list)) {
+		t.cursor++
+		if t.cursor >= len(t.list) {
+			t.cursor = 0
+			if len(t.list) == 0 {
+				return
+			}
+		}
+		if s := t.list[t.cursor]; s.seen < oldest && s.pending == 0 {
+			t.forget(s)
+		}
+	}
+}
+
+func (t *Table) forget(s *Series) {
+	delete(t.series, seriesKey{s.name, s.tags})
+	s.tags.leave(s)
+	s.name.users--
+	s.tags.users--
+	if s.cumulative {
+		s.name.horizon = t.now
+	}
+	last := len(t.list) - 1
+	t.list[s.index] = t.list[last]
+	t.list[s.index].index = s.index
+	t.list[last] = nil
+	t.list = t.list[:last]
+	t.memory.Give(s.cost)
 }

@@ -23,11 +23,11 @@ func (plainStyle) AppendCommon(tags []Tag, s *wire.Scope) []Tag {
 	return Common{Resource: []string{"service.name"}}.Append(tags, s)
 }
 
-func (plainStyle) AppendTags(b []byte, tags []Tag) ([]byte, bool) {
+func (plainStyle) AppendTags(b []byte, tags []Tag) ([]byte, Fit) {
 	for _, t := range tags {
 		b = fmt.Appendf(b, ",%s=%s", t.Key, t.Value)
 	}
-	return b, false
+	return b, Whole
 }
 
 func newTestTable(m *points.Memory, now time.Time) *Table {
@@ -65,9 +65,9 @@ func TestTextsAreFoundByContent(t *testing.T) {
 	assert.NotSame(t, first, s)
 }
 
-// TestRounds: what is in use stays, whatever was used with it, and the rest goes: a series
-// after an hour. Then those that began before count as told.
-func TestRounds(t *testing.T) {
+// TestForgetting: what is in use stays, with what it needs, and the rest goes: a series after
+// an hour. Those of its metric that began before are not known then.
+func TestForgetting(t *testing.T) {
 	m := &points.Memory{}
 	now := time.Unix(1000, 0)
 	table := newTestTable(m, now)
@@ -77,39 +77,58 @@ func TestRounds(t *testing.T) {
 		s, _ := table.Series(text, tags, p)
 		return s
 	}
+	before := now.UnixNano()
+	now = now.Add(time.Second)
+	table.tick(now)
 	kept, gone, underWay := use("kept"), use("gone"), use("under way")
 	underWay.pending = 1
+	idle := points.Int(points.Counter("idle"), 1)
+	table.Texts(idle, false)
 	all := m.Taken
 	require.Positive(t, all)
-	before := now.UnixNano()
-	for range 3 {
-		now = now.Add(roundTime)
-		table.tick(now)
-		assert.Same(t, kept, use("kept"))
+	pass := func(d time.Duration) {
+		for range 12 {
+			now = now.Add(d / 12)
+			table.tick(now)
+			assert.Same(t, kept, use("kept"))
+		}
 	}
+	pass(seriesTime / 2)
 	assert.Len(t, table.series, 3)
-	for range int(seriesTime/roundTime) + 1 {
-		now = now.Add(roundTime)
-		table.tick(now)
-		assert.Same(t, kept, use("kept"))
-	}
+	assert.Len(t, table.metrics.byKey, 3, "without the idle one")
+	pass(seriesTime)
 	assert.Len(t, table.series, 2)
-	assert.Len(t, table.metrics.byKey, 2)
-	assert.Len(t, table.sets.byKey, 2)
+	assert.Len(t, table.list, 2)
 	assert.Less(t, m.Taken, all)
 	assert.Same(t, underWay, use("under way"))
+	begin := now.UnixNano() - int64(seriesTime)
+	other := points.Counter("gone")
+	name, _ := table.Texts(points.Int(other, 1), true)
+	assert.True(t, table.Before(name, begin))
+	known, _ := table.Texts(points.Int(points.Counter("kept"), 1), true)
+	assert.False(t, table.Before(known, begin), "of another metric")
+	assert.True(t, table.Before(known, before-1))
 	assert.NotSame(t, gone, use("gone"))
-	assert.Equal(t, all, m.Taken)
-	assert.True(t, table.Before(before))
 	underWay.pending = 0
-	for range int(seriesTime/roundTime) + 2 {
-		now = now.Add(roundTime)
+	for range 40 {
+		now = now.Add(seriesTime / 10)
 		table.tick(now)
 	}
 	assert.Empty(t, table.series)
-	assert.Empty(t, table.metrics.byKey)
+	assert.Len(t, table.metrics.byKey, 3, "which know when a series was forgotten")
 	assert.Empty(t, table.sets.same)
+	table.metrics.sweep(10, now.UnixNano(), true, func(e *Text) {
+		table.kept--
+		m.Give(e.cost)
+	})
+	assert.Empty(t, table.metrics.byKey)
+	assert.Zero(t, table.kept)
+	for key := range table.commons {
+		m.Give(int64(textCost + 2*len(key)))
+	}
 	assert.Zero(t, m.Taken)
+	assert.Same(t, use("new"), use("new"), "in a gap")
+	assert.LessOrEqual(t, len(table.metrics.list), 5)
 }
 
 // TestSeriesOfASet: each metric finds its own series of a set, in whatever order they come,
@@ -135,8 +154,8 @@ func TestSeriesOfASet(t *testing.T) {
 	for _, i := range []int{0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 3, 2, 2, 0, 4, 1} {
 		use(i)
 	}
-	for range int(seriesTime/roundTime) + 2 {
-		now = now.Add(roundTime)
+	for range 20 {
+		now = now.Add(seriesTime / 10)
 		table.tick(now)
 		use(4)
 		use(2)
@@ -149,29 +168,26 @@ func TestSeriesOfASet(t *testing.T) {
 	}
 }
 
-// TestMarksOfAnotherRound: a text that has moved is not taken for another.
-func TestMarksOfAnotherRound(t *testing.T) {
+// TestMarksOfForgottenTexts: one that stands where another was is not taken for it.
+func TestMarksOfForgottenTexts(t *testing.T) {
 	now := time.Unix(1000, 0)
 	table := newTestTable(&points.Memory{}, now)
 	var pts []*wire.Point
 	for i := range 10 {
 		pts = append(pts, points.Int(points.Counter(fmt.Sprint("c", i)), 1, "n", fmt.Sprint(i)))
 	}
-	for round := range 6 {
+	for round := range 12 {
 		for i, p := range pts {
-			if i < 10-round {
+			if (i+round)%3 > 0 {
 				name, tags := table.Texts(p, false)
 				assert.Equal(t, fmt.Sprint("c", i), string(name.Bytes))
 				assert.Equal(t, fmt.Sprintf(",n=%d,service.name=svc", i), string(tags.Bytes))
 			}
 		}
-		now = now.Add(roundTime)
+		now = now.Add(textTime / 2)
 		table.tick(now)
 	}
-	for i, p := range pts {
-		name, _ := table.Texts(p, false)
-		assert.Equal(t, fmt.Sprint("c", i), string(name.Bytes))
-	}
+	assert.LessOrEqual(t, len(table.sets.list), 10)
 }
 
 // TestOneSetOfTwoScopes: the attributes of a resource go with the points of its own scopes.
@@ -209,8 +225,12 @@ func TestCollisions(t *testing.T) {
 		table.Texts(p, false)
 	}
 	assert.Equal(t, uint64(1), table.left.collisions.Load(), "two metrics of one name")
+	described := points.Counter("c")
+	described.Description = wire.NewSymbol("described")
+	table.Texts(points.Int(described, 1, "a", "1"), false)
+	assert.Equal(t, uint64(2), table.left.collisions.Load(), "one with another description")
 	one := &wire.AttributeSet{}
 	one.AddValue(wire.NewSymbol("a"), wire.Int64Value, wire.AppendInt64(nil, 2))
 	table.Texts(&wire.Point{Metric: gauge, Attributes: one}, false)
-	assert.Equal(t, uint64(2), table.left.collisions.Load(), "and two sets of one text")
+	assert.Equal(t, uint64(3), table.left.collisions.Load(), "and two sets of one text")
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"slices"
+	"strconv"
 
 	"github.com/otelgram/otelgram/wire"
 )
@@ -15,12 +16,21 @@ type Tag struct{ Key, Value []byte }
 type Style interface {
 	// AppendName appends the name of a metric, and reports whether it had to be cut.
 	AppendName(b []byte, m *wire.Metric) (_ []byte, cut bool)
-	// AppendTags appends tags, which are sorted by key and have no key twice, and reports
-	// whether one had to be cut.
-	AppendTags(b []byte, tags []Tag) (_ []byte, cut bool)
+	// AppendTags appends tags, which are sorted by key and have no key twice.
+	AppendTags(b []byte, tags []Tag) ([]byte, Fit)
 	// AppendCommon appends the tags of resource and scope that go with each point.
 	AppendCommon(tags []Tag, s *wire.Scope) []Tag
 }
+
+// Fit says how much of an attribute set is in its text.
+type Fit uint8
+
+// How much is.
+const (
+	Whole     Fit = iota
+	Cut           // a server takes no more
+	Unsayable     // there is no form for it
+)
 
 // Common says which attributes of resource and scope go with each point.
 type Common struct {
@@ -38,6 +48,9 @@ var DefaultResource = []string{"service.namespace", "service.name", "service.ins
 // Append appends them. A key of the scope wins over one of the resource.
 func (c Common) Append(tags []Tag, s *wire.Scope) []Tag {
 	var values []byte
+	if s == nil {
+		return tags
+	}
 	if r := s.Resource; r != nil {
 		all := slices.Contains(c.Resource, "*")
 		for i := range r.Attributes.Len() {
@@ -93,17 +106,18 @@ func unique(tags []Tag) []Tag {
 }
 
 // EndKey ends a key, which stands in b from start on, with what separates it from its value.
-// Another key may look like it, among the tags that stand in b from begin on, each behind a
-// separator: then it gets an underscore, or several.
-func EndKey(b []byte, begin, start int, separator, equals byte) []byte {
+// Where one of the tags that stand in b from begin on, each behind a separator, has that key,
+// the key gets a number: n, which is another one for each tag, or one above it.
+func EndKey(b []byte, begin, start, n int, separator, equals byte) []byte {
 	b = append(b, equals)
+	end := len(b) - 1
 	for {
-		key := b[start:]
-		before := b[begin : start-1]
+		key, before := b[start:], b[begin:max(begin, start-1)]
 		if !bytes.HasPrefix(before, key) && !contains(before, separator, key) {
 			return b
 		}
-		b = append(b[:len(b)-1], '_', equals)
+		b = append(strconv.AppendInt(append(b[:end], '_'), int64(n), 10), equals)
+		n++
 	}
 }
 
@@ -146,11 +160,14 @@ func appendSetKey(b []byte, s *wire.AttributeSet) []byte {
 	return b
 }
 
-// appendMetricKey appends what tells a metric from others: all but its description.
+// appendMetricKey appends what tells a metric from others.
 func appendMetricKey(b []byte, m *wire.Metric) []byte {
 	b = append(b, byte(m.Kind), flag(m.Integer)|flag(m.Monotonic)<<1|flag(m.Delta)<<2)
-	b = appendSymbol(appendSymbol(b, m.Name), m.Unit)
+	b = appendSymbol(appendSymbol(appendSymbol(b, m.Name), m.Unit), m.Description)
 	s := m.Scope
+	if s == nil {
+		return b
+	}
 	b = appendSymbol(appendSymbol(appendSymbol(b, s.Name), s.Version), s.SchemaURL)
 	b = appendSetKey(b, s.Attributes)
 	if s.Resource != nil {

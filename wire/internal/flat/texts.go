@@ -2,20 +2,26 @@ package flat
 
 const (
 	// textCost is about what a text takes beside its bytes, in bytes.
-	textCost = 240
-	// indexBits of a mark number the text, the others the round in which that holds.
+	textCost = 288
+	// indexBits of a mark number the text, the others the time that the number was given.
 	indexBits = 24
 )
 
 // Text is what a dialect has made of a metric's name or of an attribute set.
 type Text struct {
-	Bytes  []byte
+	Bytes []byte
+	Fit   Fit
+
 	key    string
 	common *common
-	used   uint32 // the last round
-	index  int    // in texts.list
+	seen   int64  // when it was used last, in Unix nanoseconds
+	index  int    // in texts.list; -1: it is not kept
+	given  uint64 // how many numbers were given before that one
 	cost   int64
+	users  int // series
 
+	// horizon is when a series of the metric was forgotten.
+	horizon int64
 	// series are those of an attribute set, in the order in which they came, and next is
 	// the place of the one that comes after the last: collections repeat their order, so
 	// that this mostly spares a look into Table.series.
@@ -61,64 +67,78 @@ type common struct {
 }
 
 // texts finds a text by the mark that an interned object carries, and by its content where
-// that is an object's first time in a round.
+// that is an object's first time.
 type texts struct {
-	byKey map[string]*Text
-	list  []*Text
-	same  map[string]int // how many texts have the same bytes
-	spare Text           // one that is not kept
+	byKey  map[string]*Text
+	list   []*Text // with gaps
+	gaps   []int
+	given  uint64
+	same   map[string]int // how many texts have the same bytes
+	spare  Text           // one that is not kept
+	cursor int            // of sweep
 }
 
 func newTexts() texts {
 	return texts{byKey: map[string]*Text{}, same: map[string]int{}, spare: Text{index: -1}}
 }
 
-// marked returns the text that a mark of this round stands for.
-func (t *texts) marked(mark uint64, round uint32) *Text {
-	if uint32(mark>>indexBits) != round {
+// marked returns the text that a mark stands for, nil if there is none any more.
+func (t *texts) marked(mark uint64) *Text {
+	i := mark & (1<<indexBits - 1)
+	if mark == 0 || i >= uint64(len(t.list)) {
 		return nil
 	}
-	e := t.list[mark&(1<<indexBits-1)]
-	e.used = round
-	return e
+	if e := t.list[i]; e != nil && e.mark() == mark {
+		return e
+	}
+	return nil
 }
 
-// use notes that e is in use, and returns its mark.
-func (t *texts) use(e *Text, round uint32) uint64 {
+// mark returns the mark of a text, 0 for one that is not kept.
+func (e *Text) mark() uint64 {
 	if e.index < 0 {
 		return 0
 	}
-	e.used = round
-	return uint64(round)<<indexBits | uint64(e.index)
+	return (e.given+1)<<indexBits | uint64(e.index)
 }
 
 // add adds e, and reports whether another one looks like it.
 func (t *texts) add(e *Text) bool {
-	e.index = len(t.list)
-	t.list = append(t.list, e)
+	e.index, e.given = len(t.list), t.given
+	t.given++
+	if n := len(t.gaps); n > 0 {
+		e.index = t.gaps[n-1]
+		t.gaps = t.gaps[:n-1]
+		t.list[e.index] = e
+	} else {
+		t.list = append(t.list, e)
+	}
 	t.byKey[e.key] = e
-	text := e.common.key + string(e.Bytes)
-	t.same[text]++
-	return t.same[text] > 1
+	t.same[e.look()]++
+	return t.same[e.look()] > 1
 }
 
-// sweep forgets what was not used in a round, and returns what it took.
-func (t *texts) sweep(round uint32) (cost int64) {
-	kept := t.list[:0]
-	for _, e := range t.list {
-		if e.used == round {
-			e.index = len(kept)
-			kept = append(kept, e)
+// look is what a server sees of a text.
+func (e *Text) look() string { return e.common.key + string(e.Bytes) }
+
+// sweep looks at some texts, and forgets those that no series has and that were last used
+// before oldest. forgotten is called for each. One of a metric that knows when a series was
+// forgotten is kept, unless all says that there is no room left.
+func (t *texts) sweep(n int, oldest int64, all bool, forgotten func(*Text)) {
+	for range min(n, len(t.list)) {
+		t.cursor = (t.cursor + 1) % len(t.list)
+		e := t.list[t.cursor]
+		if e == nil || e.users > 0 || e.seen >= oldest || e.horizon > 0 && !all {
 			continue
 		}
-		cost += e.cost
+		t.list[t.cursor] = nil
+		t.gaps = append(t.gaps, t.cursor)
 		delete(t.byKey, e.key)
-		text := e.common.key + string(e.Bytes)
-		if t.same[text]--; t.same[text] == 0 {
-			delete(t.same, text)
+		if look := e.look(); t.same[look] > 1 {
+			t.same[look]--
+		} else {
+			delete(t.same, look)
 		}
+		forgotten(e)
 	}
-	clear(t.list[len(kept):])
-	t.list = kept
-	return cost
 }

@@ -18,33 +18,48 @@ type Writer struct {
 	left    int  // bytes that the open packet has
 
 	parts   bool // something has no form
+	unknown bool // nobody knows what was told of the series
 	journal journal
 	leftOut leftOut
 }
 
+// maxScratch is how many bytes of scratch memory are kept.
+const maxScratch = 2 * wire.MaxBody
+
 // leftOut counts what was not said of points that are in packets.
-type leftOut struct{ exemplars, parts, unchanged, shortened, collisions atomic.Uint64 }
+type leftOut struct{ exemplars, parts, unchanged, unknown, shortened, collisions atomic.Uint64 }
 
 func (l *leftOut) load() wire.LeftOut {
 	return wire.LeftOut{
-		Exemplars: l.exemplars.Load(), Parts: l.parts.Load(), Unchanged: l.unchanged.Load(),
+		Exemplars: l.exemplars.Load(), Parts: l.parts.Load(), Unchanged: l.unchanged.Load(), Unknown: l.unknown.Load(),
 		Shortened: l.shortened.Load(), Collisions: l.collisions.Load(),
 	}
 }
 
 func (w *Writer) reset(room, left int) {
-	w.B = w.B[:0]
+	w.B = Reuse(w.B, maxScratch)
 	w.begin, w.room, w.left, w.longest, w.long = 0, room, left, 0, false
-	w.parts = false
+	w.parts, w.unknown = false, false
 	w.journal.mark()
 }
+
+// Reuse returns list without elements, or nothing where it has the memory of more than most
+// of them.
+func Reuse[T any](list []T, most int) []T {
+	if cap(list) > most {
+		return nil
+	}
+	return list[:0]
+}
+
+// Room is how many bytes an entry may have.
+func (w *Writer) Room() int { return w.room }
 
 // End ends an entry.
 func (w *Writer) End() {
 	n := len(w.B) - w.begin
 	w.longest = max(w.longest, n)
 	if n > w.room || len(w.B) > wire.MaxBody {
-		// What was written is of no use. Memory is not kept for it.
 		w.longest = max(w.longest, len(w.B))
 		w.long = true
 		w.B = w.B[:0]
@@ -52,18 +67,21 @@ func (w *Writer) End() {
 	w.begin = len(w.B)
 }
 
-// Full reports whether there is no use in further entries: what was written already has to
-// be written again, into another packet, or never.
+// Full reports whether the point does not fit: what was written of it will be discarded.
 func (w *Writer) Full() bool { return w.long || len(w.B) > w.left }
 
 // LeavePart notes that something of the point is not said, since there is no form for it.
 func (w *Writer) LeavePart() { w.parts = true }
 
+// LeaveUnknown notes that nothing is said of the point, since nobody knows what was told of
+// its series.
+func (w *Writer) LeaveUnknown() { w.unknown = true }
+
 // undo forgets what the point was to tell.
 func (w *Writer) undo() { w.journal.rollBack() }
 
-// commit counts what was left out of a point that is in a packet.
-func (w *Writer) commit(pt *wire.Point) {
+// commit counts what was left out of a point that is in a packet, at an offset.
+func (w *Writer) commit(pt *wire.Point, at int) {
 	count := func(c *atomic.Uint64, it bool) {
 		if it {
 			c.Add(1)
@@ -71,5 +89,7 @@ func (w *Writer) commit(pt *wire.Point) {
 	}
 	count(&w.leftOut.exemplars, len(pt.Exemplars) > 0)
 	count(&w.leftOut.parts, w.parts)
-	count(&w.leftOut.unchanged, len(w.B) == 0)
+	count(&w.leftOut.unknown, w.unknown)
+	count(&w.leftOut.unchanged, len(w.B) == 0 && !w.unknown)
+	w.journal.commit(at, len(w.B))
 }
