@@ -26,6 +26,7 @@ type limitless struct{}
 func (limitless) Take(int64) bool { return true }
 func (limitless) Need(int64) bool { return true }
 func (limitless) Give(int64)      {}
+func (limitless) Return(int64)    {}
 
 // packed prints points as the exporter does: into packets, which are stamped and settled.
 type packed struct {

@@ -42,17 +42,17 @@ var encodings = [...]struct {
 	Compact: {name: "compact", new: func(_ *config, bytes int, m *account.Budget) (pipeline.Encoder, error) {
 		return pipeline.NewCompact(bytes, m)
 	}},
-	Plain: {name: "plain", new: func(c *config, bytes int, m *account.Budget) (pipeline.Encoder, error) {
-		return plain.NewEncoder(c.plain, bytes, m), nil
+	Plain: {name: "plain", serverTakes: plain.MostBytes, new: func(c *config, bytes int, m *account.Budget) (pipeline.Encoder, error) {
+		return plain.NewEncoder(c.plain, bytes, account.NewShares(m, textShare)), nil
 	}},
 	StatsD: {name: "statsd", serverTakes: statsd.MaxDatagram(statsd.StatsD), new: func(c *config, bytes int, m *account.Budget) (pipeline.Encoder, error) {
-		return statsd.New(statsd.StatsD, c.statsd, bytes, m)
+		return statsd.New(statsd.StatsD, c.statsd, bytes, account.NewShares(m, textShare))
 	}},
 	DogStatsD: {name: "dogstatsd", serverTakes: statsd.MaxDatagram(statsd.DogStatsD), new: func(c *config, bytes int, m *account.Budget) (pipeline.Encoder, error) {
-		return statsd.New(statsd.DogStatsD, c.dogstatsd, bytes, m)
+		return statsd.New(statsd.DogStatsD, c.dogstatsd, bytes, account.NewShares(m, textShare))
 	}},
 	Influx: {name: "influx", new: func(c *config, bytes int, m *account.Budget) (pipeline.Encoder, error) {
-		return influx.New(c.influx, bytes, m), nil
+		return influx.New(c.influx, bytes, account.NewShares(m, textShare)), nil
 	}},
 }
 
@@ -96,6 +96,10 @@ func parseEncoding(s string) (Encoding, error) {
 	}
 	return 0, fmt.Errorf("unknown encoding: want %s", encodingsAllowed())
 }
+
+// textShare is the part of the budget that is set aside for the texts of names and attribute
+// sets, which can be made anew.
+const textShare = 8
 
 // newEncoder returns what makes the encoder that c asks for.
 func (c *config) newEncoder() pipeline.NewEncoder {

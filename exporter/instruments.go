@@ -30,7 +30,7 @@ var descriptions = [gauges]description{
 		},
 	},
 	{
-		make: makeCounter("stats.encoding.left_out", "{event}", "What the encoding could not say of points that were sent, by reason."),
+		make: makeCounter("stats.encoding.left_out", "{event}", "What the encoding could not say of points in packets, by reason."),
 		observe: func(o metric.Observer, i metric.Observable, v *view) {
 			for reason, n := range leftOut(&v.LeftOut) {
 				if n > 0 {

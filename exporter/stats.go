@@ -66,8 +66,8 @@ type Stats struct {
 	// handler is told, once for each metric.
 	ExemplarsCut, DescriptionsCut, Downscaled uint64
 
-	// LeftOut counts what an encoding other than Compact could not say of points that
-	// were sent.
+	// LeftOut counts what an encoding other than Compact could not say of points that it
+	// put into packets.
 	LeftOut wire.LeftOut
 }
 

@@ -55,7 +55,8 @@
 // that is not number 0, and end with the last one. A number that was seen before, or so
 // long ago that nobody knows, with a later time than all others, is of a sender that has
 // begun anew at the same address: its data is delivered, and when a second packet
-// confirms it, the numbers begin anew. What comes from before is late then. A Unix socket
+// confirms it, the numbers begin anew. What comes from before is late then, and so is all that
+// comes while a sender's clock is behind the time of an earlier packet. A Unix socket
 // has no source address, and loses nothing: all its Plain packets are of one session,
 // whose numbers are not judged.
 //

@@ -150,8 +150,8 @@ type LeftOut struct {
 	Exemplars, Parts uint64
 	// Unchanged counts the points of which there was nothing to say: a server that is told
 	// differences was told of none. Unknown counts those of which nothing was said since they
-	// began before the encoder did, or before it forgot others of their metric: nobody knows
-	// what was told of them. The next point of their series says what has come since.
+	// began before the encoder did, or were forgotten meanwhile: nobody knows what was told
+	// of them. The next point of their series says what has come since.
 	Unchanged, Unknown uint64
 	// Shortened counts the names and attribute sets that were cut to the length that a
 	// server takes.

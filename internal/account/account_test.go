@@ -76,3 +76,18 @@ func TestBudgetIsShared(t *testing.T) {
 	assert.Equal(t, 1000, got)
 	assert.Zero(t, b.Left())
 }
+
+func TestShares(t *testing.T) {
+	b := NewBudget(800)
+	s := NewShares(b, 8)
+	assert.True(t, s.Take(100))
+	assert.False(t, s.Take(1))
+	assert.False(t, b.Reached(), "nothing is dropped for it")
+	s.Return(100)
+	assert.True(t, s.Take(60))
+	assert.True(t, s.Need(700))
+	assert.False(t, s.Need(1))
+	assert.True(t, b.Reached())
+	s.Give(700)
+	assert.Equal(t, int64(700), b.Left())
+}

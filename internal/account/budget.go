@@ -59,3 +59,24 @@ func (b *Budget) Left() int64 { return b.left.Load() }
 
 // Reached reports whether something was ever dropped for want of memory.
 func (b *Budget) Reached() bool { return b.reached.Load() }
+
+// Shares is a budget of which a part is set aside for what can be made anew, so that this
+// takes nothing from what points are dropped without.
+type Shares struct{ spare, needed *Budget }
+
+// NewShares sets the part of b that is one of so many aside.
+func NewShares(b *Budget, parts int64) Shares {
+	return Shares{spare: NewBudget(b.Split(parts)), needed: b}
+}
+
+// Take takes bytes of the part that was set aside, if there are so many left.
+func (s Shares) Take(bytes int64) bool { return s.spare.Take(bytes) }
+
+// Return gives what Take took back.
+func (s Shares) Return(bytes int64) { s.spare.Give(bytes) }
+
+// Need takes bytes for what points are dropped without, if there are so many left.
+func (s Shares) Need(bytes int64) bool { return s.needed.Need(bytes) }
+
+// Give gives what Need took back.
+func (s Shares) Give(bytes int64) { s.needed.Give(bytes) }

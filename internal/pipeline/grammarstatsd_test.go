@@ -40,7 +40,7 @@ func TestStatsDGrammar(t *testing.T) {
 					c := testConfig(s)
 					c.PacketSize = grammarSize
 					c.NewEncoder = func(bytes int, m *account.Budget) (Encoder, error) {
-						return statsd.New(tt.dialect, tt.options, bytes, m)
+						return statsd.New(tt.dialect, tt.options, bytes, account.NewShares(m, 8))
 					}
 					p := start(t, c)
 					rm := oneOfEachSet(randomdata.New(seed).ResourceMetrics())

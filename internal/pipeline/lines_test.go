@@ -22,7 +22,7 @@ import (
 func lineConfig(s Sender) Config {
 	c := testConfig(s)
 	c.NewEncoder = func(bytes int, m *account.Budget) (Encoder, error) {
-		return influx.New(influx.Options{}, bytes, m), nil
+		return influx.New(influx.Options{}, bytes, account.NewShares(m, 8)), nil
 	}
 	return c
 }
@@ -31,7 +31,7 @@ func lineConfig(s Sender) Config {
 func countingConfig(s Sender) Config {
 	c := testConfig(s)
 	c.NewEncoder = func(bytes int, m *account.Budget) (Encoder, error) {
-		return statsd.New(statsd.StatsD, statsd.Options{}, bytes, m)
+		return statsd.New(statsd.StatsD, statsd.Options{}, bytes, account.NewShares(m, 8))
 	}
 	return c
 }

@@ -11,9 +11,12 @@ import (
 
 // Memory is what an Encoder charges what it keeps to.
 type Memory interface {
-	// Take takes so many bytes, and returns false where they are not there. Need is Take
-	// for what points are dropped without.
+	// Take takes so many bytes for what can be made anew, and returns false where they are
+	// not there. Return gives them back.
 	Take(bytes int64) bool
+	Return(bytes int64)
+	// Need takes so many bytes for what points are dropped without, and returns false where
+	// they are not there. Give gives them back.
 	Need(bytes int64) bool
 	Give(bytes int64)
 }

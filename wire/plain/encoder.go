@@ -23,9 +23,12 @@ type Options struct {
 
 // Memory is what an Encoder charges what it keeps to.
 type Memory interface {
-	// Take takes so many bytes, and returns false where they are not there. Need is Take
-	// for what points are dropped without.
+	// Take takes so many bytes for what can be made anew, and returns false where they are
+	// not there. Return gives them back.
 	Take(bytes int64) bool
+	Return(bytes int64)
+	// Need takes so many bytes for what points are dropped without, and returns false where
+	// they are not there. Give gives them back.
 	Need(bytes int64) bool
 	Give(bytes int64)
 }
@@ -33,17 +36,18 @@ type Memory interface {
 // Encoder writes points as events. It is not safe for concurrent use, but for LeftOut.
 type Encoder struct{ *flat.Packer }
 
-// mostBytes is up to which length a packet cannot have more than MaxItems items.
-const mostBytes = 20_000
+// MostBytes is how large an Encoder's packets are at most: up to this length one cannot have
+// more than MaxItems items.
+const MostBytes = 20_000
 
 // NewEncoder returns an Encoder for packets of at most limit bytes, and never more than
-// 20,000.
+// MostBytes.
 func NewEncoder(o Options, limit int, m Memory) *Encoder {
 	if o.Resource == nil {
 		o.Resource = flat.DefaultResource
 	}
 	w := &writer{Options: o}
-	p, table := flat.NewPacker(w, flat.Frame{Head: HeaderSize, Tail: TrailerSize, Most: mostBytes}, limit, w, m)
+	p, table := flat.NewPacker(w, flat.Frame{Head: HeaderSize, Tail: TrailerSize, Most: MostBytes}, limit, w, m)
 	w.table = table
 	return &Encoder{p}
 }

@@ -272,8 +272,7 @@ func (d *dialect) sum(w *flat.Writer, pt *wire.Point, s *flat.Series, grown floa
 			d.sumOwed(w, s, grown)
 			return
 		}
-		w.LeavePart() // perhaps a fraction
-		d.count(w, math.Float64bits(math.Trunc(grown)), false)
+		d.countWhole(w, grown)
 	}
 }
 

@@ -37,8 +37,8 @@
 //     and its point counts as unknown.
 //   - What was to be told in a datagram that the sender dropped is told with the next point.
 //     What is lost on the network is lost.
-//   - A series that has had no point for an hour is forgotten. From then on those that began
-//     earlier count as told when they are seen for the first time, if they are of its metric.
+//   - A series that has had no point for an hour is forgotten. When it comes again it counts
+//     as unknown, too.
 //
 // After a restart of the server its counters begin at zero, as those of any client do.
 //

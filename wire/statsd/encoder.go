@@ -22,9 +22,12 @@ func MaxDatagram(d Dialect) int {
 
 // Memory is what an Encoder charges what it keeps to.
 type Memory interface {
-	// Take takes so many bytes, and returns false where they are not there. Need is Take
-	// for what points are dropped without.
+	// Take takes so many bytes for what can be made anew, and returns false where they are
+	// not there. Return gives them back.
 	Take(bytes int64) bool
+	Return(bytes int64)
+	// Need takes so many bytes for what points are dropped without, and returns false where
+	// they are not there. Give gives them back.
 	Need(bytes int64) bool
 	Give(bytes int64)
 }
@@ -57,8 +60,7 @@ type dialect struct {
 // Write writes what there is to say of a point.
 func (d *dialect) Write(w *flat.Writer, pt *wire.Point) wire.Result {
 	m := pt.Metric
-	series := m.Kind > wire.Sum || m.Kind == wire.Sum && (m.Monotonic || m.Delta)
-	name, tags := d.table.Texts(pt, series)
+	name, tags := d.table.Texts(pt, d.remembers(m))
 	d.line = line{name: name, tags: tags, time: pt.Time}
 	switch m.Kind {
 	case wire.Gauge:
@@ -77,6 +79,21 @@ func (d *dialect) Write(w *flat.Writer, pt *wire.Point) wire.Result {
 		return d.summary(w, pt)
 	}
 	return wire.Unsayable
+}
+
+// remembers reports whether something of a metric's series is remembered.
+func (d *dialect) remembers(m *wire.Metric) bool {
+	fraction := !m.Integer && !d.Fractions // which is owed
+	switch m.Kind {
+	case wire.Sum:
+		if m.Monotonic {
+			return !m.Delta || fraction
+		}
+		return m.Delta
+	case wire.Histogram, wire.ExponentialHistogram:
+		return !m.Delta || fraction && d.Histograms == Counters
+	}
+	return m.Kind == wire.Summary
 }
 
 // gauge writes a value as it is.
@@ -145,6 +162,8 @@ func (d *dialect) counter(w *flat.Writer, pt *wire.Point) wire.Result {
 	}
 	s, known, r := d.series(pt)
 	switch {
+	case s == nil && pt.Metric.Delta:
+		d.countWhole(w, v)
 	case s == nil:
 		return r
 	case pt.Metric.Delta:
@@ -181,6 +200,15 @@ func (d *dialect) sumSince(w *flat.Writer, s *flat.Series, grown float64) {
 	say := d.sayable(grown, s.Value)
 	d.count(w, math.Float64bits(say), false)
 	w.Tell(s, flat.Slot{}, 0, say)
+}
+
+// countWhole writes the integer part of a change. There is no memory for the rest.
+func (d *dialect) countWhole(w *flat.Writer, v float64) {
+	whole := math.Trunc(v)
+	if whole != v || v > maxCount {
+		w.LeavePart()
+	}
+	d.count(w, math.Float64bits(whole), false)
 }
 
 // sumOwed writes a change, and what is owed of those before.
@@ -229,19 +257,17 @@ func (d *dialect) count(w *flat.Writer, bits uint64, integer bool) {
 // A series is not known if it began before this encoder, or before others were forgotten:
 // perhaps it was told all of it. Where it is nil, r says why.
 func (d *dialect) series(pt *wire.Point) (s *flat.Series, known bool, r wire.Result) {
-	s, fresh := d.table.Series(d.line.name, d.line.tags, pt)
+	s, known = d.table.Series(d.line.name, d.line.tags, pt)
 	switch {
 	case s == nil:
 		return nil, false, wire.NoMemory
 	case pt.Metric.Delta:
 		return s, true, wire.Added
-	case fresh:
-		return s, !d.table.Before(d.line.name, pt.StartTime), wire.Added
-	case !s.Begins(pt.StartTime):
+	case known && !s.Begins(pt.StartTime):
 		d.table.Collide()
 		return nil, false, wire.Unsayable
 	}
-	return s, true, wire.Added
+	return s, known, wire.Added
 }
 
 // Cut returns the length of the longest run of lines that takes at most room bytes. The zero

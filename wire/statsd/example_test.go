@@ -12,6 +12,7 @@ import (
 type memory struct{}
 
 func (memory) Take(int64) bool { return true }
+func (memory) Return(int64)    {}
 func (memory) Need(int64) bool { return true }
 func (memory) Give(int64)      {}
 

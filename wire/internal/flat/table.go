@@ -1,6 +1,7 @@
 package flat
 
 import (
+	"hash/maphash"
 	"time"
 
 	"github.com/otelgram/otelgram/wire"
@@ -8,9 +9,12 @@ import (
 
 // Memory is what a table charges what it keeps to.
 type Memory interface {
-	// Take takes so many bytes, and returns false where they are not there. Need is Take
-	// for what points are dropped without.
+	// Take takes so many bytes for what can be made anew, and returns false where they are
+	// not there. Return gives them back.
 	Take(bytes int64) bool
+	Return(bytes int64)
+	// Need takes so many bytes for what points are dropped without, and returns false where
+	// they are not there. Give gives them back.
 	Need(bytes int64) bool
 	Give(bytes int64)
 }
@@ -18,14 +22,17 @@ type Memory interface {
 const (
 	// maxTexts bounds the texts that no series has, and maxSeries the series, beside the
 	// memory. A text that finds no room is made anew for each point.
-	maxTexts  = 1 << 17
+	maxTexts  = 1 << 16
 	maxSeries = 1 << 20
 	// A text that no series has is kept for textTime after its last use, and for
-	// textTimeFull where there is no room left. A series is kept for seriesTime: one that
-	// comes again later is not told what has come meanwhile.
+	// textTimeFull where there is no room left. A series is kept for seriesTime, and for
+	// textTime where there is no room: one that comes again later is not told what has come
+	// meanwhile.
 	textTime     = 10 * time.Minute
 	textTimeFull = time.Minute
 	seriesTime   = time.Hour
+	// maxForgotten bounds the forgotten series of which something is remembered.
+	maxForgotten = 1 << 16
 	// sweepAtOnce is how many texts and series are looked at for each packet.
 	sweepAtOnce = 128
 	// seriesCost is about what a series takes beside its buckets, in bytes.
@@ -48,9 +55,13 @@ type Table struct {
 	cursor  int // of sweepSeries
 
 	now int64 // when the packet began, in Unix nanoseconds
-	// horizon is when the table began, or forgot a metric of which it had forgotten a
-	// series.
+	// horizon is when the table began, or forgot which series of a metric it had forgotten
+	// together with the metric.
 	horizon int64
+
+	seed      maphash.Seed
+	forgotten int  // series, in Text.forgotten
+	pressed   bool // there was no memory for something since the last packet
 
 	kept             int // texts
 	key, buf, values []byte
@@ -61,23 +72,19 @@ type seriesKey struct{ metric, set *Text }
 
 func newTable(s Style, m Memory, left *leftOut, now time.Time) *Table {
 	return &Table{
-		style: s, memory: m, left: left, now: now.UnixNano(), horizon: now.UnixNano(),
+		style: s, memory: m, left: left, seed: maphash.MakeSeed(), now: now.UnixNano(), horizon: now.UnixNano(),
 		metrics: newTexts(), sets: newTexts(), commons: map[string]*common{}, series: map[seriesKey]*Series{},
 	}
 }
 
 // Texts returns the name of a point's metric and its tags. They are valid until the next
-// call. series says that Series comes next.
+// call. series says that Series comes next, for which they must be kept.
 func (t *Table) Texts(pt *wire.Point, series bool) (name, tags *Text) {
-	most := maxTexts
-	if series {
-		most = 2 * maxSeries // which have theirs
-	}
-	name = t.name(pt.Metric, most)
-	return name, t.set(name.common, pt.Attributes, most)
+	name = t.name(pt.Metric, series)
+	return name, t.set(name.common, pt.Attributes, series)
 }
 
-func (t *Table) name(m *wire.Metric, most int) *Text {
+func (t *Table) name(m *wire.Metric, series bool) *Text {
 	e := t.metrics.marked(m.Mark())
 	if e == nil {
 		t.key = appendMetricKey(Reuse(t.key, maxScratchText), m)
@@ -89,7 +96,7 @@ func (t *Table) name(m *wire.Metric, most int) *Text {
 			if cut {
 				fit = Cut
 			}
-			e = t.keep(&t.metrics, c, fit, most)
+			e = t.keep(&t.metrics, c, fit, series)
 		}
 		m.SetMark(e.mark())
 	}
@@ -97,7 +104,7 @@ func (t *Table) name(m *wire.Metric, most int) *Text {
 	return e
 }
 
-func (t *Table) set(c *common, s *wire.AttributeSet, most int) *Text {
+func (t *Table) set(c *common, s *wire.AttributeSet, series bool) *Text {
 	if s != nil {
 		if e := t.sets.marked(s.Mark()); e != nil && e.common == c {
 			e.seen = t.now
@@ -110,7 +117,7 @@ func (t *Table) set(c *common, s *wire.AttributeSet, most int) *Text {
 		t.tags, t.values = appendTags(t.tags[:0], Reuse(t.values, maxScratchText), c.tags, s)
 		var fit Fit
 		t.buf, fit = t.style.AppendTags(Reuse(t.buf, maxScratchText), t.tags)
-		e = t.keep(&t.sets, c, fit, most)
+		e = t.keep(&t.sets, c, fit, series)
 	}
 	if e.seen = t.now; s != nil {
 		s.SetMark(e.mark())
@@ -119,16 +126,16 @@ func (t *Table) set(c *common, s *wire.AttributeSet, most int) *Text {
 }
 
 // keep keeps the text in buf under key, where there is room.
-func (t *Table) keep(in *texts, c *common, fit Fit, most int) *Text {
+func (t *Table) keep(in *texts, c *common, fit Fit, series bool) *Text {
 	cost := int64(textCost + len(t.key) + 2*(len(c.key)+len(t.buf)))
-	if t.kept >= most || !t.memory.Take(cost) {
+	if !t.takeText(cost, series) {
 		e := &in.spare
 		e.Bytes = append(Reuse(e.Bytes, maxScratchText), t.buf...)
 		e.Fit, e.common, e.series = fit, c, nil
 		return e
 	}
 	t.kept++
-	e := &Text{Bytes: append([]byte(nil), t.buf...), Fit: fit, key: string(t.key), common: c, cost: cost}
+	e := &Text{Bytes: append([]byte(nil), t.buf...), Fit: fit, key: string(t.key), common: c, cost: cost, needed: series}
 	if fit == Cut {
 		t.left.shortened.Add(1)
 	}
@@ -136,6 +143,23 @@ func (t *Table) keep(in *texts, c *common, fit Fit, most int) *Text {
 		t.left.collisions.Add(1)
 	}
 	return e
+}
+
+// takeText takes the memory for a text.
+func (t *Table) takeText(cost int64, series bool) bool {
+	ok := series && t.memory.Need(cost) || !series && t.kept < maxTexts && t.memory.Take(cost)
+	t.pressed = t.pressed || !ok
+	return ok
+}
+
+// giveText gives it back.
+func (t *Table) giveText(e *Text) {
+	t.kept--
+	if e.needed {
+		t.memory.Give(e.cost)
+	} else {
+		t.memory.Return(e.cost)
+	}
 }
 
 // commonOf returns what all points of a scope have in common.
@@ -157,8 +181,10 @@ func (t *Table) commonOf(s *wire.Scope) *common {
 }
 
 // Series returns the series of a point, whose texts Texts has just returned, and nil where
-// there is no memory for it. fresh says that the table has just made it.
-func (t *Table) Series(name, tags *Text, pt *wire.Point) (s *Series, fresh bool) {
+// there is no memory for it. known says that what was told of it is known: it is not where the
+// series began before there was a table, or was forgotten.
+func (t *Table) Series(name, tags *Text, pt *wire.Point) (s *Series, known bool) {
+	known = true
 	if s = tags.nextOf(name); s == nil {
 		if s = t.series[seriesKey{name, tags}]; s != nil {
 			tags.next = s.place + 1
@@ -166,18 +192,20 @@ func (t *Table) Series(name, tags *Text, pt *wire.Point) (s *Series, fresh bool)
 	}
 	if s == nil {
 		if s = t.newSeries(name, tags, pt); s == nil {
+			t.pressed = true
 			return nil, false
 		}
-		fresh = true
+		known = !t.mayBeTold(name, tags, pt.StartTime)
 	}
 	s.seen = t.now
 	if more := seriesCost + s.size() - s.cost; more > 0 {
 		if !t.memory.Need(more) {
+			t.pressed = true
 			return nil, false
 		}
 		s.cost += more
 	}
-	return s, fresh
+	return s, known
 }
 
 func (t *Table) newSeries(name, tags *Text, pt *wire.Point) *Series {
@@ -193,9 +221,39 @@ func (t *Table) newSeries(name, tags *Text, pt *wire.Point) *Series {
 	return s
 }
 
-// Before reports whether a series of a metric with that start may have been told before it
-// was first seen: it began before the table, or before the table forgot others.
-func (t *Table) Before(name *Text, start int64) bool { return start < max(t.horizon, name.horizon) }
+// mayBeTold reports whether a series that is not in the table may have been told: since it
+// began before the table, or since it was forgotten.
+func (t *Table) mayBeTold(name, tags *Text, start int64) bool {
+	if start < max(t.horizon, name.horizon) {
+		return true
+	}
+	hash := maphash.String(t.seed, tags.key)
+	at, ok := name.forgotten[hash]
+	if !ok {
+		return false
+	}
+	delete(name.forgotten, hash)
+	t.forgotten--
+	return start < at
+}
+
+// remember notes that a cumulative series is forgotten. Where there are too many of them, none
+// of the metric's that began before is known.
+func (t *Table) remember(s *Series) {
+	name := s.name
+	if t.forgotten >= maxForgotten {
+		name.horizon = t.now
+		t.forgotten -= len(name.forgotten)
+		name.forgotten = nil
+		return
+	}
+	if name.forgotten == nil {
+		name.forgotten = map[uint64]int64{}
+	}
+	before := len(name.forgotten)
+	name.forgotten[maphash.String(t.seed, s.tags.key)] = t.now
+	t.forgotten += len(name.forgotten) - before
+}
 
 // Collide counts that a point looks like one of another series.
 func (t *Table) Collide() { t.left.collisions.Add(1) }
@@ -203,21 +261,25 @@ func (t *Table) Collide() { t.left.collisions.Add(1) }
 // tick lets time go by, and forgets some of what nobody used.
 func (t *Table) tick(now time.Time) {
 	t.now = now.UnixNano()
-	t.sweepSeries(now.Add(-seriesTime).UnixNano())
-	oldest, full := now.Add(-textTime).UnixNano(), t.kept >= maxTexts
-	if full {
-		oldest = now.Add(-textTimeFull).UnixNano()
+	pressed := t.pressed || t.kept >= maxTexts
+	t.pressed = false
+	oldestSeries, oldest := now.Add(-seriesTime).UnixNano(), now.Add(-textTime).UnixNano()
+	if pressed {
+		oldestSeries, oldest = oldest, now.Add(-textTimeFull).UnixNano()
 	}
-	forgotten := func(e *Text) {
-		t.kept--
-		t.memory.Give(e.cost)
+	t.sweepSeries(oldestSeries)
+	t.metrics.sweep(sweepAtOnce, oldest, pressed, func(e *Text) {
+		t.giveText(e)
 		t.horizon = max(t.horizon, e.horizon)
-	}
-	t.metrics.sweep(sweepAtOnce, oldest, full, forgotten)
-	t.sets.sweep(sweepAtOnce, oldest, full, forgotten)
+		if len(e.forgotten) > 0 {
+			t.horizon = t.now
+			t.forgotten -= len(e.forgotten)
+		}
+	})
+	t.sets.sweep(sweepAtOnce, oldest, pressed, t.giveText)
 	if len(t.commons) >= maxTexts {
 		for key := range t.commons {
-			t.memory.Give(int64(textCost + 2*len(key)))
+			t.memory.Return(int64(textCost + 2*len(key)))
 		}
 		clear(t.commons)
 	}
@@ -245,7 +307,7 @@ func (t *Table) forget(s *Series) {
 	s.name.users--
 	s.tags.users--
 	if s.cumulative {
-		s.name.horizon = t.now
+		t.remember(s)
 	}
 	last := len(t.list) - 1
 	t.list[s.index] = t.list[last]

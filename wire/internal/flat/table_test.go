@@ -49,8 +49,8 @@ func TestTextsAreFoundByContent(t *testing.T) {
 			assert.Same(t, name, again)
 			assert.Same(t, tags, same)
 		}
-		s, fresh := table.Series(name, tags, p)
-		assert.Equal(t, first == nil, fresh)
+		s, known := table.Series(name, tags, p)
+		assert.True(t, known)
 		if first == nil {
 			first = s
 		}
@@ -60,9 +60,8 @@ func TestTextsAreFoundByContent(t *testing.T) {
 	other.Monotonic = false
 	p := points.Int(other, 1, "a", "b")
 	name, tags := table.Texts(p, true)
-	s, fresh := table.Series(name, tags, p)
-	assert.True(t, fresh, "a metric of another kind")
-	assert.NotSame(t, first, s)
+	s, _ := table.Series(name, tags, p)
+	assert.NotSame(t, first, s, "a metric of another kind")
 }
 
 // TestForgetting: what is in use stays, with what it needs, and the rest goes: a series after
@@ -80,7 +79,8 @@ func TestForgetting(t *testing.T) {
 	before := now.UnixNano()
 	now = now.Add(time.Second)
 	table.tick(now)
-	kept, gone, underWay := use("kept"), use("gone"), use("under way")
+	kept, underWay := use("kept"), use("under way")
+	use("gone")
 	underWay.pending = 1
 	idle := points.Int(points.Counter("idle"), 1)
 	table.Texts(idle, false)
@@ -102,20 +102,24 @@ func TestForgetting(t *testing.T) {
 	assert.Less(t, m.Taken, all)
 	assert.Same(t, underWay, use("under way"))
 	begin := now.UnixNano() - int64(seriesTime)
-	other := points.Counter("gone")
-	name, _ := table.Texts(points.Int(other, 1), true)
-	assert.True(t, table.Before(name, begin))
-	known, _ := table.Texts(points.Int(points.Counter("kept"), 1), true)
-	assert.False(t, table.Before(known, begin), "of another metric")
-	assert.True(t, table.Before(known, before-1))
-	assert.NotSame(t, gone, use("gone"))
+	told := func(metric, set string, start int64) bool {
+		p := points.Int(points.Counter(metric), 1, "set", set)
+		p.StartTime = start
+		name, tags := table.Texts(p, true)
+		_, known := table.Series(name, tags, p)
+		return !known
+	}
+	assert.True(t, told("gone", "gone", begin), "perhaps before it was forgotten")
+	assert.False(t, told("gone", "another set", begin), "a new one of an old instrument")
+	assert.False(t, told("kept", "gone", begin), "of another metric")
+	assert.True(t, told("kept", "old", before-1), "it began before the table")
 	underWay.pending = 0
 	for range 40 {
 		now = now.Add(seriesTime / 10)
 		table.tick(now)
 	}
 	assert.Empty(t, table.series)
-	assert.Len(t, table.metrics.byKey, 3, "which know when a series was forgotten")
+	assert.Len(t, table.metrics.byKey, 3, "which know what was forgotten")
 	assert.Empty(t, table.sets.same)
 	table.metrics.sweep(10, now.UnixNano(), true, func(e *Text) {
 		table.kept--
@@ -144,9 +148,8 @@ func TestSeriesOfASet(t *testing.T) {
 	use := func(i int) {
 		p := points.Int(metrics[i], 1, "a", "b")
 		name, tags := table.Texts(p, true)
-		s, fresh := table.Series(name, tags, p)
-		assert.Equal(t, found[i] == nil, fresh, i)
-		if !fresh {
+		s, _ := table.Series(name, tags, p)
+		if found[i] != nil {
 			assert.Same(t, found[i], s, i)
 		}
 		found[i] = s
@@ -233,4 +236,50 @@ func TestCollisions(t *testing.T) {
 	one.AddValue(wire.NewSymbol("a"), wire.Int64Value, wire.AppendInt64(nil, 2))
 	table.Texts(&wire.Point{Metric: gauge, Attributes: one}, false)
 	assert.Equal(t, uint64(3), table.left.collisions.Load(), "and two sets of one text")
+}
+
+// TestManyForgottenSeries: where there are too many to remember which they are, none of their
+// metric is known that began before.
+func TestManyForgottenSeries(t *testing.T) {
+	now := time.Unix(1000, 0)
+	table := newTestTable(&points.Memory{}, now)
+	m := points.Counter("c")
+	of := func(i int, start int64) bool {
+		p := points.Int(m, 1)
+		p.Attributes = points.Set("n", fmt.Sprint(i))
+		p.StartTime = start
+		name, tags := table.Texts(p, true)
+		_, known := table.Series(name, tags, p)
+		return known
+	}
+	begin := now.Add(time.Second).UnixNano()
+	for i := range maxForgotten + 10 {
+		assert.True(t, of(i, begin))
+	}
+	now = now.Add(seriesTime + time.Minute)
+	for range 2 * maxForgotten / sweepAtOnce {
+		table.tick(now)
+	}
+	assert.Empty(t, table.series)
+	assert.LessOrEqual(t, table.forgotten, maxForgotten)
+	assert.False(t, of(-1, begin), "a new one is not known either")
+	assert.True(t, of(-2, now.UnixNano()))
+}
+
+// TestPressure: where there is no memory, what nobody uses goes sooner, and what can be made
+// anew takes nothing from series.
+func TestPressure(t *testing.T) {
+	now := time.Unix(1000, 0)
+	m := &points.Memory{Limited: true, Left: 5000}
+	table := newTestTable(m, now)
+	text := func(i int) { table.Texts(points.Int(points.Counter("c"), 1, "n", fmt.Sprint(i)), false) }
+	for i := range 100 {
+		text(i)
+	}
+	kept := table.kept
+	require.Less(t, kept, 100)
+	now = now.Add(2 * textTimeFull)
+	text(0)
+	table.tick(now)
+	assert.Less(t, table.kept, kept)
 }

@@ -18,10 +18,13 @@ type Text struct {
 	index  int    // in texts.list; -1: it is not kept
 	given  uint64 // how many numbers were given before that one
 	cost   int64
-	users  int // series
+	needed bool // its memory is of what points are dropped without
+	users  int  // series
 
-	// horizon is when a series of the metric was forgotten.
-	horizon int64
+	// forgotten are the series of the metric that were forgotten, by a hash of their
+	// attributes, with the time. Those that began before horizon may be others.
+	forgotten map[uint64]int64
+	horizon   int64
 	// series are those of an attribute set, in the order in which they came, and next is
 	// the place of the one that comes after the last: collections repeat their order, so
 	// that this mostly spares a look into Table.series.
@@ -122,13 +125,13 @@ func (t *texts) add(e *Text) bool {
 func (e *Text) look() string { return e.common.key + string(e.Bytes) }
 
 // sweep looks at some texts, and forgets those that no series has and that were last used
-// before oldest. forgotten is called for each. One of a metric that knows when a series was
-// forgotten is kept, unless all says that there is no room left.
+// before oldest. forgotten is called for each. One of a metric that knows which series
+// were forgotten is kept, unless all says that there is no room left.
 func (t *texts) sweep(n int, oldest int64, all bool, forgotten func(*Text)) {
 	for range min(n, len(t.list)) {
 		t.cursor = (t.cursor + 1) % len(t.list)
 		e := t.list[t.cursor]
-		if e == nil || e.users > 0 || e.seen >= oldest || e.horizon > 0 && !all {
+		if e == nil || e.users > 0 || e.seen >= oldest || (e.horizon > 0 || len(e.forgotten) > 0) && !all {
 			continue
 		}
 		t.list[t.cursor] = nil

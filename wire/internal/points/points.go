@@ -34,6 +34,9 @@ func (m *Memory) Take(bytes int64) bool {
 	return true
 }
 
+// Return is Give.
+func (m *Memory) Return(bytes int64) { m.Give(bytes) }
+
 // Give gives bytes back.
 func (m *Memory) Give(bytes int64) {
 	m.Left += bytes
