@@ -31,6 +31,7 @@ type Series struct {
 	// pending is how many tellings are under way.
 	pending    int
 	cumulative bool
+	needed     bool  // points are dropped without it
 	seen       int64 // when it was used last, in Unix nanoseconds
 	place      int   // in Text.series
 	index      int   // in Table.list

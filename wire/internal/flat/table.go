@@ -80,11 +80,16 @@ func newTable(s Style, m Memory, left *leftOut, now time.Time) *Table {
 // Texts returns the name of a point's metric and its tags. They are valid until the next
 // call. series says that Series comes next, for which they must be kept.
 func (t *Table) Texts(pt *wire.Point, series bool) (name, tags *Text) {
-	name = t.name(pt.Metric, series)
-	return name, t.set(name.common, pt.Attributes, series)
+	needed := series && isNeeded(pt.Metric)
+	name = t.name(pt.Metric, needed)
+	return name, t.set(name.common, pt.Attributes, needed)
 }
 
-func (t *Table) name(m *wire.Metric, series bool) *Text {
+// isNeeded reports whether points of a metric cannot be said without a series. Of a change the
+// integer part can.
+func isNeeded(m *wire.Metric) bool { return !m.Delta || m.Kind == wire.Sum && !m.Monotonic }
+
+func (t *Table) name(m *wire.Metric, needed bool) *Text {
 	e := t.metrics.marked(m.Mark())
 	if e == nil {
 		t.key = appendMetricKey(Reuse(t.key, maxScratchText), m)
@@ -96,7 +101,7 @@ func (t *Table) name(m *wire.Metric, series bool) *Text {
 			if cut {
 				fit = Cut
 			}
-			e = t.keep(&t.metrics, c, fit, series)
+			e = t.keep(&t.metrics, c, fit, needed)
 		}
 		m.SetMark(e.mark())
 	}
@@ -104,7 +109,7 @@ func (t *Table) name(m *wire.Metric, series bool) *Text {
 	return e
 }
 
-func (t *Table) set(c *common, s *wire.AttributeSet, series bool) *Text {
+func (t *Table) set(c *common, s *wire.AttributeSet, needed bool) *Text {
 	if s != nil {
 		if e := t.sets.marked(s.Mark()); e != nil && e.common == c {
 			e.seen = t.now
@@ -117,7 +122,7 @@ func (t *Table) set(c *common, s *wire.AttributeSet, series bool) *Text {
 		t.tags, t.values = appendTags(t.tags[:0], Reuse(t.values, maxScratchText), c.tags, s)
 		var fit Fit
 		t.buf, fit = t.style.AppendTags(Reuse(t.buf, maxScratchText), t.tags)
-		e = t.keep(&t.sets, c, fit, series)
+		e = t.keep(&t.sets, c, fit, needed)
 	}
 	if e.seen = t.now; s != nil {
 		s.SetMark(e.mark())
@@ -126,16 +131,16 @@ func (t *Table) set(c *common, s *wire.AttributeSet, series bool) *Text {
 }
 
 // keep keeps the text in buf under key, where there is room.
-func (t *Table) keep(in *texts, c *common, fit Fit, series bool) *Text {
+func (t *Table) keep(in *texts, c *common, fit Fit, needed bool) *Text {
 	cost := int64(textCost + len(t.key) + 2*(len(c.key)+len(t.buf)))
-	if !t.takeText(cost, series) {
+	if !(needed || t.kept < maxTexts) || !t.take(cost, needed) {
 		e := &in.spare
 		e.Bytes = append(Reuse(e.Bytes, maxScratchText), t.buf...)
 		e.Fit, e.common, e.series = fit, c, nil
 		return e
 	}
 	t.kept++
-	e := &Text{Bytes: append([]byte(nil), t.buf...), Fit: fit, key: string(t.key), common: c, cost: cost, needed: series}
+	e := &Text{Bytes: append([]byte(nil), t.buf...), Fit: fit, key: string(t.key), common: c, cost: cost, needed: needed}
 	if fit == Cut {
 		t.left.shortened.Add(1)
 	}
@@ -145,21 +150,26 @@ func (t *Table) keep(in *texts, c *common, fit Fit, series bool) *Text {
 	return e
 }
 
-// takeText takes the memory for a text.
-func (t *Table) takeText(cost int64, series bool) bool {
-	ok := series && t.memory.Need(cost) || !series && t.kept < maxTexts && t.memory.Take(cost)
+// take takes memory, for what points are dropped without or for what they are not.
+func (t *Table) take(bytes int64, needed bool) bool {
+	ok := needed && t.memory.Need(bytes) || !needed && t.memory.Take(bytes)
 	t.pressed = t.pressed || !ok
 	return ok
 }
 
-// giveText gives it back.
-func (t *Table) giveText(e *Text) {
-	t.kept--
-	if e.needed {
-		t.memory.Give(e.cost)
-	} else {
-		t.memory.Return(e.cost)
+// give gives it back.
+func (t *Table) give(bytes int64, needed bool) {
+	if needed {
+		t.memory.Give(bytes)
+		return
 	}
+	t.memory.Return(bytes)
+}
+
+// forgetText gives back what a text took.
+func (t *Table) forgetText(e *Text) {
+	t.kept--
+	t.give(e.cost, e.needed)
 }
 
 // commonOf returns what all points of a scope have in common.
@@ -192,15 +202,13 @@ func (t *Table) Series(name, tags *Text, pt *wire.Point) (s *Series, known bool)
 	}
 	if s == nil {
 		if s = t.newSeries(name, tags, pt); s == nil {
-			t.pressed = true
 			return nil, false
 		}
 		known = !t.mayBeTold(name, tags, pt.StartTime)
 	}
 	s.seen = t.now
 	if more := seriesCost + s.size() - s.cost; more > 0 {
-		if !t.memory.Need(more) {
-			t.pressed = true
+		if !t.take(more, s.needed) {
 			return nil, false
 		}
 		s.cost += more
@@ -209,10 +217,13 @@ func (t *Table) Series(name, tags *Text, pt *wire.Point) (s *Series, known bool)
 }
 
 func (t *Table) newSeries(name, tags *Text, pt *wire.Point) *Series {
-	if name.index < 0 || tags.index < 0 || len(t.series) >= maxSeries || !t.memory.Need(seriesCost) {
+	needed := isNeeded(pt.Metric)
+	if name.index < 0 || tags.index < 0 || len(t.series) >= maxSeries || !t.take(seriesCost, needed) {
 		return nil
 	}
-	s := &Series{start: pt.StartTime, cumulative: !pt.Metric.Delta, name: name, tags: tags, cost: seriesCost, index: len(t.list)}
+	s := &Series{
+		start: pt.StartTime, cumulative: !pt.Metric.Delta, needed: needed, name: name, tags: tags, cost: seriesCost, index: len(t.list),
+	}
 	t.series[seriesKey{name, tags}] = s
 	t.list = append(t.list, s)
 	tags.enter(name, s)
@@ -269,14 +280,14 @@ func (t *Table) tick(now time.Time) {
 	}
 	t.sweepSeries(oldestSeries)
 	t.metrics.sweep(sweepAtOnce, oldest, pressed, func(e *Text) {
-		t.giveText(e)
+		t.forgetText(e)
 		t.horizon = max(t.horizon, e.horizon)
 		if len(e.forgotten) > 0 {
 			t.horizon = t.now
 			t.forgotten -= len(e.forgotten)
 		}
 	})
-	t.sets.sweep(sweepAtOnce, oldest, pressed, t.giveText)
+	t.sets.sweep(sweepAtOnce, oldest, pressed, t.forgetText)
 	if len(t.commons) >= maxTexts {
 		for key := range t.commons {
 			t.memory.Return(int64(textCost + 2*len(key)))
@@ -314,5 +325,5 @@ func (t *Table) forget(s *Series) {
 	t.list[s.index].index = s.index
 	t.list[last] = nil
 	t.list = t.list[:last]
-	t.memory.Give(s.cost)
+	t.give(s.cost, s.needed)
 }
