@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/otelgram/otelgram/internal/workload"
 	"github.com/otelgram/otelgram/wire"
@@ -17,7 +18,7 @@ type encoder interface {
 	Finish() []byte
 	Datagram(scratch, packet []byte, limit, at int) (datagram, grown []byte, next int)
 	Stamp(datagram []byte, h *wire.Header)
-	Settled(told bool)
+	Settled(place int) (points int)
 }
 
 // limitless is memory for all that an encoder keeps.
@@ -82,7 +83,7 @@ func (p *packed) finish(use func(packet []byte)) {
 			break
 		}
 	}
-	p.encoder.Settled(true)
+	p.encoder.Settled(math.MaxInt)
 }
 
 func (p *packed) rest() error {
