@@ -47,16 +47,17 @@ type instruments struct {
 	duration    metric.Float64Histogram
 }
 
-func newInstruments(m metric.Meter) (i instruments, err error) {
+// newInstruments returns one of each kind, whose names begin with a prefix.
+func newInstruments(m metric.Meter, prefix string) (i instruments, err error) {
 	var errs [8]error
-	i.requests, errs[0] = m.Int64Counter("measured.requests", metric.WithUnit("{request}"), metric.WithDescription("Requests."))
-	i.volume, errs[1] = m.Float64Counter("measured.volume", metric.WithUnit("By"))
-	i.active, errs[2] = m.Int64UpDownCounter("measured.active")
-	i.level, errs[3] = m.Float64UpDownCounter("measured.level")
-	i.temperature, errs[4] = m.Int64Gauge("measured.temperature", metric.WithUnit("Cel"))
-	i.load, errs[5] = m.Float64Gauge("measured.load")
-	i.size, errs[6] = m.Int64Histogram("measured.size", metric.WithUnit("By"), metric.WithExplicitBucketBoundaries(bounds...))
-	i.duration, errs[7] = m.Float64Histogram("measured.duration", metric.WithUnit("s"), metric.WithExplicitBucketBoundaries(bounds...))
+	i.requests, errs[0] = m.Int64Counter(prefix+".requests", metric.WithUnit("{request}"), metric.WithDescription("Requests."))
+	i.volume, errs[1] = m.Float64Counter(prefix+".volume", metric.WithUnit("By"))
+	i.active, errs[2] = m.Int64UpDownCounter(prefix + ".active")
+	i.level, errs[3] = m.Float64UpDownCounter(prefix + ".level")
+	i.temperature, errs[4] = m.Int64Gauge(prefix+".temperature", metric.WithUnit("Cel"))
+	i.load, errs[5] = m.Float64Gauge(prefix + ".load")
+	i.size, errs[6] = m.Int64Histogram(prefix+".size", metric.WithUnit("By"), metric.WithExplicitBucketBoundaries(bounds...))
+	i.duration, errs[7] = m.Float64Histogram(prefix+".duration", metric.WithUnit("s"), metric.WithExplicitBucketBoundaries(bounds...))
 	return i, errors.Join(errs[:]...)
 }
 
@@ -186,18 +187,19 @@ type measuring struct {
 	measurers []*measurer
 }
 
+// aggregation returns what makes histograms of one kind.
+func aggregation(exponential bool) sdkmetric.AggregationSelector {
+	return func(k sdkmetric.InstrumentKind) sdkmetric.Aggregation {
+		if exponential && k == sdkmetric.InstrumentKindHistogram {
+			return sdkmetric.AggregationBase2ExponentialHistogram{MaxSize: 160, MaxScale: 20}
+		}
+		return sdkmetric.DefaultAggregationSelector(k)
+	}
+}
+
 // newMeasuring returns one whose histograms are of one kind: the exporter tells the SDK which.
 func newMeasuring(ctx context.Context, endpoint string, exponential bool, r *resource.Resource, labels map[string]string) (*measuring, error) {
-	selector := sdkmetric.DefaultAggregationSelector
-	if exponential {
-		selector = func(k sdkmetric.InstrumentKind) sdkmetric.Aggregation {
-			if k == sdkmetric.InstrumentKindHistogram {
-				return sdkmetric.AggregationBase2ExponentialHistogram{MaxSize: 160, MaxScale: 20}
-			}
-			return sdkmetric.DefaultAggregationSelector(k)
-		}
-	}
-	exp, err := newExporter(ctx, endpoint, exporter.WithAggregationSelector(selector), exporter.WithResource(r), exporter.WithFlushInterval(time.Hour))
+	exp, err := newExporter(ctx, endpoint, exporter.WithAggregationSelector(aggregation(exponential)), exporter.WithResource(r), exporter.WithFlushInterval(time.Hour))
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +209,7 @@ func newMeasuring(ctx context.Context, endpoint string, exponential bool, r *res
 		one := &measurer{exponential: exponential, labels: maps.Clone(labels)}
 		one.spans = path == "sdk" // the direct path has no exemplars
 		one.labels["otel_scope_name"], one.labels["otel_scope_version"] = path, "v1"
-		if one.instruments, err = newInstruments(provider.Meter(path, metric.WithInstrumentationVersion("v1"))); err != nil {
+		if one.instruments, err = newInstruments(provider.Meter(path, metric.WithInstrumentationVersion("v1")), "measured"); err != nil {
 			return nil, err
 		}
 		m.measurers = append(m.measurers, one)

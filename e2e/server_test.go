@@ -4,13 +4,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"math"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,8 +47,12 @@ type server struct {
 	address string                 // where it takes them
 	dir     string                 // empty at the start, for what it keeps
 	read    func() (values, error) // all that it has
-	log     string                 // the file that it writes its log to
-	ended   chan struct{}          // nil: it runs in this process
+	program []string               // with its arguments
+	process *os.Process
+	line    string        // what it is ready for
+	web     string        // where it answers, for some
+	log     string        // the file that it writes its log to
+	ended   chan struct{} // nil: it runs in this process
 	socket  net.Conn
 }
 
@@ -70,25 +77,42 @@ func (s *server) file(t *testing.T, name, content string) string {
 // what it keeps is of no use to anybody. Its log is printed if the test has failed.
 func (s *server) run(t *testing.T, program string, args ...string) {
 	t.Helper()
+	s.program = append([]string{program}, args...)
 	s.log = filepath.Join(s.dir, "log")
 	log, err := os.Create(s.log)
 	require.NoError(t, err)
 	cmd := exec.Command(program, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, log, log
 	require.NoError(t, cmd.Start())
-	s.ended = make(chan struct{})
+	ended := make(chan struct{})
+	s.ended, s.process = ended, cmd.Process
 	go func() {
-		defer close(s.ended)
+		defer close(ended)
 		_ = cmd.Wait() // it is killed
 	}()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill() // unless it has ended
-		<-s.ended
+		<-ended
 		_ = log.Close()
 		if t.Failed() {
 			t.Logf("%s says:\n%s", filepath.Base(program), s.logged(t))
 		}
 	})
+}
+
+// kill ends the server at once.
+func (s *server) kill(t *testing.T) {
+	t.Helper()
+	require.NoError(t, s.process.Kill())
+	<-s.ended
+}
+
+// restart ends the server, and starts it again at the same address.
+func (s *server) restart(t *testing.T) {
+	t.Helper()
+	s.kill(t)
+	s.run(t, s.program[0], s.program[1:]...)
+	s.ready(t, s.line)
 }
 
 // logged returns the end of the log.
@@ -102,13 +126,27 @@ func (s *server) logged(t *testing.T) string {
 	return string(log[max(0, len(log)-1<<14):])
 }
 
-// jsonLines returns the lines of a file that is being written: the last may be cut.
-func jsonLines[T any](file string) ([]T, error) {
-	written, err := os.ReadFile(file)
+// jsonFile is a file of lines of JSON that is being written.
+type jsonFile[T any] struct {
+	path string
+	mu   sync.Mutex
+	read int64 // bytes
+	all  []T
+}
+
+// lines returns all lines so far. The last may be cut: it comes later.
+func (f *jsonFile[T]) lines() ([]T, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	file, err := os.Open(f.path)
 	if err != nil {
 		return nil, err
 	}
-	var all []T
+	defer file.Close()
+	written, err := io.ReadAll(io.NewSectionReader(file, f.read, math.MaxInt64-f.read))
+	if err != nil {
+		return nil, err
+	}
 	for line := range strings.Lines(string(written)) {
 		if !strings.HasSuffix(line, "\n") {
 			break
@@ -117,17 +155,24 @@ func jsonLines[T any](file string) ([]T, error) {
 		if err := json.Unmarshal([]byte(line), &one); err != nil {
 			return nil, fmt.Errorf("%w: %s", err, line)
 		}
-		all = append(all, one)
+		f.all = append(f.all, one)
+		f.read += int64(len(line))
 	}
-	return all, nil
+	return f.all, nil
 }
 
 // ready waits until the server has what is sent to it.
 func (s *server) ready(t *testing.T, line string) {
 	t.Helper()
-	var err error
-	s.socket, err = net.Dial("udp", s.address)
-	require.NoError(t, err)
+	s.line = line
+	network := "udp"
+	if filepath.IsAbs(s.address) {
+		network = "unixgram"
+	}
+	eventually(t, 30*time.Second, func() (err error) { // a Unix socket is not there before it listens
+		s.socket, err = net.Dial(network, s.address)
+		return err
+	})
 	t.Cleanup(func() { _ = s.socket.Close() })
 	eventually(t, 30*time.Second, func() error {
 		select {

@@ -90,7 +90,8 @@ func startVictoriaMetrics(t *testing.T) *server {
 	s := newServer(t)
 	web := local(t)
 	s.run(t, program, "-httpListenAddr="+web, "-influxListenAddr="+s.address, "-storageDataPath="+s.dir+"/data",
-		"-memory.allowedBytes=64MiB", "-retentionPeriod=100y")
+		"-memory.allowedBytes=64MiB", "-retentionPeriod=100y", "-search.latencyOffset=1ms") // else PromQL sees nothing of the last 30 s
+	s.web = web
 	s.read = func() (values, error) { return exportedByVictoriaMetrics(web) }
 	s.ready(t, probe+" value=1")
 	return s

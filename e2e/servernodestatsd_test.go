@@ -30,7 +30,7 @@ func startNodeStatsD(t *testing.T) *server {
 	s := newServer(t)
 	_, port, err := net.SplitHostPort(s.address)
 	require.NoError(t, err)
-	out := filepath.Join(s.dir, "out.json")
+	out := &jsonFile[nodeFlush]{path: filepath.Join(s.dir, "out.json")}
 	s.run(t, "node", program, s.file(t, "config.js", fmt.Sprintf(
 		`{address: "127.0.0.1", port: %s, mgmt_address: "127.0.0.1", mgmt_port: %d, flushInterval: 200, deleteIdleStats: true, deleteGauges: false,
 		automaticConfigReload: false, backends: [%q]}`, port, freePort(t), s.file(t, "backend.js", nodeBackend))))
@@ -50,8 +50,8 @@ type nodeFlush struct {
 
 // flushedByNode adds up what is in a file. Of the fields of a timer only those are there that
 // can be added up.
-func flushedByNode(file string) (values, error) {
-	flushes, err := jsonLines[nodeFlush](file)
+func flushedByNode(file *jsonFile[nodeFlush]) (values, error) {
+	flushes, err := file.lines()
 	v := values{}
 	for _, flush := range flushes {
 		for key, value := range flush.Counters {

@@ -15,11 +15,18 @@ import (
 // It parses the tags of DogStatsD. Its counters and histograms are cumulative.
 func startStatsDExporter(t *testing.T, mapping string) *server {
 	t.Helper()
-	program := serverProgram(t, "bin", "statsd_exporter")
 	s := newServer(t)
+	s.startStatsDExporter(t, mapping, "--statsd.listen-udp="+s.address)
+	return s
+}
+
+func (s *server) startStatsDExporter(t *testing.T, mapping string, listen ...string) {
+	t.Helper()
+	program := serverProgram(t, "bin", "statsd_exporter")
 	web := local(t)
-	s.run(t, program, "--web.listen-address="+web, "--statsd.listen-udp="+s.address, "--statsd.listen-tcp=",
-		"--statsd.mapping-config="+s.file(t, "mapping.yml", mapping), "--log.level=debug")
+	s.web = web
+	s.run(t, program, append(listen, "--web.listen-address="+web, "--statsd.listen-tcp=",
+		"--statsd.mapping-config="+s.file(t, "mapping.yml", mapping), "--log.level=debug")...)
 	s.read = func() (values, error) {
 		text, err := fetch("http://" + web + "/metrics")
 		if err != nil {
@@ -28,7 +35,6 @@ func startStatsDExporter(t *testing.T, mapping string) *server {
 		return scraped(text)
 	}
 	s.ready(t, probe+":1|c")
-	return s
 }
 
 // ownMetrics are the beginnings of the names of what statsd_exporter says about itself.

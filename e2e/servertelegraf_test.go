@@ -3,6 +3,8 @@ package e2e
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -23,6 +25,10 @@ number_workers_threads = 1
 	telegrafDogStatsD = telegrafStatsD + `datadog_extensions = true
 datadog_distributions = true
 `
+	telegrafUnixInflux = `[[inputs.socket_listener]]
+service_address = "unixgram://%s"
+data_format = "influx"
+`
 	telegrafInflux = `[[inputs.socket_listener]]
 service_address = "udp://%s"
 data_format = "influx"
@@ -32,9 +38,15 @@ data_format = "influx"
 // startTelegraf starts a Telegraf with an input. A series is name_field with its tags.
 func startTelegraf(t *testing.T, input string) *server {
 	t.Helper()
-	program := serverProgram(t, "bin", "telegraf")
 	s := newServer(t)
-	out := filepath.Join(s.dir, "out.json")
+	s.startTelegraf(t, input)
+	return s
+}
+
+func (s *server) startTelegraf(t *testing.T, input string) {
+	t.Helper()
+	program := serverProgram(t, "bin", "telegraf")
+	out := &jsonFile[telegrafLine]{path: filepath.Join(s.dir, "out.json")}
 	s.run(t, program, "--debug", "--config", s.file(t, "telegraf.conf", `[agent]
 interval = "200ms"
 flush_interval = "200ms"
@@ -48,11 +60,10 @@ json_timestamp_units = "1ns"
 `+fmt.Sprintf(input, s.address)))
 	s.read = func() (values, error) { return writtenByTelegraf(out) }
 	line := probe + ":1|c"
-	if input == telegrafInflux {
+	if strings.Contains(input, "influx") {
 		line = probe + " value=1"
 	}
 	s.ready(t, line)
-	return s
 }
 
 // telegrafLine is what Telegraf writes of a series in an interval.
@@ -62,13 +73,18 @@ type telegrafLine struct {
 	Fields map[string]any
 }
 
+// telegrafTypes are the types of metrics of StatsD.
+var telegrafTypes = []string{"counter", "gauge", "timing", "histogram", "distribution", "set"}
+
 // writtenByTelegraf returns the last values of all series in a file. The tag with which Telegraf
 // says the type of a metric of StatsD is left out.
-func writtenByTelegraf(file string) (values, error) {
-	lines, err := jsonLines[telegrafLine](file)
+func writtenByTelegraf(file *jsonFile[telegrafLine]) (values, error) {
+	lines, err := file.lines()
 	v := values{}
 	for _, line := range lines {
-		delete(line.Tags, "metric_type")
+		if slices.Contains(telegrafTypes, line.Tags["metric_type"]) {
+			delete(line.Tags, "metric_type")
+		}
 		for field, value := range line.Fields {
 			if number, ok := value.(float64); ok {
 				v.set(line.Name+"_"+field, number, line.Tags)

@@ -36,7 +36,7 @@
 // Attributes are written as the OpenTelemetry specification has it for protocols without
 // types, sorted by key. One without a value is left out. The keys time, _field, _measurement,
 // __name__, le, quantile and the empty one get an underscore behind, and one that has become
-// like another gets one, too. A name that begins with # or _, or
+// like another a number. A name that begins with # or _, or
 // is empty, gets m_ in front. Metrics and attribute sets that look like another one after that
 // are counted as collisions.
 //

@@ -52,7 +52,8 @@
 // # Fractions
 //
 // Several servers cut a counter to an integer. Without [Options].Fractions the integer part is
-// said, and the rest is said with a later point, once it is an integer.
+// said, and the rest is said with a later point, once it is an integer. What is left when the
+// exporter ends is lost: less than one of each counter.
 //
 // # Negative gauges
 //
@@ -99,10 +100,13 @@
 // out. A key that does not begin with a letter gets k_ in front, and le, quantile and
 // metric_type an underscore behind: statsd_exporter ends, or serves nothing any more, when it
 // gets one that begins with two underscores, or one of the first two, and Telegraf has a
-// metric_type of its own. In DogStatsD commas, bars and control characters become underscores. The last tag ends
-// in ASCII, if need be in an underscore. In StatsD dots become underscores, too, since they
-// separate; metric a with an attribute b.c is then metric a.b with an attribute c. Metrics and
-// attribute sets that look like another one after that are counted as collisions.
+// metric_type of its own. A key that has become like another gets a number behind.
+//
+// In DogStatsD commas, bars and control characters of values become underscores. The last tag
+// ends in ASCII, if need be in an underscore. In StatsD everything but ASCII letters, digits,
+// dashes and underscores does; [AfterComma] keeps dots, and slashes of values. In names
+// ([InName]) metric a with an attribute b=c and metric a.b.c are one. Otherwise metrics and
+// attribute sets that look like another one are counted as collisions.
 //
 // A line that does not fit a datagram is dropped: without a tag it would be another series.
 // collectd cuts names to 127 bytes: give it a MaxName.
