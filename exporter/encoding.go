@@ -33,16 +33,17 @@ const (
 )
 
 // An encoding stands here with its name, and how its encoder is made. serverTakes is how many
-// bytes of a packet its servers take, 0 for any.
+// bytes of a packet its servers take, 0 for any, and most how many a packet has in any case.
 var encodings = [...]struct {
 	name        string
 	serverTakes int
+	most        int
 	new         func(c *config, bytes int, m *account.Budget) (pipeline.Encoder, error)
 }{
 	Compact: {name: "compact", new: func(_ *config, bytes int, m *account.Budget) (pipeline.Encoder, error) {
 		return pipeline.NewCompact(bytes, m)
 	}},
-	Plain: {name: "plain", serverTakes: plain.MostBytes, new: func(c *config, bytes int, m *account.Budget) (pipeline.Encoder, error) {
+	Plain: {name: "plain", serverTakes: plain.MostBytes, most: plain.MostBytes, new: func(c *config, bytes int, m *account.Budget) (pipeline.Encoder, error) {
 		return plain.NewEncoder(c.plain, bytes, account.NewShares(m, textShare)), nil
 	}},
 	StatsD: {name: "statsd", serverTakes: statsd.MaxDatagram(statsd.StatsD), new: func(c *config, bytes int, m *account.Budget) (pipeline.Encoder, error) {
@@ -100,6 +101,14 @@ func parseEncoding(s string) (Encoding, error) {
 // textShare is the part of the budget that is set aside for the texts of names and attribute
 // sets, which can be made anew.
 const textShare = 8
+
+// maxPacketSize returns how large packets are at most, in bytes, where that is said.
+func (c *config) maxPacketSize() int {
+	if most := encodings[c.encoding].most; most > 0 {
+		return min(c.packetSize, most)
+	}
+	return c.packetSize
+}
 
 // newEncoder returns what makes the encoder that c asks for.
 func (c *config) newEncoder() pipeline.NewEncoder {

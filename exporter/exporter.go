@@ -59,7 +59,7 @@ func New(ctx context.Context, opts ...Option) (*Exporter, error) {
 		BufferSize:       c.bufferSize,
 		BatchSize:        c.batchSize,
 		MaxBatchAge:      c.maxBatchAge,
-		PacketSize:       c.packetSize,
+		PacketSize:       c.maxPacketSize(),
 		ServerTakes:      encodings[c.encoding].serverTakes,
 		NewEncoder:       c.newEncoder(),
 		PacketsPerSecond: c.packetsPerSecond,

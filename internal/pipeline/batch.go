@@ -65,8 +65,8 @@ func (l *link) fill(now time.Time, packets []packet) (datagrams [][]byte, long b
 // ok is false where the scratch has no room for another one.
 func (l *link) datagram(p *packet, place int) (datagram []byte, next int, ok bool) {
 	if place == 0 && len(p.bytes) <= l.limit {
-		datagram, _, _ = l.encoder.Datagram(nil, p.bytes, l.limit, 0)
-		return datagram, 0, true
+		datagram, _, next = l.encoder.Datagram(nil, p.bytes, l.limit, 0)
+		return datagram, next, true
 	}
 	b := &l.batch
 	if b.scratch == nil {

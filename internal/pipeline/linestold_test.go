@@ -13,7 +13,10 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/otelgram/otelgram/internal/account"
 	"github.com/otelgram/otelgram/udp"
+	"github.com/otelgram/otelgram/wire"
+	"github.com/otelgram/otelgram/wire/plain"
 )
 
 // histogramAndCounters makes a histogram of so many bounds and so many counters, each of
@@ -81,4 +84,28 @@ func TestPartlySentPackets(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLargePlainPackets: whatever size is asked for, all events of a point leave.
+func TestLargePlainPackets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &fakeSender{}
+		c := testConfig(s)
+		c.PacketSize = 60_000
+		c.NewEncoder = func(bytes int, m *account.Budget) (Encoder, error) {
+			return plain.NewEncoder(plain.Options{}, bytes, account.NewShares(m, 8)), nil
+		}
+		p := start(t, c)
+		require.NoError(t, p.Export(t.Context(), boundedBy(3, 800)))
+		require.NoError(t, p.Close(t.Context()))
+		events := 0
+		for _, packet := range s.taken {
+			h, cause := plain.CheckHeader(packet.bytes)
+			require.Equal(t, wire.Accepted, cause)
+			assert.LessOrEqual(t, len(packet.bytes), plain.MostBytes)
+			events += int(h.Points)
+		}
+		assert.Equal(t, 3*(2+800+1), events)
+		requireClosedBooks(t, p)
+	})
 }

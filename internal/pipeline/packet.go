@@ -101,7 +101,7 @@ func (p *pump) finish() {
 	b := p.encoder.Finish()
 	p.open = false
 	if points == 0 || len(b) == 0 {
-		p.counters.Send(points) // all of them are unchanged
+		p.counters.Send(points) // nothing is to be said of them
 		p.keep(b, p.wide)
 		return
 	}

@@ -224,7 +224,7 @@ func (p *pump) pack(w *wire.Point, interned *attribute.Set) {
 // lose drops the point at hand, which is not in the open packet.
 func (p *pump) lose(reason wire.DropReason) {
 	p.counters.Lose(reason, 1)
-	if p.encoder.Points() == 0 {
+	if p.wide && p.encoder.Points() == 0 {
 		p.finish() // it was enlarged for nothing: what follows fits a packet
 	}
 }

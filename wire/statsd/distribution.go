@@ -15,8 +15,8 @@ const (
 	maxLines = 10
 	// maxBuckets is up to how many buckets an exponential histogram is downscaled.
 	maxBuckets = 80
-	// maxText is up to how many bytes of lines a point has another bucket: a packet takes
-	// some more. The rest comes with the next point, too.
+	// After maxText bytes of lines a point says no more: a packet takes not much more. The
+	// rest comes with the next point, too.
 	maxText = 48 << 10
 	// maxPacked is how many values share a line at most.
 	maxPacked = 20
@@ -122,12 +122,12 @@ func (d *dialect) bucket(w *flat.Writer, s *flat.Series, i int, factor float64) 
 		return 1
 	}
 	left, said := b.Count, uint64(0)
-	for lines := 1; left > maxRate && lines < maxLines; lines++ {
+	for lines := 1; left > maxRate && lines < maxLines && len(w.B) < maxText; lines++ {
 		d.values(w, s, d.buckets[i:i+1], maxRate, factor)
 		left, said = left-maxRate, said+maxRate
 	}
 	last := min(left, maxRate)
-	n := d.alike(w, i)
+	n := d.alike(w, i, factor)
 	d.values(w, s, d.buckets[i:i+n], last, factor)
 	if said+last < b.Count && s == nil {
 		w.LeavePart()
@@ -135,11 +135,14 @@ func (d *dialect) bucket(w *flat.Writer, s *flat.Series, i int, factor float64) 
 	return n
 }
 
+// exactDigits is how many digits of a number are not a matter of rounding.
+const exactDigits = 15
+
 // valueLen is how long a value is at most, with what separates it from others.
 const valueLen = 26
 
 // alike returns how many of the buckets from i on may share a line.
-func (d *dialect) alike(w *flat.Writer, i int) int {
+func (d *dialect) alike(w *flat.Writer, i int, factor float64) int {
 	n, first := 1, d.buckets[i].Count
 	if !d.Agent || first > maxRate {
 		return n
@@ -147,7 +150,7 @@ func (d *dialect) alike(w *flat.Writer, i int) int {
 	most := min(maxPacked, (w.Room()-len(d.line.name.Bytes)-len(d.line.tags.Bytes)-len(d.Container)-2*valueLen)/valueLen)
 	for n < most && i+n < len(d.buckets) {
 		b := &d.buckets[i+n]
-		if b.Count != first || !flat.Finite(b.Low*float64(b.Count)) {
+		if b.Count != first || !flat.Finite(b.Low*factor) || !flat.Finite(b.Low*float64(b.Count)) {
 			break
 		}
 		n++
@@ -162,7 +165,11 @@ func (d *dialect) values(w *flat.Writer, s *flat.Series, buckets []flat.Bucket, 
 		if i > 0 {
 			w.B = append(w.B, ':')
 		}
-		w.B = flat.AppendFloat(w.B, buckets[i].Low*factor)
+		v := buckets[i].Low
+		if factor != 1 {
+			v = flat.Round(v*factor, exactDigits) // not with what multiplying adds
+		}
+		w.B = flat.AppendFloat(w.B, v)
 	}
 	d.end(w, d.Type, n)
 	w.End()
@@ -204,7 +211,7 @@ func (d *dialect) counters(w *flat.Writer, pt *wire.Point, sum float64) wire.Res
 		learnLimits(s, limits, sum)
 		w.LeaveUnknown()
 		return wire.Added
-	case isLess(limits, s):
+	case isLess(pt.Metric.Kind, limits, s):
 		s.Renew()
 	}
 	d.line.suffix = ".count"
@@ -214,7 +221,7 @@ func (d *dialect) counters(w *flat.Writer, pt *wire.Point, sum float64) wire.Res
 	d.line.suffix, d.line.key = ".bucket", "le"
 	for i := 0; i < len(limits) && !w.Full(); i++ {
 		d.line.bound = limits[i].Bound
-		d.countSince(w, s, flat.Slot{Kind: flat.Explicit, Index: int64(i)}, limits[i].Count-told(s, i))
+		d.countSince(w, s, flat.Slot{Kind: flat.Explicit, Index: int64(i)}, limits[i].Count-min(limits[i].Count, told(s, i)))
 	}
 	return wire.Added
 }
@@ -242,21 +249,23 @@ func learnLimits(s *flat.Series, limits []flat.Limit, sum float64) {
 	}
 }
 
-// isLess reports whether more was told than there is: the histogram began anew.
-func isLess(limits []flat.Limit, s *flat.Series) bool {
+// isLess reports whether more was told than there is: the histogram began anew. Where an
+// exponential one was downscaled there may be less up to a bound between its new ones: that
+// bound is said when there is more again.
+func isLess(k wire.Kind, limits []flat.Limit, s *flat.Series) bool {
 	if limits[len(limits)-1].Count < s.Count || len(limits) < len(s.Told.BucketCounts) {
 		return true
 	}
 	for i, n := range s.Told.BucketCounts {
-		if limits[i].Count < n {
+		if k == wire.Histogram && limits[i].Count < n {
 			return true
 		}
 	}
 	return false
 }
 
-// sum writes by how much a sum has grown. A counter cannot say that it has become less. Where
-// that is a fraction and the point a delta, the rest is owed, too.
+// sum writes by how much a sum has grown. A counter cannot say that it has become less. Of a
+// delta the fraction is owed, where it is not said.
 func (d *dialect) sum(w *flat.Writer, pt *wire.Point, s *flat.Series, grown float64) {
 	switch {
 	case grown < 0:

@@ -58,7 +58,7 @@
 // # Negative gauges
 //
 // A gauge with a sign is a change, to all servers but the Datadog agent. A negative value is
-// said as two lines, a zero and the value, which are always in one datagram.
+// said as two lines, a zero and the value, which are always in one datagram: both must fit.
 //
 // # Distributions
 //

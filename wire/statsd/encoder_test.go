@@ -249,25 +249,25 @@ func TestManyMeasurements(t *testing.T) {
 }
 
 func TestLeftOut(t *testing.T) {
-	e := newEncoder(t, statsd.DogStatsD, statsd.Options{MaxName: 20, MaxTag: 20, Resource: []string{}})
+	e := newEncoder(t, statsd.DogStatsD, statsd.Options{MaxName: 64, MaxTag: 20, Resource: []string{}})
 	g := points.Metric("g.1", wire.Gauge)
 	p := points.Float(g, 1, "k", strings.Repeat("é", 30))
 	p.Exemplars = []wire.Exemplar{{}, {}}
-	long := points.Float(points.Metric(strings.Repeat("n", 21), wire.Gauge), 1)
+	long := points.Float(points.Metric(strings.Repeat("n", 65), wire.Gauge), 1)
 	text := packet(t, e, p, points.Float(points.Metric("g,1", wire.Gauge), 1), points.Float(points.Metric("g_1", wire.Gauge), 1), long)
-	assert.Equal(t, lines("g.1:1|g|#k:"+strings.Repeat("é", 9)+"_", "g_1:1|g", "g_1:1|g", strings.Repeat("n", 20)+":1|g"), text)
+	assert.Equal(t, lines("g.1:1|g|#k:"+strings.Repeat("é", 9)+"_", "g_1:1|g", "g_1:1|g", strings.Repeat("n", 64)+":1|g"), text)
 	assert.Equal(t, wire.LeftOut{Exemplars: 1, Shortened: 2, Collisions: 1}, e.LeftOut())
 }
 
 // TestMaxName: a name with its attributes is not longer than it may be, and its lines differ.
 func TestMaxName(t *testing.T) {
-	e := newEncoder(t, statsd.StatsD, statsd.Options{MaxName: 40})
-	h := points.Histogram(points.Metric(strings.Repeat("n", 50), wire.Histogram), []float64{1, 2}, 1, 1, 0, 0)
+	e := newEncoder(t, statsd.StatsD, statsd.Options{MaxName: 64})
+	h := points.Histogram(points.Metric(strings.Repeat("n", 70), wire.Histogram), []float64{1, 2}, 1, 1, 0, 0)
 	h.Attributes = points.Set("a", strings.Repeat("v", 50))
 	seen := map[string]bool{}
 	for l := range strings.Lines(packet(t, e, h)) {
 		name, _, _ := strings.Cut(l, ":")
-		assert.LessOrEqual(t, len(name), 40)
+		assert.LessOrEqual(t, len(name), 64)
 		assert.False(t, seen[name], name)
 		seen[name] = true
 	}
@@ -295,7 +295,7 @@ func TestOptions(t *testing.T) {
 		{statsd.DogStatsD, statsd.Options{Tags: statsd.AfterComma}, "dogstatsd: there is no Tags 1 in dogstatsd: attributes are tags"},
 		{statsd.StatsD, statsd.Options{Histograms: 3}, "statsd: unknown Histograms 3: want Automatic, Distributions or Counters"},
 		{statsd.StatsD, statsd.Options{Type: "x"}, `statsd: unknown Type "x": want ms, h or d`},
-		{statsd.StatsD, statsd.Options{MaxName: 15}, "statsd: the MaxName 15: must be 0, or 16 at least"},
+		{statsd.StatsD, statsd.Options{MaxName: 63}, "statsd: the MaxName 63: must be 0, or 64 at least"},
 		{statsd.StatsD, statsd.Options{MaxTag: -1}, "statsd: the MaxTag -1: must be 0, or 16 at least"},
 		{statsd.StatsD, statsd.Options{Agent: true}, "statsd: the switch Agent is for dogstatsd, not for statsd"},
 		{statsd.DogStatsD, statsd.Options{Timestamps: true}, "dogstatsd: with Timestamps there must be Agent: other servers refuse them"},

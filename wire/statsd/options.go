@@ -95,7 +95,8 @@ type Options struct {
 const (
 	agentName = 200
 	agentTag  = 200
-	minText   = 16
+	minName   = 64
+	minTag    = 16
 )
 
 // Validate names the first field with a value that is not allowed in a dialect.
@@ -109,10 +110,10 @@ func (o Options) Validate(d Dialect) error {
 		return fmt.Errorf("unknown Histograms %d: want Automatic, Distributions or Counters", o.Histograms)
 	case o.Type != "" && o.Type != "ms" && o.Type != "h" && o.Type != "d":
 		return fmt.Errorf("unknown Type %q: want ms, h or d", o.Type)
-	case o.MaxName != 0 && o.MaxName < minText:
-		return fmt.Errorf("the MaxName %d: must be 0, or %d at least", o.MaxName, minText)
-	case o.MaxTag != 0 && o.MaxTag < minText:
-		return fmt.Errorf("the MaxTag %d: must be 0, or %d at least", o.MaxTag, minText)
+	case o.MaxName != 0 && o.MaxName < minName:
+		return fmt.Errorf("the MaxName %d: must be 0, or %d at least", o.MaxName, minName)
+	case o.MaxTag != 0 && o.MaxTag < minTag:
+		return fmt.Errorf("the MaxTag %d: must be 0, or %d at least", o.MaxTag, minTag)
 	case o.Agent && d != DogStatsD:
 		return fmt.Errorf("the switch Agent is for dogstatsd, not for %s", d)
 	case o.Timestamps && !o.Agent:

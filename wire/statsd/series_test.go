@@ -172,3 +172,69 @@ func TestNoScope(t *testing.T) {
 	e := newEncoder(t, statsd.DogStatsD, statsd.Options{Scope: true})
 	assert.Equal(t, "g:0|g\n", packet(t, e, &wire.Point{Metric: &wire.Metric{Kind: wire.Gauge, Name: wire.NewSymbol("g")}}))
 }
+
+// TestOwedBesideOthers: what is owed stays owed in packets without a line and in dropped ones,
+// and nothing of another series is mixed up with it.
+func TestOwedBesideOthers(t *testing.T) {
+	f := delta(points.Metric("f", wire.Sum))
+	f.Monotonic = true
+	c, g := points.Counter("c"), points.Metric("g", wire.Gauge)
+	for _, o := range []string{"alone", "first", "last"} {
+		e := newEncoder(t, statsd.StatsD, noTags)
+		for _, m := range []*wire.Metric{f, c, g} {
+			m.SetMark(0)
+		}
+		switch first := points.Float(f, 0.6); o {
+		case "alone":
+			assert.Empty(t, packet(t, e, first))
+		case "first":
+			assert.Equal(t, "g:1|g\n", packet(t, e, first, points.Float(g, 1)))
+			assert.Equal(t, 1, e.Settled(0), o)
+		case "last":
+			assert.Equal(t, "g:1|g\n", packet(t, e, points.Float(g, 1), first))
+			assert.Equal(t, 1, e.Settled(0), o)
+		}
+		assert.Equal(t, "c:10|c\n", packet(t, e, points.Int(c, 10)))
+		e.Settled(0)
+		assert.Equal(t, "f:1|c\nc:11|c\n", packet(t, e, points.Float(f, 0.6), points.Int(c, 11)), o)
+		e.Settled(math.MaxInt)
+	}
+}
+
+// TestDownscaledCounters: bounds between those of a coarser scale wait, and nothing is said
+// twice.
+func TestDownscaledCounters(t *testing.T) {
+	e := newEncoder(t, statsd.StatsD, noTags)
+	p := points.Float(points.Metric("e", wire.ExponentialHistogram), 5)
+	counts := make([]uint64, 200)
+	told := map[string]int{}
+	add := func(text string) {
+		for l := range strings.Lines(text) {
+			name, rest, _ := strings.Cut(l, ":")
+			told[name] += int(mustFloat(t, strings.TrimSuffix(rest, "|c\n")))
+		}
+	}
+	total := uint64(0)
+	for i, scale := range []int32{0, 0, -1, -1, -2} {
+		for k := range 10 << i {
+			counts[k%len(counts)]++
+			total++
+		}
+		p.Distribution = &wire.Distribution{Count: total, Scale: scale, Positive: wire.Buckets{Offset: -8 >> i, Counts: counts}}
+		add(say(t, e, math.MaxInt, p))
+	}
+	assert.Equal(t, int(total), told["e.count"])
+	assert.Equal(t, int(total), told["e.bucket.le.inf"])
+	for name, n := range told {
+		assert.LessOrEqual(t, n, int(total), name)
+	}
+}
+
+// TestBucketsThatVanish: a histogram that began anew is told, whichever of its buckets show it.
+func TestBucketsThatVanish(t *testing.T) {
+	h := points.Metric("h", wire.Histogram)
+	e := newEncoder(t, statsd.DogStatsD, noTags)
+	bounds := []float64{1, 2}
+	assert.Equal(t, "h:0.5|h|@0.19999999999999998\nh:1.5|h|@0.49999999999999994\nh:0.5|h|@0.16666666666666663\n", say(t, e, math.MaxInt,
+		points.Histogram(h, bounds, 2.5, 5, 0, 0), points.Histogram(h, bounds, 3, 0, 2, 0), points.Histogram(h, bounds, 6, 6, 2, 0)))
+}

@@ -139,17 +139,28 @@ func (s *Series) Difference(list []Bucket, scale int32) ([]Bucket, bool) {
 	for t.Scale > scale {
 		t.Downscale()
 	}
-	kept := list[:0]
+	kept, left := list[:0], s.total()
 	for _, b := range list {
 		told := s.told(b.Slot)
 		if told > b.Count {
 			return list, false
 		}
+		left -= told
 		if b.Count -= told; b.Count > 0 {
 			kept = append(kept, b)
 		}
 	}
-	return kept, true
+	return kept, left == 0 // else a bucket was told that is empty now
+}
+
+// total returns how many measurements of buckets were told.
+func (s *Series) total() (n uint64) {
+	for _, list := range [][]uint64{s.Told.BucketCounts, s.Told.Positive.Counts, s.Told.Negative.Counts} {
+		for _, c := range list {
+			n += c
+		}
+	}
+	return n + s.Told.ZeroCount
 }
 
 // MaxScale returns the scale at which buckets are to be compared with what was told.
@@ -177,9 +188,9 @@ func (s *Series) told(slot Slot) uint64 {
 	return 0
 }
 
-// Spread gives each bucket a value of its measurements, in Low, so that their sum is sum:
-// all lie in the same part of their bucket. A bucket ends where low and high say, if they are
-// finite. Where that cannot be, all lie in the middle.
+// Spread sets Low of each bucket to the value with which it is said. All are at the same
+// fraction of their bucket, chosen so that the values add up to sum, or in the middle where
+// that cannot be. low and high are the least and the greatest measurement, if they are finite.
 func Spread(list []Bucket, sum, low, high float64) {
 	if mean := sum / float64(list[0].Count); len(list) == 1 && within(mean, &list[0]) {
 		b := &list[0]

@@ -274,3 +274,17 @@ func TestJournal(t *testing.T) {
 	assert.Zero(t, s.pending)
 	assert.Less(t, cap(w.journal.entries.list), 10_000)
 }
+
+// TestForgottenPacket: one without bytes leaves nothing behind, and what it tells is kept.
+func TestForgottenPacket(t *testing.T) {
+	w, s := &Writer{}, &Series{}
+	for range 3 {
+		w.reset(1000, 1000)
+		w.Tell(s, Slot{}, 0, 0.25)
+		w.commit(&wire.Point{}, 0)
+		w.journal.forget()
+	}
+	assert.InDelta(t, 0.75, s.Value, 0)
+	assert.Zero(t, s.pending)
+	assert.Zero(t, w.journal.entries.len()+w.journal.points.len()+w.journal.packets.len())
+}

@@ -50,15 +50,17 @@ func (j *journal) rollBack() {
 }
 
 // commit adds the point at hand to the packet, in which it begins at an offset and has so many
-// bytes. One without bytes has nothing that could be lost.
+// bytes. One without bytes ends at 0, and what it tells is kept: dropping the packet takes
+// nothing from it.
 func (j *journal) commit(begin, size int) {
+	end := begin + size
+	if size == 0 {
+		end = 0
+	}
 	since := j.entries.list[j.marked:]
 	for i := range since {
 		since[i].end += begin
-	}
-	end := 0
-	if size > 0 {
-		end = begin + size
+		since[i].kept = since[i].kept || size == 0
 	}
 	j.points.push(end)
 	j.open.points++
@@ -70,8 +72,13 @@ func (j *journal) end() {
 	j.open = sizes{}
 }
 
-// forget ends the open packet, which says nothing.
+// forget ends the open packet, which has no bytes: what its points tell is kept.
 func (j *journal) forget() {
+	first := len(j.entries.list) - j.open.entries
+	for i := range j.entries.list[first:] {
+		j.entries.list[first+i].series.pending--
+	}
+	j.entries.cut(first)
 	j.points.cut(len(j.points.list) - j.open.points)
 	j.open = sizes{}
 }

@@ -76,7 +76,7 @@ func (l *Limits) add(bound float64, up uint64) {
 // to last as bounds, whatever its buckets are.
 func (l *Limits) OfPowers(pt *wire.Point, first, last int) []Limit {
 	l.list, l.buckets = Reuse(l.list, maxKept), Reuse(l.buckets, maxKept)
-	l.buckets, _ = AppendBuckets(l.buckets, pt, 0, maxLimits)
+	l.buckets, _ = AppendBuckets(l.buckets, pt, 0, math.MaxInt)
 	next, up := 0, uint64(0)
 	for power := first; power <= last; power++ {
 		bound := math.Ldexp(1, power)

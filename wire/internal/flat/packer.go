@@ -25,8 +25,8 @@ type Dialect interface {
 type Frame struct{ Head, Tail, Most int }
 
 const (
-	// runDatagrams is how many datagrams the packets have that begin with a point of more
-	// than one: of the last one the half is empty on average.
+	// A packet that begins with a point of several datagrams takes more points until it has
+	// runDatagrams: the last datagram is half empty on average.
 	runDatagrams = 4
 	// slack is the room of a packet buffer beyond the limit.
 	slack = 64

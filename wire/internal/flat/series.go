@@ -32,15 +32,18 @@ type Series struct {
 	pending    int
 	cumulative bool
 	needed     bool  // points are dropped without it
-	seen       int64 // when it was used last, in Unix nanoseconds
+	seen       int64 // when it was used last, see Table.now
 	place      int   // in Text.series
 	index      int   // in Table.list
 	name, tags *Text
 	cost       int64
 
-	// Count is what was told of an integer sum, or of the count of a histogram. Value is
-	// what was told of another sum, or of the sum of a histogram; of a sum of changes, what
-	// is still owed. Told is what was told of the buckets.
+	// Count is what was told of an integer sum, or of the count of a histogram.
+	// Value is
+	//   - of a cumulative sum or histogram, what was told of the sum;
+	//   - of an up-down counter of changes, the total;
+	//   - of another sum of changes, what is not said yet.
+	// Told is what was told of the buckets.
 	Count uint64
 	Value float64
 	Told  wire.Distribution
@@ -144,8 +147,8 @@ func (w *Writer) Tell(s *Series, slot Slot, n uint64, value float64) {
 	}
 }
 
-// Add adds value to a series, unless the point finds no place. What becomes of the packet
-// is of no importance.
+// Add adds value to a series for good once the point is in a packet: it stays if the packet
+// is dropped. If the point is not packed it is taken back.
 func (w *Writer) Add(s *Series, value float64) {
 	w.journal.add(telling{series: s, value: value, kept: true})
 }

@@ -9,8 +9,8 @@ import (
 
 // Memory is what a table charges what it keeps to.
 type Memory interface {
-	// Take takes so many bytes for what can be made anew, and returns false where they are
-	// not there. Return gives them back.
+	// Take takes so many bytes for a cache, and returns false where they are not there.
+	// Return gives them back.
 	Take(bytes int64) bool
 	Return(bytes int64)
 	// Need takes so many bytes for what points are dropped without, and returns false where
@@ -24,10 +24,9 @@ const (
 	// memory. A text that finds no room is made anew for each point.
 	maxTexts  = 1 << 16
 	maxSeries = 1 << 20
-	// A text that no series has is kept for textTime after its last use, and for
-	// textTimeFull where there is no room left. A series is kept for seriesTime, and for
-	// textTime where there is no room: one that comes again later is not told what has come
-	// meanwhile.
+	// A text that no series has is kept for textTime after its last use, or textTimeFull
+	// where there is no room left. A series is kept for seriesTime, or textTime where memory
+	// is short. What a forgotten series has gained when it comes again is not said.
 	textTime     = 10 * time.Minute
 	textTimeFull = time.Minute
 	seriesTime   = time.Hour
@@ -54,16 +53,19 @@ type Table struct {
 	list    []*Series
 	cursor  int // of sweepSeries
 
-	now int64 // when the packet began, in Unix nanoseconds
-	// horizon is when the table began, or forgot which series of a metric it had forgotten
-	// together with the metric.
+	// now is when the packet began, in nanoseconds since base, whatever clocks say. wall is
+	// the same by the clock, in Unix nanoseconds.
+	base      time.Time
+	now, wall int64
+	// A series that began before horizon may have been told, and forgotten. It is when the
+	// table was made, or when a metric was forgotten with its list of forgotten series.
 	horizon int64
 
 	seed      maphash.Seed
 	forgotten int  // series, in Text.forgotten
 	pressed   bool // there was no memory for something since the last packet
 
-	kept             int // texts
+	kept             int // texts that are not needed
 	key, buf, values []byte
 	tags             []Tag
 }
@@ -72,7 +74,7 @@ type seriesKey struct{ metric, set *Text }
 
 func newTable(s Style, m Memory, left *leftOut, now time.Time) *Table {
 	return &Table{
-		style: s, memory: m, left: left, seed: maphash.MakeSeed(), now: now.UnixNano(), horizon: now.UnixNano(),
+		style: s, memory: m, left: left, seed: maphash.MakeSeed(), base: now, wall: now.UnixNano(), horizon: now.UnixNano(),
 		metrics: newTexts(), sets: newTexts(), commons: map[string]*common{}, series: map[seriesKey]*Series{},
 	}
 }
@@ -85,8 +87,8 @@ func (t *Table) Texts(pt *wire.Point, series bool) (name, tags *Text) {
 	return name, t.set(name.common, pt.Attributes, needed)
 }
 
-// isNeeded reports whether points of a metric cannot be said without a series. Of a change the
-// integer part can.
+// isNeeded reports whether points of a metric that has series cannot be said without one. Of a
+// monotonic change the integer part can.
 func isNeeded(m *wire.Metric) bool { return !m.Delta || m.Kind == wire.Sum && !m.Monotonic }
 
 func (t *Table) name(m *wire.Metric, needed bool) *Text {
@@ -139,7 +141,9 @@ func (t *Table) keep(in *texts, c *common, fit Fit, needed bool) *Text {
 		e.Fit, e.common, e.series = fit, c, nil
 		return e
 	}
-	t.kept++
+	if !needed {
+		t.kept++
+	}
 	e := &Text{Bytes: append([]byte(nil), t.buf...), Fit: fit, key: string(t.key), common: c, cost: cost, needed: needed}
 	if fit == Cut {
 		t.left.shortened.Add(1)
@@ -168,7 +172,9 @@ func (t *Table) give(bytes int64, needed bool) {
 
 // forgetText gives back what a text took.
 func (t *Table) forgetText(e *Text) {
-	t.kept--
+	if !e.needed {
+		t.kept--
+	}
 	t.give(e.cost, e.needed)
 }
 
@@ -253,7 +259,7 @@ func (t *Table) mayBeTold(name, tags *Text, start int64) bool {
 func (t *Table) remember(s *Series) {
 	name := s.name
 	if t.forgotten >= maxForgotten {
-		name.horizon = t.now
+		name.horizon = t.wall
 		t.forgotten -= len(name.forgotten)
 		name.forgotten = nil
 		return
@@ -262,7 +268,7 @@ func (t *Table) remember(s *Series) {
 		name.forgotten = map[uint64]int64{}
 	}
 	before := len(name.forgotten)
-	name.forgotten[maphash.String(t.seed, s.tags.key)] = t.now
+	name.forgotten[maphash.String(t.seed, s.tags.key)] = t.wall
 	t.forgotten += len(name.forgotten) - before
 }
 
@@ -271,19 +277,22 @@ func (t *Table) Collide() { t.left.collisions.Add(1) }
 
 // tick lets time go by, and forgets some of what nobody used.
 func (t *Table) tick(now time.Time) {
-	t.now = now.UnixNano()
-	pressed := t.pressed || t.kept >= maxTexts
+	t.now, t.wall = int64(now.Sub(t.base)), now.UnixNano()
+	pressed := t.pressed
 	t.pressed = false
-	oldestSeries, oldest := now.Add(-seriesTime).UnixNano(), now.Add(-textTime).UnixNano()
+	oldestSeries, oldest := t.now-int64(seriesTime), t.now-int64(textTime)
 	if pressed {
-		oldestSeries, oldest = oldest, now.Add(-textTimeFull).UnixNano()
+		oldestSeries = oldest
+	}
+	if pressed || t.kept >= maxTexts {
+		oldest = t.now - int64(textTimeFull)
 	}
 	t.sweepSeries(oldestSeries)
 	t.metrics.sweep(sweepAtOnce, oldest, pressed, func(e *Text) {
 		t.forgetText(e)
 		t.horizon = max(t.horizon, e.horizon)
 		if len(e.forgotten) > 0 {
-			t.horizon = t.now
+			t.horizon = t.wall
 			t.forgotten -= len(e.forgotten)
 		}
 	})

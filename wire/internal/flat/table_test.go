@@ -121,10 +121,7 @@ func TestForgetting(t *testing.T) {
 	assert.Empty(t, table.series)
 	assert.Len(t, table.metrics.byKey, 3, "which know what was forgotten")
 	assert.Empty(t, table.sets.same)
-	table.metrics.sweep(10, now.UnixNano(), true, func(e *Text) {
-		table.kept--
-		m.Give(e.cost)
-	})
+	table.metrics.sweep(10, table.now, true, table.forgetText)
 	assert.Empty(t, table.metrics.byKey)
 	assert.Zero(t, table.kept)
 	for key := range table.commons {

@@ -3,7 +3,8 @@ package flat
 const (
 	// textCost is about what a text takes beside its bytes, in bytes.
 	textCost = 288
-	// indexBits of a mark number the text, the others the time that the number was given.
+	// The low indexBits of a mark are the place in texts.list, the others a serial number,
+	// so that a place that is used again gives another mark.
 	indexBits = 24
 )
 
@@ -14,9 +15,9 @@ type Text struct {
 
 	key    string
 	common *common
-	seen   int64  // when it was used last, in Unix nanoseconds
-	index  int    // in texts.list; -1: it is not kept
-	given  uint64 // how many numbers were given before that one
+	seen   int64 // when it was used last, see Table.now
+	index  int   // in texts.list; -1: it is not kept
+	serial uint64
 	cost   int64
 	needed bool // its memory is of what points are dropped without
 	users  int  // series
@@ -75,7 +76,7 @@ type texts struct {
 	byKey  map[string]*Text
 	list   []*Text // with gaps
 	gaps   []int
-	given  uint64
+	serial uint64
 	same   map[string]int // how many texts have the same bytes
 	spare  Text           // one that is not kept
 	cursor int            // of sweep
@@ -102,13 +103,13 @@ func (e *Text) mark() uint64 {
 	if e.index < 0 {
 		return 0
 	}
-	return (e.given+1)<<indexBits | uint64(e.index)
+	return (e.serial+1)<<indexBits | uint64(e.index)
 }
 
 // add adds e, and reports whether another one looks like it.
 func (t *texts) add(e *Text) bool {
-	e.index, e.given = len(t.list), t.given
-	t.given++
+	e.index, e.serial = len(t.list), t.serial
+	t.serial++
 	if n := len(t.gaps); n > 0 {
 		e.index = t.gaps[n-1]
 		t.gaps = t.gaps[:n-1]
@@ -125,8 +126,8 @@ func (t *texts) add(e *Text) bool {
 func (e *Text) look() string { return e.common.key + string(e.Bytes) }
 
 // sweep looks at some texts, and forgets those that no series has and that were last used
-// before oldest. forgotten is called for each. One of a metric that knows which series
-// were forgotten is kept, unless all says that there is no room left.
+// before oldest. forgotten is called for each. A metric's text that knows which series
+// were forgotten is kept, unless all is set.
 func (t *texts) sweep(n int, oldest int64, all bool, forgotten func(*Text)) {
 	for range min(n, len(t.list)) {
 		t.cursor = (t.cursor + 1) % len(t.list)
