@@ -32,8 +32,10 @@ const (
 	seriesTime   = time.Hour
 	// maxForgotten bounds the forgotten series of which something is remembered.
 	maxForgotten = 1 << 16
-	// sweepAtOnce is how many texts and series are looked at for each packet.
+	// sweepAtOnce is how many texts and series are looked at at once, and sweepEvery how
+	// often that is at most: with a packet, each of which it would make dearer.
 	sweepAtOnce = 128
+	sweepEvery  = 100 * time.Millisecond
 	// seriesCost is about what a series takes beside its buckets, in bytes.
 	seriesCost = 400
 	// maxScratchText is how many bytes of scratch memory a table keeps of each kind.
@@ -41,7 +43,7 @@ const (
 )
 
 // Table keeps the texts of names and attribute sets, and the series of which a server is
-// told differences. What nobody used for a while is forgotten, a little with each packet.
+// told differences. What nobody used for a while is forgotten, a little at a time.
 type Table struct {
 	style   Style
 	memory  Memory
@@ -57,6 +59,7 @@ type Table struct {
 	// the same by the clock, in Unix nanoseconds.
 	base      time.Time
 	now, wall int64
+	swept     int64 // when some were looked at, like now
 	// A series that began before horizon may have been told, and forgotten. It is when the
 	// table was made, or when a metric was forgotten with its list of forgotten series.
 	horizon int64
@@ -278,6 +281,10 @@ func (t *Table) Collide() { t.left.collisions.Add(1) }
 // tick lets time go by, and forgets some of what nobody used.
 func (t *Table) tick(now time.Time) {
 	t.now, t.wall = int64(now.Sub(t.base)), now.UnixNano()
+	if t.now-t.swept < int64(sweepEvery) {
+		return
+	}
+	t.swept = t.now
 	pressed := t.pressed
 	t.pressed = false
 	oldestSeries, oldest := t.now-int64(seriesTime), t.now-int64(textTime)

@@ -255,6 +255,7 @@ func TestManyForgottenSeries(t *testing.T) {
 	}
 	now = now.Add(seriesTime + time.Minute)
 	for range 2 * maxForgotten / sweepAtOnce {
+		now = now.Add(sweepEvery)
 		table.tick(now)
 	}
 	assert.Empty(t, table.series)
