@@ -39,8 +39,9 @@
 // [Compact], the default, is for receivers of otelgram and loses nothing of a point.
 // [StatsD], [DogStatsD] and [Influx] are for servers that speak these, and [Plain] for
 // simple programs: numbers with tags. [WithEncoding] chooses one, [WithStatsD] and the others
-// with options. The books of this end are the same. No receiver keeps the others: there are
-// no sessions, reports and goodbyes. A point that has no form is dropped (encode); what a
+// with options. The books of this end are the same in all. Only with Compact are there books
+// of the other end: in the others the exporter sends no reports and no goodbye, and nobody
+// knows which points the network lost. A point that has no form is dropped (encode). What a
 // point is sent without, and points of which there is nothing new to say, are counted in
 // [Stats].LeftOut. The documentation of each package below wire has its mapping.
 //

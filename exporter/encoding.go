@@ -112,6 +112,6 @@ func (c *config) maxPacketSize() int {
 
 // newEncoder returns what makes the encoder that c asks for.
 func (c *config) newEncoder() pipeline.NewEncoder {
-	make := encodings[c.encoding].new
-	return func(bytes int, m *account.Budget) (pipeline.Encoder, error) { return make(c, bytes, m) }
+	e := &encodings[c.encoding]
+	return func(bytes int, m *account.Budget) (pipeline.Encoder, error) { return e.new(c, bytes, m) }
 }

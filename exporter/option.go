@@ -66,8 +66,8 @@ func WithMaxBatchAge(d time.Duration) Option {
 // WithMaxPacketSize sets the largest UDP payload, in bytes, from 512 to 65507. The
 // default suits the path: 7,800 to the host itself, whose IP_MTU is large, 16,000
 // to a Unix socket, both on Linux, and else 1472, which fits one Ethernet frame
-// over IPv4; but at most 4,095 in StatsD, 8,192 in DogStatsD and 20,000 in Plain, which
-// servers take whole. Where the path takes less the exporter keeps to that, see [Stats]: IP
+// over IPv4; but at most 4,095 in StatsD, 8,192 in DogStatsD, which their
+// servers take whole, and 20,000 in Plain, whatever is said. Where the path takes less the exporter keeps to that, see [Stats]: IP
 // never fragments a packet. That works on Linux, and as far as routers report their
 // limit. A point that is larger than a packet, up to 64 KiB, is sent in several.
 func WithMaxPacketSize(bytes int) Option {

@@ -46,15 +46,17 @@ type link struct {
 	breaker  *breaker
 	redial   chan struct{} // asks the dialer for a new socket
 
-	sender   Sender // nil until there is an address
-	address  string // where it sends to
-	header   wire.Header
-	stamped  wire.Header // of the datagram at hand: a local one would be allocated for the encoder
+	sender  Sender // nil until there is an address
+	address string // where it sends to
+	header  wire.Header
+	// stamped is the header of the datagram at hand. It is a field because a local variable
+	// that goes to an interface is allocated.
+	stamped  wire.Header
 	sequence uint64
 	points   uint64 // sent in the session
 	started  time.Time
 	limit    int // bytes of a packet on this path
-	trouble  trouble
+	retry    retry
 	// place is where the next datagram begins in the first packet that waits. Those
 	// before it have left in this session.
 	place int
@@ -102,7 +104,7 @@ func (l *link) adopt(d dialled) {
 	l.header = wire.Header{Session: binary.BigEndian.Uint64(id[:])}
 	l.sequence, l.points = 0, 0
 	l.restart()
-	l.trouble = trouble{}
+	l.retry = retry{}
 	l.started = time.Now()
 	l.nextReport = l.started.Add(reportIdle)
 	l.counters.sessions.Add(1)
@@ -135,7 +137,7 @@ func (l *link) send(now time.Time, ready []packet) (done int) {
 		for i := range ready[done:] {
 			l.drop(&ready[done+i], reason)
 		}
-		l.trouble = trouble{}
+		l.retry = retry{}
 		return len(ready)
 	}
 	return done
@@ -156,7 +158,7 @@ func (l *link) blocked() (reason wire.DropReason, blocked bool) {
 // returns how many are settled. A packet that the kernel refuses is tried again,
 // kept for later or dropped; those behind it are stamped anew.
 func (l *link) transmit(now time.Time, packets []packet) (done int) {
-	for done < len(packets) && l.breaker.closed() && !now.Before(l.trouble.until) {
+	for done < len(packets) && l.breaker.closed() && !now.Before(l.retry.until) {
 		datagrams, long := l.fill(now, packets[done:])
 		if long {
 			l.drop(&packets[done], wire.Oversize)
@@ -176,12 +178,12 @@ func (l *link) transmit(now time.Time, packets []packet) (done int) {
 		}
 		if took > 0 {
 			l.counters.batches.Add(1)
-			l.trouble = trouble{}
+			l.retry = retry{}
 			l.breaker.took(now)
 			l.counters.lastSend.Store(now.UnixNano())
 		}
 		if took < len(datagrams) && l.refusal(now, &packets[done], len(datagrams[took]), outcome) {
-			l.trouble.tries, l.trouble.since = 0, time.Time{}
+			l.retry.tries, l.retry.since = 0, time.Time{}
 			done++
 		}
 	}
@@ -269,8 +271,8 @@ func (l *link) deadline(now time.Time, ready []packet, bytes int) time.Time {
 		return until
 	}
 	at := l.pacer.ready(l.nextSize(&ready[0]), bytes)
-	if l.trouble.until.After(at) {
-		at = l.trouble.until
+	if l.retry.until.After(at) {
+		at = l.retry.until
 	}
 	return earlier(until, at)
 }

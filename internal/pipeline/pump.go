@@ -25,8 +25,8 @@ type pump struct {
 	next   int
 	buf    []point // backs run
 	handed int64   // when the first of run was handed over, in Unix nanoseconds
-	// packing is the point that is packed at present: an encoder is an interface, for which
-	// a local one would be allocated.
+	// packing is the point that is being packed. It is a field because a local variable that
+	// goes to an interface is allocated.
 	packing wire.Point
 	// recording is when what is packed at present was handed over; 0: that is of
 	// no interest.

@@ -26,9 +26,9 @@ const (
 	mostTriesInLimit = 16
 )
 
-// trouble is what the link remembers of refusals until the kernel takes a
+// retry is what the link remembers of refusals until the kernel takes a
 // packet.
-type trouble struct {
+type retry struct {
 	until   time.Time     // nothing is sent before
 	backOff time.Duration // the last one
 	tries   int           // that the packet at hand has had
@@ -37,12 +37,12 @@ type trouble struct {
 
 // refusal deals with a packet that the kernel did not take, and reports whether
 // it is settled. If not, it is to be sent again: at once, or later where
-// trouble.until says so. The tries of a packet in a session are bounded, but for a full
+// retry.until says so. The tries of a packet in a session are bounded, but for a full
 // send buffer, for which it waits. A datagram, of so many bytes, that is too
 // large for the path is not counted as refused: its packet is sent again in fragments
 // that fit.
 func (l *link) refusal(now time.Time, p *packet, size int, o udp.Outcome) (settled bool) {
-	t := &l.trouble
+	t := &l.retry
 	if o == udp.WouldBlock {
 		if t.since.IsZero() {
 			t.since = now

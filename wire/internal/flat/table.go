@@ -20,7 +20,7 @@ type Memory interface {
 }
 
 const (
-	// maxTexts bounds the texts that no series has, and maxSeries the series, beside the
+	// maxTexts bounds the texts that are a cache, and maxSeries the series, beside the
 	// memory. A text that finds no room is made anew for each point.
 	maxTexts  = 1 << 16
 	maxSeries = 1 << 20
@@ -32,8 +32,8 @@ const (
 	seriesTime   = time.Hour
 	// maxForgotten bounds the forgotten series of which something is remembered.
 	maxForgotten = 1 << 16
-	// sweepAtOnce is how many texts and series are looked at at once, and sweepEvery how
-	// often that is at most: with a packet, each of which it would make dearer.
+	// When a packet begins the table looks for idle texts and series among sweepAtOnce of
+	// each, once in sweepEvery at most: doing so for each packet cost more than its points.
 	sweepAtOnce = 128
 	sweepEvery  = 100 * time.Millisecond
 	// seriesCost is about what a series takes beside its buckets, in bytes.
@@ -55,11 +55,11 @@ type Table struct {
 	list    []*Series
 	cursor  int // of sweepSeries
 
-	// now is when the packet began, in nanoseconds since base, whatever clocks say. wall is
-	// the same by the clock, in Unix nanoseconds.
+	// now and wall are when the packet began. now is in nanoseconds since base, and does not
+	// jump when the clock is set. wall is by the clock, in Unix nanoseconds.
 	base      time.Time
 	now, wall int64
-	swept     int64 // when some were looked at, like now
+	swept     int64 // when the table last looked for idle ones, like now
 	// A series that began before horizon may have been told, and forgotten. It is when the
 	// table was made, or when a metric was forgotten with its list of forgotten series.
 	horizon int64
@@ -157,7 +157,7 @@ func (t *Table) keep(in *texts, c *common, fit Fit, needed bool) *Text {
 	return e
 }
 
-// take takes memory, for what points are dropped without or for what they are not.
+// take takes memory. needed says that points are dropped without it.
 func (t *Table) take(bytes int64, needed bool) bool {
 	ok := needed && t.memory.Need(bytes) || !needed && t.memory.Take(bytes)
 	t.pressed = t.pressed || !ok
@@ -241,8 +241,8 @@ func (t *Table) newSeries(name, tags *Text, pt *wire.Point) *Series {
 	return s
 }
 
-// mayBeTold reports whether a series that is not in the table may have been told: since it
-// began before the table, or since it was forgotten.
+// mayBeTold reports whether the server may have been told of a series that is not in the
+// table: it began before the table was made, or the table has forgotten it.
 func (t *Table) mayBeTold(name, tags *Text, start int64) bool {
 	if start < max(t.horizon, name.horizon) {
 		return true
