@@ -53,10 +53,6 @@ func TestHostilePackets(t *testing.T) {
 // TestHostilePlainPackets is TestHostilePackets for Plain: what is read of a packet where
 // it is received counts, too.
 func TestHostilePlainPackets(t *testing.T) {
-	atMost := 10 * time.Millisecond // where others use the machine, too
-	if *long {
-		atMost = max(2*time.Millisecond, costliestCompact())
-	}
 	for _, size := range []int{1472, 16 << 10, largestPacket} {
 		for i := range plainShapes {
 			shape := &plainShapes[i]
@@ -69,26 +65,36 @@ func TestHostilePlainPackets(t *testing.T) {
 				t.Logf("%6d bytes: %4d allocated a byte, %6.3f ms, %s", len(packets[0]), bytes/uint64(len(packets[0])), took.Seconds()*1000, verdict)
 				assert.LessOrEqual(t, bytes, uint64(maxAllocated*len(packets[0])))
 				assert.Contains(t, []string{"delivered", "over budget 12"}, verdict)
-				if !raceEnabled {
-					assert.LessOrEqual(t, took, atMost)
-				}
 			})
 		}
 	}
 }
 
-// costliestCompact is how long a worker works for the Compact packet that costs most: more
-// than 2 ms where the machine is slow or busy.
-func costliestCompact() (most time.Duration) {
-	for i := range hostile.Shapes {
-		var packets [][]byte
-		for n := range 12 {
-			packets = append(packets, hostile.Shapes[i].Packet(16<<10, n, wire.Header{}))
-		}
-		_, took, _ := costOf(packets)
-		most = max(most, took)
+// BenchmarkHostile shows in one run how long a worker works for a packet that is made to
+// cost much: those of Plain should take no longer than the costliest of Compact.
+func BenchmarkHostile(b *testing.B) {
+	bench := func(format, name string, packet func(n int) []byte) {
+		b.Run(format+"/"+strings.ReplaceAll(name, " ", "_"), func(b *testing.B) {
+			var packets [][]byte
+			for n := range 12 {
+				packets = append(packets, packet(n))
+			}
+			var took time.Duration
+			for b.Loop() {
+				_, one, _ := costOf(packets)
+				took += one
+			}
+			b.ReportMetric(float64(took.Microseconds())/float64(b.N), "us/packet")
+		})
 	}
-	return most
+	for i := range hostile.Shapes {
+		s := &hostile.Shapes[i]
+		bench("compact", s.Name, func(n int) []byte { return s.Packet(largestPacket, n, wire.Header{}) })
+	}
+	for i := range plainShapes {
+		s := &plainShapes[i]
+		bench("plain", s.name, func(n int) []byte { return s.packet(b, largestPacket, n) })
+	}
 }
 
 // plainShape is a kind of Plain packets that are made to cost much.
@@ -120,7 +126,7 @@ var plainShapes = []plainShape{
 func oneName(int, int) plain.Event { return plain.Event{Type: plain.Sum | plain.Integer, Name: "n"} }
 
 // packet fills a packet, up to the limits but for the last shape.
-func (s *plainShape) packet(t *testing.T, size, n int) []byte {
+func (s *plainShape) packet(t testing.TB, size, n int) []byte {
 	t.Helper()
 	items := plain.MaxItems
 	if s.name == "too many items" {
@@ -230,7 +236,7 @@ func TestHostilePacketsLeaveNothing(t *testing.T) {
 }
 
 // TestHonestBesideHostile: beside ten megabits a second of what costs most, a sender of
-// 200 packets a second has each of them delivered.
+// 200 packets a second has each of them delivered. It prints the longest delay.
 func TestHonestBesideHostile(t *testing.T) {
 	const rate, hostileBytes = 200, 10_000_000 / 8 // a second
 	seconds := 1
@@ -266,9 +272,6 @@ func TestHonestBesideHostile(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	t.Logf("the longest delay is %v, beside %d MB in %d s; %d packets dropped by the kernel", slices.Max(delays), sent>>20, seconds, s.KernelDrops)
-	if *long {
-		assert.Less(t, slices.Max(delays), time.Second)
-	}
 }
 
 // honest is the packet of a sender of session 0 that tells its number.
