@@ -265,7 +265,7 @@ func testPlainPoints(t *testing.T, s *plainServer) {
 		for series, kind := range want {
 			assert.Equal(c, kind, s.kinds[series], series)
 		}
-	}, 20*time.Second, 20*time.Millisecond)
+	}, 30*time.Second, 20*time.Millisecond)
 	assert.Equal(t, exporter.Dropped{}, exp.Stats().Dropped)
 }
 

@@ -87,7 +87,7 @@ func TestLargeHistograms(t *testing.T) {
 	)))
 	require.NoError(t, mp.ForceFlush(t.Context()))
 	require.NoError(t, mp.Shutdown(t.Context()))
-	require.Eventually(t, func() bool { return slices.Equal(sent.lines(), arrived.lines()) }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return slices.Equal(sent.lines(), arrived.lines()) }, 30*time.Second, time.Millisecond)
 	require.NoError(t, r.Close())
 	assert.Contains(t, arrived.all, "go.schedule.duration")
 	assert.Contains(t, arrived.all, "sizes")

@@ -354,7 +354,7 @@ func TestEveryEventIsAPoint(t *testing.T) {
 		assert.Equal(t, w[0], values(got, name), name)
 		assert.Equal(t, w[1], values(got, name, a), name)
 	}
-	require.Eventually(t, func() bool { return c.exp.Stats().Queued == 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return c.exp.Stats().Queued == 0 }, 30*time.Second, time.Millisecond)
 	s := requireBooks(t, c.exp)
 	assert.Equal(t, [4]uint64{32, 32, 0, 0}, [4]uint64{s.Offered, s.Sent, s.Queued, s.Dropped.Total()})
 	for _, line := range lines(got...) {

@@ -46,7 +46,7 @@ func TestHealth(t *testing.T) {
 		require.NoError(t, exp.ForceFlush(t.Context()))
 	}
 	send()
-	require.Eventually(t, func() bool { return exp.Health().Points.Sent == 10 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return exp.Health().Points.Sent == 10 }, 30*time.Second, 10*time.Millisecond)
 	h := exp.Health()
 	assert.Equal(t, health.Healthy, h.Status)
 	assert.Empty(t, h.Issues)
@@ -58,7 +58,7 @@ func TestHealth(t *testing.T) {
 	require.Eventually(t, func() bool {
 		send()
 		return exp.Health().Status == health.Unhealthy
-	}, 20*time.Second, 50*time.Millisecond)
+	}, 30*time.Second, 50*time.Millisecond)
 	assert.Equal(t, 503, status())
 	select {
 	case a := <-alerts:
@@ -66,8 +66,8 @@ func TestHealth(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		require.Fail(t, "no alert")
 	}
-	require.Eventually(t, func() bool { send(); return exp.Stats().Circuit == exporter.CircuitOpen }, 20*time.Second, 50*time.Millisecond)
-	require.Eventually(t, func() bool { return exp.Health().Circuit == "open" }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { send(); return exp.Stats().Circuit == exporter.CircuitOpen }, 30*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return exp.Health().Circuit == "open" }, 30*time.Second, 10*time.Millisecond)
 	_ = exp.Shutdown(t.Context())
 	assert.Equal(t, 1, strings.Count(log.String(), "circuit breaker open"), log.String())
 	assert.Equal(t, 1, strings.Count(log.String(), "not healthy for long"), log.String())
@@ -87,9 +87,9 @@ func TestHealthIsNotHeldUp(t *testing.T) {
 		require.NoError(t, exp.Export(t.Context(), counters(1, 10)))
 		require.NoError(t, exp.ForceFlush(t.Context()))
 	}
-	require.Eventually(t, func() bool { send(); return exp.Health().Circuit == "open" }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { send(); return exp.Health().Circuit == "open" }, 30*time.Second, 50*time.Millisecond)
 	h := exp.Health()
-	require.Eventually(t, func() bool { return exp.Health().Time.Sub(h.Time) > 3*time.Second }, 10*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return exp.Health().Time.Sub(h.Time) > 3*time.Second }, 30*time.Second, 50*time.Millisecond)
 	assert.Equal(t, health.Unhealthy, exp.Health().Status)
 	begin := time.Now()
 	_ = exp.Shutdown(t.Context()) // its receiver is dead
@@ -164,7 +164,7 @@ func TestHealthWithoutAddress(t *testing.T) {
 		exp.RecordMetric("n", 1, exporter.Tag{Key: "series", Value: string(rune('a' + i%25))})
 	}
 	require.NoError(t, exp.ForceFlush(t.Context()))
-	require.Eventually(t, func() bool { return exp.Health().Status == health.Unhealthy }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return exp.Health().Status == health.Unhealthy }, 30*time.Second, 10*time.Millisecond)
 	h := exp.Health()
 	assert.Contains(t, h.Issues[0], "none of the 25 points on their way out")
 	assert.Contains(t, h.Issues[0], "dropped as unresolved")
@@ -203,7 +203,7 @@ func TestHealthOfMemory(t *testing.T) {
 					require.NoError(t, c.exp.ForceFlush(t.Context()))
 				}
 			}
-			require.Eventually(t, func() bool { return c.exp.Health().Status == tt.want }, 10*time.Second, 10*time.Millisecond, "%v", c.exp.Health())
+			require.Eventually(t, func() bool { return c.exp.Health().Status == tt.want }, 30*time.Second, 10*time.Millisecond, "%v", c.exp.Health())
 			assert.Equal(t, tt.want == health.Unhealthy, c.exp.Health().MemoryBudgetReached)
 		})
 	}

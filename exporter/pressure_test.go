@@ -198,14 +198,19 @@ func TestPressureSampledIsUnbiased(t *testing.T) {
 	handle := func(rm *metricdata.ResourceMetrics) {
 		mu.Lock()
 		defer mu.Unlock()
-		one := []*metricdata.ResourceMetrics{rm}
-		for _, v := range values(one, "n") {
-			sum += v.(float64)
-		}
-		for _, v := range values(one, "h") { // one event of this weight
-			weight := float64(v.(dist).Count)
-			count += weight
-			variance += weight * (weight - 1)
+		for _, m := range rm.ScopeMetrics[0].Metrics {
+			switch d := m.Data.(type) {
+			case metricdata.Sum[float64]:
+				for i := range d.DataPoints {
+					sum += d.DataPoints[i].Value
+				}
+			case metricdata.Histogram[float64]:
+				for i := range d.DataPoints { // one event of this weight
+					weight := float64(d.DataPoints[i].Count)
+					count += weight
+					variance += weight * (weight - 1)
+				}
+			}
 		}
 	}
 	exp, r := pressed(t, handle, exporter.WithBufferSize(16384), exporter.WithPacing(1000, 32), exporter.WithDropStrategy(drop.Sampled()))

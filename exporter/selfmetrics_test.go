@@ -137,7 +137,7 @@ func TestSelfMetrics(t *testing.T) {
 	defer cancel()
 	require.Error(t, c.exp.Export(over, counters(100, 1000)), "it does not fit")
 	require.NoError(t, c.exp.ForceFlush(t.Context()))
-	require.Eventually(t, func() bool { return collectOwn(t, reader).values["stats.latency.e2e"] > 0 }, 10*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return collectOwn(t, reader).values["stats.latency.e2e"] > 0 }, 30*time.Second, 20*time.Millisecond)
 	s := c.exp.Stats()
 	o := collectOwn(t, reader)
 	for after := c.exp.Stats(); after.Packets != s.Packets; after = c.exp.Stats() { // a report went out in between
@@ -259,7 +259,7 @@ func TestSelfMetricsShipped(t *testing.T) {
 			}
 		}
 		return true
-	}, 10*time.Second, 10*time.Millisecond)
+	}, 30*time.Second, 10*time.Millisecond)
 	before, since := exp.Stats(), time.Now()
 	<-time.After(2 * time.Second)
 	perSecond := float64(exp.Stats().Sent-before.Sent) / time.Since(since).Seconds()

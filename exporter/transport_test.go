@@ -81,11 +81,11 @@ func TestUnixReceiverReturns(t *testing.T) {
 	require.Equal(t, uint64(10), send(), "nobody is there: it is known at once")
 	assert.Positive(t, exp.Stats().ClosedPort)
 	r = listen()
-	require.Eventually(t, func() bool { return send() > 10 }, 10*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return send() > 10 }, 30*time.Second, 50*time.Millisecond)
 	_ = exp.Shutdown(context.Background()) // the goodbye of the first session met nobody
 	s := exp.Stats()
 	assert.Equal(t, s.Offered, s.Sent+s.Dropped.Total())
 	assert.Equal(t, s.Dropped.SendError, s.Dropped.Total())
-	require.Eventually(t, func() bool { return r.Stats().Points.Delivered == s.Sent-10 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return r.Stats().Points.Delivered == s.Sent-10 }, 30*time.Second, time.Millisecond)
 	require.NoError(t, r.Close())
 }

@@ -273,7 +273,7 @@ func TestExpiresUnasked(t *testing.T) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		return r.table.byID[2] != nil && r.table.byID[1] == nil
-	}, 10*time.Second, time.Millisecond)
+	}, 30*time.Second, time.Millisecond)
 }
 
 // TestOvertakenReport: the last word counts, in whatever order the words come.

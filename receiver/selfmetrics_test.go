@@ -66,7 +66,7 @@ func TestSelfMetrics(t *testing.T) {
 		"stats.receiver.rejected foreign_source": 0, "stats.receiver.rejected malformed": 0, "stats.receiver.rejected over_budget": 0,
 		"stats.receiver.rejected incomplete": 0, "stats.receiver.rejected unknown_flag": 0, "stats.receiver.rejected unknown_version": 0,
 	}
-	require.Eventually(t, func() bool { return collected(t, reader)["stats.receiver.lost"] == 4 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return collected(t, reader)["stats.receiver.lost"] == 4 }, 30*time.Second, 10*time.Millisecond)
 	assert.Equal(t, want, collected(t, reader))
 	require.NoError(t, r.Close())
 	assert.Empty(t, collected(t, reader), "gone")

@@ -129,7 +129,7 @@ func TestBlockedHandler(t *testing.T) {
 	for i := range 100 {
 		send(gauges(t, wire.Header{Session: ids[0], Sequence: uint64(i), PointsBefore: uint32(i)}, 1))
 		send(gauges(t, wire.Header{Session: ids[1], Sequence: uint64(i), PointsBefore: uint32(2 * i)}, 2))
-		require.Eventually(t, func() bool { return got[1].Load() == int64(i+1) }, 10*time.Second, 100*time.Microsecond)
+		require.Eventually(t, func() bool { return got[1].Load() == int64(i+1) }, 30*time.Second, 100*time.Microsecond)
 	}
 	s := eventually(t, r, func(s Stats) bool { return s.Packets.Received == 200 })
 	assert.InDelta(t, 100-10, s.Packets.Overrun, 1, "of the queue's ten places one session leaves one to others")

@@ -159,13 +159,13 @@ func TestDelivery(t *testing.T) {
 				}
 			})
 			require.NoError(t, newExporter(t, r).Export(t.Context(), points(5)))
-			require.Eventually(t, func() bool { return next.called() == tt.calls }, 10*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return next.called() == tt.calls }, 30*time.Second, time.Millisecond)
 			var got map[string]float64
-			require.Eventually(t, func() bool { got = metricsOf(t, tel); return got[ours+"latency"] == 1 }, 10*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { got = metricsOf(t, tel); return got[ours+"latency"] == 1 }, 30*time.Second, time.Millisecond)
 			require.Eventually(t, func() bool {
 				got = metricsOf(t, tel)
 				return got["otelcol_receiver_accepted_metric_points udp"]+got["otelcol_receiver_refused_metric_points udp"]+got["otelcol_receiver_failed_metric_points udp"] == 5
-			}, 10*time.Second, time.Millisecond)
+			}, 30*time.Second, time.Millisecond)
 			assert.Equal(t, tt.accepted, got[ours+"accepted_points"])
 			assert.Equal(t, tt.permanent, got[ours+"refused_points permanent"])
 			assert.Equal(t, tt.forNow, got[ours+"refused_points temporary"])
@@ -183,7 +183,7 @@ func TestSource(t *testing.T) {
 	r := start(t, next)
 	for i := range 3 {
 		require.NoError(t, newExporter(t, r).Export(t.Context(), points(i+1)))
-		require.Eventually(t, func() bool { return next.called() == i+1 }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return next.called() == i+1 }, 30*time.Second, time.Millisecond)
 	}
 	seen := map[string]bool{}
 	for i, a := range next.sources {
@@ -217,7 +217,7 @@ func TestStall(t *testing.T) {
 		s := r.receiver.Stats()
 		return exp.Stats().Sent, s.Points.Received, s.Points.Overrun
 	}
-	require.Eventually(t, func() bool { sent, received, _ := stats(); return sent == exports*each && received == sent }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { sent, received, _ := stats(); return sent == exports*each && received == sent }, 30*time.Second, time.Millisecond)
 	_, _, overrun := stats()
 	assert.Positive(t, overrun)
 	assert.Positive(t, metricsOf(t, tel)[ours+"queue_length"])
@@ -253,7 +253,7 @@ func TestShutdownWhileRefused(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		require.ErrorIs(t, r.Shutdown(ctx), context.Canceled)
-		require.Eventually(t, func() bool { return refused(tel, t) == 7 }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return refused(tel, t) == 7 }, 30*time.Second, time.Millisecond)
 	}
 }
 
@@ -280,7 +280,7 @@ func TestStatus(t *testing.T) {
 	for i := range 6 {
 		require.NoError(t, exp.Export(t.Context(), points(1)))
 		require.NoError(t, exp.ForceFlush(t.Context()))
-		require.Eventually(t, func() bool { return next.called() == i+1 }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return next.called() == i+1 }, 30*time.Second, time.Millisecond)
 	}
 	first, second := <-host.events, <-host.events
 	assert.Equal(t, componentstatus.StatusRecoverableError, first.Status())
@@ -338,7 +338,7 @@ func TestShutdownSoon(t *testing.T) {
 		require.NoError(t, exp.ForceFlush(t.Context()))
 	}
 	<-next.entered
-	require.Eventually(t, func() bool { return r.receiver.Stats().Points.Received == 3*senders }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return r.receiver.Stats().Points.Received == 3*senders }, 30*time.Second, time.Millisecond)
 	require.NoError(t, r.Shutdown(t.Context()))
 	assert.Equal(t, 3.0*senders, refused(tel, t))
 	assert.LessOrEqual(t, next.called(), 2*senders)
@@ -366,7 +366,7 @@ func TestConsumerExits(t *testing.T) {
 		require.NoError(t, exp.ForceFlush(t.Context()))
 	}
 	<-next.entered
-	require.Eventually(t, func() bool { return r.receiver.Stats().Points.Received == 3*senders }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return r.receiver.Stats().Points.Received == 3*senders }, 30*time.Second, time.Millisecond)
 	close(next.wait)
 	require.NoError(t, r.Shutdown(t.Context()))
 	assert.Equal(t, 3.0*senders, metricsOf(t, tel)[ours+"refused_points permanent"])

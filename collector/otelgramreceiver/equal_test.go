@@ -123,7 +123,7 @@ func TestEqualsOTLP(t *testing.T) {
 		sink.Reset()
 		require.NoError(t, exp.Export(t.Context(), rm))
 		require.NoError(t, exp.ForceFlush(t.Context()))
-		require.Eventually(t, func() bool { return sink.DataPointCount() == want.DataPointCount() }, 10*time.Second, 50*time.Microsecond)
+		require.Eventually(t, func() bool { return sink.DataPointCount() == want.DataPointCount() }, 30*time.Second, 50*time.Microsecond)
 		got := joined(sink.AllMetrics())
 		require.Equal(t, bytesOf(t, want), bytesOf(t, got), "case %d of seed %d", i, *seed)
 		if !g.NaN() {
@@ -164,6 +164,6 @@ func TestManyAttributesEqualOTLP(t *testing.T) {
 	sink := &consumertest.MetricsSink{}
 	r := start(t, sink)
 	require.NoError(t, newExporter(t, r).Export(t.Context(), rm))
-	require.Eventually(t, func() bool { return sink.DataPointCount() == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return sink.DataPointCount() == 1 }, 30*time.Second, time.Millisecond)
 	require.NoError(t, pmetrictest.CompareMetrics(newOTLP(t).pdata(t, rm), sink.AllMetrics()[0]))
 }

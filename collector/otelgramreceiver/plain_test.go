@@ -48,7 +48,7 @@ func TestPlainArrives(t *testing.T) {
 		plain.Event{Type: plain.Sum | plain.Delta, Name: "hits", Bits: math.Float64bits(-2), Time: at},
 	))
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return sink.DataPointCount() == 4 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return sink.DataPointCount() == 4 }, 30*time.Second, time.Millisecond)
 
 	want := pmetric.NewMetrics()
 	metrics := want.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics()
@@ -102,8 +102,8 @@ func TestPlainBesideOthers(t *testing.T) {
 	}
 	require.NoError(t, exp.Export(t.Context(), &metricdata.ResourceMetrics{ScopeMetrics: gauge("other", 1).ScopeMetrics}))
 	const arrive = senders*(packets-1) + 1
-	require.Eventually(t, func() bool { return sink.DataPointCount() == arrive }, 10*time.Second, time.Millisecond)
-	require.Eventually(t, func() bool { return r.receiver.Stats().Packets.Lost == senders }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return sink.DataPointCount() == arrive }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return r.receiver.Stats().Packets.Lost == senders }, 30*time.Second, 10*time.Millisecond)
 	s := r.receiver.Stats()
 	assert.Zero(t, s.Points.Lost)
 	assert.Equal(t, uint64(arrive), s.Points.Delivered)

@@ -72,7 +72,7 @@ func TestArrives(t *testing.T) {
 	r := start(t, sink)
 	exp := newExporter(t, r)
 	require.NoError(t, exp.Export(t.Context(), gauge("a", 7)))
-	require.Eventually(t, func() bool { return sink.DataPointCount() == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return sink.DataPointCount() == 1 }, 30*time.Second, time.Millisecond)
 	rm := sink.AllMetrics()[0].ResourceMetrics().At(0)
 	name, _ := rm.Resource().Attributes().Get("service.name")
 	assert.Equal(t, "test", name.Str())

@@ -109,7 +109,7 @@ func TestNoOtherMetric(t *testing.T) {
 	})
 	exp := newExporter(t, r)
 	require.NoError(t, exp.Export(t.Context(), points(1)))
-	require.Eventually(t, func() bool { return next.called() == 2 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return next.called() == 2 }, 30*time.Second, time.Millisecond)
 	next.mu.Lock()
 	next.list = make([]error, 1000)
 	for i := range next.list {
@@ -118,7 +118,7 @@ func TestNoOtherMetric(t *testing.T) {
 	r.delivery.retry.Enabled = false // no batch is under way
 	next.mu.Unlock()
 	require.NoError(t, exp.Export(t.Context(), points(1)))
-	require.Eventually(t, func() bool { return metricsOf(t, tel)[ours+"refused_points temporary"] == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return metricsOf(t, tel)[ours+"refused_points temporary"] == 1 }, 30*time.Second, time.Millisecond)
 
 	var rm metricdata.ResourceMetrics
 	require.NoError(t, tel.Reader.Collect(context.Background(), &rm))
@@ -178,7 +178,7 @@ func TestLog(t *testing.T) {
 	}
 	require.NoError(t, conn.Close())
 	rejected := func() []observer.LoggedEntry { return log.FilterMessageSnippet("a packet was refused").All() }
-	require.Eventually(t, func() bool { return len(rejected()) > 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(rejected()) > 0 }, 30*time.Second, time.Millisecond)
 	assert.Equal(t, "too_short", rejected()[0].ContextMap()["cause"])
 	require.NoError(t, r.Shutdown(t.Context()))
 	assert.Len(t, rejected(), 1)

@@ -59,7 +59,7 @@ func (e *ends) through(t *testing.T, n int) (got [][]byte) {
 	require.Eventually(t, func() bool {
 		b := e.proxy.Books()
 		return b.Received.Packets == uint64(n) && b.Held.Packets == 0
-	}, 10*time.Second, time.Millisecond)
+	}, 30*time.Second, time.Millisecond)
 	b := e.proxy.Books()
 	require.Equal(t, b.Received.Packets, b.Forwarded.Packets+b.Lost.Packets)
 	require.NoError(t, e.to.SetReadDeadline(time.Now().Add(5*time.Second)))
@@ -195,7 +195,7 @@ func TestDownAndUp(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := e.from.Write(report(0))
 		return err != nil
-	}, 5*time.Second, time.Millisecond, "refused")
+	}, 30*time.Second, time.Millisecond, "refused")
 	require.NoError(t, e.proxy.Up())
 	require.NoError(t, e.proxy.Up(), "it is up")
 	_, _ = e.from.Write(report(0)) // may still meet a refusal
@@ -243,7 +243,7 @@ func TestCloseLosesWhatIsHeld(t *testing.T) {
 		_, err := e.from.Write(report(uint64(i)))
 		require.NoError(t, err)
 	}
-	require.Eventually(t, func() bool { return e.proxy.Books().Held.Packets == 10 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return e.proxy.Books().Held.Packets == 10 }, 30*time.Second, time.Millisecond)
 	e.proxy.Close()
 	b := e.proxy.Books()
 	assert.Equal(t, uint64(10), b.LostByClose.Packets)

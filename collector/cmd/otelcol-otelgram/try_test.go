@@ -96,7 +96,7 @@ func TestTry(t *testing.T) {
 				served := scrape(out)
 				assert.Regexp(c, `(?m)^`+name+`_requests_total\{.*\} 3000$`, served)
 				assert.Regexp(c, `(?m)^`+name+`_seconds_count\{.*\} 3000$`, served)
-			}, 10*time.Second, 50*time.Millisecond)
+			}, 30*time.Second, 50*time.Millisecond)
 		})
 	}
 }
