@@ -256,8 +256,11 @@ func isLess(k wire.Kind, limits []flat.Limit, s *flat.Series) bool {
 	if limits[len(limits)-1].Count < s.Count || len(limits) < len(s.Told.BucketCounts) {
 		return true
 	}
+	if k != wire.Histogram {
+		return false
+	}
 	for i, n := range s.Told.BucketCounts {
-		if k == wire.Histogram && limits[i].Count < n {
+		if limits[i].Count < n {
 			return true
 		}
 	}

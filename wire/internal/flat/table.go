@@ -66,7 +66,7 @@ type Table struct {
 
 	seed      maphash.Seed
 	forgotten int  // series, in Text.forgotten
-	pressed   bool // there was no memory for something since the last packet
+	short     bool // there was not enough memory for something since the last sweep
 
 	kept             int // texts that are not needed
 	key, buf, values []byte
@@ -160,7 +160,7 @@ func (t *Table) keep(in *texts, c *common, fit Fit, needed bool) *Text {
 // take takes memory. needed says that points are dropped without it.
 func (t *Table) take(bytes int64, needed bool) bool {
 	ok := needed && t.memory.Need(bytes) || !needed && t.memory.Take(bytes)
-	t.pressed = t.pressed || !ok
+	t.short = t.short || !ok
 	return ok
 }
 
@@ -285,17 +285,17 @@ func (t *Table) tick(now time.Time) {
 		return
 	}
 	t.swept = t.now
-	pressed := t.pressed
-	t.pressed = false
+	short := t.short
+	t.short = false
 	oldestSeries, oldest := t.now-int64(seriesTime), t.now-int64(textTime)
-	if pressed {
+	if short {
 		oldestSeries = oldest
 	}
-	if pressed || t.kept >= maxTexts {
+	if short || t.kept >= maxTexts {
 		oldest = t.now - int64(textTimeFull)
 	}
 	t.sweepSeries(oldestSeries)
-	t.metrics.sweep(sweepAtOnce, oldest, pressed, func(e *Text) {
+	t.metrics.sweep(sweepAtOnce, oldest, short, func(e *Text) {
 		t.forgetText(e)
 		t.horizon = max(t.horizon, e.horizon)
 		if len(e.forgotten) > 0 {
@@ -303,7 +303,7 @@ func (t *Table) tick(now time.Time) {
 			t.forgotten -= len(e.forgotten)
 		}
 	})
-	t.sets.sweep(sweepAtOnce, oldest, pressed, t.forgetText)
+	t.sets.sweep(sweepAtOnce, oldest, short, t.forgetText)
 	if len(t.commons) >= maxTexts {
 		for key := range t.commons {
 			t.memory.Return(int64(textCost + 2*len(key)))

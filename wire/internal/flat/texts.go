@@ -118,12 +118,13 @@ func (t *texts) add(e *Text) bool {
 		t.list = append(t.list, e)
 	}
 	t.byKey[e.key] = e
-	t.same[e.look()]++
-	return t.same[e.look()] > 1
+	visible := e.visible()
+	t.same[visible]++
+	return t.same[visible] > 1
 }
 
-// look is what a server sees of a text.
-func (e *Text) look() string { return e.common.key + string(e.Bytes) }
+// visible is what a server sees of a text.
+func (e *Text) visible() string { return e.common.key + string(e.Bytes) }
 
 // sweep looks at some texts, and forgets those that no series has and that were last used
 // before oldest. forgotten is called for each. A metric's text that knows which series
@@ -138,10 +139,10 @@ func (t *texts) sweep(n int, oldest int64, all bool, forgotten func(*Text)) {
 		t.list[t.cursor] = nil
 		t.gaps = append(t.gaps, t.cursor)
 		delete(t.byKey, e.key)
-		if look := e.look(); t.same[look] > 1 {
-			t.same[look]--
+		if visible := e.visible(); t.same[visible] > 1 {
+			t.same[visible]--
 		} else {
-			delete(t.same, look)
+			delete(t.same, visible)
 		}
 		forgotten(e)
 	}
