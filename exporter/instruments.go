@@ -6,9 +6,6 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// gauges is how many instruments read the counters.
-const gauges = 16
-
 // description is an instrument that reads the counters.
 type description struct {
 	make    func(metric.Meter) (metric.Observable, error)
@@ -16,7 +13,7 @@ type description struct {
 }
 
 // descriptions are the instruments that read the counters, by name.
-var descriptions = [gauges]description{
+var descriptions = [...]description{
 	counter("stats.events.received", "{event}", "Points and events offered.",
 		func(v *view) int64 { return int64(v.Offered) }),
 	counter("stats.events.sent", "{event}", "Points that the kernel took.",

@@ -54,7 +54,7 @@ type selfMetrics struct {
 	// For the last: by what came of an Export.
 	succeeded, rejected, timeout, canceled []metric.RecordOption
 
-	observed [gauges]observation
+	observed [len(descriptions)]observation
 	sets     reasonSets
 }
 
@@ -79,16 +79,17 @@ type view struct {
 	sets   *reasonSets
 }
 
-// ofPoints reports whether what is dropped for r are data points, and not
-// measurements that would have become one.
+// ofPoints reports whether what is dropped for r are data points, and not measurements.
+// Once the direct path is in use, what is dropped anywhere may be either, and is not counted
+// as points.
 func (v *view) ofPoints(r wire.DropReason) bool {
-	switch r {
-	case wire.Deadline:
+	switch r.Stage() {
+	case wire.Entering, wire.Leaving:
 		return true
-	case wire.Invalid, wire.Shutdown:
+	case wire.Anywhere:
 		return !v.direct
 	}
-	return leaving(r)
+	return false
 }
 
 // start makes the instruments and registers the callback. What a provider refuses
@@ -114,7 +115,7 @@ func (m *selfMetrics) start(e *Exporter) {
 	m.send = histogram("stats.latency.send", "From taken out of the queue until the kernel has the packet.")
 	m.e2e = histogram("stats.latency.e2e", "From handed over until the kernel has the packet.")
 	m.duration = histogram("otel.sdk.exporter.operation.duration", "The duration of exporting a batch of telemetry records.")
-	observables := make([]metric.Observable, 0, gauges)
+	observables := make([]metric.Observable, 0, len(descriptions))
 	for i, d := range descriptions {
 		instrument, err := d.make(meter)
 		if err != nil {

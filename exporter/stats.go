@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"reflect"
 	"time"
 
 	"github.com/otelgram/otelgram/wire"
@@ -90,9 +91,11 @@ type Dropped struct {
 }
 
 // Total returns the sum over all reasons.
-func (d Dropped) Total() uint64 {
-	return d.RingFull + d.Evicted + d.Priority + d.Sampled + d.Invalid + d.Deadline + d.Oversize +
-		d.Encode + d.Unresolved + d.BreakerOpen + d.WouldBlock + d.SendError + d.Memory + d.Shutdown
+func (d Dropped) Total() (total uint64) {
+	for _, n := range d.byReason() {
+		total += n
+	}
+	return total
 }
 
 // Stats returns the books. In traffic, Offered - Sent - Dropped is
@@ -109,11 +112,21 @@ func (e *Exporter) Stats() Stats {
 	}
 }
 
-func droppedBy(n [wire.DropReasons]uint64) Dropped {
-	return Dropped{
-		RingFull: n[wire.RingFull], Evicted: n[wire.Evicted], Priority: n[wire.Priority], Sampled: n[wire.Sampled],
-		Invalid: n[wire.Invalid], Deadline: n[wire.Deadline], Oversize: n[wire.Oversize], Encode: n[wire.Encode],
-		Unresolved: n[wire.Unresolved], BreakerOpen: n[wire.BreakerOpen], WouldBlock: n[wire.WouldBlock],
-		SendError: n[wire.SendError], Memory: n[wire.Memory], Shutdown: n[wire.Shutdown],
+// droppedBy returns the counters as fields: a field has the place of its reason, as a test
+// makes sure.
+func droppedBy(counters [wire.DropReasons]uint64) (d Dropped) {
+	fields := reflect.ValueOf(&d).Elem()
+	for reason, n := range counters {
+		fields.Field(reason).SetUint(n)
 	}
+	return d
+}
+
+// byReason returns the fields as counters.
+func (d Dropped) byReason() (counters [wire.DropReasons]uint64) {
+	fields := reflect.ValueOf(d)
+	for reason := range counters {
+		counters[reason] = fields.Field(reason).Uint()
+	}
+	return counters
 }

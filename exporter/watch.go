@@ -98,17 +98,7 @@ func (e *Exporter) sample(now time.Time, latency health.Latency) health.Sample {
 	for i, n := range s.Dropped {
 		sample.Points.Dropped += n
 		r := wire.DropReason(i)
-		sample.Dropped = append(sample.Dropped, health.Dropped{Reason: r.String(), Points: n, Leaving: leaving(r)})
+		sample.Dropped = append(sample.Dropped, health.Dropped{Reason: r.String(), Points: n, Leaving: r.Stage() == wire.Leaving})
 	}
 	return sample
-}
-
-// leaving reports whether points are dropped for r on their way out, when they have left
-// their queue.
-func leaving(r wire.DropReason) bool {
-	switch r {
-	case wire.Oversize, wire.Encode, wire.Unresolved, wire.BreakerOpen, wire.WouldBlock, wire.SendError:
-		return true
-	}
-	return false
 }

@@ -1,7 +1,9 @@
 package exporter
 
 import (
+	"fmt"
 	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -27,36 +29,47 @@ func TestAged(t *testing.T) {
 	}
 }
 
-// reasons are the names of the drop reasons that are chosen.
-func reasons(chosen func(wire.DropReason) bool) (names []string) {
+// TestDroppedHasAFieldForEachReason: the fields are in the order of the reasons, and named
+// like them.
+func TestDroppedHasAFieldForEachReason(t *testing.T) {
+	fields := reflect.TypeFor[Dropped]()
+	require.Equal(t, wire.DropReasons, fields.NumField())
+	counters, total := [wire.DropReasons]uint64{}, uint64(0)
 	for r := range wire.DropReason(wire.DropReasons) {
-		if chosen(r) {
-			names = append(names, r.String())
-		}
+		name := strings.ReplaceAll(strings.ToLower(r.String()), "_", "")
+		assert.Equal(t, name, strings.ToLower(fields.Field(int(r)).Name))
+		counters[r] = 1 << r
+		total += 1 << r
 	}
-	slices.Sort(names)
-	return names
+	d := droppedBy(counters)
+	assert.Equal(t, counters, d.byReason())
+	assert.Equal(t, uint64(1)<<wire.Deadline, d.Deadline)
+	assert.Equal(t, total, d.Total())
 }
 
-// TestReasonsInTheDocuments: the README explains each, and the alert rules mean by
-// points on their way out what Health does.
+// TestReasonsInTheDocuments: the README's table has the rows of wire's, and the alert rules
+// mean by points on their way out what Health does.
 func TestReasonsInTheDocuments(t *testing.T) {
 	readme, err := os.ReadFile("../README.md")
 	require.NoError(t, err)
-	var explained []string
-	_, table, _ := strings.Cut(string(readme), "## Why are points missing?")
-	table, _, _ = strings.Cut(table, "\n## ")
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\|").FindAllStringSubmatch(table, -1) {
-		explained = append(explained, row[1])
+	want := "| reason | what happened | what to do |\n|---|---|---|\n"
+	var leaving []string
+	for r := range wire.DropReason(wire.DropReasons) {
+		want += fmt.Sprintf("| `%v` | %s | %s |\n", r, r.Meaning(), r.Remedy())
+		if r.Stage() == wire.Leaving {
+			leaving = append(leaving, r.String())
+		}
 	}
-	slices.Sort(explained)
-	assert.Equal(t, reasons(func(wire.DropReason) bool { return true }), explained)
+	_, table, _ := strings.Cut(string(readme), "| reason |")
+	table, _, _ = strings.Cut("| reason |"+table, "\n\n")
+	assert.Equal(t, want, table+"\n", "README.md has to say what the table in wire/reason.go says")
 
 	rules, err := os.ReadFile("../docs/alerts.yml")
 	require.NoError(t, err)
 	selected := regexp.MustCompile(`reason=~"([a-z_|]+)"`).FindAllStringSubmatch(string(rules), -1)
 	require.NotEmpty(t, selected)
+	slices.Sort(leaving)
 	for _, s := range selected {
-		assert.Equal(t, reasons(leaving), slices.Sorted(slices.Values(strings.Split(s[1], "|"))))
+		assert.Equal(t, leaving, slices.Sorted(slices.Values(strings.Split(s[1], "|"))))
 	}
 }

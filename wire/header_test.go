@@ -176,5 +176,13 @@ func TestNames(t *testing.T) {
 	assert.Equal(t, "over_budget", wire.OverBudget.String())
 	assert.Equal(t, "unknown", wire.Cause(wire.Causes).String())
 	assert.Equal(t, "shutdown", wire.Shutdown.String())
-	assert.Equal(t, "unknown", wire.DropReason(wire.DropReasons).String())
+	for r := range wire.DropReason(wire.DropReasons) {
+		assert.NotEmpty(t, r.String())
+		assert.NotEmpty(t, r.Meaning(), r)
+		assert.NotEmpty(t, r.Remedy(), r)
+	}
+	const unknown = wire.DropReason(wire.DropReasons)
+	assert.Equal(t, "unknown", unknown.String())
+	assert.Empty(t, unknown.Meaning()+unknown.Remedy())
+	assert.Equal(t, wire.Anywhere, unknown.Stage())
 }

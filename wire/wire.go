@@ -104,45 +104,6 @@ func (e *Error) Error() string {
 	return "wire: " + e.Cause.String() + " packet: " + e.Field + " at byte " + strconv.Itoa(e.Offset)
 }
 
-// DropReason says why a point that was handed over did not leave, or why it
-// was not accepted in the first place. Each lost point has exactly one reason.
-type DropReason uint8
-
-// The reasons for which a sender drops points. Their order is part of the wire
-// format: sender reports number them.
-const (
-	RingFull    DropReason = iota // the event queue was full
-	Evicted                       // made room for a newer event
-	Priority                      // refused under pressure, its priority was too low
-	Sampled                       // left out by sampling under pressure
-	Invalid                       // a measurement or time that cannot be represented
-	Deadline                      // the caller's context ended before there was room
-	Oversize                      // larger than any body, whatever was left out, or a line than a packet
-	Encode                        // data without a form in the encoding, or a set of more than MaxAttributes
-	Unresolved                    // the endpoint has no address yet
-	BreakerOpen                   // the circuit breaker is open
-	WouldBlock                    // the socket's send buffer stayed full
-	SendError                     // the kernel refused the packet
-	Memory                        // the memory budget is used up
-	Shutdown                      // shut down before it could be sent
-
-	// DropReasons is the number of reasons, for tables indexed by DropReason.
-	DropReasons = int(Shutdown) + 1
-)
-
-var dropReasonNames = [DropReasons]string{
-	"ring_full", "evicted", "priority", "sampled", "invalid", "deadline", "oversize",
-	"encode", "unresolved", "breaker_open", "would_block", "send_error", "memory", "shutdown",
-}
-
-// String returns the reason in the form used in metrics and logs.
-func (r DropReason) String() string {
-	if int(r) < len(dropReasonNames) {
-		return dropReasonNames[r]
-	}
-	return "unknown"
-}
-
 // LeftOut counts what an encoding other than Compact could not say of points that it took.
 type LeftOut struct {
 	// Exemplars counts the points that were said without their exemplars, Parts those
