@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
+	"github.com/otelgram/otelgram/internal/aggregate"
 	"github.com/otelgram/otelgram/internal/direct"
 )
 
@@ -144,7 +145,8 @@ func (e *Exporter) openDirect() *entrance {
 	}
 	if c.flushInterval == 0 {
 		d.Interval = defaultFlushInterval // callbacks still need a rhythm
-		d.Events = e.pipeline.Events(e.resource)
+		queue := e.pipeline.Events(e.resource)
+		d.Events = func(s aggregate.Single, bits uint64) bool { return queue.Push(s, bits) }
 	}
 	d.First = d.Interval - rand.N(d.Interval)
 	provider := direct.New(d)

@@ -3,6 +3,7 @@ package aggregate
 import (
 	"fmt"
 
+	"github.com/otelgram/otelgram/internal/intern"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -94,9 +95,9 @@ func (e *Series[N]) read(c *Collector) {
 	s, p, r := e.stream, &c.point, &c.reading
 	reason := wire.Deadline
 	if !c.tooLate() {
-		reason = c.identify(&s.base, isInteger[N](), &e.labels)
+		reason = e.identify(c.Identifier)
 	}
-	if reason == sendable && !c.sink.Await(c.ctx, s.config.distributed()) {
+	if reason == intern.Sendable && !c.sink.Await(c.ctx, s.config.distributed()) {
 		if !c.closing {
 			e.miss(c)
 			return
@@ -135,7 +136,7 @@ func (e *Series[N]) read(c *Collector) {
 	e.known = e.known || r.measured
 	switch {
 	case o == withheld || o == nothing && !r.measured && (s.passing() || !e.known):
-	case reason != sendable:
+	case reason != intern.Sendable:
 		c.books.Refuse(reason)
 	default:
 		c.sink.Push(p)

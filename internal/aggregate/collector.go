@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/otelgram/otelgram/internal/account"
+	"github.com/otelgram/otelgram/internal/intern"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -26,9 +27,10 @@ type Sink interface {
 // Collector makes points of the series of a registry. One goroutine at a time may call
 // it.
 type Collector struct {
-	*Identifier
+	*intern.Identifier
 	registry *Registry
 	books    *account.Books
+	report   func(error) bool
 
 	// What follows is that of the collection under way.
 	ctx     context.Context
@@ -59,9 +61,10 @@ const (
 	lastPause  = 5 * time.Millisecond
 )
 
-// NewCollector returns the collector of r.
-func NewCollector(r *Registry, i *Identifier) *Collector {
-	return &Collector{Identifier: i, registry: r, books: r.books}
+// NewCollector returns the collector of r. It tells report what is wrong with a series;
+// report must not wait, and returns whether it took the error.
+func NewCollector(r *Registry, i *intern.Identifier, report func(error) bool) *Collector {
+	return &Collector{Identifier: i, registry: r, books: r.books, report: report}
 }
 
 // Collect makes the points of all series, at the given time, and hands them to the sink,

@@ -22,8 +22,8 @@ func own(set attribute.Set) *attribute.Set {
 
 // compile brings the attributes into wire form, the first time, and reports whether they
 // have one. Those that have none stay as they are.
-func (l *labels) compile(sets *intern.AttributeSets) bool {
-	if l.pending != nil && sets.Compile(&l.wire, *l.pending) {
+func (l *labels) compile(i *intern.Identifier) bool {
+	if l.pending != nil && i.Compile(&l.wire, *l.pending) {
 		l.pending = nil
 	}
 	return l.pending == nil
@@ -35,4 +35,17 @@ func (l *labels) attributes() *wire.AttributeSet {
 		return nil
 	}
 	return &l.wire
+}
+
+// identify brings what the series is called into wire form, the first time, and returns the
+// reason why its points cannot be sent, or intern.Sendable.
+func (e *Series[N]) identify(i *intern.Identifier) wire.DropReason {
+	s := &e.stream.base
+	if s.metric == nil {
+		s.metric, s.reason = i.Metric(&s.config.Scope, s.config.metricKey(isInteger[N]()))
+	}
+	if !e.labels.compile(i) {
+		return wire.Encode
+	}
+	return s.reason
 }

@@ -4,16 +4,14 @@ import (
 	"math"
 
 	"github.com/otelgram/otelgram/drop"
+	"github.com/otelgram/otelgram/internal/intern"
 	"github.com/otelgram/otelgram/wire"
 )
 
-// Events takes measurements one by one, where each is a point of its own: event mode.
-type Events interface {
-	// Push hands a measurement of a series over, an int64 or the bits of a float64,
-	// and reports whether it was taken. What is not is counted as dropped. It never
-	// waits.
-	Push(s Single, bits uint64) bool
-}
+// Events takes a measurement of a series, an int64 or the bits of a float64, in event mode:
+// there each measurement is a point of its own. It reports whether it took the measurement,
+// and counts one that it does not take as dropped. It never waits.
+type Events func(s Single, bits uint64) bool
 
 // Single is a series each of whose measurements is a point of its own. Its point is made
 // by the one goroutine that takes events out of the queue.
@@ -23,7 +21,7 @@ type Single interface {
 	Own() bool
 	// Point makes the point of a measurement, with its distribution in d. It returns the
 	// reason why it cannot be sent, if ok is false.
-	Point(i *Identifier, bits uint64, weight uint64, at int64, d *wire.Distribution) (p wire.Point, reason wire.DropReason, ok bool)
+	Point(i *intern.Identifier, bits uint64, weight uint64, at int64, d *wire.Distribution) (p wire.Point, reason wire.DropReason, ok bool)
 }
 
 // single hands each measurement on as it is.
@@ -35,7 +33,7 @@ type single[N Number] struct {
 }
 
 func (x *single[N]) record(_ *Series[N], v N) result {
-	if !x.series.stream.config.Events.Push(x, bitsOf(v)) {
+	if !x.series.stream.config.Events(x, bitsOf(v)) {
 		return lost
 	}
 	return taken
@@ -52,10 +50,10 @@ func (x *single[N]) Priority() drop.Priority { return x.series.stream.config.Pri
 
 func (x *single[N]) Own() bool { return x.series.stream.config.Own }
 
-func (x *single[N]) Point(i *Identifier, bits, weight uint64, at int64, d *wire.Distribution) (p wire.Point, reason wire.DropReason, ok bool) {
+func (x *single[N]) Point(i *intern.Identifier, bits, weight uint64, at int64, d *wire.Distribution) (p wire.Point, reason wire.DropReason, ok bool) {
 	e := x.series
 	s := e.stream
-	if reason = i.identify(&s.base, isInteger[N](), &e.labels); reason != sendable {
+	if reason = e.identify(i); reason != intern.Sendable {
 		return p, reason, false
 	}
 	if x.last == 0 {
@@ -77,7 +75,7 @@ func (x *single[N]) Point(i *Identifier, bits, weight uint64, at int64, d *wire.
 	if s.config.Delta {
 		x.total, x.last = 0, at
 	}
-	return p, sendable, true
+	return p, intern.Sendable, true
 }
 
 // distribute puts a measurement into the bucket it belongs to.

@@ -36,7 +36,7 @@ type base struct {
 
 	// What follows is the collector's.
 	metric  *wire.Metric    // what the points are of, once one was made
-	reason  wire.DropReason // why none can be sent, or sendable
+	reason  wire.DropReason // why none can be sent, or intern.Sendable
 	partial bool            // observations are missing in the collection under way
 	beyond  bool            // there are more series than the limit allows
 	// saidOutside is set once it was said that measurements are in no bucket.

@@ -69,10 +69,11 @@ func openWith(limit int, memory int64, of *resource.Resource) *world {
 	}
 	w := &world{sink: points{room: math.MaxInt}, packer: packer}
 	w.Registry = NewRegistry(&w.books, account.NewBudget(memory), limit)
-	w.Collector = NewCollector(w.Registry, NewIdentifier(of, account.NewBudget(1<<20), func(err error) bool {
+	report := func(err error) bool {
 		w.said = append(w.said, err)
 		return true
-	}))
+	}
+	w.Collector = NewCollector(w.Registry, intern.NewIdentifier(of, account.NewBudget(1<<20), report), report)
 	return w
 }
 

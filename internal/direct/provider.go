@@ -115,7 +115,7 @@ func New(c Config) *Provider {
 		interned: newInterned(), collects: make(chan collect), stopped: make(chan struct{}),
 	}
 	strings := account.NewBudget(c.Memory.Split(stringShare))
-	p.collector = aggregate.NewCollector(p.registry, aggregate.NewIdentifier(c.Resource, strings, c.Report))
+	p.collector = aggregate.NewCollector(p.registry, intern.NewIdentifier(c.Resource, strings, c.Report), c.Report)
 	for _, k := range Kinds {
 		p.delta[k] = c.Temporality(k) == metricdata.DeltaTemporality
 	}

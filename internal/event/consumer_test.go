@@ -16,12 +16,13 @@ import (
 	"github.com/otelgram/otelgram/drop"
 	"github.com/otelgram/otelgram/internal/account"
 	"github.com/otelgram/otelgram/internal/aggregate"
+	"github.com/otelgram/otelgram/internal/intern"
 	"github.com/otelgram/otelgram/wire"
 )
 
 func streamOf[N aggregate.Number](t *testing.T, w *world, c aggregate.Config) *aggregate.Stream[N] {
 	t.Helper()
-	c.Events = w.Queue
+	c.Events = w.push
 	r := aggregate.NewRegistry(&w.books, account.NewBudget(math.MaxInt32), 0)
 	s, _ := aggregate.StreamOf[N](r, c, time.Now().UnixNano())
 	require.NotNil(t, s)
@@ -173,8 +174,9 @@ func TestIdleSeriesGo(t *testing.T) {
 		w := open(64, drop.Newest())
 		memory := account.NewBudget(math.MaxInt32)
 		r := aggregate.NewRegistry(&w.books, memory, 2)
-		c := aggregate.NewCollector(r, aggregate.NewIdentifier(resource.Empty(), memory, func(error) bool { return true }))
-		s, _ := aggregate.StreamOf[int64](r, aggregate.Config{Name: "n", Kind: tt.kind, Delta: tt.delta, Events: w.Queue}, 1)
+		report := func(error) bool { return true }
+		c := aggregate.NewCollector(r, intern.NewIdentifier(resource.Empty(), memory, report), report)
+		s, _ := aggregate.StreamOf[int64](r, aggregate.Config{Name: "n", Kind: tt.kind, Delta: tt.delta, Events: w.push}, 1)
 		before := memory.Left()
 		require.True(t, s.Record(attribute.Set{}, 1))
 		for range 20 {

@@ -8,16 +8,26 @@ import (
 
 	"github.com/otelgram/otelgram/drop"
 	"github.com/otelgram/otelgram/internal/account"
-	"github.com/otelgram/otelgram/internal/aggregate"
 	"github.com/otelgram/otelgram/internal/clock"
+	"github.com/otelgram/otelgram/internal/intern"
 	"github.com/otelgram/otelgram/internal/waker"
 	"github.com/otelgram/otelgram/ringbuf"
 	"github.com/otelgram/otelgram/wire"
 )
 
+// Series is the series of an event. Its point is made by the pump.
+type Series interface {
+	Priority() drop.Priority
+	// Own reports whether it is one of the exporter's own metrics.
+	Own() bool
+	// Point makes the point of a measurement, with its distribution in d. It returns the
+	// reason why the point cannot be sent, if ok is false.
+	Point(i *intern.Identifier, bits, weight uint64, at int64, d *wire.Distribution) (p wire.Point, reason wire.DropReason, ok bool)
+}
+
 // event is a measurement on its way.
 type event struct {
-	series aggregate.Single
+	series Series
 	bits   uint64
 	time   int64  // Unix nanoseconds
 	weight uint32 // how many measurements it stands for; 0: one
@@ -40,7 +50,7 @@ type Queue struct {
 	_        cpu.CacheLinePad
 
 	// What follows is the pump's.
-	identifier   *aggregate.Identifier
+	identifier   *intern.Identifier
 	run          []event // popped, from next on still to become points
 	next         int
 	buf          []event // backs run
@@ -60,7 +70,7 @@ const (
 
 // New returns a queue of a capacity that is a power of two, out of which run events are
 // taken at once.
-func New(capacity, run int, s drop.Strategy, b *account.Books, w *waker.Waker, i *aggregate.Identifier) *Queue {
+func New(capacity, run int, s drop.Strategy, b *account.Books, w *waker.Waker, i *intern.Identifier) *Queue {
 	ring, err := ringbuf.New[event](capacity)
 	if err != nil {
 		panic(err) // whoever fills in the configuration validates the capacity
@@ -73,7 +83,7 @@ func New(capacity, run int, s drop.Strategy, b *account.Books, w *waker.Waker, i
 
 // Push hands a measurement over, and reports whether it was taken. It never waits. One
 // that is refused is counted as offered and dropped.
-func (q *Queue) Push(s aggregate.Single, bits uint64) bool {
+func (q *Queue) Push(s Series, bits uint64) bool {
 	e := event{series: s, bits: bits, time: q.clock.Now()}
 	if q.pressure.Load() || !q.ring.TryPush(&e) {
 		return q.pushUnderPressure(&e)

@@ -16,6 +16,7 @@ import (
 	"github.com/otelgram/otelgram/internal/account"
 	"github.com/otelgram/otelgram/internal/aggregate"
 	"github.com/otelgram/otelgram/internal/allocs"
+	"github.com/otelgram/otelgram/internal/intern"
 	"github.com/otelgram/otelgram/internal/waker"
 	"github.com/otelgram/otelgram/wire"
 )
@@ -40,10 +41,12 @@ type world struct {
 
 func open(capacity int, s drop.Strategy) *world {
 	w := &world{waker: waker.New()}
-	i := aggregate.NewIdentifier(resource.Empty(), account.NewBudget(math.MaxInt32), func(error) bool { return true })
+	i := intern.NewIdentifier(resource.Empty(), account.NewBudget(math.MaxInt32), func(error) bool { return true })
 	w.Queue = New(capacity, 50, s, &w.books, w.waker, i)
 	return w
 }
+
+func (w *world) push(s aggregate.Single, bits uint64) bool { return w.Push(s, bits) }
 
 func (w *world) woken() bool { return len(w.waker.Woken()) == 1 }
 

@@ -26,7 +26,9 @@ func eventConfig(s Sender) Config {
 func (a *aggregated) eventStream(t *testing.T, name string, own bool) *aggregate.Stream[int64] {
 	t.Helper()
 	c := counterConfig(name)
-	c.Delta, c.Own, c.Events = true, own, a.Events(resource.Empty())
+	queue := a.Events(resource.Empty())
+	c.Delta, c.Own = true, own
+	c.Events = func(s aggregate.Single, bits uint64) bool { return queue.Push(s, bits) }
 	return a.stream(t, c)
 }
 

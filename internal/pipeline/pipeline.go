@@ -12,7 +12,6 @@ import (
 
 	"github.com/otelgram/otelgram/drop"
 	"github.com/otelgram/otelgram/internal/account"
-	"github.com/otelgram/otelgram/internal/aggregate"
 	"github.com/otelgram/otelgram/internal/event"
 	"github.com/otelgram/otelgram/internal/intern"
 	"github.com/otelgram/otelgram/internal/waker"
@@ -216,7 +215,7 @@ func (p *Pipeline) Events(of *resource.Resource) *event.Queue {
 	if q := p.events.Load(); q != nil {
 		return q
 	}
-	i := aggregate.NewIdentifier(of, account.NewBudget(p.memory.Split(stringShare)), p.config.Report)
+	i := intern.NewIdentifier(of, account.NewBudget(p.memory.Split(stringShare)), p.config.Report)
 	q := event.New(p.config.BufferSize, p.config.BatchSize, p.config.Strategy, &p.counters.Books, p.waker, i)
 	p.events.Store(q)
 	if p.eventsClosed {

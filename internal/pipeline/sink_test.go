@@ -15,6 +15,7 @@ import (
 
 	"github.com/otelgram/otelgram/internal/account"
 	"github.com/otelgram/otelgram/internal/aggregate"
+	"github.com/otelgram/otelgram/internal/intern"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -31,8 +32,8 @@ func startAggregated(t *testing.T, c Config) *aggregated {
 	a := &aggregated{Pipeline: start(t, c)}
 	a.sink = a.Pipeline.Sink()
 	a.registry = aggregate.NewRegistry(a.Books(), a.Memory(), 0)
-	of := aggregate.NewIdentifier(resource.Empty(), account.NewBudget(1<<20), c.Report)
-	a.collector = aggregate.NewCollector(a.registry, of)
+	of := intern.NewIdentifier(resource.Empty(), account.NewBudget(1<<20), c.Report)
+	a.collector = aggregate.NewCollector(a.registry, of, c.Report)
 	return a
 }
 

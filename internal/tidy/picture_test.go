@@ -42,13 +42,13 @@ var mayImport = map[string][]string{
 	"internal/table":     {},
 	"internal/intern":    {"wire", "internal/account"},
 	"internal/aggregate": {"wire", "drop", "internal/account", "internal/intern", "internal/table"},
-	"internal/event":     {"wire", "ringbuf", "drop", "internal/account", "internal/aggregate", "internal/clock", "internal/waker"},
-	"internal/pipeline": {"wire", "ringbuf", "drop", "udp", "internal/account", "internal/aggregate", "internal/event", "internal/intern",
+	"internal/event":     {"wire", "ringbuf", "drop", "internal/account", "internal/intern", "internal/clock", "internal/waker"},
+	"internal/pipeline": {"wire", "ringbuf", "drop", "udp", "internal/account", "internal/event", "internal/intern",
 		"internal/latency", "internal/waker"},
 	"internal/direct": {"wire", "drop", "internal/account", "internal/aggregate", "internal/intern", "internal/table"},
 
 	// The exporter asks udp whether an endpoint is well formed and wire for its limits.
-	"exporter": {"internal/pipeline", "internal/direct", "internal/account", "internal/latency", "internal/version", "health", "drop", "udp",
+	"exporter": {"internal/pipeline", "internal/direct", "internal/account", "internal/aggregate", "internal/latency", "internal/version", "health", "drop", "udp",
 		"wire", "wire/plain", "wire/statsd", "wire/influx"},
 	"receiver": {"wire", "wire/plain", "udp", "internal/version"},
 	"relay":    {"internal/version"},
