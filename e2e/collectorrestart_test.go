@@ -123,7 +123,7 @@ func (s *sender) shut(t *testing.T) exporter.Stats {
 	end := s.exp.Stats()
 	assert.Equal(t, end.Offered, end.Sent+end.Dropped.Total())
 	assert.Equal(t, end.Dropped.Total(), end.Dropped.BreakerOpen+end.Dropped.SendError, "%+v", end.Dropped)
-	assert.Positive(t, end.ClosedPort)
+	assert.Positive(t, end.ConnectionsRefused)
 	return end
 }
 

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/otelgram/otelgram/internal/pipeline"
+	"github.com/otelgram/otelgram/internal/session"
 )
 
 // CircuitBreakerConfig is when the circuit breaker opens, and for how long. Its
@@ -66,13 +66,13 @@ type CircuitState uint8
 
 // The states of the circuit breaker.
 const (
-	CircuitClosed   = CircuitState(pipeline.CircuitClosed)   // packets are sent
-	CircuitOpen     = CircuitState(pipeline.CircuitOpen)     // points are dropped
-	CircuitHalfOpen = CircuitState(pipeline.CircuitHalfOpen) // points are dropped while a probe waits for its answer
+	CircuitClosed   = CircuitState(session.CircuitClosed)   // packets are sent
+	CircuitOpen     = CircuitState(session.CircuitOpen)     // points are dropped
+	CircuitHalfOpen = CircuitState(session.CircuitHalfOpen) // points are dropped while a probe waits for its answer
 )
 
 // String returns the state in lower case: "closed", "open" or "half-open".
-func (s CircuitState) String() string { return pipeline.Circuit(s).String() }
+func (s CircuitState) String() string { return session.Circuit(s).String() }
 
 // MarshalText returns the word for the state, as String does. In JSON a state is that
 // word.

@@ -15,6 +15,7 @@ import (
 	"github.com/otelgram/otelgram/drop"
 	"github.com/otelgram/otelgram/health"
 	"github.com/otelgram/otelgram/internal/pipeline"
+	"github.com/otelgram/otelgram/internal/session"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 	"github.com/otelgram/otelgram/wire/influx"
@@ -223,9 +224,9 @@ func (c *config) largestPacket() int {
 	case c.packetSize > 0:
 		return c.packetSize
 	case udp.IsUnix(c.endpoint):
-		return pipeline.UnixSize
+		return session.UnixSize
 	}
-	return pipeline.LoopbackSize
+	return session.LoopbackSize
 }
 
 // memory is what is left for all else, in bytes.

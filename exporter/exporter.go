@@ -11,6 +11,7 @@ import (
 
 	"github.com/otelgram/otelgram/health"
 	"github.com/otelgram/otelgram/internal/pipeline"
+	"github.com/otelgram/otelgram/internal/session"
 	"github.com/otelgram/otelgram/udp"
 )
 
@@ -56,29 +57,15 @@ func New(ctx context.Context, opts ...Option) (*Exporter, error) {
 		watched: make(chan struct{}), notices: newNotices(), told: make(chan struct{}),
 	}
 	e.pipeline, err = pipeline.New(ctx, pipeline.Config{
-		BufferSize:       c.bufferSize,
-		BatchSize:        c.batchSize,
-		MaxBatchAge:      c.maxBatchAge,
-		PacketSize:       c.maxPacketSize(),
-		ServerTakes:      encodings[c.encoding].serverTakes,
-		NewEncoder:       c.newEncoder(),
-		PacketsPerSecond: c.packetsPerSecond,
-		Burst:            c.burst,
-		Strategy:         c.strategy,
-		Memory:           c.memory(),
-		NoInterning:      c.noInterning,
-		Breaker: pipeline.BreakerConfig{
-			Disabled: !c.breaker.Enabled, Failures: c.breaker.FailureThreshold, Timeout: c.breaker.Timeout,
-		},
-		OnCircuit: e.circuitChanged,
-		Report:    e.report,
-		OnDial:    e.dialChanged,
-		Resolve: func(ctx context.Context) ([]string, error) {
-			return udp.Resolve(ctx, c.endpoint)
-		},
-		Dial: func(ctx context.Context, address string) (pipeline.Sender, error) {
-			return udp.Dial(ctx, address)
-		},
+		BufferSize:  c.bufferSize,
+		BatchSize:   c.batchSize,
+		MaxBatchAge: c.maxBatchAge,
+		NewEncoder:  c.newEncoder(),
+		Strategy:    c.strategy,
+		Memory:      c.memory(),
+		NoInterning: c.noInterning,
+		Report:      e.report,
+		Session:     e.sessionConfig(),
 	})
 	if err != nil {
 		return nil, err
@@ -89,6 +76,24 @@ func New(ctx context.Context, opts ...Option) (*Exporter, error) {
 	go e.watch()
 	go e.tell()
 	return e, nil
+}
+
+// sessionConfig is what the sending end needs to know.
+func (e *Exporter) sessionConfig() session.Config {
+	c := &e.config
+	return session.Config{
+		PacketSize:       c.maxPacketSize(),
+		ServerTakes:      encodings[c.encoding].serverTakes,
+		PacketsPerSecond: c.packetsPerSecond,
+		Burst:            c.burst,
+		Breaker: session.BreakerConfig{
+			Disabled: !c.breaker.Enabled, Failures: c.breaker.FailureThreshold, Timeout: c.breaker.Timeout,
+		},
+		OnCircuit: e.circuitChanged,
+		OnDial:    e.dialChanged,
+		Resolve:   func(ctx context.Context) ([]udp.Address, error) { return udp.Resolve(ctx, c.endpoint) },
+		Dial:      func(_ context.Context, to udp.Address) (session.Socket, error) { return udp.DialAddress(to) },
+	}
 }
 
 // Temporality returns the temporality for a kind of instrument: what the selector

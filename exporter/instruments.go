@@ -55,7 +55,7 @@ var descriptions = [...]description{
 	counter("stats.udp.bytes.sent", "By", "Bytes of payload that the kernel took.",
 		func(v *view) int64 { return int64(v.Bytes) }),
 	counter("stats.udp.errors", "{error}", "Times that the kernel did not take a packet.",
-		func(v *view) int64 { return int64(v.Refused) }),
+		func(v *view) int64 { return int64(v.SendErrors) }),
 	gauge("stats.health.status", "", "0: unhealthy, 1: degraded, 2: healthy.",
 		func(v *view) int64 { return v.status }),
 	gauge("stats.circuit.state", "", "0: closed, 1: open, 2: half-open.",

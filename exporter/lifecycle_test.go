@@ -247,8 +247,8 @@ func TestNobodyListens(t *testing.T) {
 	s := exp.Stats()
 	assert.Equal(t, uint64(4000), s.Offered)
 	assert.Equal(t, s.Offered, s.Sent)
-	assert.Positive(t, s.ClosedPort)
-	assert.Equal(t, s.ClosedPort, s.Refused)
+	assert.Positive(t, s.ConnectionsRefused)
+	assert.Equal(t, s.ConnectionsRefused, s.SendErrors)
 	assert.Equal(t, exporter.CircuitClosed, s.Circuit, "not before three seconds")
 	require.ErrorContains(t, exp.Shutdown(t.Context()), "no open port at "+l.LocalAddr().String())
 }

@@ -8,7 +8,7 @@ import (
 	"go.opentelemetry.io/otel"
 
 	"github.com/otelgram/otelgram/health"
-	"github.com/otelgram/otelgram/internal/pipeline"
+	"github.com/otelgram/otelgram/internal/session"
 )
 
 const (
@@ -117,7 +117,7 @@ func (e *Exporter) healthConfig() health.Config {
 }
 
 // circuitChanged is called by the pump.
-func (e *Exporter) circuitChanged(was, is pipeline.Circuit) {
+func (e *Exporter) circuitChanged(was, is session.Circuit) {
 	from, to := CircuitState(was), CircuitState(is)
 	e.notify(func() {
 		log := e.config.logger.Info
@@ -126,7 +126,7 @@ func (e *Exporter) circuitChanged(was, is pipeline.Circuit) {
 		}
 		s := e.Stats()
 		log("otelgram: circuit breaker "+to.String(), "was", from.String(), "endpoint", e.config.endpoint, "address", s.Address,
-			"send_errors", s.Refused, "closed_port", s.ClosedPort, "dropped", s.Dropped.BreakerOpen)
+			"send_errors", s.SendErrors, "closed_port", s.ConnectionsRefused, "dropped", s.Dropped.BreakerOpen)
 	})
 }
 

@@ -29,12 +29,13 @@ type Stats struct {
 	Packets, Bytes uint64
 	// Batches counts the calls in which the kernel took packets with points.
 	Batches uint64
-	// Refused counts the times that the kernel did not take a packet, a full
-	// send buffer and packets that were too large for a narrower path aside.
-	// Some packets it took when they were tried again.
-	// ClosedPort is how many of these times the reason was that an earlier
-	// packet had met a closed port.
-	Refused, ClosedPort uint64
+	// SendErrors counts the times that the kernel did not take a packet. A full send buffer
+	// does not count, nor does a packet that was too large for a path that has become
+	// narrower. The kernel took some of these packets when they were sent again.
+	SendErrors uint64
+	// ConnectionsRefused is how many of SendErrors said that an earlier packet had met a
+	// closed port (ECONNREFUSED).
+	ConnectionsRefused uint64
 	// Sessions counts the sockets dialled so far.
 	Sessions uint64
 	// Circuit is the state of the circuit breaker.
@@ -106,7 +107,7 @@ func (e *Exporter) Stats() Stats {
 		Offered: s.Offered, Sent: s.Sent, Queued: s.Queued,
 		Dropped: droppedBy(s.Dropped),
 		Waiting: s.Waiting, Peak: s.Peak, Capacity: s.Capacity, CardinalityOverflow: e.directPath.overflowed(),
-		Packets: s.Packets, Bytes: s.Bytes, Batches: s.Batches, Refused: s.Refused, ClosedPort: s.ClosedPort,
+		Packets: s.Packets, Bytes: s.Bytes, Batches: s.Batches, SendErrors: s.SendErrors, ConnectionsRefused: s.ConnectionsRefused,
 		Sessions: s.Sessions, Circuit: CircuitState(s.Circuit), PacketSize: s.PacketSize, Address: s.Address, DialError: s.DialError, LastSend: s.LastSend,
 		ExemplarsCut: s.ExemplarsCut, DescriptionsCut: s.DescriptionsCut, Downscaled: s.Downscaled, LeftOut: s.LeftOut,
 	}

@@ -88,7 +88,7 @@ func (e *Exporter) sample(now time.Time, latency health.Latency) health.Sample {
 			Offered: s.Offered, Sent: s.Sent, Queued: s.Queued, Capacity: uint64(s.Capacity),
 		},
 		Dropped: make([]health.Dropped, 0, wire.DropReasons),
-		Packets: health.Packets{Sent: s.Packets, Bytes: s.Bytes, Refused: s.Refused},
+		Packets: health.Packets{Sent: s.Packets, Bytes: s.Bytes, Refused: s.SendErrors},
 		Latency: latency,
 		// Who hands points over fills their queue on purpose, and waits.
 		Utilization: s.EventUse,

@@ -1,12 +1,10 @@
 package udp
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -111,51 +109,4 @@ func hostFault(host string) string {
 
 func addressError(address, reason string) error {
 	return noAddress(address, reason+": want host:port, with IPv6 literals in brackets, or "+unixScheme+"/path")
-}
-
-// Resolve returns what [Dial] connects to for address: the address itself if it
-// is a literal or a Unix socket, else all the addresses found for the name, each
-// in a form that Dial takes and that equals another only if it leads to the same
-// place. They are in the order in which to try them. IPv4 comes first, because
-// that is what a listener on that name takes (see [net.ListenPacket]), and UDP
-// cannot tell that nobody listens elsewhere: localhost must meet localhost. Within
-// a family the order is the resolver's, which may change from one call to the next:
-// a caller that is content with an address need not leave it while it is among
-// them. Resolve waits for the resolver, until ctx ends. Its error is an [*AddressError].
-func Resolve(ctx context.Context, address string) ([]string, error) {
-	if path, ok := unixPath(address); ok {
-		return []string{address}, checkUnixPath(path)
-	}
-	host, port, err := splitAddress(address)
-	if err != nil {
-		return nil, err
-	}
-	if ip, err := netip.ParseAddr(host); err == nil {
-		return inOrder([]netip.Addr{ip}, port), nil
-	}
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		return nil, failed(opResolve, address, err)
-	}
-	if len(ips) == 0 {
-		return nil, failed(opResolve, address, errors.New("the name has no addresses"))
-	}
-	return inOrder(ips, port), nil
-}
-
-// inOrder returns the addresses as literals, IPv4 first, each once.
-func inOrder(ips []netip.Addr, port uint16) []string {
-	var four, six []string
-	for _, ip := range ips {
-		ip = ip.Unmap()
-		literal := netip.AddrPortFrom(ip, port).String()
-		switch {
-		case slices.Contains(four, literal) || slices.Contains(six, literal):
-		case ip.Is4():
-			four = append(four, literal)
-		default:
-			six = append(six, literal)
-		}
-	}
-	return append(four, six...)
 }

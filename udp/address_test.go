@@ -72,18 +72,41 @@ func TestResolve(t *testing.T) {
 	} {
 		got, err := udp.Resolve(context.Background(), address)
 		require.NoError(t, err, address)
-		assert.Equal(t, want, got[0])
+		assert.Equal(t, want, got[0].String())
+		assert.Equal(t, udp.IsUnix(want), got[0].IsUnix())
 		if address != "localhost:4319" { // it may have an IPv6 address as well
 			assert.Len(t, got, 1)
 		}
 		for _, literal := range got {
-			assert.NoError(t, udp.ValidateAddress(literal))
+			assert.NoError(t, udp.ValidateAddress(literal.String()))
 		}
 	}
 	for _, address := range []string{"here", "unixgram://here", "name.invalid:4319"} {
 		_, err := udp.Resolve(context.Background(), address)
 		assert.ErrorContains(t, err, address)
 	}
+}
+
+// TestDialAddress: what is resolved need not be parsed again.
+func TestDialAddress(t *testing.T) {
+	l := listen(t, "127.0.0.1:0")
+	to, err := udp.Resolve(t.Context(), l.Addr().String())
+	require.NoError(t, err)
+	s, err := udp.DialAddress(to[0])
+	require.NoError(t, err)
+	defer s.Close()
+	sendAll(t, s, []byte("met"))
+	assert.Equal(t, "met", string(receive(t, l, 1, 8)[0].Data))
+
+	_, err = udp.DialAddress(udp.Address{})
+	assert.EqualError(t, err, `udp: connect to "": the zero Address is no address`)
+	assert.Empty(t, udp.Address{}.String())
+	_, err = udp.DialAddress(udp.Address{Path: "/no/such"})
+	var a *udp.AddressError
+	require.ErrorAs(t, err, &a)
+	assert.Equal(t, "unixgram:///no/such", a.Address)
+	_, err = udp.DialAddress(to[0], udp.WithSendBuffer(0))
+	assert.ErrorContains(t, err, "udp: WithSendBuffer(0)")
 }
 
 func TestDialErrors(t *testing.T) {

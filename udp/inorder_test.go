@@ -1,6 +1,7 @@
 package udp
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 
@@ -13,5 +14,5 @@ func TestInOrder(t *testing.T) {
 	for _, s := range []string{"2001:db8::1", "192.0.2.7", "::ffff:192.0.2.7", "2001:db8::", "192.0.2.1", "2001:db8::1"} {
 		ips = append(ips, netip.MustParseAddr(s))
 	}
-	assert.Equal(t, []string{"192.0.2.7:1", "192.0.2.1:1", "[2001:db8::1]:1", "[2001:db8::]:1"}, inOrder(ips, 1))
+	assert.Equal(t, "[192.0.2.7:1 192.0.2.1:1 [2001:db8::1]:1 [2001:db8::]:1]", fmt.Sprint(inOrder(ips, 1)))
 }

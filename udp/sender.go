@@ -17,33 +17,29 @@ type Sender struct {
 	remote netip.AddrPort // zero for Unix sockets
 }
 
-// Dial connects a socket to address, which is a host and a port or the path of
-// a Unix socket as [ValidateAddress] describes. Only a host that is a name makes
-// it wait: for the resolver, until ctx ends. Of the addresses of a name it takes
-// the first that can be connected, in the order of [Resolve]: one of a family that
-// this host does not have cannot. No packet is sent, so a nil error says nothing
-// about the other side of a UDP socket; a Unix socket has to be there. The error of
-// an address is an [*AddressError].
+// Dial connects a socket to an address in text, which is a host and a port or the path of
+// a Unix socket as [ValidateAddress] describes. Only a host that is a name makes it wait:
+// for the resolver, until ctx ends. Of the addresses of a name it takes the first that can
+// be connected, in the order of [Resolve]: one of a family that this host does not have
+// cannot. No packet is sent, so a nil error says nothing about the other side of a UDP
+// socket; a Unix socket has to be there. The error of an address is an [*AddressError].
 func Dial(ctx context.Context, address string, opts ...Option) (*Sender, error) {
 	c, err := newConfig("Dial", opts)
 	if err != nil {
 		return nil, err
 	}
-	literals, err := Resolve(ctx, address)
+	candidates, err := Resolve(ctx, address)
 	if err != nil {
 		return nil, err
 	}
-	if path, ok := unixPath(address); ok {
-		return dialUnix(path, c)
-	}
 	var failure error
-	for _, literal := range literals {
-		s, err := dialUDP(literal, c)
+	for _, candidate := range candidates {
+		s, err := dial(candidate, c)
 		if err == nil {
 			return s, nil
 		}
-		if err = reasonOf(err); len(literals) > 1 {
-			err = fmt.Errorf("%s: %w", literal, err)
+		if err = reasonOf(err); len(candidates) > 1 {
+			err = fmt.Errorf("%v: %w", candidate, err)
 		}
 		if failure == nil {
 			failure = err
@@ -54,11 +50,31 @@ func Dial(ctx context.Context, address string, opts ...Option) (*Sender, error) 
 	return nil, &AddressError{Op: opConnect, Address: address, Err: failure}
 }
 
-func dialUDP(literal string, c config) (*Sender, error) {
-	remote, err := netip.ParseAddrPort(literal)
+// DialAddress connects a socket to an address that is resolved already, as [Dial] does. It
+// never waits.
+func DialAddress(a Address, opts ...Option) (*Sender, error) {
+	c, err := newConfig("DialAddress", opts)
 	if err != nil {
 		return nil, err
 	}
+	s, err := dial(a, c)
+	if err != nil {
+		return nil, failed(opConnect, a.String(), err)
+	}
+	return s, nil
+}
+
+func dial(a Address, c config) (*Sender, error) {
+	switch {
+	case a.IsUnix():
+		return dialUnix(a.Path, c)
+	case a.AddrPort.IsValid():
+		return dialUDP(a.AddrPort, c)
+	}
+	return nil, errors.New("the zero Address is no address")
+}
+
+func dialUDP(remote netip.AddrPort, c config) (*Sender, error) {
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(remote))
 	if err != nil {
 		return nil, err
@@ -75,12 +91,12 @@ func dialUDP(literal string, c config) (*Sender, error) {
 func dialUnix(path string, c config) (*Sender, error) {
 	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
-		return nil, failed(opConnect, unixScheme+path, err)
+		return nil, err
 	}
 	_ = conn.SetWriteBuffer(c.sendBuffer) // best effort, as for UDP
 	w, err := newUnixWriter(conn)
 	if err != nil {
-		return nil, errors.Join(failed(opConnect, unixScheme+path, err), conn.Close())
+		return nil, errors.Join(err, conn.Close())
 	}
 	return &Sender{conn: conn, writer: w}, nil
 }

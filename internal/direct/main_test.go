@@ -18,6 +18,7 @@ import (
 
 	"github.com/otelgram/otelgram/drop"
 	"github.com/otelgram/otelgram/internal/pipeline"
+	"github.com/otelgram/otelgram/internal/session"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 )
@@ -97,13 +98,15 @@ func openAs(t *testing.T, interval time.Duration, r *resource.Resource, temporal
 	t.Helper()
 	n := &network{totals: map[string]float64{}}
 	p, err := pipeline.New(t.Context(), pipeline.Config{
-		BufferSize: 1024, BatchSize: 50, MaxBatchAge: 100 * time.Millisecond, PacketSize: 1472,
-		Strategy: drop.Newest(), Memory: 1 << 30,
-		Breaker:   pipeline.BreakerConfig{Disabled: true, Timeout: time.Minute},
-		OnCircuit: func(_, _ pipeline.Circuit) {},
-		Report:    reportNow,
-		Resolve:   func(context.Context) ([]string, error) { return []string{"here"}, nil },
-		Dial:      func(context.Context, string) (pipeline.Sender, error) { return n, nil },
+		BufferSize: 1024, BatchSize: 50, MaxBatchAge: 100 * time.Millisecond,
+		Strategy: drop.Newest(), Memory: 1 << 30, Report: reportNow,
+		Session: session.Config{
+			PacketSize: 1472,
+			Breaker:    session.BreakerConfig{Disabled: true, Timeout: time.Minute},
+			OnCircuit:  func(_, _ session.Circuit) {},
+			Resolve:    func(context.Context) ([]udp.Address, error) { return []udp.Address{{Path: "here"}}, nil },
+			Dial:       func(context.Context, udp.Address) (session.Socket, error) { return n, nil },
+		},
 	})
 	require.NoError(t, err)
 	return &world{network: n, pipeline: p, Provider: New(Config{

@@ -10,13 +10,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/otelgram/otelgram/internal/aggregate"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/embedded"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+
+	"github.com/otelgram/otelgram/internal/aggregate"
 )
 
 // creators make one instrument of each kind.

@@ -6,14 +6,6 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// Taken is the point of an event.
-type Taken struct {
-	Point wire.Point
-	// Recorded is when it was measured, in Unix nanoseconds; 0 for the exporter's own
-	// metrics, whose latency would be a measurement again.
-	Recorded int64
-}
-
 // Fill takes a run of events out of the ring, twice as many under pressure, unless some
 // are left of the last. It returns whether there are any, and is for the pump alone.
 func (q *Queue) Fill() bool {
@@ -42,30 +34,35 @@ func (q *Queue) clearPressure() {
 	}
 }
 
-// Take makes the point of the next event of the run, valid until the next call, and
-// returns false at the end of the run. One that cannot be sent is counted as dropped.
-func (q *Queue) Take() (t Taken, ok bool) {
+// Take makes the point of the next event of the run, valid until the next call, and returns
+// when it was measured, in Unix nanoseconds: 0 for the exporter's own metrics, whose latency
+// would be a measurement again. It returns false at the end of the run. A point that cannot be
+// sent is counted as dropped.
+func (q *Queue) Take() (p *wire.Point, recorded int64, ok bool) {
 	for q.next < len(q.run) {
 		e := &q.run[q.next]
 		q.next++
-		p, reason, sendable := e.series.Point(q.identifier, e.bits, uint64(max(1, e.weight)), e.time, &q.distribution)
+		point, reason, sendable := e.series.Point(q.identifier, e.bits, uint64(max(1, e.weight)), e.time, &q.distribution)
 		if !sendable {
 			q.books.Lose(reason, 1)
 			continue
 		}
-		t.Point = p
+		q.taken = point
 		if !e.series.Own() {
-			t.Recorded = e.time
+			recorded = e.time
 		}
-		return t, true
+		return &q.taken, recorded, true
 	}
 	clear(q.run) // so that no series stays for it
 	q.run, q.next = nil, 0
-	return t, false
+	return nil, 0, false
 }
 
-// Pending is how many events of the run are left.
+// Pending returns how many events of the run are left.
 func (q *Queue) Pending() int { return len(q.run) - q.next }
+
+// Taken returns how many events Take has ever returned or dropped, and how many were evicted.
+func (q *Queue) Taken() uint64 { return q.ring.Popped() - uint64(q.Pending()) }
 
 // discardWait bounds how long Discard waits for callers in the middle of a push. They
 // have nothing left to wait for, and need only be scheduled.

@@ -33,11 +33,11 @@ func streamOf[N aggregate.Number](t *testing.T, w *world, c aggregate.Config) *a
 func (w *world) takeAll() (out []string) {
 	for w.Fill() {
 		for {
-			e, ok := w.Take()
+			pt, _, ok := w.Take()
 			if !ok {
 				break
 			}
-			out = append(out, fmt.Sprint(e.Point.Metric.Name.Text(), ": ", e.Point.Bits))
+			out = append(out, fmt.Sprint(pt.Metric.Name.Text(), ": ", pt.Bits))
 			w.books.Send(1)
 		}
 	}
@@ -92,11 +92,11 @@ func TestEventsOfHistograms(t *testing.T) {
 		c := aggregate.Config{Name: "h", Kind: tt.kind, Delta: true, Bounds: []float64{1, 5}, MaxSize: 160, MaxScale: 20}
 		require.True(t, streamOf[float64](t, w, c).Record(attribute.Set{}, tt.value))
 		require.True(t, w.Fill())
-		e, ok := w.Take()
+		pt, _, ok := w.Take()
 		require.True(t, ok)
-		got := *e.Point.Distribution
+		got := *pt.Distribution
 		assert.Equal(t, uint64(3), got.Count)
-		assert.Equal(t, math.Float64bits(3*tt.value), e.Point.Bits)
+		assert.Equal(t, math.Float64bits(3*tt.value), pt.Bits)
 		assert.Equal(t, wire.Extremum{Bits: math.Float64bits(tt.value), Defined: true}, got.Min)
 		assert.Equal(t, got.Min, got.Max)
 		assert.Equal(t, tt.want.Bounds, got.Bounds)
@@ -114,9 +114,9 @@ func TestOwnEventsAreNotTimed(t *testing.T) {
 		s := streamOf[int64](t, w, aggregate.Config{Name: "n", Kind: aggregate.Sum, Delta: true, Own: own})
 		require.True(t, s.Record(attribute.Set{}, 1))
 		require.True(t, w.Fill())
-		e, ok := w.Take()
+		_, recorded, ok := w.Take()
 		require.True(t, ok)
-		assert.Equal(t, own, e.Recorded == 0)
+		assert.Equal(t, own, recorded == 0)
 	}
 }
 
@@ -133,10 +133,10 @@ func TestTimes(t *testing.T) {
 			require.True(t, s.Record(attribute.Set{}, 1))
 			<-time.After(time.Second)
 			require.True(t, w.Fill())
-			e, ok := w.Take()
+			pt, recorded, ok := w.Take()
 			require.True(t, ok)
-			assert.Equal(t, [2]int64{start, at}, [2]int64{e.Point.StartTime, e.Point.Time})
-			assert.Equal(t, at, e.Recorded)
+			assert.Equal(t, [2]int64{start, at}, [2]int64{pt.StartTime, pt.Time})
+			assert.Equal(t, at, recorded)
 			start = at
 		}
 	})

@@ -55,8 +55,13 @@ type Queue struct {
 	next         int
 	buf          []event // backs run
 	distribution wire.Distribution
-	set          time.Time // when the clock was set last
+	taken        wire.Point // what Take has returned last
+	set          time.Time  // when the clock was set last
 }
+
+// SlotSize is what an event takes in the queue, and hardly less in a run that is taken out, in
+// bytes. The queue has all its slots from the start.
+const SlotSize = 48
 
 const (
 	maxAttempts = 16 // at a push, when others take the room that was made
@@ -174,6 +179,3 @@ func (q *Queue) Cap() int { return q.ring.Cap() }
 
 // Pushed returns how many events were ever pushed.
 func (q *Queue) Pushed() uint64 { return q.ring.Pushed() }
-
-// Popped returns how many events were ever taken out, be it for the pump or to make room.
-func (q *Queue) Popped() uint64 { return q.ring.Popped() }

@@ -3,6 +3,7 @@ package event
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"sync"
 	"testing"
 	"unsafe"
@@ -272,4 +273,16 @@ func TestPushAllocatesNothing(t *testing.T) {
 		var s aggregate.Single = named{}
 		assert.Zero(t, allocs.In(1000, func() { w.Push(s, 1) }), "%T", strategy)
 	}
+}
+
+// TestSlotSize: what the budget and the documents count for an event in the queue is what it
+// takes.
+func TestSlotSize(t *testing.T) {
+	const slots = 1 << 16
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	q := New(slots, 1, drop.Newest(), nil, nil, nil)
+	runtime.ReadMemStats(&after)
+	assert.InDelta(t, SlotSize, float64(after.TotalAlloc-before.TotalAlloc)/slots, 1)
+	runtime.KeepAlive(q)
 }

@@ -180,8 +180,8 @@ func TestFault12LinkDown(t *testing.T) {
 			until(t, w.exp, patience, func(s exporter.Stats) bool { return s.Sent > sent+500 })
 			s, r := w.settle(t, func(r receiver.Stats) bool { return r.Sessions[0].Points.Delivered > 500 })
 			assert.Positive(t, s.Dropped.SendError, "local errors have opened the circuit")
-			assert.Positive(t, s.Refused)
-			assert.Zero(t, s.ClosedPort)
+			assert.Positive(t, s.SendErrors)
+			assert.Zero(t, s.ConnectionsRefused)
 			last := r.Sessions[0]
 			assert.Equal(t, last.Points.Sent, last.Points.Delivered, "the session since then is complete")
 			// The goodbye of the one before met the same fault as its last packets.
@@ -256,7 +256,7 @@ func TestFault14PathNarrows(t *testing.T) {
 	s, r := w.settle(t, nothingLost)
 	assert.Equal(t, s.Sent, r.Points.Delivered)
 	assert.Zero(t, s.Dropped.Total()-s.Dropped.Unresolved, "%+v", s)
-	assert.Zero(t, s.Refused, "what leaves in fragments is not refused")
+	assert.Zero(t, s.SendErrors, "what leaves in fragments is not refused")
 }
 
 // TestFault14RouteNarrows has the route have a limit of its own.
@@ -267,7 +267,7 @@ func TestFault14RouteNarrows(t *testing.T) {
 	s, r := w.settle(t, nothingLost)
 	assert.Equal(t, s.Sent, r.Points.Delivered)
 	assert.Zero(t, s.Dropped.Total()-s.Dropped.Unresolved, "%+v", s)
-	assert.Zero(t, s.Refused, "what leaves in fragments is not refused")
+	assert.Zero(t, s.SendErrors, "what leaves in fragments is not refused")
 }
 
 // TestFault14RouterTells has a router on the way whose second link is narrower: what

@@ -40,7 +40,7 @@ func TestFault09ReceiverKilled(t *testing.T) {
 	until(t, exp, 5*time.Second, circuit(exporter.CircuitOpen))
 	opened := time.Now()
 	open := until(t, exp, patience, func(s exporter.Stats) bool { return s.Dropped.BreakerOpen > 0 })
-	assert.Positive(t, open.ClosedPort)
+	assert.Positive(t, open.ConnectionsRefused)
 	<-time.After(away)
 	second := spawn(t, "receiver", address, 0)
 	limit := timeout*6/5 + time.Second

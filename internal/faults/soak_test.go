@@ -90,7 +90,7 @@ func TestSoak(t *testing.T) {
 	assert.LessOrEqual(t, b.Received.Points, books.Sent, "the rest went to a closed port")
 	assert.Equal(t, b.Forwarded.Points, seen.count())
 	assert.Greater(t, seen.count(), books.Offered/10)
-	assert.Positive(t, books.ClosedPort)
+	assert.Positive(t, books.ConnectionsRefused)
 	assert.Greater(t, books.Sessions, uint64(1))
 	assert.Positive(t, books.Dropped.BreakerOpen)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelgram/otelgram/internal/session"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 )
@@ -21,7 +22,7 @@ type changes struct {
 	at  []time.Time
 }
 
-func (c *changes) add(from, to Circuit) {
+func (c *changes) add(from, to session.Circuit) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.all = append(c.all, fmt.Sprintf("%v > %v", from, to))
@@ -41,85 +42,6 @@ func (c *changes) list() []string {
 	return append([]string(nil), c.all...)
 }
 
-// TestBreakerCounts drives a breaker by hand: what opens it, and what does not.
-func TestBreakerCounts(t *testing.T) {
-	second := time.Second
-	tests := []struct {
-		name string
-		do   func(b *breaker, at func(time.Duration) time.Time)
-		open bool
-	}{
-		{"nothing", func(*breaker, func(time.Duration) time.Time) {}, false},
-		{"ten local errors in a row", func(b *breaker, _ func(time.Duration) time.Time) {
-			for range 10 {
-				b.failed()
-			}
-		}, true},
-		{"nine, a packet, and nine", func(b *breaker, at func(time.Duration) time.Time) {
-			for range 9 {
-				b.failed()
-			}
-			b.took(at(0))
-			for range 9 {
-				b.failed()
-			}
-		}, false},
-		{"a thousand refusals in two seconds", func(b *breaker, at func(time.Duration) time.Time) {
-			for i := range 1000 {
-				b.took(at(time.Duration(i) * 2 * time.Millisecond))
-				b.refused(at(time.Duration(i) * 2 * time.Millisecond))
-			}
-		}, false},
-		{"in three seconds in a row", func(b *breaker, at func(time.Duration) time.Time) {
-			for i := range 3 {
-				b.refused(at(time.Duration(i) * second))
-			}
-		}, true},
-		{"in every second one of five", func(b *breaker, at func(time.Duration) time.Time) {
-			for i := range 5 {
-				b.took(at(time.Duration(i) * second))
-				if i%2 == 0 {
-					b.refused(at(time.Duration(i) * second))
-				}
-			}
-		}, true},
-		{"in every third", func(b *breaker, at func(time.Duration) time.Time) {
-			for i := range 60 {
-				b.took(at(time.Duration(i) * second))
-				if i%3 == 0 {
-					b.refused(at(time.Duration(i) * second))
-				}
-			}
-		}, false},
-		{"once a minute, with nothing between", func(b *breaker, at func(time.Duration) time.Time) {
-			for i := range 3 {
-				b.refused(at(time.Duration(i) * time.Minute))
-			}
-		}, true},
-		{"once in three minutes", func(b *breaker, at func(time.Duration) time.Time) {
-			for i := range 20 {
-				b.refused(at(time.Duration(i) * 3 * time.Minute))
-			}
-		}, false},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			var c counters
-			var seen changes
-			b := newBreaker(BreakerConfig{Failures: 10, Timeout: time.Minute}, &c, seen.add)
-			origin := time.Now()
-			tt.do(b, func(d time.Duration) time.Time { return origin.Add(d) })
-			assert.Equal(t, tt.open, !b.closed())
-			if tt.open {
-				assert.Equal(t, []string{"closed > open"}, seen.list())
-			}
-			disabled := newBreaker(BreakerConfig{Disabled: true, Failures: 10, Timeout: time.Minute}, &counters{}, seen.add)
-			tt.do(disabled, func(d time.Duration) time.Time { return origin.Add(d) })
-			assert.True(t, disabled.closed(), "disabled")
-		})
-	}
-}
-
 // TestBreakerOpensAndCloses goes through a receiver's death and return: points
 // are dropped and not kept, a probe that is refused leaves it open, one that is
 // not closes it.
@@ -128,14 +50,14 @@ func TestBreakerOpensAndCloses(t *testing.T) {
 		n := &network{address: "a"}
 		seen := &changes{}
 		c := n.config()
-		c.OnCircuit = seen.add
+		c.Session.OnCircuit = seen.add
 		p := start(t, c)
 		begin := time.Now()
 		export := func() {
 			require.NoError(t, p.Export(t.Context(), sums(10)))
 			require.NoError(t, p.Flush(t.Context()))
 		}
-		for p.Stats().Circuit == CircuitClosed {
+		for p.Stats().Circuit == session.CircuitClosed {
 			n.last().set(func(s *fakeSender) { s.script = []udp.Outcome{udp.Refused} })
 			export()
 			<-time.After(200 * time.Millisecond)
@@ -169,7 +91,7 @@ func TestBreakerOpensAndCloses(t *testing.T) {
 		<-time.After(2 * time.Second)
 		assert.Greater(t, len(n.addresses()), sockets-1, "opening dials again")
 
-		for p.Stats().Circuit != CircuitClosed {
+		for p.Stats().Circuit != session.CircuitClosed {
 			<-time.After(10 * time.Millisecond)
 			require.Less(t, time.Since(opened), 75*time.Second)
 		}
@@ -190,23 +112,23 @@ func TestBreakerLocalErrors(t *testing.T) {
 				seen := &changes{}
 				s := &fakeSender{script: repeat(o, 1<<20)}
 				c := testConfig(s)
-				c.OnCircuit = seen.add
+				c.Session.OnCircuit = seen.add
 				p := start(t, c)
 				begin := time.Now()
 				require.NoError(t, p.Export(t.Context(), sums(10_000)))
 				require.NoError(t, p.Flush(t.Context()))
 				assert.Equal(t, 327*time.Millisecond, time.Since(begin))
 				st := p.Stats()
-				assert.Equal(t, CircuitOpen, st.Circuit)
+				assert.Equal(t, session.CircuitOpen, st.Circuit)
 				assert.Zero(t, st.Sent)
 				assert.Positive(t, st.Dropped[wire.SendError])
 				assert.Equal(t, st.Offered, st.Dropped[wire.SendError]+st.Dropped[wire.BreakerOpen])
 				<-time.After(2 * time.Minute)
-				assert.Equal(t, CircuitOpen, p.Stats().Circuit)
+				assert.Equal(t, session.CircuitOpen, p.Stats().Circuit)
 				assert.Contains(t, seen.list(), "half-open > open")
 				s.set(func(s *fakeSender) { s.script = nil })
 				<-time.After(40 * time.Second)
-				assert.Equal(t, CircuitClosed, p.Stats().Circuit, "without any traffic")
+				assert.Equal(t, session.CircuitClosed, p.Stats().Circuit, "without any traffic")
 				_ = p.Close(t.Context())
 				requireClosedBooks(t, p)
 			})
@@ -220,7 +142,7 @@ func TestCloseWithOpenBreaker(t *testing.T) {
 		p := start(t, testConfig(&fakeSender{script: repeat(udp.Unreachable, 1<<20)}))
 		require.NoError(t, p.Export(t.Context(), sums(1000)))
 		require.NoError(t, p.Flush(t.Context()))
-		require.Equal(t, CircuitOpen, p.Stats().Circuit)
+		require.Equal(t, session.CircuitOpen, p.Stats().Circuit)
 		exportAtTheEnd(t, p, 5)
 		begin := time.Now()
 		require.ErrorContains(t, p.Close(t.Context()), "5 points not sent (breaker_open 5)")
@@ -233,11 +155,11 @@ func TestCloseWithOpenBreaker(t *testing.T) {
 func TestCloseTellsOfRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := testConfig(&fakeSender{script: append(repeat(udp.Sent, 9), udp.Refused)})
-		c.PacketsPerSecond, c.Burst = 100, 1
+		c.Session.PacketsPerSecond, c.Session.Burst = 100, 1
 		p := start(t, c)
 		require.NoError(t, p.Export(t.Context(), sums(1000)))
 		require.ErrorContains(t, p.Close(t.Context()),
-			"shutdown: the other side refused packets 1 times (no open port at there): what was sent last is lost")
+			"shutdown: the other side refused packets 1 times (no open port at unixgram://there): what was sent last is lost")
 		requireClosedBooks(t, p)
 	})
 }

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelgram/otelgram/internal/session"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 )
@@ -25,7 +25,7 @@ func TestDialUntilItSucceeds(t *testing.T) {
 		s := &fakeSender{}
 		c := testConfig(nil)
 		var attempts atomic.Int64
-		c.Dial = func(context.Context, string) (Sender, error) {
+		c.Session.Dial = func(context.Context, udp.Address) (session.Socket, error) {
 			if attempts.Add(1) < 6 {
 				return nil, errors.New("no such host")
 			}
@@ -48,7 +48,7 @@ func TestDialUntilItSucceeds(t *testing.T) {
 func TestCloseWhileDialing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := testConfig(nil)
-		c.Dial = func(ctx context.Context, _ string) (Sender, error) {
+		c.Session.Dial = func(ctx context.Context, _ udp.Address) (session.Socket, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}
@@ -77,26 +77,26 @@ type network struct {
 
 func (n *network) config() Config {
 	c := testConfig(nil)
-	c.Resolve = func(context.Context) ([]string, error) {
+	c.Session.Resolve = func(context.Context) ([]udp.Address, error) {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		n.lookUps++
 		switch {
 		case n.answers != nil:
-			return slices.Clone(n.answers), nil
+			return at(n.answers...), nil
 		case n.address == "":
 			return nil, errors.New("no such host")
 		}
-		return []string{n.address}, nil
+		return at(n.address), nil
 	}
-	c.Dial = func(_ context.Context, address string) (Sender, error) {
+	c.Session.Dial = func(_ context.Context, to udp.Address) (session.Socket, error) {
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		if n.unusable || strings.HasPrefix(address, "unreachable") {
+		if n.unusable || strings.HasPrefix(to.Path, "unreachable") {
 			return nil, errors.New("network is unreachable")
 		}
-		s := &fakeSender{dead: n.dead[address]}
-		n.dialled, n.sockets = append(n.dialled, address), append(n.sockets, s)
+		s := &fakeSender{dead: n.dead[to.Path]}
+		n.dialled, n.sockets = append(n.dialled, to.Path), append(n.sockets, s)
 		return s, nil
 	}
 	return c
@@ -134,7 +134,7 @@ func TestNewAddressIsFollowed(t *testing.T) {
 		p := start(t, n.config())
 		require.NoError(t, p.Export(t.Context(), sums(10)))
 		require.NoError(t, p.Flush(t.Context()))
-		assert.Equal(t, "a", p.Stats().Address)
+		assert.Equal(t, "unixgram://a", p.Stats().Address)
 		first := n.last()
 		<-time.After(5 * time.Minute)
 		assert.Equal(t, []string{"a"}, n.addresses(), "the address is the same")
@@ -145,7 +145,7 @@ func TestNewAddressIsFollowed(t *testing.T) {
 		<-time.After(time.Minute)
 		synctest.Wait()
 		assert.Equal(t, []string{"a", "b"}, n.addresses())
-		assert.Equal(t, "b", p.Stats().Address)
+		assert.Equal(t, "unixgram://b", p.Stats().Address)
 		assert.Equal(t, uint64(2), p.Stats().Sessions)
 		_, reports := first.packets(t)
 		assert.True(t, header(t, reports[len(reports)-1]).Goodbye)
@@ -164,8 +164,8 @@ func TestSlowResolver(t *testing.T) {
 		n := &network{address: "a"}
 		c := n.config()
 		hang := atomic.Bool{}
-		resolve, asked := c.Resolve, atomic.Int64{}
-		c.Resolve = func(ctx context.Context) ([]string, error) {
+		resolve, asked := c.Session.Resolve, atomic.Int64{}
+		c.Session.Resolve = func(ctx context.Context) ([]udp.Address, error) {
 			if hang.Load() {
 				asked.Add(1)
 				<-ctx.Done()
@@ -214,7 +214,7 @@ func TestRefusalsDialAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &network{address: "a"}
 		c := n.config()
-		c.Breaker.Disabled = true
+		c.Session.Breaker.Disabled = true
 		p := start(t, c)
 		<-time.After(2 * time.Second)
 		n.set(func(n *network) { n.address = "" })
@@ -228,7 +228,7 @@ func TestRefusalsDialAgain(t *testing.T) {
 		}
 		assert.Equal(t, seconds*time.Second, time.Since(begin))
 		assert.Equal(t, []string{"a", "a", "a", "a", "a", "a"}, n.addresses())
-		assert.Equal(t, uint64(seconds*10), p.Stats().ClosedPort)
+		assert.Equal(t, uint64(seconds*10), p.Stats().ConnectionsRefused)
 		assert.Equal(t, uint64(seconds*10), p.Stats().Sent, "a refusal is about an earlier packet: this one is sent at the second try")
 		_ = p.Close(t.Context())
 		requireClosedBooks(t, p)

@@ -2,13 +2,16 @@ package pipeline
 
 import (
 	"github.com/otelgram/otelgram/internal/account"
+	"github.com/otelgram/otelgram/internal/session"
 	"github.com/otelgram/otelgram/wire"
 )
 
-// Encoder is an encoding: it packs points into packets, and says in which datagrams a packet
-// leaves. It belongs to the pump, but for LeftOut. [wire.Packer] says what the methods do that
-// it has, too.
+// Encoder is an encoding: it packs points into packets, and says how a packet leaves. It
+// belongs to the pump, except for LeftOut. The methods that [wire.Packer] has, too, do the
+// same here.
 type Encoder interface {
+	session.Encoding
+
 	SetLimit(bytes int)
 	BufferSize() int
 	Start(buf []byte)
@@ -21,22 +24,7 @@ type Encoder interface {
 	// Finish ends the open packet. It is empty where nothing is to be said of its points.
 	Finish() []byte
 
-	// Datagram returns the datagram of a packet that begins at a place in it, and the place
-	// of the next one, 0 after the last. The first has place 0. It is a part of the packet,
-	// or is appended to scratch, which is returned. One that is longer than limit cannot be
-	// made shorter.
-	Datagram(scratch, packet []byte, limit, place int) (datagram, grown []byte, next int)
-	// Stamp completes a datagram just before it is sent.
-	Stamp(datagram []byte, h *wire.Header)
-	// Settled says that of the oldest packet, of those that were finished and are not empty,
-	// what is in front of a place has left, and no more will. It returns how many of its
-	// points are there as a whole; where there is a session, none if not all are.
-	Settled(place int) (points int)
-	// Session reports whether the receiver keeps the books of a session: it gets reports
-	// and a goodbye, and the datagrams of a packet are of use only together.
-	Session() bool
-	// AppendReport appends a report, or what tells whether somebody is there.
-	AppendReport(b []byte, r *wire.Report) []byte
+	// LeftOut counts what the encoding could not say. Any goroutine may call it.
 	LeftOut() wire.LeftOut
 }
 

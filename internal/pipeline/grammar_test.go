@@ -257,7 +257,7 @@ func TestInfluxGrammar(t *testing.T) {
 		for seed := range uint64(120) {
 			s := &fakeSender{}
 			c := lineConfig(s)
-			c.PacketSize = grammarSize
+			c.Session.PacketSize = grammarSize
 			p := start(t, c)
 			rm := randomdata.New(seed).ResourceMetrics()
 			require.NoError(t, p.Export(t.Context(), rm))

@@ -38,7 +38,7 @@ func TestStatsDGrammar(t *testing.T) {
 				for seed := range uint64(60) {
 					s := &fakeSender{}
 					c := testConfig(s)
-					c.PacketSize = grammarSize
+					c.Session.PacketSize = grammarSize
 					c.NewEncoder = func(bytes int, m *account.Budget) (Encoder, error) {
 						return statsd.New(tt.dialect, tt.options, bytes, account.NewShares(m, 8))
 					}

@@ -100,7 +100,7 @@ func TestLargeBodies(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						s := &fakeSender{script: append([]udp.Outcome(nil), script...)}
 						c := testConfig(s)
-						c.PacketSize = size
+						c.Session.PacketSize = size
 						p := start(t, c)
 						require.NoError(t, p.Export(t.Context(), rm))
 						require.NoError(t, p.Flush(t.Context()))
@@ -133,11 +133,11 @@ func TestBodyInTwoSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := &fakeSender{}, &fakeSender{}
 		c := testConfig(a)
-		c.PacketsPerSecond, c.Burst = 1, 1
+		c.Session.PacketsPerSecond, c.Session.Burst = 1, 1
 		p := start(t, c)
 		require.NoError(t, p.Export(t.Context(), boundedBy(1, 4000)))
 		<-time.After(1500 * time.Millisecond)
-		p.inbox.senders <- dialled{b, "there"}
+		p.renew(t, b)
 		require.NoError(t, p.Flush(t.Context()))
 		requireClosedBooks(t, p)
 		assert.Equal(t, uint64(1), p.Stats().Sent)
@@ -158,7 +158,7 @@ func TestPathNarrowsWithinABody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &fakeSender{}
 		c := testConfig(s)
-		c.PacketsPerSecond, c.Burst = 10, 1
+		c.Session.PacketsPerSecond, c.Session.Burst = 10, 1
 		p := start(t, c)
 		require.NoError(t, p.Export(t.Context(), boundedBy(1, 4000)))
 		<-time.After(250 * time.Millisecond)
@@ -182,7 +182,7 @@ func TestReportsWaitForTheBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &fakeSender{}
 		c := testConfig(s)
-		c.PacketsPerSecond, c.Burst = 2, 1
+		c.Session.PacketsPerSecond, c.Session.Burst = 2, 1
 		p := start(t, c)
 		require.NoError(t, p.Export(t.Context(), boundedBy(3, 4000)))
 		require.NoError(t, p.Flush(t.Context()))
@@ -241,7 +241,7 @@ func TestNoticesOfSize(t *testing.T) {
 		}
 		p := start(t, c)
 		for range 3 {
-			<-time.After(sayAgain)
+			<-time.After(time.Second)
 			require.NoError(t, p.Export(t.Context(), rm))
 			require.NoError(t, p.Flush(t.Context()))
 			mu.Lock()
@@ -301,7 +301,7 @@ func TestFragmentsAtASlowPace(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					s := &fakeSender{}
 					c := testConfig(s)
-					c.PacketSize, c.PacketsPerSecond, c.Burst = size, rate, burst
+					c.Session.PacketSize, c.Session.PacketsPerSecond, c.Session.Burst = size, rate, burst
 					p := start(t, c)
 					require.NoError(t, p.Export(t.Context(), boundedBy(3, 5000)))
 					require.NoError(t, p.Flush(t.Context()))
@@ -354,32 +354,5 @@ func TestCancelledExport(t *testing.T) {
 			assert.Equal(t, 20_000-lost+uint64(later), p.Stats().Sent, "what was accepted is sent")
 			requireClosedBooks(t, p)
 		})
-	}
-}
-
-func TestPacketSize(t *testing.T) {
-	for _, tt := range []struct {
-		asked       int
-		address     string
-		pathTakes   int
-		want        int
-		serverTakes int
-	}{
-		{0, "127.0.0.1:4319", 65507, LoopbackSize, 0},
-		{0, "[::1]:4319", 65536 - 48, LoopbackSize, 0},
-		{0, "10.0.0.1:4319", 1472, 1472, 0},
-		{0, "10.0.0.1:4319", 8972, 1472, 0},
-		{0, "[2001:db8::1]:4319", 1452, 1452, 0},
-		{0, "10.0.0.1:4319", 0, 1472, 0},
-		{0, "10.0.0.1:4319", 40, wire.MinPacketSize, 0},
-		{9000, "10.0.0.1:4319", 8972, 8972, 0},
-		{9000, "127.0.0.1:4319", 65507, 9000, 0},
-		{1200, "127.0.0.1:4319", 65507, 1200, 0},
-		{1200, "unixgram:///x", 0, 1200, 0},
-		{0, "10.0.0.1:8125", 8972, 1472, 8192},
-		{0, "unixgram:///x", 0, 8192, 8192},
-		{16000, "unixgram:///x", 0, 16000, 8192},
-	} {
-		assert.Equal(t, tt.want, packetSize(&Config{PacketSize: tt.asked, ServerTakes: tt.serverTakes}, tt.address, tt.pathTakes), "%+v", tt)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelgram/otelgram/internal/account"
+	"github.com/otelgram/otelgram/internal/session"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 	"github.com/otelgram/otelgram/wire/influx"
@@ -19,7 +20,7 @@ import (
 )
 
 // lineConfig is a configuration with an encoding of lines.
-func lineConfig(s Sender) Config {
+func lineConfig(s session.Socket) Config {
 	c := testConfig(s)
 	c.NewEncoder = func(bytes int, m *account.Budget) (Encoder, error) {
 		return influx.New(influx.Options{}, bytes, account.NewShares(m, 8)), nil
@@ -28,7 +29,7 @@ func lineConfig(s Sender) Config {
 }
 
 // countingConfig is one with an encoding that tells differences.
-func countingConfig(s Sender) Config {
+func countingConfig(s session.Socket) Config {
 	c := testConfig(s)
 	c.NewEncoder = func(bytes int, m *account.Budget) (Encoder, error) {
 		return statsd.New(statsd.StatsD, statsd.Options{}, bytes, account.NewShares(m, 8))
@@ -76,7 +77,7 @@ func TestLargePointsInLines(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					s := &fakeSender{script: append([]udp.Outcome(nil), script...)}
 					c := lineConfig(s)
-					c.PacketSize = size
+					c.Session.PacketSize = size
 					p := start(t, c)
 					require.NoError(t, p.Export(t.Context(), boundedBy(20, 200)))
 					require.NoError(t, p.Flush(t.Context()))
@@ -98,19 +99,19 @@ func TestLargePointsInLines(t *testing.T) {
 // TestLinesGoOnWhereTheyWere: after the socket has changed, or the path has narrowed, the
 // lines that are left are sent, and no other again.
 func TestLinesGoOnWhereTheyWere(t *testing.T) {
-	for name, change := range map[string]func(*Pipeline, *fakeSender){
-		"another socket": func(p *Pipeline, s *fakeSender) { p.inbox.senders <- dialled{s, "there"} },
-		"a narrow path":  func(_ *Pipeline, s *fakeSender) { s.set(func(s *fakeSender) { s.limit = 1000 }) },
+	for name, change := range map[string]func(*testing.T, *Pipeline, *fakeSender){
+		"another socket": func(t *testing.T, p *Pipeline, s *fakeSender) { p.renew(t, s) },
+		"a narrow path":  func(_ *testing.T, _ *Pipeline, s *fakeSender) { s.set(func(s *fakeSender) { s.limit = 1000 }) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &fakeSender{}
 				c := lineConfig(s)
-				c.PacketsPerSecond, c.Burst = 10, 1
+				c.Session.PacketsPerSecond, c.Session.Burst = 10, 1
 				p := start(t, c)
 				require.NoError(t, p.Export(t.Context(), boundedBy(1, 400)))
 				<-time.After(250 * time.Millisecond)
-				change(p, s)
+				change(t, p, s)
 				require.NoError(t, p.Flush(t.Context()))
 				assert.Equal(t, uint64(1), p.Stats().Sent)
 				lines := s.lines(t, 1472)
@@ -164,10 +165,10 @@ func TestProbeIsAnEmptyLine(t *testing.T) {
 			require.NoError(t, p.Export(t.Context(), sums(1)))
 			require.NoError(t, p.Flush(t.Context()))
 		}
-		assert.Equal(t, CircuitOpen, p.Stats().Circuit)
+		assert.Equal(t, session.CircuitOpen, p.Stats().Circuit)
 		<-time.After(time.Minute)
 		assert.Equal(t, []string{""}, s.lines(t, 1472))
-		assert.Equal(t, CircuitClosed, p.Stats().Circuit)
+		assert.Equal(t, session.CircuitClosed, p.Stats().Circuit)
 		require.NoError(t, p.Close(t.Context()))
 	})
 }

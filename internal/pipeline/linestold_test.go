@@ -55,7 +55,7 @@ func TestPartlySentPackets(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &fakeSender{script: script}
 				c := countingConfig(s)
-				c.PacketSize = 512
+				c.Session.PacketSize = 512
 				p := start(t, c)
 				begin := time.Now().Add(time.Second)
 				for i := range int64(8) {
@@ -91,7 +91,7 @@ func TestLargePlainPackets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &fakeSender{}
 		c := testConfig(s)
-		c.PacketSize = 60_000
+		c.Session.PacketSize = 60_000
 		c.NewEncoder = func(bytes int, m *account.Budget) (Encoder, error) {
 			return plain.NewEncoder(plain.Options{}, bytes, account.NewShares(m, 8)), nil
 		}

@@ -1,21 +1,21 @@
 package pipeline
 
-const (
-	// What a slot of each queue takes, and hardly less in the runs that are taken out of
-	// it, in bytes. The point queue takes as many as are in use at once.
-	pointSlot = 72
-	eventSlot = 48
-	// baseMemory is an allowance for the packer's tables, buffers and goroutines.
-	baseMemory = 192 << 10
+import (
+	"github.com/otelgram/otelgram/internal/event"
+	"github.com/otelgram/otelgram/internal/handoff"
 )
 
-// FixedMemory is what a pipeline takes at most whatever comes, in bytes: a queue of so many
-// points and, in event mode, one of as many events, runs, and buffers for packets of so many
-// bytes. Those for larger bodies are charged to the budget when they are made.
+// baseMemory is an allowance for the packer's tables, buffers and goroutines, in bytes.
+const baseMemory = 192 << 10
+
+// FixedMemory is what a pipeline takes at most whatever comes, in bytes: a queue for points
+// and, in event mode, one for as many events, the runs that are taken out of them, and
+// buffers for packets of at most packet bytes. Buffers for larger bodies are charged to the
+// budget when they are made.
 func FixedMemory(points, run, packet int, events bool) int64 {
-	fixed := pointSlot*int64(points+run) + int64(maxReadyBytes+2*packet) + baseMemory
+	fixed := handoff.SlotSize*int64(points+run) + int64(maxReadyBytes+2*packet) + baseMemory
 	if events {
-		fixed += eventSlot * int64(points+2*run)
+		fixed += event.SlotSize * int64(points+2*run)
 	}
 	return fixed
 }

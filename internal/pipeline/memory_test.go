@@ -2,10 +2,8 @@ package pipeline
 
 import (
 	"fmt"
-	"math"
 	"runtime"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -13,9 +11,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
-	"github.com/otelgram/otelgram/drop"
 	"github.com/otelgram/otelgram/internal/aggregate"
-	"github.com/otelgram/otelgram/internal/event"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 )
@@ -24,7 +20,7 @@ import (
 // where one may wait or do without.
 func TestBudgetReached(t *testing.T) {
 	c := testConfig(discard{})
-	c.PacketsPerSecond, c.Memory = 0, 512<<10
+	c.Session.PacketsPerSecond, c.Memory = 0, 512<<10
 	p := start(t, c)
 	rm := sums(1)
 	rm.ScopeMetrics[0].Metrics[0].Data = wideHistograms(1000)
@@ -89,42 +85,13 @@ func TestMemoryIsBounded(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			c := testConfig(discard{})
-			c.PacketsPerSecond = 0
+			c.Session.PacketsPerSecond = 0
 			before := liveHeap()
-			c.Memory = budget - FixedMemory(c.BufferSize, c.BatchSize, c.PacketSize, false)
+			c.Memory = budget - FixedMemory(c.BufferSize, c.BatchSize, c.Session.PacketSize, false)
 			p := start(t, c)
 			tt.load(t, p)
 			assert.Less(t, int64(liveHeap()-before), int64(budget+budget/8))
 			require.NoError(t, p.Close(t.Context()))
-		})
-	}
-}
-
-// TestLargePayloadsAreBounded: what points carry on their way is charged to the budget,
-// or bounded without one, and one of them is always on its way.
-func TestLargePayloadsAreBounded(t *testing.T) {
-	const points, bounds = 400, 4000 // 64 KB each
-	for _, budget := range []int64{1, 1 << 20, math.MaxInt64} {
-		synctest.Test(t, func(t *testing.T) {
-			c := testConfig(&fakeSender{})
-			c.Memory = budget
-			c.PacketsPerSecond, c.Burst = 1000, 1
-			p := start(t, c)
-			exported := make(chan error, 1)
-			go func() { exported <- p.Export(t.Context(), boundedBy(points, bounds)) }()
-			most := int64(0)
-			for len(exported) == 0 {
-				<-time.After(time.Millisecond)
-				most = max(most, p.lane.payloads.extra.Load())
-			}
-			assert.Greater(t, most, int64(16*bounds-payloadCost-1))
-			assert.LessOrEqual(t, most, max(min(budget, maxExtra), 3*16*bounds))
-			require.NoError(t, <-exported)
-			require.NoError(t, p.Flush(t.Context()))
-			assert.Zero(t, p.lane.payloads.extra.Load())
-			assert.Equal(t, uint64(points), p.Stats().Sent)
-			require.NoError(t, p.Close(t.Context()))
-			requireClosedBooks(t, p)
 		})
 	}
 }
@@ -166,25 +133,3 @@ func (discard) Send(packets [][]byte) (int, udp.Outcome) { return len(packets), 
 func (discard) Pending() udp.Outcome                     { return udp.Sent }
 func (discard) PayloadLimit() int                        { return 0 }
 func (discard) Close() error                             { return nil }
-
-// TestSlotMemory: what WithMaxMemory and the documents count for a slot of the queues
-// is what it takes.
-func TestSlotMemory(t *testing.T) {
-	const slots = 1 << 16
-	taken := func(make func()) float64 {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		make()
-		runtime.ReadMemStats(&after)
-		return float64(after.TotalAlloc-before.TotalAlloc) / slots
-	}
-	points := newQueue(slots)
-	assert.InDelta(t, pointSlot, taken(func() {
-		for range slots {
-			points.tryPush(&point{})
-		}
-	}), 3)
-	var q *event.Queue
-	assert.InDelta(t, eventSlot, taken(func() { q = event.New(slots, 1, drop.Newest(), nil, nil, nil) }), 1)
-	runtime.KeepAlive(q)
-}

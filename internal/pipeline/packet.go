@@ -3,109 +3,135 @@ package pipeline
 import (
 	"time"
 
+	"github.com/otelgram/otelgram/internal/session"
 	"github.com/otelgram/otelgram/wire"
 )
 
-// packet is a finished packet that waits to be sent. One that is larger than the
-// path takes leaves in fragments.
-type packet struct {
-	bytes  []byte
-	points int
-	wide   bool // its buffer is one of large
-	// When the first of its points was handed over, in Unix nanoseconds, 0 where
-	// that is not measured, and when the pump took it: on the direct path, where
-	// points are made of series, both are when they were.
-	recorded int64
+// packets are the pump's packets and their buffers. A buffer goes from spare to the open
+// packet, to ready, and back. A packet whose body is larger than a packet has a buffer of
+// large instead.
+type packets struct {
+	spare, large [][]byte
+
+	open     bool
+	wide     bool // the open packet has a buffer of large
 	openedAt time.Time
+	recorded int64 // when the first timed point of the open packet was handed over
+
+	ready      []session.Packet // finished, oldest first
+	readyBytes int
+	finished   uint64 // packets ever finished
+	settled    uint64 // packets ever sent or dropped
 }
 
 const (
-	// maxReady and maxReadyBytes bound the packets that wait to be sent: another
-	// is begun below both.
+	// maxReady and maxReadyBytes bound the packets that wait to be sent: another is begun
+	// below both.
 	maxReady      = 32
 	maxReadyBytes = 64 << 10
-	// maxLarge is how many buffers there are for packets that leave in fragments. One
-	// waits to be sent, one is open.
+	// maxLarge is how many buffers there are for bodies larger than a packet: one waits to be
+	// sent, one is open.
 	maxLarge = 2
 )
 
-// room reports whether there are buffers for one more packet than the open one,
-// so that one more point is sure to find a place, whatever its size.
-func (p *pump) room() bool {
-	return len(p.ready)+1 < maxReady && p.readyBytes < maxReadyBytes && len(p.large) > 0
+func newPackets() packets {
+	return packets{
+		large: make([][]byte, maxLarge), // made when first needed
+		ready: make([]session.Packet, 0, maxReady),
+	}
+}
+
+// room reports whether there are buffers for one more packet than the open one, so that one
+// more point is sure to find a place, whatever its size.
+func (s *packets) room() bool {
+	return len(s.ready)+1 < maxReady && s.readyBytes < maxReadyBytes && len(s.large) > 0
+}
+
+// note notes when a point of the open packet was handed over; the first one that is timed
+// counts.
+func (s *packets) note(handedAt int64) {
+	if s.recorded == 0 {
+		s.recorded = handedAt
+	}
 }
 
 // begin opens a packet.
 func (p *pump) begin() {
-	if p.config.NoInterning {
-		p.sets.Forget()
-	}
+	s := &p.packets
+	p.points.NewPacket()
 	var b []byte
-	if last := len(p.spare) - 1; last >= 0 {
-		b, p.spare = p.spare[last], p.spare[:last]
+	if last := len(s.spare) - 1; last >= 0 {
+		b, s.spare = s.spare[last], s.spare[:last]
 	}
-	p.encoder.SetLimit(p.link.limit)
+	p.encoder.SetLimit(p.session.Limit())
 	p.encoder.Start(b)
-	p.open, p.wide, p.openedAt, p.recorded = true, false, time.Now(), 0
+	s.open, s.wide, s.openedAt, s.recorded = true, false, time.Now(), 0
 }
 
 // enlarge gives the open packet, which is empty, a buffer for the largest body.
 func (p *pump) enlarge() {
-	last := len(p.large) - 1
-	if p.large[last] == nil {
-		// The buffer is made whether or not the budget has enough left, since without
-		// it the point would never be sent. Half of the scratch is charged with it.
-		p.lane.memory.Take(wire.LargeBufferSize + maxScratch/maxLarge)
+	s := &p.packets
+	last := len(s.large) - 1
+	if s.large[last] == nil {
+		// The buffer is made whether or not the budget has enough left, since without it
+		// the point would never be sent. Half of the session's scratch is charged with it.
+		p.memory.Take(wire.LargeBufferSize + session.MaxScratch/maxLarge)
 	}
-	p.keep(p.encoder.Enlarge(p.large[last]), false)
-	p.large = p.large[:last]
-	p.wide = true
+	p.keep(p.encoder.Enlarge(s.large[last]), false)
+	s.large = s.large[:last]
+	s.wide = true
 }
 
 // keep takes back the buffer of a packet.
-func (p *pump) keep(b []byte, wide bool) {
+func (p *pump) keep(b []byte, large bool) {
+	s := &p.packets
 	switch {
-	case wide:
-		p.large = append(p.large, b[:0])
+	case large:
+		s.large = append(s.large, b[:0])
 	case cap(b) >= p.encoder.BufferSize(): // one that is too small by now is not kept
-		p.spare = append(p.spare, b[:0])
+		s.spare = append(s.spare, b[:0])
 	}
 }
 
-// closeEnded closes the open packet when all points of an Export are packed: it
-// does not wait for points that will not come.
+// closeEnded finishes the open packet when all points of an Export or a collection are
+// packed: it does not wait for points that will not come.
 func (p *pump) closeEnded() {
-	end := p.lane.end.Load()
-	if end == p.ended || int64(p.packed()-end) < 0 {
-		return
-	}
-	p.ended = end
-	if p.open {
+	if p.points.Ended() && p.packets.open {
 		p.finish()
 	}
 }
 
-// packed is how many points of the lane have been packed or dropped.
-func (p *pump) packed() uint64 { return p.lane.popped() - uint64(len(p.run)-p.next) }
-
-// closeOld closes the open packet once it is too old to wait for more points.
+// closeOld finishes the open packet once it is too old to wait for more points.
 func (p *pump) closeOld() {
-	if p.open && time.Since(p.openedAt) >= p.config.MaxBatchAge {
+	if p.packets.open && time.Since(p.packets.openedAt) >= p.config.MaxBatchAge {
 		p.finish()
 	}
 }
 
-// finish closes the open packet. An empty one gives its buffer back.
+// finish closes the open packet. An empty one gives its buffer back: there is nothing to be
+// said of its points.
 func (p *pump) finish() {
+	s := &p.packets
 	points := p.encoder.Points()
 	b := p.encoder.Finish()
-	p.open = false
+	s.open = false
 	if points == 0 || len(b) == 0 {
-		p.counters.Send(points) // nothing is to be said of them
-		p.keep(b, p.wide)
+		p.books.Send(points)
+		p.keep(b, s.wide)
 		return
 	}
-	p.ready = append(p.ready, packet{bytes: b, points: points, wide: p.wide, recorded: p.recorded, openedAt: p.openedAt})
-	p.readyBytes += len(b)
-	p.finished++
+	s.ready = append(s.ready, session.Packet{Bytes: b, Points: points, Large: s.wide, Recorded: s.recorded, OpenedAt: s.openedAt})
+	s.readyBytes += len(b)
+	s.finished++
+}
+
+// settle takes back the buffers of the first n ready packets, which are sent or dropped.
+func (p *pump) settle(n int) {
+	s := &p.packets
+	for i := range s.ready[:n] {
+		s.readyBytes -= len(s.ready[i].Bytes)
+		p.keep(s.ready[i].Bytes, s.ready[i].Large)
+	}
+	s.ready = s.ready[:copy(s.ready, s.ready[n:])]
+	s.settled += uint64(n)
 }

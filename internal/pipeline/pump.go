@@ -3,324 +3,243 @@ package pipeline
 import (
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
-
+	"github.com/otelgram/otelgram/internal/account"
 	"github.com/otelgram/otelgram/internal/event"
-	"github.com/otelgram/otelgram/internal/intern"
+	"github.com/otelgram/otelgram/internal/handoff"
+	"github.com/otelgram/otelgram/internal/notice"
+	"github.com/otelgram/otelgram/internal/session"
+	"github.com/otelgram/otelgram/internal/waker"
 	"github.com/otelgram/otelgram/wire"
 )
 
-// pump is the goroutine between the lane and the network, and all the state
-// that is its own.
+// source is a queue as the pump sees it. It is made of runs: Fill takes a run out of the
+// queue, Take takes the points of the run one by one.
+type source interface {
+	// Fill reports whether there is a run, or what is left of the last one.
+	Fill() bool
+	// Take returns the next point of the run, valid until the next call, and when it was
+	// handed over, in Unix nanoseconds, 0 if that is of no interest. It returns false at the
+	// end of the run.
+	Take() (p *wire.Point, handedAt int64, ok bool)
+	Pending() int // points of the run that are left
+	Len() int     // points in the queue
+	Pushed() uint64
+	Taken() uint64
+	Discard() // drops all that is left
+}
+
+// pump is the goroutine from the queues to the session, and all its state.
 type pump struct {
 	config   *Config
+	books    *account.Books
 	counters *counters
-	lane     *lane
-	sets     *intern.AttributeSets
-	notices  *notices
+	memory   *account.Budget
+	notices  *notice.Metrics
+	waker    *waker.Waker
 	encoder  Encoder
-	link     link
+	session  *session.Sender
 
-	run    []point // popped, from next on still to be packed
-	next   int
-	buf    []point // backs run
-	handed int64   // when the first of run was handed over, in Unix nanoseconds
-	// packing is the point that is being packed. It is a field because a local variable that
-	// goes to an interface is allocated.
-	packing wire.Point
-	// recording is when what is packed at present was handed over; 0: that is of
-	// no interest.
-	recording int64
+	queue    *handoff.Queue
+	points   *handoff.Reader
+	events   *event.Queue // nil except in event mode
+	sources  []source     // points, and events if there are any
+	turn     int          // which source is packed first
+	packets  packets
+	flushes  []flush
+	restless bool // something was taken out since the pump last came to rest
 
-	// A packet goes from spare to open to ready and back. One that travels in
-	// fragments has a buffer of large instead.
-	spare      [][]byte
-	large      [][]byte
-	open       bool
-	wide       bool // the open packet has a buffer of large
-	openedAt   time.Time
-	recorded   int64 // when the first timed point of the open packet was handed over, see packet
-	ready      []packet
-	readyBytes int
-	finished   uint64 // packets ever closed
-	settled    uint64 // packets ever sent or dropped
-	ended      uint64 // up to which end of an Export packets have been closed
-
-	events *event.Queue // nil but in event mode
-	// eventsFirst says whose turn it is: that of the events or that of the points.
-	eventsFirst bool
-	flushes     []flush
-	timer       *time.Timer
-	// gather is until when events that come may gather: a while after the last
-	// that came before, so that a flow of them does not wake the pump for each.
+	timer *time.Timer
+	// gather is until when events may gather: a while after the last run of them, so that a
+	// flow of events does not wake the pump for each.
 	gather time.Time
 	// stalled is set when a queue is not empty and yet gave nothing.
 	stalled bool
+
+	newFlushes chan flush
+	newEvents  chan *event.Queue
+	stop, done chan struct{} // stop is closed to end the goroutine, done when it has ended
 }
 
-func newPump(c *Config, l *lane, counters *counters, n *notices) (*pump, error) {
-	size := c.PacketSize
-	if size == 0 {
-		size = usualSize
-	}
-	newEncoder := c.NewEncoder
-	if newEncoder == nil {
-		newEncoder = NewCompact
-	}
-	encoder, err := newEncoder(size, l.memory)
-	if err != nil {
-		return nil, err
-	}
-	p := &pump{
-		config: c, counters: counters, lane: l, notices: n, encoder: encoder,
-		sets:  intern.NewAttributeSets(maxSeries, l.memory),
-		buf:   make([]point, c.BatchSize),
-		large: make([][]byte, maxLarge), // made when first needed
-		ready: make([]packet, 0, maxReady),
-		timer: time.NewTimer(time.Hour),
-	}
-	p.link = newLink(c, counters, encoder, size)
-	return p, nil
-}
-
-// loop runs until stop is closed. Whatever is left then is dropped.
-func (p *pump) loop(in *inbox) {
-	defer close(in.stopped)
+func (p *pump) run() {
+	defer close(p.done)
 	defer p.timer.Stop()
 	for {
-		p.measure()
+		p.notePeak()
 		moved := p.packTurn()
 		p.closeEnded()
 		p.closeOld()
-		p.transmit(time.Now())
+		p.send(time.Now())
 		moved = p.advanceFlushes() || moved
+		p.noteRest()
 		select {
-		case <-in.stop:
-			p.discardAll()
-			p.link.close()
+		case <-p.stop:
+			p.discard()
+			p.session.End()
 			return
-		case f := <-in.flushes:
+		case f := <-p.newFlushes:
 			p.accept(f)
 			continue
-		case s := <-in.senders:
-			p.link.adopt(s)
+		case d := <-p.session.Dialled():
+			p.session.Begin(d)
 			continue
-		case p.events = <-in.events:
+		case q := <-p.newEvents:
+			p.addEvents(q)
 			continue
 		default:
 		}
 		if !moved {
-			p.sleep(in)
+			p.sleep()
 		}
 	}
 }
 
-// measure notes how much waits.
-func (p *pump) measure() {
-	n := p.lane.len()
-	if p.events != nil {
-		n += p.events.Len()
-	}
-	if int64(n) > p.counters.peak.Load() {
-		p.counters.peak.Store(int64(n))
+func (p *pump) addEvents(q *event.Queue) {
+	p.events = q
+	p.sources = append(p.sources, q)
+}
+
+// notePeak notes how much waits in the queues.
+func (p *pump) notePeak() {
+	if n := int64(p.waiting()); n > p.counters.peak.Load() {
+		p.counters.peak.Store(n)
 	}
 }
 
-// packTurn packs a run of each queue, and reports whether it moved anything. Where there
-// is not room for both, they take turns: neither can keep the other from being sent.
-func (p *pump) packTurn() bool {
-	first, second := p.packRun, p.packEvents
-	if p.eventsFirst {
-		first, second = second, first
+// waiting returns how many points and events wait in the queues.
+func (p *pump) waiting() (n int) {
+	for _, q := range p.sources {
+		n += q.Len()
 	}
-	moved := first()
-	if moved {
-		p.eventsFirst = !p.eventsFirst
-	}
-	return second() || moved
+	return n
 }
 
-// packRun packs one run of points from the SDK lane, as far as there is room,
-// and reports whether it moved anything.
-func (p *pump) packRun() bool {
-	if p.next == len(p.run) {
-		n := p.lane.popBatch(p.buf)
-		p.counters.Take(n)
-		p.run, p.next = p.buf[:n], 0
-		p.handed = p.lane.handedAt(p.lane.popped() - uint64(n))
-		p.lane.makeRoom()
+// pending returns how many points of the runs are left.
+func (p *pump) pending() (n int) {
+	for _, q := range p.sources {
+		n += q.Pending()
 	}
-	start := p.next
-	p.recording = p.handed
-	for ; p.next < len(p.run) && p.room(); p.next++ {
-		p.packPoint(&p.run[p.next])
-	}
-	return p.next > start
+	return n
 }
 
-func (p *pump) packPoint(pt *point) {
-	if !p.open {
-		p.begin() // which may forget what is interned
-	}
-	w := &p.packing
-	*w = wire.Point{Metric: pt.metric, Attributes: pt.compiled, StartTime: pt.startTime, Time: pt.time, Bits: pt.bits}
-	ok := true
-	var interned *attribute.Set
-	if pt.compiled == nil {
-		interned = &pt.attributes
-		w.Attributes, ok = p.sets.Intern(pt.attributes)
-	}
-	if l := pt.payload; l != nil {
-		ok = ok && !l.invalid
-		w.Exemplars = l.exemplars
-		if l.distributed {
-			w.Distribution = &l.distribution
+// packTurn packs a run of each queue, and reports whether it moved anything. If there is no
+// room for both, they take turns: neither can keep the other from being sent.
+func (p *pump) packTurn() (moved bool) {
+	first := p.turn
+	for i := range p.sources {
+		at := (first + i) % len(p.sources)
+		if !p.packRun(p.sources[at]) {
+			continue
+		}
+		moved = true
+		if i == 0 {
+			p.turn = (first + 1) % len(p.sources)
+		}
+		if at > 0 { // events
+			p.gather = time.Now().Add(p.config.MaxBatchAge)
 		}
 	}
-	if ok {
-		p.pack(w, interned)
-	} else {
-		p.notices.unsendable(pt.metric, &pt.attributes)
-		p.counters.Lose(wire.Encode, 1)
-	}
-	p.release(pt)
+	p.restless = p.restless || moved
+	return moved
 }
 
-// pack puts a point into the open packet, or into the next one. The caller has
-// made sure that there is room. interned is what its attributes were interned
-// from; nil: a series has them.
-func (p *pump) pack(w *wire.Point, interned *attribute.Set) {
-	if !p.open {
-		p.begin()
-	}
-	result := p.encoder.Append(w)
-	if result == wire.Full {
-		p.finish()
-		p.begin()
-		if interned != nil {
-			w.Attributes, _ = p.sets.Intern(*interned) // as the points that follow have it
-		}
-		result = p.encoder.Append(w)
-	}
-	if result == wire.Large {
-		p.enlarge()
-		result = p.encoder.Append(w)
-	}
-	if p.recorded == 0 {
-		p.recorded = p.recording
-	}
-	switch result {
-	case wire.Added:
-	case wire.Unsayable:
-		p.notices.unsayable(w.Metric)
-		p.lose(wire.Encode)
-	case wire.NoMemory:
-		p.lose(wire.Memory)
-	default:
-		p.reduce(w)
-	}
-}
-
-// lose drops the point at hand, which is not in the open packet.
-func (p *pump) lose(reason wire.DropReason) {
-	p.counters.Lose(reason, 1)
-	if p.wide && p.encoder.Points() == 0 {
-		p.finish() // it was enlarged for nothing: what follows fits a packet
-	}
-}
-
-// packEvents makes points of one run of events, as far as there is room, and reports
-// whether it moved anything.
-func (p *pump) packEvents() bool {
-	q := p.events
-	if q == nil || !q.Fill() {
+// packRun packs a run of one queue, as far as there is room, and reports whether it moved
+// anything.
+func (p *pump) packRun(q source) (moved bool) {
+	if !q.Fill() {
 		return false
 	}
-	moved := false
-	for p.room() {
-		t, ok := q.Take()
+	for p.packets.room() {
+		pt, handedAt, ok := q.Take()
 		if !ok {
 			break
 		}
 		moved = true
-		p.recording = t.Recorded
-		p.packing = t.Point
-		p.pack(&p.packing, nil)
-	}
-	if moved {
-		p.gather = time.Now().Add(p.config.MaxBatchAge)
+		p.pack(pt, handedAt)
 	}
 	return moved
 }
 
-// reduce packs a point that does not fit any body without leaving something out,
-// or drops it, and says so.
-func (p *pump) reduce(w *wire.Point) {
-	n, size := p.notices, 0
-	open := n.open(w.Metric)
-	if open {
-		size = p.encoder.Size(w)
+// pack puts a point into the open packet, or into the next one. The caller has made sure that
+// there is room.
+func (p *pump) pack(pt *wire.Point, handedAt int64) {
+	if !p.packets.open {
+		p.begin()
 	}
-	r, ok := p.encoder.AppendReduced(w)
+	result := p.encoder.Append(pt)
+	if result == wire.Full {
+		p.finish()
+		p.begin()
+		result = p.encoder.Append(pt)
+	}
+	if result == wire.Large {
+		p.enlarge()
+		result = p.encoder.Append(pt)
+	}
+	p.packets.note(handedAt)
+	switch result {
+	case wire.Added:
+	case wire.Unsayable:
+		p.notices.Unsayable(pt.Metric)
+		p.lose(wire.Encode)
+	case wire.NoMemory:
+		p.lose(wire.Memory)
+	default:
+		p.reduce(pt)
+	}
+}
+
+// reduce packs a point that fits no body without leaving something out, or drops it, and says
+// so.
+func (p *pump) reduce(pt *wire.Point) {
+	size := 0
+	say := p.notices.Open(pt.Metric)
+	if say {
+		size = p.encoder.Size(pt)
+	}
+	r, ok := p.encoder.AppendReduced(pt)
 	if !ok {
-		if open {
-			n.oversize(w.Metric, size, p.encoder.Session())
+		if say {
+			p.notices.Oversize(pt.Metric, size, p.encoder.Session())
 		}
 		p.lose(wire.Oversize)
 		return
 	}
 	p.counters.reduce(r)
-	if open {
-		n.reduced(w.Metric, size, r)
+	if say {
+		p.notices.Reduced(pt.Metric, size, r)
 	}
 }
 
-// release gives back what pt holds.
-func (p *pump) release(pt *point) {
-	if pt.payload != nil {
-		p.lane.payloads.give(pt.payload)
-		pt.payload = nil
-		p.lane.makeRoom()
+// lose drops the point at hand, which is not in the open packet.
+func (p *pump) lose(reason wire.DropReason) {
+	p.books.Lose(reason, 1)
+	if p.packets.wide && p.encoder.Points() == 0 {
+		p.finish() // it was enlarged for nothing: what follows fits a packet
 	}
 }
 
-// transmit sends of the ready packets what may leave now.
-func (p *pump) transmit(now time.Time) {
-	n := p.link.send(now, p.ready)
-	for i := range p.ready[:n] {
-		p.readyBytes -= len(p.ready[i].bytes)
-		p.keep(p.ready[i].bytes, p.ready[i].wide)
+// send sends of the ready packets what may leave now.
+func (p *pump) send(now time.Time) { p.settle(p.session.Send(now, p.packets.ready)) }
+
+// noteRest counts when everything that was handed over is sent or dropped.
+func (p *pump) noteRest() {
+	if p.restless && !p.packets.open && len(p.packets.ready) == 0 && p.pending()+p.waiting() == 0 && !p.queue.Held() {
+		p.restless = false
+		p.counters.exports.Add(1)
 	}
-	p.ready = p.ready[:copy(p.ready, p.ready[n:])]
-	p.settled += uint64(n)
 }
 
-// discardAll drops everything the pump and the lane still hold.
-func (p *pump) discardAll() {
-	for ; p.next < len(p.run); p.next++ {
-		p.counters.Lose(wire.Shutdown, 1)
-		p.release(&p.run[p.next])
-	}
-	if p.open {
+// discard drops everything that the queues and the pump still hold.
+func (p *pump) discard() {
+	if p.packets.open {
 		p.finish()
 	}
-	for i := range p.ready {
-		p.link.drop(&p.ready[i], wire.Shutdown)
+	for i := range p.packets.ready {
+		p.session.Drop(&p.packets.ready[i], wire.Shutdown)
 	}
-	p.ready, p.readyBytes = p.ready[:0], 0
-	for {
-		n := p.lane.popBatch(p.buf)
-		if n == 0 {
-			break
-		}
-		p.counters.Take(n)
-		for i := range p.buf[:n] {
-			p.counters.Lose(wire.Shutdown, 1)
-			p.release(&p.buf[i])
-		}
-	}
-	if p.events != nil {
-		p.events.Discard()
+	p.packets.ready = nil
+	for _, q := range p.sources {
+		q.Discard()
 	}
 	for _, f := range p.flushes {
 		close(f.done)

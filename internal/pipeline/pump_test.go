@@ -100,7 +100,7 @@ func TestFlushWaitsForNothingLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &fakeSender{}
 		c := testConfig(s)
-		c.PacketsPerSecond, c.Burst = 10, 1
+		c.Session.PacketsPerSecond, c.Session.Burst = 10, 1
 		p := start(t, c)
 		require.NoError(t, p.Export(t.Context(), sums(100)))
 		ctx, stop := context.WithCancel(t.Context())
@@ -165,7 +165,7 @@ func TestReportsAndGoodbye(t *testing.T) {
 func TestCloseAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := testConfig(&fakeSender{})
-		c.PacketsPerSecond, c.Burst = 10, 1
+		c.Session.PacketsPerSecond, c.Session.Burst = 10, 1
 		p := start(t, c)
 		require.NoError(t, p.Export(t.Context(), sums(1000)))
 		first := make(chan error)
@@ -186,7 +186,7 @@ func TestCloseAgain(t *testing.T) {
 func TestCloseWithoutDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := testConfig(&fakeSender{})
-		c.PacketsPerSecond, c.Burst = 1, 1
+		c.Session.PacketsPerSecond, c.Session.Burst = 1, 1
 		p := start(t, c)
 		require.NoError(t, p.Export(t.Context(), sums(1000)))
 		begin := time.Now()
@@ -205,7 +205,7 @@ func TestNewSession(t *testing.T) {
 		p := start(t, testConfig(a))
 		require.NoError(t, p.Export(t.Context(), sums(10)))
 		require.NoError(t, p.Flush(t.Context()))
-		p.inbox.senders <- dialled{b, "there"}
+		p.renew(t, b)
 		require.NoError(t, p.Export(t.Context(), sums(20)))
 		require.NoError(t, p.Close(t.Context()))
 		assert.True(t, a.closed)
@@ -250,7 +250,7 @@ func TestNoPointWaitsForMore(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			c := testConfig(&fakeSender{})
 			c.BufferSize, c.BatchSize, c.MaxBatchAge = 32768, 100, 50*time.Millisecond
-			c.PacketsPerSecond, c.Burst = 50_000, 64
+			c.Session.PacketsPerSecond, c.Session.Burst = 50_000, 64
 			p := start(t, c)
 			require.NoError(t, p.Export(t.Context(), sums(size)))
 			<-time.After(100 * time.Millisecond)

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/otelgram/otelgram/internal/waker"
+	"github.com/otelgram/otelgram/internal/session"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 )
@@ -62,24 +62,6 @@ func TestMovedAfterDeath(t *testing.T) {
 	}
 }
 
-// TestGoodbyesAreNoEvidence: what the goodbyes of a socket that is given up meet is
-// not held against the next.
-func TestGoodbyesAreNoEvidence(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := testConfig(nil)
-		l := newLink(&c, &counters{}, compact{}, 2)
-		a := &fakeSender{}
-		l.adopt(dialled{a, "a"})
-		l.breaker.refused(time.Now())
-		a.script = repeat(udp.Refused, 6)
-		l.adopt(dialled{&fakeSender{}, "b"})
-		assert.Equal(t, [refusalSlots]slot{}, l.breaker.slots)
-		assert.Empty(t, l.redial)
-		assert.Equal(t, uint64(3), l.counters.closedPort.Load(), "counted all the same")
-		l.close()
-	})
-}
-
 // TestGoodbyeWaits a moment where the send buffer is full: it is the last chance.
 func TestGoodbyeWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -90,7 +72,7 @@ func TestGoodbyeWaits(t *testing.T) {
 		s.set(func(s *fakeSender) { s.script = repeat(udp.WouldBlock, 2) })
 		begin := time.Now()
 		require.NoError(t, p.Close(t.Context()))
-		assert.Equal(t, 2*blockedPause, time.Since(begin))
+		assert.Equal(t, 2*time.Millisecond, time.Since(begin))
 		_, goodbyes := s.packets(t)
 		require.Len(t, goodbyes, 1)
 		assert.True(t, header(t, goodbyes[0]).Goodbye)
@@ -113,7 +95,7 @@ func TestRotatingAnswers(t *testing.T) {
 		assert.LessOrEqual(t, p.Stats().Sessions, uint64(6), "by age alone")
 		n.set(func(n *network) { n.answers = []string{"c", "b"} })
 		<-time.After(time.Minute)
-		assert.Equal(t, "c", p.Stats().Address)
+		assert.Equal(t, "unixgram://c", p.Stats().Address)
 		require.NoError(t, p.Close(t.Context()))
 	})
 }
@@ -140,7 +122,7 @@ func TestOtherCandidate(t *testing.T) {
 				}
 				seen := &changes{}
 				c := n.config()
-				c.OnCircuit = seen.add
+				c.Session.OnCircuit = seen.add
 				p := start(t, c)
 				for range 3600 {
 					require.NoError(t, p.Export(t.Context(), sums(10)))
@@ -149,7 +131,7 @@ func TestOtherCandidate(t *testing.T) {
 				assert.LessOrEqual(t, len(n.addresses()), tt.dials)
 				assert.LessOrEqual(t, len(seen.list()), 4*tt.opened)
 				if s := p.Stats(); tt.delivered != "" {
-					assert.Equal(t, tt.delivered, s.Address)
+					assert.Equal(t, "unixgram://"+tt.delivered, s.Address)
 					assert.GreaterOrEqual(t, s.Sent, s.Offered-10, "%+v", s)
 				}
 				_ = p.Close(t.Context())
@@ -167,8 +149,8 @@ func TestStaleRequest(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				n := &network{answers: []string{"a", "b", "c"}, dead: map[string]bool{"a": true}}
 				c := n.config()
-				resolve, first := c.Resolve, true
-				c.Resolve = func(ctx context.Context) ([]string, error) {
+				resolve, first := c.Session.Resolve, true
+				c.Session.Resolve = func(ctx context.Context) ([]udp.Address, error) {
 					if !first {
 						<-time.After(slow)
 					}
@@ -188,40 +170,6 @@ func TestStaleRequest(t *testing.T) {
 	}
 }
 
-// TestRequestAboutTheNewAddress: what a new address is blamed for at once is not taken
-// for what the one before was.
-func TestRequestAboutTheNewAddress(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := &network{answers: []string{"a"}}
-		c := n.config()
-		redial, senders := make(chan struct{}, 1), make(chan dialled)
-		d := newDialer(&c, &counters{}, redial, senders)
-		d.candidates = n.answers
-		go func() { _, _ = d.dial(t.Context(), true) }()
-		synctest.Wait() // it waits for the pump
-		<-senders
-		waker.Signal(redial)
-		synctest.Wait()
-		assert.Len(t, redial, 1)
-	})
-}
-
-// TestRequestAboutTheOldAddress is void once there is another, but not if there is only
-// a new socket to the same.
-func TestRequestAboutTheOldAddress(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := testConfig(nil)
-		l := newLink(&c, &counters{}, compact{}, 2)
-		l.adopt(dialled{&fakeSender{}, "a"})
-		waker.Signal(l.redial)
-		l.adopt(dialled{&fakeSender{}, "a"})
-		assert.Len(t, l.redial, 1)
-		l.adopt(dialled{&fakeSender{}, "b"})
-		assert.Empty(t, l.redial)
-		l.close()
-	})
-}
-
 // TestNextCandidate: an address that cannot be connected is no obstacle while there
 // is another, at the start and when the socket is replaced.
 func TestNextCandidate(t *testing.T) {
@@ -236,7 +184,7 @@ func TestNextCandidate(t *testing.T) {
 		assert.Less(t, n.attempts(), 105, "it is no failure, either")
 		n.set(func(n *network) { n.answers = []string{"unreachable", "unreachable, too"} })
 		<-time.After(time.Minute)
-		assert.Equal(t, "b", p.Stats().Address, "better than none")
+		assert.Equal(t, "unixgram://b", p.Stats().Address, "better than none")
 		require.NoError(t, p.Close(t.Context()))
 	})
 }
@@ -246,7 +194,7 @@ func TestDeadNameServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &network{address: "a"}
 		c := n.config()
-		c.Breaker.Disabled = true
+		c.Session.Breaker.Disabled = true
 		p := start(t, c)
 		n.die()
 		n.set(func(n *network) { n.address, n.lookUps = "", 0 })
@@ -269,17 +217,17 @@ func TestProbeIsTriedTwice(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, seen := &fakeSender{}, &changes{}
 				c := testConfig(s)
-				c.OnCircuit = seen.add
+				c.Session.OnCircuit = seen.add
 				p := start(t, c)
 				s.set(func(s *fakeSender) { s.script = repeat(udp.Closed, 10) })
 				require.NoError(t, p.Export(t.Context(), sums(1000)))
 				require.NoError(t, p.Flush(t.Context()))
-				require.Equal(t, CircuitOpen, p.Stats().Circuit)
+				require.Equal(t, session.CircuitOpen, p.Stats().Circuit)
 				<-time.After(20 * time.Second)
 				s.set(func(s *fakeSender) { s.script = []udp.Outcome{o} })
 				<-time.After(17 * time.Second)
 				synctest.Wait()
-				assert.Equal(t, CircuitClosed, p.Stats().Circuit, "%v", seen.list())
+				assert.Equal(t, session.CircuitClosed, p.Stats().Circuit, "%v", seen.list())
 				_ = p.Close(t.Context())
 			})
 		})
@@ -293,8 +241,8 @@ func TestTroubleEndsWithItsPacket(t *testing.T) {
 		s := &fakeSender{}
 		c := testConfig(s)
 		dials := 0
-		dial := c.Dial
-		c.Dial = func(ctx context.Context, a string) (Sender, error) {
+		dial := c.Session.Dial
+		c.Session.Dial = func(ctx context.Context, a udp.Address) (session.Socket, error) {
 			if dials++; dials > 1 {
 				return nil, errors.New("no more sockets")
 			}
@@ -307,9 +255,9 @@ func TestTroubleEndsWithItsPacket(t *testing.T) {
 			require.NoError(t, p.Flush(t.Context()))
 			<-time.After(1100 * time.Millisecond)
 		}
-		require.Equal(t, CircuitOpen, p.Stats().Circuit)
+		require.Equal(t, session.CircuitOpen, p.Stats().Circuit)
 		<-time.After(37 * time.Second)
-		require.Equal(t, CircuitClosed, p.Stats().Circuit)
+		require.Equal(t, session.CircuitClosed, p.Stats().Circuit)
 		before := p.Stats().Sent
 		s.set(func(s *fakeSender) { s.script = []udp.Outcome{udp.Refused} })
 		require.NoError(t, p.Export(t.Context(), sums(5)))
@@ -336,7 +284,7 @@ func TestFragments(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &fakeSender{}
 				c := testConfig(s)
-				c.PacketSize = 8952
+				c.Session.PacketSize = 8952
 				p := start(t, c)
 				s.set(func(s *fakeSender) { s.limit, s.script = 1252, tt.script })
 				require.NoError(t, p.Export(t.Context(), sums(1000)))
@@ -345,7 +293,7 @@ func TestFragments(t *testing.T) {
 				assert.Equal(t, uint64(1000), p.Stats().Sent, "%+v", p.Stats())
 				packets, _ := s.packets(t)
 				assertSession(t, packets, 1000)
-				assertPaced(t, packets, c.Burst)
+				assertPaced(t, packets, c.Session.Burst)
 				require.NoError(t, p.Close(t.Context()))
 			})
 		})
@@ -354,7 +302,7 @@ func TestFragments(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := &fakeSender{}
 			c := testConfig(s)
-			c.PacketSize = 8952
+			c.Session.PacketSize = 8952
 			p := start(t, c)
 			s.set(func(s *fakeSender) {
 				s.limit, s.script = 1252, append([]udp.Outcome{udp.Sent}, repeat(udp.WouldBlock, 20)...)
@@ -363,7 +311,7 @@ func TestFragments(t *testing.T) {
 			begin := time.Now()
 			require.NoError(t, p.Flush(t.Context()))
 			assert.Equal(t, uint64(150), p.Stats().Sent, "%+v", p.Stats())
-			assert.Equal(t, 20*blockedPause, time.Since(begin))
+			assert.Equal(t, 20*time.Millisecond, time.Since(begin))
 			require.NoError(t, p.Close(t.Context()))
 		})
 	})
@@ -371,7 +319,7 @@ func TestFragments(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := &fakeSender{}
 			c := testConfig(s)
-			c.PacketSize = 8952
+			c.Session.PacketSize = 8952
 			p := start(t, c)
 			s.set(func(s *fakeSender) {
 				s.limit, s.script = 1252, append(repeat(udp.Sent, 2), repeat(udp.Closed, 10)...)
@@ -387,7 +335,7 @@ func TestFragments(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := &fakeSender{}
 			c := testConfig(s)
-			c.PacketSize, c.PacketsPerSecond, c.Burst = 8952, 1, 1
+			c.Session.PacketSize, c.Session.PacketsPerSecond, c.Session.Burst = 8952, 1, 1
 			p := start(t, c)
 			s.set(func(s *fakeSender) { s.limit = 1252 })
 			require.NoError(t, p.Export(t.Context(), sums(300)))

@@ -42,8 +42,8 @@ func TestRefusals(t *testing.T) {
 		{"another error, twice", []udp.Outcome{udp.Failed, udp.Failed}, 1, wire.SendError, time.Millisecond},
 		{"a socket that is closed", []udp.Outcome{udp.Closed, udp.Closed}, 2, wire.SendError, 3 * time.Millisecond},
 		{"too large for the path, once", []udp.Outcome{udp.Sent, udp.TooLarge}, 0, 0, 0},
-		{"many before it were too large", append([]udp.Outcome{udp.Sent}, repeat(udp.TooLarge, mostTriesInLimit-1)...), 0, 0, 0},
-		{"too large for no reason", append([]udp.Outcome{udp.Sent}, repeat(udp.TooLarge, mostTriesInLimit)...), 1, wire.SendError, 0},
+		{"many before it were too large", append([]udp.Outcome{udp.Sent}, repeat(udp.TooLarge, 16-1)...), 0, 0, 0},
+		{"too large for no reason", append([]udp.Outcome{udp.Sent}, repeat(udp.TooLarge, 16)...), 1, wire.SendError, 0},
 		{"a full send buffer for a while", append([]udp.Outcome{udp.Sent}, repeat(udp.WouldBlock, 99)...), 0, 0, 99 * time.Millisecond},
 		{"a full send buffer for long", append([]udp.Outcome{udp.Sent}, repeat(udp.WouldBlock, 101)...), 1, wire.WouldBlock, 100 * time.Millisecond},
 		{"a mix", []udp.Outcome{udp.Refused, udp.Unreachable, udp.Sent, udp.WouldBlock, udp.Denied, udp.Sent}, 1, wire.SendError, 2 * time.Millisecond},
@@ -53,7 +53,7 @@ func TestRefusals(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &fakeSender{script: tt.script}
 				c := testConfig(s)
-				c.PacketsPerSecond = 0
+				c.Session.PacketsPerSecond = 0
 				p := start(t, c)
 				begin := time.Now()
 				require.NoError(t, p.Export(t.Context(), sums(1000)))
@@ -69,7 +69,7 @@ func TestRefusals(t *testing.T) {
 						errors++
 					}
 				}
-				assert.Equal(t, uint64(errors), st.Refused)
+				assert.Equal(t, uint64(errors), st.SendErrors)
 				assert.Equal(t, uint64(len(packets)), st.Packets)
 				assert.Equal(t, st.Offered, st.Sent+st.Dropped[tt.reason], "%+v", st)
 				assert.Equal(t, tt.lost > 0, st.Dropped[tt.reason] > 0)
@@ -100,7 +100,7 @@ func TestPathNarrows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &fakeSender{limit: 9000}
 		c := testConfig(s)
-		c.PacketsPerSecond, c.Burst = 1000, 1
+		c.Session.PacketsPerSecond, c.Session.Burst = 1000, 1
 		p := start(t, c)
 		assert.Equal(t, 1472, p.Stats().PacketSize, "no more than was asked for")
 		require.NoError(t, p.Export(t.Context(), sums(2000)))
@@ -111,7 +111,7 @@ func TestPathNarrows(t *testing.T) {
 		st := p.Stats()
 		assert.Equal(t, 1252, st.PacketSize)
 		assert.Equal(t, uint64(2000), st.Sent)
-		assert.Zero(t, st.Refused, "what leaves in fragments is not refused")
+		assert.Zero(t, st.SendErrors, "what leaves in fragments is not refused")
 		tooLarge := s.tooLarge()
 		assert.Positive(t, tooLarge)
 		packets, _ := s.packets(t)

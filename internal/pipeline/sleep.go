@@ -3,21 +3,20 @@ package pipeline
 import "time"
 
 // sleep waits until there may be something to do.
-func (p *pump) sleep(in *inbox) {
-	w := p.lane.waker
-	defer w.Forget()
+func (p *pump) sleep() {
+	defer p.waker.Forget()
 	now := time.Now()
-	if !p.open && len(p.ready) == 0 && !p.gather.After(now) {
+	if !p.packets.open && len(p.packets.ready) == 0 && !p.gather.After(now) {
 		// Nothing here has a deadline: callers have to wake the pump.
-		w.SetAsleep(true)
-		defer w.SetAsleep(false)
+		p.waker.SetAsleep(true)
+		defer p.waker.SetAsleep(false)
 	}
 	until := p.deadline(now)
-	if p.room() {
-		if p.next < len(p.run) || p.events != nil && p.events.Pending() > 0 {
+	if p.packets.room() {
+		if p.pending() > 0 {
 			return // there was no room for the rest, and there is now
 		}
-		if p.lane.len() > 0 || p.events != nil && p.events.Len() > 0 {
+		if p.waiting() > 0 {
 			if !p.stalled {
 				p.stalled = true
 				return
@@ -29,35 +28,31 @@ func (p *pump) sleep(in *inbox) {
 	p.timer.Reset(until.Sub(now))
 	select {
 	case <-p.timer.C:
-	case <-w.Woken():
-	case <-in.stop:
-	case f := <-in.flushes:
+	case <-p.waker.Woken():
+	case <-p.stop:
+	case f := <-p.newFlushes:
 		p.accept(f)
-	case s := <-in.senders:
-		p.link.adopt(s)
-	case p.events = <-in.events:
+	case d := <-p.session.Dialled():
+		p.session.Begin(d)
+	case q := <-p.newEvents:
+		p.addEvents(q)
 	}
 }
 
 // halfPushed is how long to wait for a caller that has claimed a slot of the event queue and
-// not filled it yet.
+// has not filled it yet.
 const halfPushed = 50 * time.Microsecond
 
 // deadline returns when the pump has to look again by itself.
 func (p *pump) deadline(now time.Time) time.Time {
-	until := p.link.deadline(now, p.ready, p.readyBytes)
-	if p.gather.After(now) {
-		until = earlier(until, p.gather)
+	until := p.session.Deadline(now, p.packets.ready, p.packets.readyBytes)
+	if p.gather.After(now) && p.gather.Before(until) {
+		until = p.gather
 	}
-	if p.open {
-		until = earlier(until, p.openedAt.Add(p.config.MaxBatchAge))
+	if p.packets.open {
+		if old := p.packets.openedAt.Add(p.config.MaxBatchAge); old.Before(until) {
+			until = old
+		}
 	}
 	return until
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }

@@ -7,18 +7,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/otelgram/otelgram/internal/account"
-	"github.com/otelgram/otelgram/internal/waker"
 )
 
-// resting returns a pump that nobody runs.
-func resting(t *testing.T) *pump {
+// resting returns the pump of a pipeline that nothing runs.
+func resting(t *testing.T) *Pipeline {
 	t.Helper()
-	c := testConfig(&fakeSender{})
-	p, err := newPump(&c, newLane(16, waker.New(), account.NewBudget(1<<20)), &counters{}, newNotices(c.Report))
+	p, err := assemble(testConfig(&fakeSender{}))
 	require.NoError(t, err)
-	t.Cleanup(p.link.close)
 	return p
 }
 
@@ -33,26 +28,25 @@ func TestAsleep(t *testing.T) {
 		{"nothing to do", func(*pump) {}, true},
 		{"events gather", func(p *pump) { p.gather = now.Add(time.Hour) }, false},
 		{"events have gathered", func(p *pump) { p.gather = now }, true},
-		{"packets wait", func(p *pump) { p.ready = p.ready[:1] }, false},
-		{"an open packet", func(p *pump) { p.open, p.openedAt = true, now }, false},
+		{"packets wait", func(p *pump) { p.packets.ready = p.packets.ready[:1] }, false},
+		{"an open packet", func(p *pump) { p.packets.open, p.packets.openedAt = true, now }, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := resting(t)
+				p := resting(t).pump
 				now = time.Now()
 				tt.given(p)
-				in := &inbox{stop: make(chan struct{})}
 				asleep := make(chan bool)
 				go func() {
 					synctest.Wait()
-					asleep <- p.lane.waker.Asleep()
-					close(in.stop)
+					asleep <- p.waker.Asleep()
+					close(p.stop)
 				}()
 				slept := make(chan struct{})
-				go func() { p.sleep(in); close(slept) }()
+				go func() { p.sleep(); close(slept) }()
 				assert.Equal(t, tt.want, <-asleep)
 				<-slept
-				assert.False(t, p.lane.waker.Asleep())
+				assert.False(t, p.waker.Asleep())
 			})
 		})
 	}
@@ -61,21 +55,20 @@ func TestAsleep(t *testing.T) {
 // TestSleepForgets: whatever ended the sleep, what was signalled before it is not
 // looked at twice.
 func TestSleepForgets(t *testing.T) {
-	p := resting(t)
-	p.lane.open()
-	require.True(t, p.lane.points.Load().tryPush(&point{}))
-	p.lane.waker.Signal()
-	p.sleep(&inbox{}) // the point is due
-	assert.Empty(t, p.lane.waker.Woken())
+	resting := resting(t)
+	require.NoError(t, resting.Export(t.Context(), sums(1)))
+	p := resting.pump
+	p.waker.Signal()
+	p.sleep() // the point is due
+	assert.Empty(t, p.waker.Woken())
 	assert.True(t, p.stalled)
+	assert.True(t, p.packTurn())
 
-	p = resting(t)
-	in := &inbox{stop: make(chan struct{})}
-	close(in.stop)
+	close(p.stop)
 	for range 20 { // either may end it
-		p.lane.waker.Signal()
-		p.sleep(in)
-		assert.Empty(t, p.lane.waker.Woken())
+		p.waker.Signal()
+		p.sleep()
+		assert.Empty(t, p.waker.Woken())
 	}
 }
 
@@ -85,7 +78,7 @@ func TestOldBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &fakeSender{}
 		c := testConfig(s)
-		c.MaxBatchAge = 2 * reportIdle
+		c.MaxBatchAge = 20 * time.Second
 		p := start(t, c)
 		<-time.After(time.Second)
 		require.NoError(t, p.Export(t.Context(), sums(1)))

@@ -136,11 +136,10 @@ var bites = []struct {
 		"udp/a.go": "package udp\n\n// TODO: more\nvar a = \"TODO\" // a HACK\n\n/*\nFIXME */\n// XXX\n// TODOs, hack\n",
 	}, []string{"udp/a.go:3", "udp/a.go:4", "udp/a.go:7", "udp/a.go:8"}},
 
-	{"aggregation switch", "one file", sample{"exporter/a.go": switches("exporter", "metricdata.Sum[int64]"), "exporter/a_test.go": switches("exporter", "metricdata.Summary")}, nil},
-	{"aggregation switch", "two files", sample{
-		"exporter/a.go": switches("exporter", "metricdata.Sum[int64]"), "internal/pipeline/a.go": switches("pipeline", "int", "*metricdata.Gauge[float64]"),
-	}, []string{"internal/pipeline/a.go:6"}},
-	{"aggregation switch", "wrong package", sample{"health/a.go": switches("health", "metricdata.Summary")}, []string{"health/a.go:6"}},
+	{"aggregation switch", "the one file", sample{switchOwner: switches("handoff", "metricdata.Sum[int64]"), "exporter/a_test.go": switches("exporter", "metricdata.Summary")}, nil},
+	{"aggregation switch", "another file", sample{
+		"health/a.go": switches("health", "metricdata.Summary"), "internal/handoff/a.go": switches("handoff", "int", "*metricdata.Gauge[float64]"),
+	}, []string{"health/a.go:6", "internal/handoff/a.go:6"}},
 	{"aggregation switch", "readers and other types", sample{
 		"example/a.go": switches("main", "metricdata.Summary"), "receiver/a.go": switches("receiver", "metricdata.Summary"),
 		"health/a.go": switches("health", "metricdata.Temporality"),

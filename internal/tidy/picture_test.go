@@ -35,20 +35,24 @@ var mayImport = map[string][]string{
 	"internal/randomdata": {},
 	"internal/hostile":    {"wire"},
 
-	// A point: exporter, Export or direct and aggregate, pipeline. An event: aggregate,
-	// event, pipeline.
-	"internal/account":   {"wire"},
-	"internal/waker":     {},
-	"internal/table":     {},
-	"internal/intern":    {"wire", "internal/account"},
+	// What the parts of the sending side share.
+	"internal/account": {"wire"},
+	"internal/waker":   {},
+	"internal/table":   {},
+	"internal/notice":  {"wire"},
+	"internal/intern":  {"wire", "internal/account"},
+	// The ways in: measurements into series and events, points into the point queue.
 	"internal/aggregate": {"wire", "drop", "internal/account", "internal/intern", "internal/table"},
-	"internal/event":     {"wire", "ringbuf", "drop", "internal/account", "internal/intern", "internal/clock", "internal/waker"},
-	"internal/pipeline": {"wire", "ringbuf", "drop", "udp", "internal/account", "internal/event", "internal/intern",
-		"internal/latency", "internal/waker"},
-	"internal/direct": {"wire", "drop", "internal/account", "internal/aggregate", "internal/intern", "internal/table"},
+	"internal/direct":    {"wire", "drop", "internal/account", "internal/aggregate", "internal/intern", "internal/table"},
+	"internal/event":     {"wire", "ringbuf", "drop", "internal/account", "internal/clock", "internal/intern", "internal/waker"},
+	"internal/handoff":   {"wire", "ringbuf", "internal/account", "internal/intern", "internal/notice", "internal/waker"},
+	// The way out, and the pump between them, which wires them together.
+	"internal/session": {"wire", "udp", "internal/account", "internal/latency", "internal/waker"},
+	"internal/pipeline": {"wire", "drop", "internal/account", "internal/event", "internal/handoff", "internal/intern", "internal/notice",
+		"internal/session", "internal/waker"},
 
 	// The exporter asks udp whether an endpoint is well formed and wire for its limits.
-	"exporter": {"internal/pipeline", "internal/direct", "internal/account", "internal/aggregate", "internal/latency", "internal/version", "health", "drop", "udp",
+	"exporter": {"internal/pipeline", "internal/session", "internal/direct", "internal/account", "internal/aggregate", "internal/latency", "internal/version", "health", "drop", "udp",
 		"wire", "wire/plain", "wire/statsd", "wire/influx"},
 	"receiver": {"wire", "wire/plain", "udp", "internal/version"},
 	"relay":    {"internal/version"},
@@ -94,6 +98,9 @@ func ourImportAllowed(f *source, pkg string) bool {
 	return slices.Contains(allowed, rel)
 }
 
+// dataPath is where points are on their way, from when they are handed over.
+var dataPath = []string{"internal/handoff", "internal/event", "internal/session", "internal/pipeline", "internal/notice"}
+
 // restriction forbids an import, and what lies below it, in some files.
 type restriction struct {
 	pkgs   []string
@@ -109,8 +116,10 @@ var restrictions = []restriction{
 		reason: "a test helper: only _test.go files may import it, users must not download it",
 	},
 	{
-		pkgs:   []string{"go.opentelemetry.io"},
-		in:     inPackages("wire", "wire/internal/flat", "wire/plain", "wire/statsd", "wire/influx", "ringbuf", "drop", "udp"),
+		pkgs: []string{"go.opentelemetry.io"},
+		in: func(f *source) bool {
+			return f.dir == "internal/session" && !f.test || inPackages("wire", "wire/internal/flat", "wire/plain", "wire/statsd", "wire/influx", "ringbuf", "drop", "udp")(f)
+		},
 		reason: "this package knows nothing of OpenTelemetry",
 	},
 	{
@@ -125,7 +134,7 @@ var restrictions = []restriction{
 	},
 	{
 		pkgs:   []string{"go.opentelemetry.io/otel/metric"},
-		in:     func(f *source) bool { return f.dir == "internal/pipeline" && !f.test },
+		in:     func(f *source) bool { return slices.Contains(dataPath, f.dir) && !f.test },
 		reason: "the path of the data writes no instruments: self-metrics read the counters",
 	},
 	{

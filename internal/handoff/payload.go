@@ -1,4 +1,4 @@
-package pipeline
+package handoff
 
 import (
 	"sync/atomic"
@@ -10,22 +10,21 @@ import (
 )
 
 const (
-	// maxPayloads bounds how many points that are not plain numbers are on
-	// their way at once.
+	// maxPayloads bounds how many points with a payload are under way at once.
 	maxPayloads = 2048
-	// maxKept is the largest list a payload keeps the memory of, in elements.
+	// maxKept is the longest list whose memory a payload keeps, in elements.
 	maxKept = 1024
-	// payloadCost is about what a payload takes, in bytes: that of an exponential
-	// histogram of 160 buckets with some exemplars.
+	// payloadCost is about what a payload takes, in bytes: an exponential histogram of 160
+	// buckets with some exemplars.
 	payloadCost = 4096
-	// maxExtra bounds what all payloads on their way take beyond that, in bytes.
+	// maxExtra bounds what all payloads in use take beyond payloadCost, in bytes.
 	maxExtra = 16 << 20
 	// exemplarSize is what an exemplar takes in the list.
 	exemplarSize = int(unsafe.Sizeof(wire.Exemplar{}))
 )
 
-// payload holds what a point has beyond a number: copies of what the reader
-// may reuse after Export.
+// payload holds what a point carries beyond a number: copies of what the caller may use
+// again.
 type payload struct {
 	distribution wire.Distribution
 	distributed  bool
@@ -41,11 +40,12 @@ type payload struct {
 	bytes     []byte // backs the exemplars
 }
 
-// payloads is the bounded pool of payloads. Callers take, the pump gives back.
+// payloads is the bounded pool of payloads. Whoever holds the queue takes one, and the pump
+// gives it back.
 type payloads struct {
 	free   *ringbuf.Ring[*payload]
-	made   int          // by the holder of the lane
-	extra  atomic.Int64 // bytes that those on their way take beyond payloadCost
+	made   int          // belongs to whoever holds the queue
+	extra  atomic.Int64 // bytes that those in use take beyond payloadCost
 	memory *account.Budget
 }
 
@@ -57,13 +57,13 @@ func newPayloads(memory *account.Budget) payloads {
 	return payloads{free: free, memory: memory}
 }
 
-// tryTake returns an empty payload, or nil while all are on their way.
+// tryTake returns an empty payload, or nil while all are in use.
 func (p *payloads) tryTake() *payload {
 	var x *payload
 	if p.free.TryPop(&x) {
 		return x
 	}
-	// One there must be, or nobody would ever give one back.
+	// There must be one, whatever the budget says, or none would ever be given back.
 	if p.made == maxPayloads || !p.memory.Take(payloadCost) && p.made > 0 {
 		return nil
 	}
@@ -71,9 +71,8 @@ func (p *payloads) tryTake() *payload {
 	return &payload{}
 }
 
-// tryCharge charges what x takes beyond payloadCost, and returns false while those
-// that are on their way leave no room for it. The first one is always let through, or a
-// large point would wait for ever.
+// tryCharge charges what x takes beyond payloadCost, and returns false while those in use
+// leave no room for it. It always takes the first one, or a large point would wait for ever.
 func (p *payloads) tryCharge(x *payload) bool {
 	extra := int64(x.size() - payloadCost)
 	if extra <= 0 {
@@ -89,7 +88,8 @@ func (p *payloads) tryCharge(x *payload) bool {
 	return true
 }
 
-// charge is tryCharge for a point that cannot wait any more.
+// charge charges what x takes beyond payloadCost, whether there is room or not: the point
+// cannot wait any more.
 func (p *payloads) charge(x *payload) {
 	if p.tryCharge(x) {
 		return
@@ -98,7 +98,7 @@ func (p *payloads) charge(x *payload) {
 	p.extra.Add(x.extra)
 }
 
-// give takes a payload back, which keeps no more memory than it is charged for.
+// give takes a payload back. It keeps no more memory than payloadCost.
 func (p *payloads) give(x *payload) {
 	if x.extra > 0 {
 		p.extra.Add(-x.extra)
@@ -114,7 +114,7 @@ func (p *payloads) give(x *payload) {
 	p.free.TryPush(&x)
 }
 
-// size is what x has of memory behind its lists, in bytes.
+// size is what the lists of x take, in bytes.
 func (x *payload) size() int {
 	return 8*(cap(x.counts)+cap(x.bounds)) + 16*cap(x.quantiles) + cap(x.bytes) + exemplarSize*cap(x.exemplars)
 }
@@ -129,7 +129,7 @@ func (x *payload) reset() {
 	x.bytes = kept(x.bytes)
 }
 
-// kept returns s without elements, or nothing where its memory is too large to keep.
+// kept returns s without elements, or nil if its memory is too large to keep.
 func kept[T any](s []T) []T {
 	if cap(s) > maxKept {
 		return nil
@@ -137,13 +137,25 @@ func kept[T any](s []T) []T {
 	return s[:0]
 }
 
-// setDistribution copies what is not for ever of d: its counts.
+// distribute makes d the distribution of the point.
+func (x *payload) distribute(d wire.Distribution) { x.distribution, x.distributed = d, true }
+
+// setDistribution makes d the distribution of the point, with copies of its counts. The
+// bounds belong to the stream, which keeps them.
 func (x *payload) setDistribution(d *wire.Distribution) {
-	x.distribution, x.distributed = *d, true
+	x.distribute(*d)
 	x.counts = grown(x.counts, len(d.BucketCounts)+len(d.Positive.Counts)+len(d.Negative.Counts))
 	x.distribution.BucketCounts = x.copyCounts(d.BucketCounts)
 	x.distribution.Positive.Counts = x.copyCounts(d.Positive.Counts)
 	x.distribution.Negative.Counts = x.copyCounts(d.Negative.Counts)
+}
+
+// grown returns s with room for n more elements.
+func grown[T any](s []T, n int) []T {
+	if cap(s)-len(s) < n {
+		s = append(make([]T, 0, len(s)+n), s...)
+	}
+	return s
 }
 
 // copyCounts appends counts to the payload and returns the copy.

@@ -1,4 +1,4 @@
-package pipeline
+package handoff
 
 import (
 	"math/rand/v2"
@@ -15,13 +15,15 @@ import (
 func TestQueueIsInOrder(t *testing.T) {
 	for _, capacity := range []int{1, 2, 4, 128, 256, 512, 2048} {
 		r := rand.New(rand.NewPCG(1, uint64(capacity)))
-		q := newQueue(capacity)
+		q := newFIFO(capacity)
 		var want []uint64
 		next := uint64(0)
 		for range 3000 {
 			for range r.IntN(capacity + 2) {
 				ok := q.tryPush(&point{bits: next})
-				require.Equal(t, len(want) < capacity, ok)
+				if ok != (len(want) < capacity) {
+					t.Fatalf("%t with %d points of %d", ok, len(want), capacity)
+				}
 				if ok {
 					want = append(want, next)
 				}
@@ -31,7 +33,9 @@ func TestQueueIsInOrder(t *testing.T) {
 			n := q.popBatch(to)
 			require.Equal(t, min(len(to), len(want)), n)
 			for i := range n {
-				require.Equal(t, want[i], to[i].bits)
+				if to[i].bits != want[i] {
+					t.Fatalf("point %d for %d", to[i].bits, want[i])
+				}
 			}
 			want = want[n:]
 			require.Equal(t, len(want), q.len())
@@ -42,7 +46,7 @@ func TestQueueIsInOrder(t *testing.T) {
 // TestQueueBetweenTwo has one push while another pops.
 func TestQueueBetweenTwo(t *testing.T) {
 	const points = 100_000
-	q := newQueue(1024)
+	q := newFIFO(1024)
 	go func() {
 		for n := uint64(0); n < points; {
 			if q.tryPush(&point{bits: n, payload: &payload{}}) {
@@ -72,7 +76,7 @@ func TestQueueBetweenTwo(t *testing.T) {
 func TestQueueTakesWhatItNeeds(t *testing.T) {
 	const capacity, burst = 1 << 16, 1000
 	before := liveHeap()
-	q := newQueue(capacity)
+	q := newFIFO(capacity)
 	to := make([]point, 64)
 	turn := func() {
 		for range burst {
@@ -85,7 +89,7 @@ func TestQueueTakesWhatItNeeds(t *testing.T) {
 		turn()
 	}
 	assert.Zero(t, allocs.In(100, turn))
-	assert.Less(t, liveHeap()-before, uint64((burst/segmentLen+4)*segmentLen*pointSlot+64<<10))
+	assert.Less(t, liveHeap()-before, uint64((burst/segmentLen+4)*segmentLen*SlotSize+64<<10))
 	runtime.KeepAlive(q)
 	for range capacity {
 		require.True(t, q.tryPush(&point{}))
@@ -101,4 +105,13 @@ func TestQueueTakesWhatItNeeds(t *testing.T) {
 	}
 	full()
 	assert.Zero(t, allocs.In(3, full), "the segments come back")
+}
+
+// liveHeap is what is live, in bytes.
+func liveHeap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }

@@ -1,4 +1,4 @@
-package pipeline
+package session
 
 import (
 	"runtime"
@@ -11,7 +11,7 @@ import (
 // 25 packets of LoopbackSize, which are 195 KB, and 12 of 8,192: it charges memory
 // in steps.
 const (
-	usualSize    = 1472 // one Ethernet frame over IPv4
+	UsualSize    = 1472 // one Ethernet frame over IPv4
 	LoopbackSize = 7800
 	UnixSize     = 16000
 	// loopbackLimit tells the loopback interface from real links: its IP_MTU is 16
@@ -21,16 +21,16 @@ const (
 
 // packetSize returns how large packets to address are: as asked for, and else what
 // suits the path and the server; but not more than the path takes, 0 where nobody knows.
-func packetSize(c *Config, address string, pathTakes int) int {
+func packetSize(c *Config, address udp.Address, pathTakes int) int {
 	size := c.PacketSize
 	switch {
 	case size > 0:
-	case udp.IsUnix(address) && runtime.GOOS == "linux": // elsewhere 2 KiB are usual
+	case address.IsUnix() && runtime.GOOS == "linux": // elsewhere 2 KiB are usual
 		size = UnixSize
 	case pathTakes >= loopbackLimit:
 		size = LoopbackSize
 	default:
-		size = usualSize
+		size = UsualSize
 	}
 	if c.PacketSize == 0 && c.ServerTakes > 0 {
 		size = min(size, c.ServerTakes)

@@ -1,4 +1,4 @@
-package pipeline
+package session
 
 import (
 	"time"
@@ -6,9 +6,9 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// maxScratch is what the datagrams of one batch take at most, in bytes, that are no part of
+// MaxScratch is what the datagrams of one batch take at most, in bytes, that are no part of
 // their packet: the fragments of the largest body in the smallest packets.
-const maxScratch = wire.MaxBody + (wire.MaxBody/400+1)*64
+const MaxScratch = wire.MaxBody + (wire.MaxBody/400+1)*64
 
 // batch is the datagrams of one call of Send.
 type batch struct {
@@ -26,57 +26,57 @@ func (b *batch) only(datagram []byte) [][]byte {
 // fill returns the datagrams of packets that the pace lets leave now, from the one that
 // comes next. Each datagram is stamped with the number that it has if the kernel takes it.
 // long says that there is none since the first one cannot be made short enough.
-func (l *link) fill(now time.Time, packets []packet) (datagrams [][]byte, long bool) {
-	b := &l.batch
+func (s *Sender) fill(now time.Time, packets []Packet) (datagrams [][]byte, long bool) {
+	b := &s.batch
 	b.datagrams, b.next, b.scratch = b.datagrams[:0], b.next[:0], b.scratch[:0]
-	h := &l.stamped
-	*h = l.header
+	h := &s.stamped
+	*h = s.header
 	h.Time = now.UnixNano()
-	h.Sequence = l.sequence
-	before := l.points
-	place := l.place
+	h.Sequence = s.sequence
+	before := s.points
+	place := s.place
 	for i := range packets {
 		p := &packets[i]
 		for {
-			datagram, next, ok := l.datagram(p, place)
-			if len(datagram) > l.limit {
+			datagram, next, ok := s.datagram(p, place)
+			if len(datagram) > s.limit {
 				return b.datagrams, len(b.datagrams) == 0
 			}
-			if !ok || !l.pacer.take(now, len(datagram)) {
+			if !ok || !s.pacer.take(now, len(datagram)) {
 				return b.datagrams, false
 			}
 			h.Points, h.PointsBefore = 0, uint32(before)
 			if next == 0 {
-				h.Points = uint16(p.points)
+				h.Points = uint16(p.Points)
 			}
-			l.encoder.Stamp(datagram, h)
+			s.encoding.Stamp(datagram, h)
 			h.Sequence++
 			b.datagrams, b.next = append(b.datagrams, datagram), append(b.next, next)
 			if place = next; next == 0 {
 				break
 			}
 		}
-		before += uint64(p.points)
+		before += uint64(p.Points)
 	}
 	return b.datagrams, false
 }
 
 // datagram returns the datagram of p that begins at a place, and where the next one begins.
 // ok is false where the scratch has no room for another one.
-func (l *link) datagram(p *packet, place int) (datagram []byte, next int, ok bool) {
-	if place == 0 && len(p.bytes) <= l.limit {
-		datagram, _, next = l.encoder.Datagram(nil, p.bytes, l.limit, 0)
+func (s *Sender) datagram(p *Packet, place int) (datagram []byte, next int, ok bool) {
+	if place == 0 && len(p.Bytes) <= s.limit {
+		datagram, _, next = s.encoding.Datagram(nil, p.Bytes, s.limit, 0)
 		return datagram, next, true
 	}
-	b := &l.batch
+	b := &s.batch
 	if b.scratch == nil {
-		b.scratch = make([]byte, 0, maxScratch)
+		b.scratch = make([]byte, 0, MaxScratch)
 	}
-	limit := l.partLimit()
+	limit := s.partLimit()
 	if len(b.scratch)+limit > cap(b.scratch) {
 		return nil, 0, false
 	}
-	datagram, b.scratch, next = l.encoder.Datagram(b.scratch, p.bytes, limit, place)
+	datagram, b.scratch, next = s.encoding.Datagram(b.scratch, p.Bytes, limit, place)
 	return datagram, next, true
 }
 
@@ -86,17 +86,17 @@ const betweenFragments = 500 * time.Millisecond
 
 // partLimit is how large the datagrams are at most of a packet that has several, in bytes:
 // what the path takes and, of fragments, no more than the pace brings between two of them.
-func (l *link) partLimit() int {
-	if l.pacer.interval == 0 || !l.encoder.Session() {
-		return l.limit
+func (s *Sender) partLimit() int {
+	if s.pacer.interval == 0 || !s.encoding.Session() {
+		return s.limit
 	}
-	return max(wire.MinPacketSize, min(l.limit, int(paced*betweenFragments/l.pacer.interval)))
+	return max(wire.MinPacketSize, min(s.limit, int(paced*betweenFragments/s.pacer.interval)))
 }
 
 // nextSize is how large the next datagram of p is at most, in bytes.
-func (l *link) nextSize(p *packet) int {
-	if len(p.bytes) <= l.limit {
-		return len(p.bytes)
+func (s *Sender) nextSize(p *Packet) int {
+	if len(p.Bytes) <= s.limit {
+		return len(p.Bytes)
 	}
-	return l.partLimit()
+	return s.partLimit()
 }

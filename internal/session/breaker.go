@@ -1,7 +1,6 @@
-package pipeline
+package session
 
 import (
-	"errors"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -27,25 +26,17 @@ func (c Circuit) String() string {
 	return "unknown"
 }
 
-// BreakerConfig is when the breaker opens and how long it stays open.
-type BreakerConfig struct {
-	Disabled bool
-	Failures int           // local errors in a row
-	Timeout  time.Duration // from opening to the probe
-}
-
 const (
-	// A port that is closed never refuses two packets in a row, because the
-	// refusal of one is reported in place of the next. So refusals count by
-	// seconds: of the last refusalSlots seconds with traffic, this many.
+	// A closed port never refuses two packets in a row, because the refusal of one is
+	// reported in place of the next. So refusals are counted by seconds with traffic: the
+	// circuit opens when connections were refused in refusedSlots of the last refusalSlots.
 	refusalSlots = 5
 	refusedSlots = 3
 	slotLength   = time.Second
-	slotsKept    = 5 * time.Minute // for those who send seldom
-	probeWait    = 250 * time.Millisecond
-	// gobreaker's own timeout is as short as can be, since when to probe is
-	// decided here: at retryAt, or as soon as there is another address. It wants
-	// some time to be over, all the same.
+	slotsKept    = 5 * time.Minute        // older slots do not count: some services send seldom
+	probeWait    = 250 * time.Millisecond // for the answer to a probe
+	// When to probe is decided here: at retryAt, or as soon as there is another address.
+	// gobreaker's own timeout is as short as it takes. It has to pass all the same.
 	gobreakerTimeout = time.Nanosecond
 	gobreakerPause   = time.Millisecond
 )
@@ -53,12 +44,11 @@ const (
 // slot is a second with traffic.
 type slot struct {
 	begin   time.Time
-	refused bool
+	refused bool // a connection was refused in it
 }
 
-// breaker decides whether to send. The pump owns it. gobreaker keeps the state;
-// it is told only of failures and probes, so that packets that are taken cost
-// nothing here.
+// breaker decides whether to send. It belongs to the pump. gobreaker keeps the state, and is
+// told of errors and probes alone: a packet that is taken costs next to nothing here.
 type breaker struct {
 	config   BreakerConfig
 	counters *counters
@@ -74,11 +64,9 @@ type breaker struct {
 	probed  time.Time       // since when
 }
 
-var errFailed = errors.New("failed")
-
 func newBreaker(c BreakerConfig, counters *counters, changed func(from, to Circuit)) *breaker {
 	b := &breaker{config: c, counters: counters, changed: changed}
-	// A process keeps its timeout, and differs from the others of a fleet.
+	// Each process has a timeout of its own, so that a fleet does not probe in step.
 	b.config.Timeout = jitter(c.Timeout)
 	b.circuit = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Timeout:     gobreakerTimeout,
@@ -175,9 +163,9 @@ func (b *breaker) due(now time.Time) bool {
 	return true
 }
 
-// forgive forgets what was held against an address that packets do not go to any
-// more: an open circuit is probed at once.
-func (b *breaker) forgive(now time.Time) {
+// reset forgets the errors of an address to which packets do not go any more. An open
+// circuit is probed at once.
+func (b *breaker) reset(now time.Time) {
 	b.failures, b.slots = 0, [refusalSlots]slot{}
 	b.retryAt = now
 }

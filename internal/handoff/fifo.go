@@ -1,4 +1,4 @@
-package pipeline
+package handoff
 
 import (
 	"sync/atomic"
@@ -8,10 +8,10 @@ import (
 	"github.com/otelgram/otelgram/ringbuf"
 )
 
-// queue is the point queue: a bounded first-in first-out queue for one producer and one
-// consumer at a time. It is made of segments that are used again and again, so that it
-// takes the memory of the most points that ever waited, and not of all it may hold.
-type queue struct {
+// fifo holds the points of the queue, first in first out, for one producer and one consumer
+// at a time. It is made of segments that are used again and again: it takes the memory of
+// the most points that ever waited, and not of all it may hold.
+type fifo struct {
 	capacity uint64
 	pushed   atomic.Uint64 // by the producer
 	_        cpu.CacheLinePad
@@ -29,24 +29,23 @@ type segment struct {
 	next  atomic.Pointer[segment]
 }
 
-// segmentLen is how many slots a segment has, unless the queue has fewer.
+// segmentLen is how many slots a segment has, unless the capacity is less.
 const segmentLen = 256
 
-// newQueue returns one for so many points, a power of two.
-func newQueue(capacity int) *queue {
+// newFIFO returns an empty one for capacity points, a power of two.
+func newFIFO(capacity int) *fifo {
 	n := min(segmentLen, capacity)
-	// One segment may be half pushed and one half popped beside those that are full.
+	// Besides those that are full, one segment may be half pushed and one half popped.
 	spare, err := ringbuf.New[*segment](2 * max(1, capacity/n))
 	if err != nil {
 		panic(err) // whoever fills in Config validates the capacity
 	}
 	first := &segment{slots: make([]point, n)}
-	return &queue{capacity: uint64(capacity), head: first, tail: first, spare: spare}
+	return &fifo{capacity: uint64(capacity), head: first, tail: first, spare: spare}
 }
 
-// tryPush takes a copy of p, and returns false where there is no room. It is for the
-// producer.
-func (q *queue) tryPush(p *point) bool {
+// tryPush takes a copy of p, and returns false if there is no room. The producer calls it.
+func (q *fifo) tryPush(p *point) bool {
 	n := q.pushed.Load()
 	if n-q.popped.Load() >= q.capacity {
 		return false
@@ -61,7 +60,7 @@ func (q *queue) tryPush(p *point) bool {
 }
 
 // extend appends a segment.
-func (q *queue) extend(size int) {
+func (q *fifo) extend(size int) {
 	var s *segment
 	if !q.spare.TryPop(&s) {
 		s = &segment{slots: make([]point, size)}
@@ -70,9 +69,9 @@ func (q *queue) extend(size int) {
 	q.tail = s
 }
 
-// popBatch moves what there is into to, and returns how many that were. It is for the
-// consumer.
-func (q *queue) popBatch(to []point) int {
+// popBatch moves points into to, as many as there are and to has room for, and returns their
+// number. The consumer calls it.
+func (q *fifo) popBatch(to []point) int {
 	n := q.popped.Load()
 	total := int(min(q.pushed.Load()-n, uint64(len(to))))
 	for left := to[:total]; len(left) > 0; {
@@ -82,15 +81,15 @@ func (q *queue) popBatch(to []point) int {
 		}
 		from := q.head.slots[first:]
 		moved := copy(left, from)
-		clear(from[:moved]) // what a slot refers to is not kept for it
+		clear(from[:moved]) // so that the queue keeps nothing alive
 		left, n = left[moved:], n+uint64(moved)
 	}
 	q.popped.Store(n)
 	return total
 }
 
-// shorten gives the first segment back, which is empty.
-func (q *queue) shorten() {
+// shorten gives the first segment, which is empty, back to the producer.
+func (q *fifo) shorten() {
 	s := q.head
 	q.head = s.next.Load()
 	s.next.Store(nil)
@@ -98,7 +97,7 @@ func (q *queue) shorten() {
 }
 
 // len returns how many points wait.
-func (q *queue) len() int {
-	popped := q.popped.Load() // first, so that it is not ahead
+func (q *fifo) len() int {
+	popped := q.popped.Load() // first: it must not be ahead of pushed
 	return int(min(q.pushed.Load()-popped, q.capacity))
 }

@@ -1,0 +1,169 @@
+package handoff
+
+import (
+	"fmt"
+	"math"
+
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelgram/otelgram/internal/intern"
+	"github.com/otelgram/otelgram/wire"
+)
+
+// number is what metricdata's generic types are instantiated with.
+type number interface{ int64 | float64 }
+
+// metric hands over the points of the metric at position i of its scope. It is the one place
+// that knows OpenTelemetry's nine aggregations.
+func (x *export) metric(i int, m *metricdata.Metrics) {
+	switch d := m.Data.(type) {
+	case metricdata.Gauge[int64]:
+		numbers(x, i, m, d.DataPoints, intern.MetricKey{Kind: wire.Gauge, Integer: true}, metricdata.CumulativeTemporality)
+	case metricdata.Gauge[float64]:
+		numbers(x, i, m, d.DataPoints, intern.MetricKey{Kind: wire.Gauge}, metricdata.CumulativeTemporality)
+	case metricdata.Sum[int64]:
+		numbers(x, i, m, d.DataPoints, intern.MetricKey{Kind: wire.Sum, Integer: true, Monotonic: d.IsMonotonic}, d.Temporality)
+	case metricdata.Sum[float64]:
+		numbers(x, i, m, d.DataPoints, intern.MetricKey{Kind: wire.Sum, Monotonic: d.IsMonotonic}, d.Temporality)
+	case metricdata.Histogram[int64]:
+		histograms(x, i, m, d.DataPoints, intern.MetricKey{Kind: wire.Histogram, Integer: true}, d.Temporality)
+	case metricdata.Histogram[float64]:
+		histograms(x, i, m, d.DataPoints, intern.MetricKey{Kind: wire.Histogram}, d.Temporality)
+	case metricdata.ExponentialHistogram[int64]:
+		exponentials(x, i, m, d.DataPoints, intern.MetricKey{Kind: wire.ExponentialHistogram, Integer: true}, d.Temporality)
+	case metricdata.ExponentialHistogram[float64]:
+		exponentials(x, i, m, d.DataPoints, intern.MetricKey{Kind: wire.ExponentialHistogram}, d.Temporality)
+	case metricdata.Summary:
+		summaries(x, i, m, d.DataPoints)
+	default:
+		// Nobody can say how many points are in there: it counts as one.
+		x.unknown(m, intern.MetricKey{}, 1, fmt.Sprintf("aggregation %T", m.Data))
+	}
+}
+
+// handOver hands over the points of a metric, all kinds in the same order: the metric is
+// entered; each point is counted as offered, prepared as its shape asks, filled, and pushed.
+// What cannot be prepared is dropped.
+func handOver[P any](x *export, i int, m *metricdata.Metrics, points []P, key intern.MetricKey, t metricdata.Temporality,
+	shapeOf func(*P) shape, fill func(*point, *P),
+) {
+	if !x.enterMetric(i, m, len(points), key, t) {
+		return
+	}
+	for i := range points {
+		x.offer(i, len(points))
+		s := shapeOf(&points[i])
+		if reason, ok := x.prepare(&s); !ok {
+			x.discard(reason)
+			continue
+		}
+		fill(&x.point, &points[i])
+		x.push()
+	}
+}
+
+func numbers[N number](x *export, i int, m *metricdata.Metrics, points []metricdata.DataPoint[N], key intern.MetricKey, t metricdata.Temporality) {
+	handOver(x, i, m, points, key, t,
+		func(p *metricdata.DataPoint[N]) shape {
+			return shape{start: p.StartTime, time: p.Time, carries: len(p.Exemplars) > 0}
+		},
+		func(to *point, p *metricdata.DataPoint[N]) {
+			to.attributes, to.bits = p.Attributes, bitsOf(p.Value)
+			if to.payload != nil {
+				addExemplars(to.payload, p.Exemplars)
+			}
+		})
+}
+
+func histograms[N number](x *export, i int, m *metricdata.Metrics, points []metricdata.HistogramDataPoint[N], key intern.MetricKey, t metricdata.Temporality) {
+	handOver(x, i, m, points, key, t,
+		func(p *metricdata.HistogramDataPoint[N]) shape {
+			return shape{start: p.StartTime, time: p.Time, carries: true, elements: len(p.BucketCounts) + len(p.Bounds), bodies: 1}
+		},
+		func(to *point, p *metricdata.HistogramDataPoint[N]) {
+			to.attributes, to.bits = p.Attributes, bitsOf(p.Sum)
+			x := to.payload
+			x.bounds = append(x.bounds, p.Bounds...)
+			x.distribute(wire.Distribution{
+				Count: p.Count, Min: extremum(p.Min), Max: extremum(p.Max),
+				Bounds: x.bounds, BucketCounts: x.copyCounts(p.BucketCounts),
+			})
+			addExemplars(x, p.Exemplars)
+		})
+}
+
+// mostDownscaled is how many bodies the buckets of an exponential histogram may fill before
+// it is downscaled. With more it is dropped.
+const mostDownscaled = 16
+
+func exponentials[N number](x *export, i int, m *metricdata.Metrics, points []metricdata.ExponentialHistogramDataPoint[N], key intern.MetricKey, t metricdata.Temporality) {
+	handOver(x, i, m, points, key, t,
+		func(p *metricdata.ExponentialHistogramDataPoint[N]) shape {
+			elements := len(p.PositiveBucket.Counts) + len(p.NegativeBucket.Counts)
+			return shape{start: p.StartTime, time: p.Time, carries: true, elements: elements, bodies: mostDownscaled}
+		},
+		func(to *point, p *metricdata.ExponentialHistogramDataPoint[N]) {
+			to.attributes, to.bits = p.Attributes, bitsOf(p.Sum)
+			x := to.payload
+			// Room for both sides first, so that the second does not move the first.
+			x.counts = grown(x.counts, len(p.PositiveBucket.Counts)+len(p.NegativeBucket.Counts))
+			x.distribute(wire.Distribution{
+				Count: p.Count, Min: extremum(p.Min), Max: extremum(p.Max),
+				Scale: p.Scale, ZeroCount: p.ZeroCount, ZeroThreshold: p.ZeroThreshold,
+				Positive: wire.Buckets{Offset: p.PositiveBucket.Offset, Counts: x.copyCounts(p.PositiveBucket.Counts)},
+				Negative: wire.Buckets{Offset: p.NegativeBucket.Offset, Counts: x.copyCounts(p.NegativeBucket.Counts)},
+			})
+			addExemplars(x, p.Exemplars)
+		})
+}
+
+func summaries(x *export, i int, m *metricdata.Metrics, points []metricdata.SummaryDataPoint) {
+	handOver(x, i, m, points, intern.MetricKey{Kind: wire.Summary}, metricdata.CumulativeTemporality,
+		func(p *metricdata.SummaryDataPoint) shape {
+			return shape{start: p.StartTime, time: p.Time, carries: true, elements: len(p.QuantileValues), bodies: 1}
+		},
+		func(to *point, p *metricdata.SummaryDataPoint) {
+			to.attributes, to.bits = p.Attributes, math.Float64bits(p.Sum)
+			x := to.payload
+			for _, q := range p.QuantileValues {
+				x.quantiles = append(x.quantiles, wire.Quantile{Quantile: q.Quantile, Value: q.Value})
+			}
+			x.distribute(wire.Distribution{Count: p.Count, Quantiles: x.quantiles})
+		})
+}
+
+// bitsOf returns the bits in which the wire holds v.
+func bitsOf[N number](v N) uint64 {
+	switch v := any(v).(type) {
+	case float64:
+		return math.Float64bits(v)
+	case int64:
+		return uint64(v)
+	}
+	return 0
+}
+
+func extremum[N number](e metricdata.Extrema[N]) wire.Extremum {
+	v, ok := e.Value()
+	if !ok {
+		return wire.Extremum{}
+	}
+	return wire.Extremum{Bits: bitsOf(v), Defined: true}
+}
+
+// addExemplars copies exemplars into x. One that has no wire form makes x invalid.
+func addExemplars[N number](x *payload, exemplars []metricdata.Exemplar[N]) {
+	for i := range exemplars {
+		e := &exemplars[i]
+		at, ok := unixNano(e.Time)
+		start := len(x.bytes)
+		b, valid := intern.AppendKeyValues(x.bytes, e.FilteredAttributes, wire.MaxDepth)
+		x.bytes = b
+		x.invalid = x.invalid || !ok || !valid
+		x.exemplars = append(x.exemplars, wire.Exemplar{
+			Time: at, Bits: bitsOf(e.Value),
+			Attributes: b[start:len(b):len(b)], AttributeCount: len(e.FilteredAttributes),
+			TraceID: x.copyBytes(e.TraceID), SpanID: x.copyBytes(e.SpanID),
+		})
+	}
+}

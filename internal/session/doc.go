@@ -1,0 +1,18 @@
+// Package session sends finished packets over a socket, and replaces the socket when its
+// time has come. A session is one dialled socket: it has a random id, sequence numbers of
+// its own, reports, and a goodbye at its end.
+//
+//	ready packets ─► [Sender].Send ─► pace ─► stamp ─► socket
+//	[Dialer] ─► new socket ─► [Sender].Begin
+//
+// The package owns the socket and all that is remembered of it: the pace (pacer.go), how
+// large packets may be on the path (path.go), errors and when to try again (retry.go), the
+// circuit breaker (breaker.go), and what was sent in the session. It counts the points of
+// each packet that it was given as sent, or as dropped for one reason.
+//
+// A [Sender] belongs to one goroutine, the pump, except for Stats and Latencies. A [Dialer] is
+// a goroutine of its own: it looks names up and makes sockets, and both may take long.
+// Nothing here waits for the network on the pump's goroutine, but for the goodbye, which
+// gives a full send buffer a few milliseconds. The package knows no OpenTelemetry and no
+// data points: an [Encoding] says how a packet leaves.
+package session
