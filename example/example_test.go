@@ -20,10 +20,12 @@ import (
 	"github.com/otelgram/otelgram/exporter"
 	"github.com/otelgram/otelgram/health"
 	"github.com/otelgram/otelgram/internal/faultproxy"
+	"github.com/otelgram/otelgram/internal/testsize"
 	"github.com/otelgram/otelgram/receiver"
 )
 
 func TestMain(m *testing.M) {
+	testsize.WaitTogether(8)
 	// The HTTP client of the load keeps connections, which end with the server.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"))
@@ -32,8 +34,15 @@ func TestMain(m *testing.M) {
 var lastLine = regexp.MustCompile(`\nsent (\d+) received (\d+) lost 0 dropped 0\n$`)
 
 func TestBooksCloseWithReceiverHere(t *testing.T) {
-	t.Run("SDK", func(t *testing.T) { booksClose(t, settings{interval: 200 * time.Millisecond}) })
-	t.Run("direct", func(t *testing.T) { booksClose(t, settings{interval: 200 * time.Millisecond, direct: true}) })
+	t.Parallel()
+	t.Run("SDK", func(t *testing.T) {
+		t.Parallel()
+		booksClose(t, settings{interval: 200 * time.Millisecond})
+	})
+	t.Run("direct", func(t *testing.T) {
+		t.Parallel()
+		booksClose(t, settings{interval: 200 * time.Millisecond, direct: true})
+	})
 }
 
 func booksClose(t *testing.T, s settings) {
@@ -81,6 +90,7 @@ func (v *pageVisitor) Write(b []byte) (int, error) {
 }
 
 func TestReceiverElsewhere(t *testing.T) {
+	t.Parallel()
 	arrived := make(chan struct{}, 1000)
 	r, err := receiver.Listen("127.0.0.1:0", func(*metricdata.ResourceMetrics) { arrived <- struct{}{} })
 	require.NoError(t, err)
@@ -101,6 +111,7 @@ func TestReceiverElsewhere(t *testing.T) {
 
 // TestNobodyElsewhere: where nobody listens the example says so.
 func TestNobodyElsewhere(t *testing.T) {
+	t.Parallel()
 	free, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, free.Close())
@@ -124,6 +135,7 @@ func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
 // TestLoss: the receiver names exactly the points that were lost on purpose.
 func TestLoss(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 	defer cancel()
 	var out bytes.Buffer
@@ -139,30 +151,34 @@ func TestLoss(t *testing.T) {
 
 // TestEncodings: each encoding reaches a server elsewhere, and Plain one in this process.
 func TestEncodings(t *testing.T) {
+	t.Parallel()
 	for encoding, want := range map[exporter.Encoding]string{
 		exporter.StatsD:    "http.server.request.count.http_request_method.",
 		exporter.DogStatsD: "|c|#http.request.method:",
 		exporter.Influx:    "http.server.request.count,http.request.method=",
 	} {
-		require.ErrorContains(t, run(t.Context(), settings{encoding: encoding}, nil), "-endpoint")
-		require.ErrorContains(t, run(t.Context(), settings{encoding: encoding, endpoint: "localhost:1", loss: 1}, nil), "-loss")
-		server, err := net.ListenPacket("udp", "127.0.0.1:0")
-		require.NoError(t, err)
-		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-		var out bytes.Buffer
-		s := settings{interval: 100 * time.Millisecond, http: "127.0.0.1:0", endpoint: server.LocalAddr().String(), encoding: encoding}
-		require.NoError(t, run(ctx, s, &out))
-		cancel()
-		assert.Contains(t, out.String(), "as "+encoding.String())
-		buf := make([]byte, 1<<16)
-		require.NoError(t, server.SetReadDeadline(time.Now().Add(10*time.Second)))
-		text := ""
-		for !strings.Contains(text, want) {
-			n, _, err := server.ReadFrom(buf)
-			require.NoError(t, err, text)
-			text += string(buf[:n])
-		}
-		require.NoError(t, server.Close())
+		t.Run(encoding.String(), func(t *testing.T) {
+			t.Parallel()
+			require.ErrorContains(t, run(t.Context(), settings{encoding: encoding}, nil), "-endpoint")
+			require.ErrorContains(t, run(t.Context(), settings{encoding: encoding, endpoint: "localhost:1", loss: 1}, nil), "-loss")
+			server, err := net.ListenPacket("udp", "127.0.0.1:0")
+			require.NoError(t, err)
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			var out bytes.Buffer
+			s := settings{interval: 100 * time.Millisecond, http: "127.0.0.1:0", endpoint: server.LocalAddr().String(), encoding: encoding}
+			require.NoError(t, run(ctx, s, &out))
+			cancel()
+			assert.Contains(t, out.String(), "as "+encoding.String())
+			buf := make([]byte, 1<<16)
+			require.NoError(t, server.SetReadDeadline(time.Now().Add(10*time.Second)))
+			text := ""
+			for !strings.Contains(text, want) {
+				n, _, err := server.ReadFrom(buf)
+				require.NoError(t, err, text)
+				text += string(buf[:n])
+			}
+			require.NoError(t, server.Close())
+		})
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()

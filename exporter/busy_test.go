@@ -17,10 +17,11 @@ import (
 
 	"github.com/otelgram/otelgram/drop"
 	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/internal/testsize"
 )
 
 // busyFor is how long the goroutines of TestBusyProcess are busy.
-var busyFor = flag.Duration("busy", time.Second, "how long TestBusyProcess keeps all processors busy")
+var busyFor = flag.Duration("busy", testsize.Pick(500*time.Millisecond, 3*time.Second), "how long TestBusyProcess keeps all processors busy")
 
 // TestBusyProcess: where more goroutines record than there are processors, and never rest,
 // nothing is dropped, and the receiver has every measurement in the end.

@@ -25,6 +25,7 @@ import (
 // report and its JSON, in the log, once, and in the error of Shutdown; when there is
 // one it is gone, and the log says so.
 func TestDialError(t *testing.T) {
+	t.Parallel()
 	directory := filepath.Join(t.TempDir(), "run")
 	endpoint := "unixgram://" + filepath.Join(directory, "sock")
 	var log lockedBuffer

@@ -208,6 +208,7 @@ func TestBlockedCallbackAndShutdown(t *testing.T) {
 // TestBlockedCallbackLosesNothingElse: what instruments recorded is sent
 // although a callback never returns.
 func TestBlockedCallbackLosesNothingElse(t *testing.T) {
+	t.Parallel()
 	c := connect(t, exporter.WithFlushInterval(never))
 	release := make(chan struct{})
 	m := c.exp.MeterProvider().Meter("m")

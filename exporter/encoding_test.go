@@ -153,6 +153,7 @@ func TestUnchangedPoints(t *testing.T) {
 // TestCountersSurviveAnOutage: what was counted while there was no server is told when there
 // is one, once.
 func TestCountersSurviveAnOutage(t *testing.T) {
+	t.Parallel()
 	for _, o := range textEncodings[:2] {
 		path := filepath.Join(t.TempDir(), "s")
 		e, err := New(t.Context(), WithEndpoint("unixgram://"+path), o)

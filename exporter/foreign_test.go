@@ -253,6 +253,7 @@ func TestLoggerAndAlertCallBack(t *testing.T) {
 			},
 		} {
 			t.Run(fmt.Sprint(name, " that shuts down: ", shutdown), func(t *testing.T) {
+				t.Parallel()
 				user := newReentrant(shutdown)
 				e, err := exporter.New(t.Context(), exporter.WithEndpoint("no-such-name.invalid:4319"),
 					exporter.WithLogger(slog.New(slog.DiscardHandler)), exporter.WithHealth(health.Config{AlertAfter: time.Millisecond}), option(user))

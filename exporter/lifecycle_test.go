@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/internal/testsize"
 	"github.com/otelgram/otelgram/receiver"
 )
 
@@ -203,7 +204,7 @@ func books(t *testing.T, exp *exporter.Exporter, r *receiver.Receiver) receiver.
 // default ring and pace, over and over: nothing is lost.
 func TestLargeExport(t *testing.T) {
 	rm := counters(20, 2000)
-	for i := range 20 {
+	for i := range testsize.Pick(5, 20) {
 		r, err := receiver.Listen("127.0.0.1:0", func(*metricdata.ResourceMetrics) {})
 		require.NoError(t, err)
 		exp, err := exporter.New(t.Context(), exporter.WithEndpoint(r.Addr().String()))

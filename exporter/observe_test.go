@@ -15,6 +15,7 @@ import (
 
 	"github.com/otelgram/otelgram/drop"
 	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/internal/testsize"
 )
 
 var temporalities = map[string]sdkmetric.TemporalitySelector{
@@ -24,7 +25,8 @@ var temporalities = map[string]sdkmetric.TemporalitySelector{
 // TestObservedUnderLoad: whatever the strategy loses of measurements, each
 // observation arrives, whole and once.
 func TestObservedUnderLoad(t *testing.T) {
-	const first, step, rounds = 1_000_000, 7, 25
+	const first, step = 1_000_000, 7
+	rounds := testsize.Pick(10, 25)
 	for _, strategy := range []drop.Strategy{drop.Newest(), drop.Oldest(), drop.Sampled(), drop.ByPriority()} {
 		for temporality, selector := range temporalities {
 			t.Run(fmt.Sprintf("%T/%s", strategy, temporality), func(t *testing.T) {

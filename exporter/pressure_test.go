@@ -18,13 +18,14 @@ import (
 
 	"github.com/otelgram/otelgram/drop"
 	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/internal/testsize"
 	"github.com/otelgram/otelgram/receiver"
 )
 
 const producers, perProducer = 2, 300_000
 
 // pressFor is how long the producers go on at least, after their count.
-var pressFor = flag.Duration("press", 0, "how long TestPressureBooks overloads each strategy at least")
+var pressFor = flag.Duration("press", testsize.Pick(0, 10*time.Second), "how long TestPressureBooks overloads each strategy at least")
 
 // overload has the producers call record, whose argument counts the calls of
 // one of them, as fast as they can.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/otelgram/otelgram/exporter"
 	"github.com/otelgram/otelgram/internal/randomdata"
+	"github.com/otelgram/otelgram/internal/testsize"
 	"github.com/otelgram/otelgram/receiver"
 )
 
@@ -28,7 +29,7 @@ func defaultCases() int {
 	if raceEnabled {
 		return 1000
 	}
-	return 10_000
+	return testsize.Pick(2000, 10_000)
 }
 
 // connection is an exporter and a receiver, connected over loopback.

@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/internal/testsize"
 	"github.com/otelgram/otelgram/receiver"
 )
 
@@ -129,6 +130,7 @@ func TestLeftOutIsObserved(t *testing.T) {
 // TestSelfMetrics: every instrument is there under its name, says what Stats says,
 // and is gone after Shutdown.
 func TestSelfMetrics(t *testing.T) {
+	t.Parallel()
 	reader := sdkmetric.NewManualReader()
 	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
 	c := connect(t, exporter.WithMeterProvider(provider), exporter.WithBufferSize(1024))
@@ -261,7 +263,7 @@ func TestSelfMetricsShipped(t *testing.T) {
 		return true
 	}, 30*time.Second, 10*time.Millisecond)
 	before, since := exp.Stats(), time.Now()
-	<-time.After(2 * time.Second)
+	<-time.After(testsize.Pick(time.Second, 2*time.Second))
 	perSecond := float64(exp.Stats().Sent-before.Sent) / time.Since(since).Seconds()
 	assert.Less(t, perSecond, 20*50*1.5, "some forty series, twenty times a second, and no more")
 	require.NoError(t, mp.Shutdown(t.Context()))

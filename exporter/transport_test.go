@@ -63,6 +63,7 @@ func TestTransports(t *testing.T) {
 // TestUnixReceiverReturns: the receiver of a Unix socket that is gone refuses, and
 // a new one at the same path is found.
 func TestUnixReceiverReturns(t *testing.T) {
+	t.Parallel()
 	path := "unixgram://" + filepath.Join(t.TempDir(), "s")
 	listen := func() *receiver.Receiver {
 		r, err := receiver.Listen(path, func(*metricdata.ResourceMetrics) {})

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/otelgram/otelgram/internal/hostile"
+	"github.com/otelgram/otelgram/internal/testsize"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 	"github.com/otelgram/otelgram/wire/plain"
@@ -209,10 +210,7 @@ func costOf(packets [][]byte) (allocated uint64, took time.Duration, verdict str
 // TestHostilePacketsLeaveNothing: what stays after hundreds of megabytes of them is what
 // stays after a few: caches that are full, and tables that have grown to the largest.
 func TestHostilePacketsLeaveNothing(t *testing.T) {
-	total := 20 << 20
-	if *long {
-		total = 200 << 20
-	}
+	total := testsize.Pick(20<<20, 200<<20)
 	w := &worker{receiver: &Receiver{notices: newNotices()}, handle: newMetricdata(drop, defaultCacheSize), queue: newQueue(64)}
 	table := newTabled(begin)
 	next := hostile.Packets()
@@ -239,10 +237,7 @@ func TestHostilePacketsLeaveNothing(t *testing.T) {
 // 200 packets a second has each of them delivered. It prints the longest delay.
 func TestHonestBesideHostile(t *testing.T) {
 	const rate, hostileBytes = 200, 10_000_000 / 8 // a second
-	seconds := 1
-	if *long {
-		seconds = 10
-	}
+	seconds := testsize.Pick(1, 10)
 	var mu sync.Mutex
 	sentAt, delays := map[int64]time.Time{}, []time.Duration(nil)
 	r := listen(t, func(rm *metricdata.ResourceMetrics) {

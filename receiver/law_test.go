@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelgram/otelgram/internal/testsize"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -42,7 +43,7 @@ func (t *table) obeysLaws(tb testing.TB, settled bool) {
 // lies, clocks that go to and fro, reports and silence.
 func TestTableObeysItsLaws(t *testing.T) {
 	bases := []uint64{0, 500, 1000, 1 << 20, 1 << 55, 1<<56 - 2000}
-	for seed := range uint64(1000) {
+	for seed := range testsize.Pick[uint64](200, 1000) {
 		r := rand.New(rand.NewPCG(seed, 9))
 		table := newTable(16, begin.Add(-time.Hour))
 		now := begin
@@ -178,7 +179,7 @@ func TestSessionLeavesTwice(t *testing.T) {
 // TestBursts: whatever runs come through between bursts of loss, an honest sender's books
 // are exact in the end.
 func TestBursts(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range testsize.Pick[uint64](100, 300) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		table := newTabled(begin.Add(-time.Hour))
 		m := machine{session: 1, source: source, clock: begin}

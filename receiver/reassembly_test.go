@@ -79,6 +79,7 @@ func TestFragmentsArrive(t *testing.T) {
 // TestIncompleteBodies: with one fragment missing the others are rejected, and the
 // points with the last one; without the last one they are lost.
 func TestIncompleteBodies(t *testing.T) {
+	t.Parallel()
 	for missing := range 5 {
 		t.Run(fmt.Sprint(missing), func(t *testing.T) {
 			t.Parallel()
@@ -123,6 +124,7 @@ func TestCloseWithIncompleteBodies(t *testing.T) {
 
 // TestBadFragments are malformed, and leave the body to which they do not belong.
 func TestBadFragments(t *testing.T) {
+	t.Parallel()
 	done := make(chan struct{}, 1)
 	r := listen(t, func(*metricdata.ResourceMetrics) { done <- struct{}{} })
 	send := dial(t, r)

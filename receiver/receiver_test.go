@@ -1,7 +1,6 @@
 package receiver
 
 import (
-	"flag"
 	"fmt"
 	"net"
 	"net/netip"
@@ -15,12 +14,14 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.uber.org/goleak"
 
+	"github.com/otelgram/otelgram/internal/testsize"
 	"github.com/otelgram/otelgram/wire"
 )
 
-var long = flag.Bool("long", false, "run the long forms of tests: more sessions, more hostile packets, and how late honest ones are")
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	testsize.WaitTogether(8)
+	goleak.VerifyTestMain(m)
+}
 
 // gauges makes a packet with so many points of one metric.
 func gauges(t *testing.T, h wire.Header, n int) []byte {

@@ -49,6 +49,7 @@ func collected(t *testing.T, reader sdkmetric.Reader) map[string]int64 {
 }
 
 func TestSelfMetrics(t *testing.T) {
+	t.Parallel()
 	reader := sdkmetric.NewManualReader()
 	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
 	r, err := Listen("127.0.0.1:0", drop, WithMeterProvider(provider))

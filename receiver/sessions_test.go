@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelgram/otelgram/internal/testsize"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -79,10 +80,8 @@ func (c *senders) end(m *machine, goodbye bool) {
 // TestManySessions: twenty thousand of them, short and long, some closed, some forged,
 // some cloned, are counted exactly; what a session takes in memory is printed.
 func TestManySessions(t *testing.T) {
-	sessions, longTurns, every := 20_000, 2_000, 500
-	if *long {
-		longTurns, every = 35_000, 10
-	}
+	const sessions = 20_000
+	longTurns, every := testsize.Pick(2_000, 35_000), testsize.Pick(500, 10)
 	before := heap()
 	c := &senders{t: t, table: newTable(defaultMaxSessions, begin.Add(-time.Hour)), random: rand.New(rand.NewPCG(11, 11)), now: begin}
 	for id := range sessions {

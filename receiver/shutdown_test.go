@@ -284,13 +284,13 @@ func TestShutdownCountsAll(t *testing.T) {
 func TestFlushWhileBusy(t *testing.T) {
 	exits := make(chan struct{}, 2)
 	exits <- struct{}{}
-	h := &exitingFlush{flushed: make(chan struct{}, 1000), exits: exits}
+	stop := make(chan struct{})
+	h := &exitingFlush{flushed: make(chan struct{}, 1000), exits: exits, stop: stop}
 	r, err := ListenPackets("127.0.0.1:0", func() PacketHandler { return h }, WithWorkers(1), WithQueueSize(1<<16))
 	require.NoError(t, err)
 	send := dial(t, r)
 	bad := gauges(t, wire.Header{Session: 2}, 1)
 	bad[wire.HeaderSize] = 0x87
-	stop := make(chan struct{})
 	var sending sync.WaitGroup
 	sending.Go(func() {
 		for n := uint64(0); ; n++ {
@@ -313,14 +313,20 @@ func TestFlushWhileBusy(t *testing.T) {
 	assert.Empty(t, exits)
 }
 
-// exitingFlush is a handler that is slower than what arrives, and exits its goroutine in
-// some flushes.
+// exitingFlush is a handler that is slower than what arrives until it is told to stop, and
+// exits its goroutine in some flushes.
 type exitingFlush struct {
 	flushed chan struct{}
 	exits   chan struct{}
+	stop    chan struct{}
 }
 
-func (*exitingFlush) HandlePacket(*Packet) { <-time.After(time.Millisecond) }
+func (f *exitingFlush) HandlePacket(*Packet) {
+	select {
+	case <-time.After(time.Millisecond):
+	case <-f.stop: // Close waits for all that is queued
+	}
+}
 
 func (f *exitingFlush) Flush() {
 	select {

@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelgram/otelgram/internal/testsize"
 )
 
 func TestWindow(t *testing.T) {
@@ -43,7 +45,7 @@ func TestWindow(t *testing.T) {
 // remembers as much as it is asked to.
 func TestWindowAgainstSet(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 200 {
+	for range testsize.Pick(40, 200) {
 		var win window
 		seen := map[uint64]bool{}
 		first, at := uint64(0), uint64(r.IntN(100))

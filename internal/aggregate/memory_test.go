@@ -62,16 +62,23 @@ func TestSeriesStayWithinTheirCost(t *testing.T) {
 			const series = 200
 			before := liveHeap()
 			budget := w.memory.Left()
+			refused := 0
+			record := func(set attribute.Set, v float64) {
+				if !s.Record(set, v) {
+					refused++
+				}
+			}
 			for k := range series {
 				set := kSet(k)
 				for b := range 2 * size {
 					v := math.Exp(float64(b) / 100)
-					require.True(t, s.Record(set, v))
+					record(set, v)
 					if kind >= Explicit {
-						require.True(t, s.Record(set, -v))
+						record(set, -v)
 					}
 				}
 			}
+			require.Zero(t, refused)
 			taken, charged := liveHeap()-before, budget-w.memory.Left()
 			assert.LessOrEqual(t, taken, charged, "kind %v size %d", kind, size)
 			assert.Less(t, charged, 3*taken, "kind %v size %d", kind, size)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelgram/otelgram/internal/testsize"
 )
 
 // A model is one of the protocols of this package as step machines: callers and a
@@ -125,6 +127,14 @@ func holds[S comparable](t *testing.T, m model[S], atMost longest) {
 	t.Logf("%d states in %v; at most %+v steps", states, time.Since(began).Round(time.Millisecond), steps)
 	assert.LessOrEqual(t, steps.callers, atMost.callers, "a caller goes on and on")
 	assert.LessOrEqual(t, steps.collector, atMost.collector, "the collector goes on and on")
+}
+
+// inTheLongForm leaves a model with very many states out of the short one.
+func inTheLongForm(t *testing.T) {
+	t.Helper()
+	if !testsize.Long() {
+		t.Skip("a second of processor time: in the long form")
+	}
 }
 
 // breaks checks that the explorer finds a violation in a mutant.

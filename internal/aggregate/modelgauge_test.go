@@ -365,7 +365,12 @@ func TestModelGauge(t *testing.T) {
 		"stays":              {gaugeModel{calls: [3]uint8{1, 1, 1}, rounds: 2}, longest{28, 16}},
 		"stays, and closes":  {gaugeModel{calls: [3]uint8{2, 1}, rounds: 1, closing: true}, longest{33, 18}},
 	} {
-		t.Run(name, func(t *testing.T) { holds(t, x.model.model(), x.atMost) })
+		t.Run(name, func(t *testing.T) {
+			if name == "passes" {
+				inTheLongForm(t)
+			}
+			holds(t, x.model.model(), x.atMost)
+		})
 	}
 }
 

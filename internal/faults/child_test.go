@@ -61,6 +61,7 @@ type exporterOptions struct {
 	Pause    time.Duration // between two
 	Timeout  time.Duration // of the breaker
 	Files    uint64        // limit of open files; 0: none
+	Later    bool          // it begins with the first line of its input
 }
 
 // runExporter exports until its input ends; it answers each line with its books,
@@ -76,6 +77,11 @@ func runExporter(argument string) error {
 		if err := limitFiles(o.Files); err != nil {
 			return err
 		}
+	}
+	in := bufio.NewScanner(os.Stdin)
+	if o.Later {
+		fmt.Println("waiting")
+		in.Scan()
 	}
 	exp, err := exporter.New(context.Background(), exporter.WithEndpoint(o.Endpoint), exporter.WithLogger(silent),
 		exporter.WithCircuitBreaker(exporter.CircuitBreakerConfig{Enabled: true, Timeout: o.Timeout}))
@@ -93,7 +99,7 @@ func runExporter(argument string) error {
 			_ = exp.Export(ctx, rm) // what it loses is in the books
 		}
 	}()
-	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+	for in.Scan() {
 		if rest, ok := strings.CutPrefix(in.Text(), "files "); ok {
 			var n uint64
 			if _, err := fmt.Sscan(rest, &n); err != nil {
@@ -231,6 +237,15 @@ func until(t *testing.T, c *child, limit time.Duration, is func(exporter.Stats) 
 			require.FailNow(t, "not in time", "%+v", s)
 		}
 	}
+}
+
+// begin starts the exporter that was to begin later.
+func (c *child) begin(t *testing.T) {
+	t.Helper()
+	_, err := fmt.Fprintln(c.in, "begin")
+	require.NoError(t, err)
+	_, err = c.line()
+	require.NoError(t, err)
 }
 
 // shutChild ends the exporter in c, whose books close.

@@ -86,11 +86,13 @@ func (w *twin) sentAgain() (packets, points uint64) {
 // delivered, though it has the session and the numbers of the first; what is merely sent
 // again is not.
 func TestFault32Clones(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		later time.Duration
 	}{{"a copied machine", time.Hour}, {"replay", 0}} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			seen := &counter{}
 			r, err := receiver.Listen("127.0.0.1:0", seen.handle, receiver.WithReaders(1)) // what is sent first comes first
 			require.NoError(t, err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ import (
 )
 
 // patience is how long a test waits for what should come soon.
-const patience = 20 * time.Second
+const patience = 30 * time.Second
 
 var silent = slog.New(slog.DiscardHandler)
 
@@ -43,6 +44,16 @@ func points(n int) *metricdata.ResourceMetrics {
 			Metrics: []metricdata.Metrics{{Name: "counter", Data: sum}},
 		}},
 	}
+}
+
+// turn is held by whoever sends all that the pace allows.
+var turn sync.Mutex
+
+// inTurn has do send: one test at a time does, and what is parallel is their waits.
+func inTurn(do func()) {
+	turn.Lock()
+	defer turn.Unlock()
+	do()
 }
 
 // line is an exporter, a proxy and a receiver, one after the other, and who sees

@@ -16,11 +16,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/internal/testsize"
 	"github.com/otelgram/otelgram/receiver"
 	"github.com/otelgram/otelgram/wire"
 )
 
-var hostile = flag.Int("hostile", 200_000, "how many random packets TestFault23Noise sends, and a tenth of it mutated ones")
+var hostile = flag.Int("hostile", testsize.Pick(200_000, 1_000_000), "how many random packets TestFault23Noise sends, and a tenth of it mutated ones")
 
 // packet makes a valid one with a point, of a session of its own.
 func packet(t *testing.T, session, sequence uint64) []byte {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -87,18 +88,27 @@ func (j *judge) handle(rm *metricdata.ResourceMetrics) {
 // are lost, come twice or out of order, each point that is missing is in the books:
 // lost with its last fragment, or rejected for want of another.
 func TestFault30LargePoints(t *testing.T) {
+	t.Parallel()
 	bad := faultproxy.Faults{Loss: 0.01, Reorder: 30, Duplicate: 11}
-	var lost, rejected uint64 // in all runs: one alone may lose no last fragment
-	lossy := 0
+	var lost, rejected, lossy atomic.Uint64 // in all runs: one alone may lose no last fragment
+	t.Cleanup(func() {
+		if lossy.Load() == 3 { // not if a filter left some out
+			assert.Positive(t, lost.Load())
+			assert.Positive(t, rejected.Load())
+		}
+	})
 	for _, tt := range []struct{ bounds, n, atOnce int }{{200, 8000, 100}, {1000, 1500, 50}, {4000, 500, 20}} {
 		for _, faults := range []faultproxy.Faults{{}, bad} {
 			t.Run(fmt.Sprintf("%d bounds, loss %v", tt.bounds, faults.Loss), func(t *testing.T) {
+				t.Parallel()
 				j := &judge{seen: map[int]bool{}}
 				l := newLineTo(t, faults, j.handle, exporter.WithPacing(8000, 32))
-				for first := 0; first < tt.n; first += tt.atOnce {
-					require.NoError(t, l.exp.Export(t.Context(), histograms(first, tt.atOnce, tt.bounds)))
-					require.NoError(t, l.exp.ForceFlush(t.Context()))
-				}
+				inTurn(func() {
+					for first := 0; first < tt.n; first += tt.atOnce {
+						require.NoError(t, l.exp.Export(t.Context(), histograms(first, tt.atOnce, tt.bounds)))
+						require.NoError(t, l.exp.ForceFlush(t.Context()))
+					}
+				})
 				s, r, b := l.settleBooks(t, lostByProxy)
 				assert.Equal(t, uint64(tt.n), s.Sent)
 				assert.Zero(t, s.Dropped)
@@ -109,31 +119,31 @@ func TestFault30LargePoints(t *testing.T) {
 				l.requireDuplicates(t, b)
 				assert.Equal(t, r.Packets.Rejected, r.Rejected.Incomplete)
 				assert.Equal(t, faults.Loss > 0, r.Points.Lost+r.Points.Rejected > 0)
-				lost += r.Points.Lost
-				rejected += r.Points.Rejected
+				lost.Add(r.Points.Lost)
+				rejected.Add(r.Points.Rejected)
 				if faults.Loss > 0 {
-					lossy++
+					lossy.Add(1)
 				}
 			})
 		}
-	}
-	if lossy == 3 { // not if a filter left some out
-		assert.Positive(t, lost)
-		assert.Positive(t, rejected)
 	}
 }
 
 // TestFault30LargeResource: a resource of 1,400 bytes, with a thousand counters.
 func TestFault30LargeResource(t *testing.T) {
+	t.Parallel()
 	for _, faults := range []faultproxy.Faults{{}, {Loss: 0.01, Reorder: 30, Duplicate: 11}} {
 		t.Run(fmt.Sprint(faults.Loss), func(t *testing.T) {
+			t.Parallel()
 			l := newLine(t, faults)
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
-			defer cancel()
-			for range 10 {
-				require.NoError(t, l.exp.Export(ctx, heavy(1000)))
-				require.NoError(t, l.exp.ForceFlush(ctx))
-			}
+			inTurn(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				defer cancel()
+				for range 10 {
+					require.NoError(t, l.exp.Export(ctx, heavy(1000)))
+					require.NoError(t, l.exp.ForceFlush(ctx))
+				}
+			})
 			s, r, _ := l.settle(t, lostByProxy)
 			assert.Equal(t, uint64(10_000), s.Sent)
 			assert.Equal(t, s.Sent, r.Points.Delivered+r.Points.Lost+r.Points.Rejected)
@@ -145,6 +155,7 @@ func TestFault30LargeResource(t *testing.T) {
 // TestFault30ReceiverRestarts in the middle of a body, of which the next one gets
 // the rest: it is incomplete, and nothing before is lost to it.
 func TestFault30ReceiverRestarts(t *testing.T) {
+	t.Parallel()
 	j := &judge{seen: map[int]bool{}}
 	r, err := receiver.Listen("127.0.0.1:0", j.handle)
 	require.NoError(t, err)

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/otelgram/otelgram/internal/testsize"
 )
 
 // roleVariable makes this binary one end of a test, in a process of its own that
@@ -22,5 +24,6 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	testsize.WaitTogether(10)
 	goleak.VerifyTestMain(m)
 }

@@ -56,13 +56,16 @@ func newWired(t *testing.T, o exporterOptions, tools ...string) *wired {
 	needNamespaces(t, tools...)
 	w := &wired{recv: spawn(t, "receiver", ":4319", syscall.CLONE_NEWNET)}
 	o.Endpoint = receiverAddress
-	// Without a route it cannot dial yet; it does once there is one.
+	// Without a route it cannot dial yet; it does once there is one. Or it begins later.
 	w.exp = spawn(t, "exporter", argument(t, o), syscall.CLONE_NEWNET)
 	run(t, "ip link add s netns %d type veth peer name r netns %d", w.exp.cmd.Process.Pid, w.recv.cmd.Process.Pid)
 	w.atReceiver(t, "ip addr add 10.77.0.2/24 dev r")
 	w.atReceiver(t, "ip link set r up")
 	w.atSender(t, "ip addr add 10.77.0.1/24 dev s")
 	w.atSender(t, "ip link set s up")
+	if o.Later {
+		w.exp.begin(t)
+	}
 	until(t, w.exp, patience, func(s exporter.Stats) bool { return s.Sent > 0 })
 	return w
 }
@@ -104,6 +107,7 @@ var steady = exporterOptions{Points: 50, Pause: 10 * time.Millisecond, Timeout: 
 // is the queue that fills, where it is long the send buffer of the socket: what finds
 // no place is counted, and the link is as good as before soon after the rush.
 func TestFault06SlowLink(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		rate  string
@@ -115,6 +119,7 @@ func TestFault06SlowLink(t *testing.T) {
 		{"long queue", "60kbit", 100 << 20, func(s exporter.Stats) bool { return s.Dropped.WouldBlock > 0 }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			o := steady
 			o.Points = 2000
 			w := newWired(t, o, "tc")
@@ -133,6 +138,7 @@ func TestFault06SlowLink(t *testing.T) {
 // TestFault07Firewall drops packets on the way: nobody tells the exporter, and
 // the next report tells the receiver.
 func TestFault07Firewall(t *testing.T) {
+	t.Parallel()
 	w := newWired(t, steady, "nft")
 	w.atReceiver(t, "nft add table inet f")
 	w.atReceiver(t, "nft add chain inet f in { type filter hook input priority 0 ; }")
@@ -150,6 +156,7 @@ func TestFault07Firewall(t *testing.T) {
 // TestFault08LocalFirewall forbids sending: that is counted, opens the circuit,
 // and closes it again when it is over.
 func TestFault08LocalFirewall(t *testing.T) {
+	t.Parallel()
 	w := newWired(t, steady, "nft")
 	w.atSender(t, "nft add table inet f")
 	w.atSender(t, "nft add chain inet f out { type filter hook output priority 0 ; }")
@@ -165,11 +172,13 @@ func TestFault08LocalFirewall(t *testing.T) {
 
 // TestFault12LinkDown takes the interface down, and then its route away.
 func TestFault12LinkDown(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ name, fault, repair string }{
 		{"link", "ip link set s down", "ip link set s up"},
 		{"route", "ip addr del 10.77.0.1/24 dev s", "ip addr add 10.77.0.1/24 dev s"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			w := newWired(t, steady)
 			w.atSender(t, tt.fault)
 			until(t, w.exp, patience, circuit(exporter.CircuitOpen))
@@ -195,6 +204,7 @@ func TestFault12LinkDown(t *testing.T) {
 // the packets, keeps some until it knows, and now and then says so; that is no
 // reason to stop.
 func TestFault13AbsentNeighbour(t *testing.T) {
+	t.Parallel()
 	w := newWired(t, steady)
 	w.atReceiver(t, "ip link set r down")
 	w.atReceiver(t, "ip addr flush dev r")
@@ -212,8 +222,7 @@ func TestFault13AbsentNeighbour(t *testing.T) {
 	assert.Equal(t, s.Sent, r.Points.Delivered+r.Points.Lost)
 }
 
-// isHealthy waits until the exporter has looked at itself for a while and is healthy:
-// it had no address at first.
+// isHealthy waits until the exporter has looked at itself for a while and is healthy.
 func (w *wired) isHealthy(t *testing.T) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -244,7 +253,10 @@ func fullPackets() exporterOptions {
 // TestFault14PathNarrows in the middle of a session, at the sender's own link: no
 // point is lost, and the packets are smaller from then on.
 func TestFault14PathNarrows(t *testing.T) {
-	w := newWired(t, fullPackets())
+	t.Parallel()
+	o := fullPackets()
+	o.Later = true // it has an address from the first look on
+	w := newWired(t, o)
 	require.Equal(t, 1472, ask[exporter.Stats](t, w.exp, "").PacketSize)
 	w.isHealthy(t)
 	w.atSender(t, "ip link set s mtu 1280")
@@ -261,6 +273,7 @@ func TestFault14PathNarrows(t *testing.T) {
 
 // TestFault14RouteNarrows has the route have a limit of its own.
 func TestFault14RouteNarrows(t *testing.T) {
+	t.Parallel()
 	w := newWired(t, fullPackets())
 	w.atSender(t, "ip route add 10.77.0.2/32 dev s mtu lock 1000")
 	until(t, w.exp, patience, func(s exporter.Stats) bool { return s.PacketSize == 1000-28 })
@@ -274,6 +287,7 @@ func TestFault14RouteNarrows(t *testing.T) {
 // is too large for it is lost on the network, and known to be, until its message has
 // come; packets are smaller from then on, and all arrive.
 func TestFault14RouterTells(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name, sender, near, far, receiver, prefix, forwarding string
 		limit                                                 int
@@ -282,6 +296,7 @@ func TestFault14RouterTells(t *testing.T) {
 		{"IPv6", "fd77::1", "fd77::fe", "fd78::fe", "fd78::2", "64", "/proc/sys/net/ipv6/conf/all/forwarding", 1280 - 48},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			needNamespaces(t)
 			router := spawn(t, "router", tt.forwarding, syscall.CLONE_NEWNET)
 			w := &wired{recv: spawn(t, "receiver", ":4319", syscall.CLONE_NEWNET)}

@@ -25,8 +25,11 @@ func TestFault01Loss(t *testing.T) {
 		{Loss: 0.02}, {Loss: 0.3}, {Lose: 1, Of: 50}, {Lose: 3, Of: 10}, {Lose: 30, Of: 100},
 	} {
 		t.Run(fmt.Sprintf("%+v", f), func(t *testing.T) {
+			t.Parallel() // with each other alone: calls are timed
 			l := newLine(t, f)
-			callerNeverWaits(t, l.exp, func() { export(t, l.exp, 2000, 10) })
+			inTurn(func() {
+				callerNeverWaits(t, l.exp, func() { export(t, l.exp, 2000, 10) })
+			})
 			_, r, b := l.settle(t, lostByProxy)
 			assert.Positive(t, b.Lost.Points)
 			assert.Zero(t, r.Points.Duplicate+r.Points.Late)
@@ -39,14 +42,18 @@ func TestFault01Loss(t *testing.T) {
 // TestFault02Reorder: nothing is lost and nothing is taken for a duplicate, nor is
 // anything said to be lost while it is on its way.
 func TestFault02Reorder(t *testing.T) {
+	t.Parallel()
 	for _, window := range []int{1, 10, 100, 1000} {
 		t.Run(fmt.Sprint(window), func(t *testing.T) {
+			t.Parallel()
 			l := newLine(t, faultproxy.Faults{Reorder: window, Duplicate: 9})
 			most := uint64(0)
-			for range 10 {
-				export(t, l.exp, 4000, 5) // 40 packets each: some thousands in all
-				most = max(most, l.recv.Stats().Points.Lost)
-			}
+			inTurn(func() {
+				for range 10 {
+					export(t, l.exp, 4000, 5) // 40 packets each: some thousands in all
+					most = max(most, l.recv.Stats().Points.Lost)
+				}
+			})
 			_, r, b := l.settle(t, none)
 			assert.Zero(t, most, "what the proxy holds back is there within a second")
 			l.requireDuplicates(t, b)
@@ -57,10 +64,12 @@ func TestFault02Reorder(t *testing.T) {
 
 // TestFault03Duplicates are counted, and handed over once.
 func TestFault03Duplicates(t *testing.T) {
+	t.Parallel()
 	for _, every := range []int{1, 2, 7} {
 		t.Run(fmt.Sprint(every), func(t *testing.T) {
+			t.Parallel()
 			l := newLine(t, faultproxy.Faults{Duplicate: every})
-			export(t, l.exp, 2000, 5)
+			inTurn(func() { export(t, l.exp, 2000, 5) })
 			s, r, b := l.settle(t, none)
 			assert.Equal(t, s.Sent, r.Points.Delivered)
 			assert.Positive(t, b.Duplicated.Points)
@@ -71,9 +80,11 @@ func TestFault03Duplicates(t *testing.T) {
 
 // TestFault04Damage is rejected whole; the packets beside it are unharmed.
 func TestFault04Damage(t *testing.T) {
+	t.Parallel()
 	t.Run("checksum left", func(t *testing.T) {
+		t.Parallel()
 		l := newLine(t, faultproxy.Faults{Damage: 5})
-		export(t, l.exp, 2000, 5)
+		inTurn(func() { export(t, l.exp, 2000, 5) })
 		s, r, b := l.settle(t, func(b faultproxy.Books) uint64 { return b.Damaged.Points })
 		assert.Equal(t, s.Sent-b.Damaged.Points, r.Points.Delivered)
 		x := r.Rejected
@@ -81,9 +92,10 @@ func TestFault04Damage(t *testing.T) {
 		assert.Positive(t, x.BadChecksum)
 	})
 	t.Run("checksum repaired", func(t *testing.T) {
+		t.Parallel()
 		l := newLine(t, faultproxy.Faults{Damage: 2, Repair: true})
 		l.seen.expectDamage()
-		export(t, l.exp, 2000, 10)
+		inTurn(func() { export(t, l.exp, 2000, 10) })
 		s, r, b := l.settle(t, none)
 		assert.GreaterOrEqual(t, r.Points.Delivered, s.Sent-b.Damaged.Points, "the others are unharmed")
 		assert.Positive(t, r.Rejected.Malformed)
@@ -93,8 +105,9 @@ func TestFault04Damage(t *testing.T) {
 
 // TestFault05Delay: what is more than a second late counts as lost until it comes.
 func TestFault05Delay(t *testing.T) {
+	t.Parallel()
 	l := newLine(t, faultproxy.Faults{Delay: 100 * time.Millisecond, Jitter: 3 * time.Second})
-	export(t, l.exp, 500, 20)
+	inTurn(func() { export(t, l.exp, 500, 20) })
 	require.Eventually(t, func() bool { return l.recv.Stats().Points.Lost > 0 }, patience, time.Millisecond)
 	_, r, _ := l.settle(t, none)
 	assert.Zero(t, r.Points.Late)
@@ -122,6 +135,7 @@ func TestFault19SlowReceiver(t *testing.T) {
 // TestFault19KernelDrops: what the kernel drops at the receiver's own socket is
 // lost, and known to be lost there and not on the network.
 func TestFault19KernelDrops(t *testing.T) {
+	t.Parallel()
 	r, err := receiver.Listen("127.0.0.1:0", nop, receiver.WithReceiveBuffer(4096))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = r.Close() })
@@ -153,6 +167,7 @@ func TestFault19KernelDrops(t *testing.T) {
 // TestFault35Rebinding: a NAT that gives the exporter another port leaves it its
 // session.
 func TestFault35Rebinding(t *testing.T) {
+	t.Parallel()
 	l := newLine(t, faultproxy.Faults{})
 	sources := map[netip.AddrPort]bool{}
 	for i := range 5 {
@@ -172,8 +187,9 @@ func TestFault35Rebinding(t *testing.T) {
 // TestFault14BlackHole: routers that drop what is too large and say nothing are
 // met by a packet size that was set for them.
 func TestFault14BlackHole(t *testing.T) {
+	t.Parallel()
 	l := newLine(t, faultproxy.Faults{MTU: 1232}, exporter.WithMaxPacketSize(1232))
-	export(t, l.exp, 2000, 5)
+	inTurn(func() { export(t, l.exp, 2000, 5) })
 	s, r, _ := l.settle(t, none)
 	assert.Equal(t, s.Sent, r.Points.Delivered)
 }

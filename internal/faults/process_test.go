@@ -4,7 +4,6 @@ package faults
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -16,19 +15,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/internal/testsize"
 	"github.com/otelgram/otelgram/receiver"
 )
-
-var full = flag.Bool("full", false, "TestFault09ReceiverKilled with a receiver that is back after ten seconds, and the breaker's default timeout of 30 s")
 
 // TestFault09ReceiverKilled opens the circuit within five seconds, and closes it
 // once the receiver is back, without anybody touching the exporter. The books of
 // the exporter and of both receivers agree to the point.
 func TestFault09ReceiverKilled(t *testing.T) {
-	timeout, away := 3*time.Second, time.Duration(0)
-	if *full {
-		timeout, away = 30*time.Second, 10*time.Second
-	}
+	t.Parallel()
+	// In the long form it is back after ten seconds, and the timeout is the breaker's default.
+	timeout, away := testsize.Pick(3*time.Second, 30*time.Second), testsize.Pick(0, 10*time.Second)
 	first := spawn(t, "receiver", "127.0.0.1:0", 0)
 	address := first.first
 	exp := spawn(t, "exporter", argument(t, exporterOptions{Endpoint: address, Points: 50, Pause: 20 * time.Millisecond, Timeout: timeout}), 0)
@@ -60,6 +57,7 @@ func TestFault09ReceiverKilled(t *testing.T) {
 // TestFault10ExporterKilled: the next one is another session; what the first had
 // sent by its last packet is in the books.
 func TestFault10ExporterKilled(t *testing.T) {
+	t.Parallel()
 	recv := spawn(t, "receiver", "127.0.0.1:0", 0)
 	options := argument(t, exporterOptions{Endpoint: recv.first, Points: 50, Pause: 10 * time.Millisecond, Timeout: time.Second})
 	for range 3 {
@@ -84,6 +82,7 @@ func TestFault10ExporterKilled(t *testing.T) {
 // same, and sends once there are some again; it keeps its socket if a new one
 // cannot be had.
 func TestFault17NoFilesLeft(t *testing.T) {
+	t.Parallel()
 	recv := spawn(t, "receiver", "127.0.0.1:0", 0)
 	o := exporterOptions{Endpoint: recv.first, Points: 10, Pause: 10 * time.Millisecond, Timeout: time.Second, Files: 3}
 	exp := spawn(t, "exporter", argument(t, o), 0)
@@ -107,6 +106,7 @@ func TestFault17NoFilesLeft(t *testing.T) {
 // TestFault31Stopped: one processor, a collector that never rests, and two
 // seconds in which the exporter does not run at all.
 func TestFault31Stopped(t *testing.T) {
+	t.Parallel()
 	recv := spawn(t, "receiver", "127.0.0.1:0", 0)
 	o := exporterOptions{Endpoint: recv.first, Points: 50, Pause: 10 * time.Millisecond, Timeout: time.Second}
 	exp := spawn(t, "exporter", argument(t, o), 0, "GOMAXPROCS=1", "GOGC=1", "GOMEMLIMIT=16MiB")
@@ -125,6 +125,7 @@ func TestFault31Stopped(t *testing.T) {
 // TestFaultUnixReceiverKilled: the socket file that a killed receiver leaves
 // behind is taken over by the next one, which the exporter finds.
 func TestFaultUnixReceiverKilled(t *testing.T) {
+	t.Parallel()
 	address := "unixgram://" + filepath.Join(t.TempDir(), "s")
 	first := spawn(t, "receiver", address, 0)
 	o := exporterOptions{Endpoint: address, Points: 10, Pause: 10 * time.Millisecond, Timeout: time.Second}

@@ -17,10 +17,11 @@ import (
 
 	"github.com/otelgram/otelgram/exporter"
 	"github.com/otelgram/otelgram/internal/faultproxy"
+	"github.com/otelgram/otelgram/internal/testsize"
 	"github.com/otelgram/otelgram/receiver"
 )
 
-var soakFor = flag.Duration("soak", 10*time.Second, "how long TestSoak runs")
+var soakFor = flag.Duration("soak", testsize.Pick(10*time.Second, time.Minute), "how long TestSoak runs")
 
 // soakRate is how many points are sent in a second.
 const soakRate = 200_000

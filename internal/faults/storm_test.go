@@ -23,22 +23,26 @@ import (
 
 // TestFault24RingFull has 64 callers storm a ring whose sender stands still.
 func TestFault24RingFull(t *testing.T) {
+	t.Parallel()
 	for name, strategy := range map[string]drop.Strategy{
 		"newest": drop.Newest(), "oldest": drop.Oldest(), "priority": drop.ByPriority(), "sampled": drop.Sampled(),
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			const callers, calls = 64, 2000
 			l := newLine(t, faultproxy.Faults{}, exporter.WithBufferSize(1024), exporter.WithPacing(1, 1),
 				exporter.WithFlushInterval(0), exporter.WithDropStrategy(strategy))
-			var group sync.WaitGroup
-			for g := range callers {
-				group.Go(func() {
-					for i := range calls {
-						l.exp.RecordMetric("storm", 1, exporter.Tag{Key: "caller", Value: fmt.Sprint(g, i%3)})
-					}
-				})
-			}
-			group.Wait()
+			inTurn(func() {
+				var group sync.WaitGroup
+				for g := range callers {
+					group.Go(func() {
+						for i := range calls {
+							l.exp.RecordMetric("storm", 1, exporter.Tag{Key: "caller", Value: fmt.Sprint(g, i%3)})
+						}
+					})
+				}
+				group.Wait()
+			})
 			s := l.exp.Stats()
 			assert.Equal(t, uint64(callers*calls), s.Offered)
 			assert.Positive(t, s.Dropped.Total())
@@ -53,27 +57,30 @@ func TestFault24RingFull(t *testing.T) {
 
 // TestFault25ShutdownInAStorm: everything at once, from everywhere.
 func TestFault25ShutdownInAStorm(t *testing.T) {
+	t.Parallel()
 	l := newLine(t, faultproxy.Faults{Lose: 1, Of: 10, SpareReports: true}, exporter.WithBufferSize(1024))
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
-	var group sync.WaitGroup
-	for g := range 64 {
-		group.Go(func() {
-			rm := points(20)
-			for i := range 30 {
-				_ = l.exp.Export(t.Context(), rm) // ErrExporterShutdown from some time on
-				l.exp.RecordMetric("storm", 1)
-				_ = l.exp.ForceFlush(t.Context())
-				if g == 0 && i == 15 {
-					_ = l.exp.Shutdown(over)
+	inTurn(func() {
+		var group sync.WaitGroup
+		for g := range 64 {
+			group.Go(func() {
+				rm := points(20)
+				for i := range 30 {
+					_ = l.exp.Export(t.Context(), rm) // ErrExporterShutdown from some time on
+					l.exp.RecordMetric("storm", 1)
+					_ = l.exp.ForceFlush(t.Context())
+					if g == 0 && i == 15 {
+						_ = l.exp.Shutdown(over)
+					}
+					if g < 4 && i == 20 {
+						_ = l.exp.Shutdown(t.Context())
+					}
 				}
-				if g < 4 && i == 20 {
-					_ = l.exp.Shutdown(t.Context())
-				}
-			}
-		})
-	}
-	group.Wait()
+			})
+		}
+		group.Wait()
+	})
 	require.NoError(t, l.exp.Shutdown(t.Context()))
 	require.Error(t, l.exp.Export(t.Context(), points(1)))
 	s := shut(t, l.exp)

@@ -32,6 +32,7 @@ var mayImport = map[string][]string{
 	"internal/tidy":       {},
 	"internal/workload":   {},
 	"internal/allocs":     {},
+	"internal/testsize":   {},
 	"internal/randomdata": {},
 	"internal/hostile":    {"wire"},
 
@@ -60,8 +61,8 @@ var mayImport = map[string][]string{
 }
 
 // forTests is what the tests of leaves may import, too: data that they share with
-// bench/, and how to count allocations.
-var forTests = []string{"internal/workload", "internal/allocs"}
+// bench/, how to count allocations, and how much a test does.
+var forTests = []string{"internal/workload", "internal/allocs", "internal/testsize"}
 
 // checkPicture finds packages that nobody has drawn into the picture yet.
 func checkPicture(m *module) (found []finding) {
