@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"math"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/otelgram/otelgram/drop"
 	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/internal/allocs"
 	"github.com/otelgram/otelgram/internal/testsize"
 	"github.com/otelgram/otelgram/receiver"
 )
@@ -334,21 +334,14 @@ func TestNamesAreBounded(t *testing.T) {
 	exp, err := exporter.New(t.Context(), exporter.WithEndpoint(silent(t)), exporter.WithBufferSize(1024),
 		exporter.WithMaxMemory(budget), exporter.WithFlushInterval(never))
 	require.NoError(t, err)
-	before := heap()
+	before := allocs.Heap()
 	for i := range names {
 		exp.RecordMetric(fmt.Sprint("name.", i), 1)
 	}
 	require.NoError(t, exp.ForceFlush(t.Context()))
-	assert.Less(t, heap()-before, int64(16*budget), "bytes for names of which most have no series")
+	assert.Less(t, allocs.Heap()-before, int64(16*budget), "bytes for names of which most have no series")
 	s := requireBooks(t, exp)
 	assert.Equal(t, uint64(names), s.Offered, "a point of each series, and what was refused")
 	assert.Positive(t, s.Dropped.Memory)
 	require.NoError(t, exp.Shutdown(t.Context()))
-}
-
-func heap() int64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
 }

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/internal/allocs"
 )
 
 // TestNamesakes: a gauge that is set and one that is observed share a name and
@@ -108,7 +109,7 @@ func TestBudgetCountsText(t *testing.T) {
 	m := exp.MeterProvider().Meter("m")
 	n, err := m.Int64Counter("n")
 	require.NoError(t, err)
-	before := liveHeap()
+	before := allocs.Heap()
 	for i := range 1900 {
 		page := strings.Repeat(fmt.Sprint(i), 25_000)
 		n.Add(t.Context(), 1, metric.WithAttributes(attribute.String("k", page[:1000])))
@@ -119,16 +120,8 @@ func TestBudgetCountsText(t *testing.T) {
 		}
 	}
 	require.NoError(t, exp.ForceFlush(t.Context()))
-	assert.Less(t, int64(liveHeap())-int64(before), int64(2*budget))
+	assert.Less(t, int64(allocs.Heap())-int64(before), int64(2*budget))
 	assert.Positive(t, exp.Stats().Dropped.Memory)
 	require.NoError(t, exp.Shutdown(t.Context()))
 	runtime.KeepAlive(m)
-}
-
-func liveHeap() uint64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
 }

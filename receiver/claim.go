@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/otelgram/otelgram/receiver/internal/window"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -19,7 +20,7 @@ const maxClaims = 8
 
 // isFar reports whether a number is so far ahead that a second packet must confirm it.
 func (s *session) isFar(sequence uint64) bool {
-	return sequence >= s.newest.packets && sequence-s.newest.packets > minWindow/2
+	return sequence >= s.newest.packets && sequence-s.newest.packets > window.Min/2
 }
 
 // judgeClaim takes a packet whose number is far ahead of the others. The packet is
@@ -27,7 +28,7 @@ func (s *session) isFar(sequence uint64) bool {
 // confirms it, or a goodbye that is said again, or many that rise one after the other,
 // as where nearly all packets are lost. More packets than anybody can have sent are never
 // believed.
-func (s *session) judgeClaim(h *wire.Header, now time.Time) verdict {
+func (s *session) judgeClaim(h *wire.Header, now time.Time) window.Verdict {
 	confirmed := false
 	most := s.base.packets + packetsAtOnce + uint64(max(now.Sub(s.started), 0)/packetTime)
 	for i := range s.claims {
@@ -36,8 +37,8 @@ func (s *session) judgeClaim(h *wire.Header, now time.Time) verdict {
 			if h.Goodbye && s.claims[i].Goodbye && h.Sequence <= most {
 				s.believe(h.Sequence)
 			}
-			return duplicate
-		case apart >= -minWindow/2 && apart <= minWindow/2:
+			return window.Duplicate
+		case apart >= -window.Min/2 && apart <= window.Min/2:
 			confirmed = true
 		}
 	}
@@ -45,14 +46,14 @@ func (s *session) judgeClaim(h *wire.Header, now time.Time) verdict {
 	s.apart.add(tally{1, uint64(h.Points)})
 	switch {
 	case confirmed && h.Sequence <= most:
-		s.believe(h.Sequence + minWindow/2)
+		s.believe(h.Sequence + window.Min/2)
 	case len(s.claims) <= maxClaims:
 	case s.claimsRise() && h.Sequence <= most:
 		s.believe(h.Sequence)
 	default:
 		s.claims = slices.Delete(s.claims, 0, 1) // it stays apart for good
 	}
-	return fresh
+	return window.Fresh
 }
 
 // claimsRise reports whether the held packets were sent in the order in which they came.
@@ -87,7 +88,7 @@ func (s *session) believe(upTo uint64) {
 func (s *session) meetClaims() {
 	for i := range s.claims {
 		if !s.isFar(s.claims[i].Sequence) {
-			s.believe(s.newest.packets + minWindow/2)
+			s.believe(s.newest.packets + window.Min/2)
 			return
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelgram/otelgram/receiver/internal/window"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -37,7 +38,7 @@ func (m *machine) send() wire.Header {
 func (m *machine) show(t *tabled) bool {
 	h := m.send()
 	_, v := t.see(&h, m.source, m.clock)
-	return v == fresh
+	return v == window.Fresh
 }
 
 // TestClones: two machines that send the same numbers at once, and one that is put back
@@ -136,18 +137,18 @@ func TestNoClones(t *testing.T) {
 		h := m.send()
 		sent = append(sent, h)
 		_, v := table.see(&h, source, m.clock)
-		require.Equal(t, fresh, v)
+		require.Equal(t, window.Fresh, v)
 	}
 	for i := range sent {
 		_, v := table.see(&sent[i], elsewhere, m.clock.Add(time.Duration(i)*time.Millisecond))
-		require.NotEqual(t, fresh, v)
+		require.NotEqual(t, window.Fresh, v)
 	}
 	bye := m.send()
 	bye.Goodbye, bye.Points = true, 0
 	for i := range 3 {
 		bye.Time += int64(time.Second)
 		_, v := table.see(&bye, source, m.clock.Add(time.Minute))
-		require.Equal(t, i == 0, v == fresh)
+		require.Equal(t, i == 0, v == window.Fresh)
 	}
 	assert.Zero(t, table.cloned)
 	b := table.books()

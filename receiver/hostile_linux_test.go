@@ -15,8 +15,11 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"golang.org/x/sys/unix"
 
+	"github.com/otelgram/otelgram/internal/allocs"
 	"github.com/otelgram/otelgram/internal/hostile"
+	"github.com/otelgram/otelgram/internal/randomdata"
 	"github.com/otelgram/otelgram/internal/testsize"
+	"github.com/otelgram/otelgram/receiver/internal/window"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 	"github.com/otelgram/otelgram/wire/plain"
@@ -109,7 +112,9 @@ type plainShape struct {
 var plainShapes = []plainShape{
 	{"names", nil, func(n, i int) plain.Event { return plain.Event{Type: plain.Gauge, Name: fmt.Sprint(n, i)} }, 0},
 	{"no names", nil, func(int, int) plain.Event { return plain.Event{Type: plain.Gauge} }, 0},
-	{"types in turns", nil, func(_, i int) plain.Event { return plain.Event{Type: plainTypes[i%len(plainTypes)]} }, 0},
+	{"types in turns", nil, func(_, i int) plain.Event {
+		return plain.Event{Type: randomdata.PlainTypes[i%len(randomdata.PlainTypes)]}
+	}, 0},
 	{"small tags", func(n, i, k int) plain.Tag { return plain.Tag{Key: string(rune('a' + (n+i+k)%26))} }, oneName, 1},
 	{"tags to be sorted", func(n, i, k int) plain.Tag { return plain.Tag{Key: fmt.Sprintf("%x", k*(7919+2*i)%509+n)} }, oneName, plain.MaxTags},
 	{"long tags to be sorted", func(n, i, k int) plain.Tag {
@@ -221,10 +226,10 @@ func TestHostilePacketsLeaveNothing(t *testing.T) {
 			h, cause := wire.CheckHeader(p)
 			require.Equal(t, wire.Accepted, cause)
 			s, v := table.see(&h, source, begin)
-			require.Equal(t, fresh, v)
+			require.Equal(t, window.Fresh, v)
 			serveNow(w, &body{session: s, header: h, packets: 1}, p)
 		}
-		return heap()
+		return allocs.Heap()
 	}
 	first := feed(total / 4)
 	last := feed(total)

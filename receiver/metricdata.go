@@ -1,19 +1,23 @@
 package receiver
 
-import "go.opentelemetry.io/otel/sdk/metric/metricdata"
+import (
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelgram/otelgram/receiver/internal/build"
+)
 
 // toMetricdata is the handler behind [Listen]: it makes metricdata of each packet.
 type toMetricdata struct {
-	builder builder
+	builder *build.Builder
 	user    func(*metricdata.ResourceMetrics)
 }
 
 func newMetricdata(user func(*metricdata.ResourceMetrics), cacheSize int) *toMetricdata {
-	return &toMetricdata{builder: newBuilder(cacheSize), user: user}
+	return &toMetricdata{builder: build.New(cacheSize), user: user}
 }
 
 func (t *toMetricdata) handle(p *Packet) bool {
-	data, ok := t.builder.build(p.Decoder)
+	data, ok := t.builder.Build(p.Decoder)
 	if ok {
 		t.deliver(data)
 	}

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/otelgram/otelgram/receiver/internal/window"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 	"github.com/otelgram/otelgram/wire/plain"
@@ -59,7 +60,7 @@ type renewal struct {
 }
 
 // seePlain is see for a Plain session.
-func (s *session) seePlain(h *wire.Header, now time.Time) verdict {
+func (s *session) seePlain(h *wire.Header, now time.Time) window.Verdict {
 	if !s.source.IsValid() {
 		// Several senders share a Unix socket. It loses nothing and repeats nothing.
 		numbered := *h
@@ -67,10 +68,10 @@ func (s *session) seePlain(h *wire.Header, now time.Time) verdict {
 		return s.see(&numbered, now)
 	}
 	if s.isOutlived(h, now) {
-		return late
+		return window.Late
 	}
 	v := s.see(h, now)
-	if v != fresh && s.beginsAnew(h, v) {
+	if v != window.Fresh && s.beginsAnew(h, v) {
 		return s.judgeRenewal(h, now)
 	}
 	return v
@@ -90,11 +91,11 @@ func (s *session) isOutlived(h *wire.Header, now time.Time) bool {
 // begun anew at the same address. A packet that arrives twice has its time twice. Where
 // nobody knows whether the number was seen, the sender's clock may have been put back
 // while the packet was under way, but for the number 0.
-func (s *session) beginsAnew(h *wire.Header, v verdict) bool {
+func (s *session) beginsAnew(h *wire.Header, v window.Verdict) bool {
 	switch r := s.renewed; {
 	case h.Time <= s.latest:
 		return false
-	case v == duplicate || h.Sequence == 0 || r != nil && r.isNear(h):
+	case v == window.Duplicate || h.Sequence == 0 || r != nil && r.isNear(h):
 		return true
 	}
 	return uint64(h.Time-s.latest) > uint64(lateAfter)
@@ -103,13 +104,13 @@ func (s *session) beginsAnew(h *wire.Header, v verdict) bool {
 // isNear reports whether a packet is near the one that claimed a new begin.
 func (r *renewal) isNear(h *wire.Header) bool {
 	apart := int64(h.Sequence - r.claim.Sequence)
-	return r.claimed && apart >= -minWindow/2 && apart <= minWindow/2
+	return r.claimed && apart >= -window.Min/2 && apart <= window.Min/2
 }
 
 // judgeRenewal takes a packet that seems to be of a sender that has begun anew. It is
 // delivered, but that the numbers begin anew is believed only when another packet near it
 // confirms it. So one forged packet does not end a session.
-func (s *session) judgeRenewal(h *wire.Header, now time.Time) verdict {
+func (s *session) judgeRenewal(h *wire.Header, now time.Time) window.Verdict {
 	if s.renewed == nil {
 		s.renewed = &renewal{}
 	}
@@ -118,20 +119,20 @@ func (s *session) judgeRenewal(h *wire.Header, now time.Time) verdict {
 	if !r.claimed {
 		r.claim, r.claimed = *h, true
 		s.apart.add(one)
-		return fresh
+		return window.Fresh
 	}
 	switch same := h.Sequence == r.claim.Sequence; {
 	case same && h.Time == r.claim.Time:
-		return duplicate
+		return window.Duplicate
 	case !same && r.isNear(h):
 		s.renew(h, now)
 	case h.Time > r.claim.Time:
 		r.claim = *h // the other stays apart for good
 		s.apart.add(one)
 	default:
-		return late
+		return window.Late
 	}
-	return fresh
+	return window.Fresh
 }
 
 // renew begins the numbers anew, with a packet and the one that claimed it, and keeps the

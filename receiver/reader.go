@@ -5,6 +5,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/otelgram/otelgram/receiver/internal/window"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 	"github.com/otelgram/otelgram/wire/plain"
@@ -89,7 +90,7 @@ func (r *Receiver) check(d *udp.Datagram) (wire.Header, bool) {
 // take enters one packet in the books and queues it.
 func (r *Receiver) take(h *wire.Header, d *udp.Datagram, now time.Time) {
 	s, v := r.table.see(h, d.Source, now)
-	if v != fresh {
+	if v != window.Fresh {
 		return
 	}
 	b := body{session: s, source: d.Source, header: *h, packets: 1, arrived: now}

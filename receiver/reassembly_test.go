@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/otelgram/otelgram/internal/allocs"
+	"github.com/otelgram/otelgram/receiver/internal/window"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -202,18 +204,18 @@ func TestReassemblyIsBounded(t *testing.T) {
 // bodies that are not whole, but not its window.
 func TestForgottenSessionsKeepLittle(t *testing.T) {
 	table, r := newTabled(begin), newReassembly(defaultReassemblySize)
-	before := heap()
+	before := allocs.Heap()
 	for id := range uint64(20_000) {
-		h := wire.Header{Session: id, Sequence: maxWindow - 1}
+		h := wire.Header{Session: id, Sequence: window.Max - 1}
 		s, v := table.see(&h, source, begin)
-		require.Equal(t, fresh, v)
+		require.Equal(t, window.Fresh, v)
 		_, _, ok := r.add(&body{session: s, header: h}, wire.Fragment{Index: 0, Last: 9, Data: []byte{1}}, begin)
 		require.True(t, ok)
 	}
 	for table.len() > 0 {
 		table.forget(table.leastUseful(), begin)
 	}
-	assert.LessOrEqual(t, heap()-before, int64(2*defaultReassemblySize))
+	assert.LessOrEqual(t, allocs.Heap()-before, int64(2*defaultReassemblySize))
 	assert.Greater(t, len(r.partials), 5000)
 	runtime.KeepAlive(r)
 }

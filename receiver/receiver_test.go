@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/otelgram/otelgram/internal/testsize"
+	"github.com/otelgram/otelgram/receiver/internal/window"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -204,7 +205,13 @@ func TestQueueIsBoundedInBytes(t *testing.T) {
 	}, WithQueueSize(queue), WithWorkers(1))
 	send := dial(t, r)
 	large := func(i int) []byte {
-		packet := packetWith(t, "", strings.Repeat("x", 60_000), 1)
+		set := &wire.AttributeSet{}
+		set.AddString(wire.NewSymbol("k"), wire.NewSymbol(strings.Repeat("x", 60_000)))
+		p, err := wire.NewPacker(wire.MaxPacketSize)
+		require.NoError(t, err)
+		p.Start(nil)
+		require.Equal(t, wire.Added, p.Append(&wire.Point{Metric: &wire.Metric{Scope: &wire.Scope{Resource: &wire.Resource{}}, Name: wire.NewSymbol("m"), Kind: wire.Gauge}, Attributes: set}))
+		packet := p.Finish()
 		wire.Stamp(packet, &wire.Header{Format: wire.Compact, Session: 1, Sequence: uint64(i), Points: 1, PointsBefore: uint32(i)})
 		return packet
 	}
@@ -230,7 +237,7 @@ func TestStatsPausesBriefly(t *testing.T) {
 		for _, sequence := range []uint64{0, 9} { // with loss, so that there is something to settle
 			h := wire.Header{Session: id, Sequence: sequence, Points: 1, PointsBefore: uint32(sequence)}
 			_, v := r.table.see(&h, source, now)
-			require.Equal(t, fresh, v)
+			require.Equal(t, window.Fresh, v)
 		}
 	}
 	before := r.table.pending.len

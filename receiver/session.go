@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/otelgram/otelgram/receiver/internal/window"
 	"github.com/otelgram/otelgram/wire"
 	"github.com/otelgram/otelgram/wire/plain"
 )
@@ -50,7 +51,7 @@ type session struct {
 	base   mark  // where the books begin
 	newest mark  // the end of the newest packet
 	latest int64 // the latest header time
-	window window
+	window window.Window
 	claims []wire.Header // far ahead of the others, and not believed yet
 	// countDoubted says that the newest packet's count of points before it is off from
 	// the books by countOff, which is more than one packet is believed.
@@ -124,11 +125,11 @@ func newSession(h *wire.Header, source netip.AddrPort, now time.Time) *session {
 
 // start makes a packet the first one seen.
 func (s *session) start(h *wire.Header) {
-	s.window = window{}
+	s.window = window.Window{}
 	s.provisional = h.Sequence > 0
 	m := mark{}
 	if s.provisional {
-		s.window.startAt(h.Sequence)
+		s.window.StartAt(h.Sequence)
 		m = mark{h.Sequence, min(uint64(h.PointsBefore), mostPoints(h.Sequence))}
 	}
 	s.begin(m)
@@ -137,8 +138,8 @@ func (s *session) start(h *wire.Header) {
 // resume begins the books where they were closed before.
 func (s *session) resume(d departed) {
 	s.provisional, s.joined, s.closed, s.missed = d.provisional, d.joined, d.closed, d.missed
-	s.window = window{}
-	s.window.startAt(d.newest.packets)
+	s.window = window.Window{}
+	s.window.StartAt(d.newest.packets)
 	s.begin(d.newest)
 	s.latest = d.latest
 	s.resumed = true
@@ -179,7 +180,7 @@ func (s *session) learn(age uint64, now, known time.Time) {
 	}
 	age = min(age, math.MaxInt64)
 	s.began = now.Add(-time.Duration(age))
-	if !s.provisional || s.base.packets > minWindow/2 && s.received().packets < 2 {
+	if !s.provisional || s.base.packets > window.Min/2 && s.received().packets < 2 {
 		return
 	}
 	s.provisional = false
@@ -194,7 +195,7 @@ func (s *session) learn(age uint64, now, known time.Time) {
 }
 
 // judge is see, or seePlain.
-func (s *session) judge(h *wire.Header, now time.Time) verdict {
+func (s *session) judge(h *wire.Header, now time.Time) window.Verdict {
 	if s.plain {
 		return s.seePlain(h, now)
 	}
@@ -203,7 +204,7 @@ func (s *session) judge(h *wire.Header, now time.Time) verdict {
 
 // see enters the number of a packet, and its points if it is new. It says whether the
 // packet is new.
-func (s *session) see(h *wire.Header, now time.Time) (v verdict) {
+func (s *session) see(h *wire.Header, now time.Time) (v window.Verdict) {
 	s.turn(now)
 	if s.isFar(h.Sequence) {
 		v = s.judgeClaim(h, now)
@@ -211,9 +212,9 @@ func (s *session) see(h *wire.Header, now time.Time) (v verdict) {
 		v = s.accept(h)
 	}
 	switch v {
-	case fresh:
+	case window.Fresh:
 		s.latest = max(s.latest, h.Time)
-	case duplicate:
+	case window.Duplicate:
 		s.confirmCount(h)
 	}
 	return v
@@ -227,17 +228,17 @@ func (s *session) repeatsGoodbye(h *wire.Header) bool { return h.Goodbye && s.cl
 // An honest sender's has not: a packet that arrives twice has its time twice. Where
 // nobody knows whether the number was seen, the sender's clock may have been put back
 // while the packet was under way.
-func (s *session) repeats(h *wire.Header, v verdict) bool {
-	return v == duplicate && h.Time > s.latest || v == late && h.Time-s.latest > int64(lateAfter)
+func (s *session) repeats(h *wire.Header, v window.Verdict) bool {
+	return v == window.Duplicate && h.Time > s.latest || v == window.Late && h.Time-s.latest > int64(lateAfter)
 }
 
 // accept enters a packet whose number is believed.
-func (s *session) accept(h *wire.Header) verdict {
+func (s *session) accept(h *wire.Header) window.Verdict {
 	if !s.reaches(h) {
-		return late
+		return window.Late
 	}
-	limit := windowLimit(s.waiting.packets + s.current.packets)
-	if v := s.window.see(h.Sequence, limit); v != fresh {
+	limit := window.LimitFor(s.waiting.packets + s.current.packets)
+	if v := s.window.See(h.Sequence, limit); v != window.Fresh {
 		return v
 	}
 	one := tally{1, uint64(h.Points)}
@@ -257,13 +258,13 @@ func (s *session) accept(h *wire.Header) verdict {
 	s.newest.points = max(s.newest.points, s.base.points+s.heard().points)
 	s.lower()
 	s.meetClaims()
-	return fresh
+	return window.Fresh
 }
 
 // reaches reports whether a packet belongs to the books. While their begin is
 // provisional it is moved back to a packet from before it.
 func (s *session) reaches(h *wire.Header) bool {
-	if h.Sequence < s.window.low {
+	if h.Sequence < s.window.Low() {
 		return false // the window does not reach back to it
 	}
 	if h.Sequence >= s.base.packets {
@@ -317,7 +318,7 @@ func (s *session) turn(now time.Time) {
 		s.shift()
 	}
 	s.turned = now
-	s.window.shrink(windowLimit(s.waiting.packets + s.current.packets))
+	s.window.Shrink(window.LimitFor(s.waiting.packets + s.current.packets))
 }
 
 func (s *session) shift() {

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelgram/otelgram/receiver/internal/window"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -48,7 +49,7 @@ func newTabled(known time.Time) *tabled { return &tabled{newTable(testSessions, 
 // takes shows a packet to the table and reports whether it is new.
 func (t *tabled) takes(h wire.Header, now time.Time) bool {
 	_, v := t.see(&h, source, now)
-	return v == fresh
+	return v == window.Fresh
 }
 
 // learn is what a report of a session that began so long ago does.
@@ -137,7 +138,7 @@ func TestSessionBooks(t *testing.T) {
 				Points:  Counts{Sent: points(all), Received: points(kept), Lost: points(dropped)},
 			}
 			assert.Equal(t, want, closeBooks(feed(kept)))
-			shuffled := shuffle(all, minWindow/2)
+			shuffled := shuffle(all, window.Min/2)
 			shuffled, _ = without(shuffled, func(i int) bool { return tt.drop(int(shuffled[i].Sequence)) })
 			assert.Equal(t, want, closeBooks(feed(shuffled)), "out of order")
 			var twice []wire.Header
@@ -180,7 +181,7 @@ func TestLossIsPublishedLate(t *testing.T) {
 // report nobody knows.
 func TestMidSession(t *testing.T) {
 	const old = 10 * time.Second
-	for _, first := range []uint64{1, 5, 900, maxWindow - 1, maxWindow, 5 * maxWindow} {
+	for _, first := range []uint64{1, 5, 900, window.Max - 1, window.Max, 5 * window.Max} {
 		for _, since := range []time.Duration{-time.Nanosecond, old + 1} { // the receiver's begin, before the report
 			hs := stream(first, first, 100)
 			table := newTabled(begin.Add(50*time.Millisecond - since))
@@ -263,15 +264,15 @@ func TestProvisionalSessionReturns(t *testing.T) {
 // TestBeforeTheWindow: what the window of a session that was met late does not reach
 // back to is late, also when its books turn out to begin at 0.
 func TestBeforeTheWindow(t *testing.T) {
-	hs := stream(0, 0, 3*minWindow)
-	table := feed(hs[2*minWindow : 2*minWindow+100])
+	hs := stream(0, 0, 3*window.Min)
+	table := feed(hs[2*window.Min : 2*window.Min+100])
 	require.False(t, table.byID[1].joined)
 	assert.False(t, table.takes(hs[7], begin))
-	for i := 2*minWindow + 100; i < len(hs); i++ {
+	for i := 2*window.Min + 100; i < len(hs); i++ {
 		require.True(t, table.takes(hs[i], begin))
 	}
 	b := closeBooks(table)
-	assert.Equal(t, Counts{Sent: 3 * minWindow, Received: minWindow, Lost: 2 * minWindow, Late: 1}, b.Packets)
+	assert.Equal(t, Counts{Sent: 3 * window.Min, Received: window.Min, Lost: 2 * window.Min, Late: 1}, b.Packets)
 	assert.Equal(t, b.Points.Sent, b.Points.Received+b.Points.Lost)
 }
 
@@ -315,7 +316,7 @@ func TestPointsBeforeWraps(t *testing.T) {
 }
 
 func TestLatePackets(t *testing.T) {
-	hs := stream(0, 0, 3*minWindow)
+	hs := stream(0, 0, 3*window.Min)
 	for i := range hs {
 		hs[i].Time = int64(i)
 	}

@@ -10,7 +10,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelgram/otelgram/internal/allocs"
 	"github.com/otelgram/otelgram/internal/testsize"
+	"github.com/otelgram/otelgram/receiver/internal/window"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -38,28 +40,28 @@ func (c *senders) turn(m *machine) {
 			c.want.Points.Lost += uint64(h.Points)
 			continue
 		}
-		c.show(m, h, fresh)
+		c.show(m, h, window.Fresh)
 	}
 	if c.random.IntN(50) == 0 {
-		c.show(m, &pair[c.random.IntN(2)], duplicate)
+		c.show(m, &pair[c.random.IntN(2)], window.Duplicate)
 	}
 }
 
-func (c *senders) show(m *machine, h *wire.Header, want verdict) {
+func (c *senders) show(m *machine, h *wire.Header, want window.Verdict) {
 	s, v := c.table.see(h, m.source, c.now)
 	counts := [2]*Counts{&c.want.Packets, &c.want.Points}
 	for i, n := range []uint64{1, uint64(h.Points)} {
 		switch v {
-		case fresh:
+		case window.Fresh:
 			counts[i].Received += n
-		case duplicate:
+		case window.Duplicate:
 			counts[i].Duplicate += n
 		}
 	}
-	if v != want && !(want == duplicate && v == fresh) { // a lost one that comes is no duplicate
+	if v != want && !(want == window.Duplicate && v == window.Fresh) { // a lost one that comes is no duplicate
 		require.FailNow(c.t, "verdict", "%d for number %d of session %d", v, h.Sequence, s.id)
 	}
-	if want == duplicate && v == fresh {
+	if want == window.Duplicate && v == window.Fresh {
 		c.want.Packets.Lost--
 		c.want.Points.Lost -= uint64(h.Points)
 	}
@@ -74,7 +76,7 @@ func (c *senders) end(m *machine, goodbye bool) {
 	}
 	c.want.Packets.Sent++
 	c.want.Points.Sent += uint64(h.Points)
-	c.show(m, &h, fresh)
+	c.show(m, &h, window.Fresh)
 }
 
 // TestManySessions: twenty thousand of them, short and long, some closed, some forged,
@@ -82,7 +84,7 @@ func (c *senders) end(m *machine, goodbye bool) {
 func TestManySessions(t *testing.T) {
 	const sessions = 20_000
 	longTurns, every := testsize.Pick(2_000, 35_000), testsize.Pick(500, 10)
-	before := heap()
+	before := allocs.Heap()
 	c := &senders{t: t, table: newTable(defaultMaxSessions, begin.Add(-time.Hour)), random: rand.New(rand.NewPCG(11, 11)), now: begin}
 	for id := range sessions {
 		from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(id >> 8), byte(id)}), 4000)
@@ -94,7 +96,7 @@ func TestManySessions(t *testing.T) {
 		}
 		c.now = c.now.Add(100 * time.Millisecond)
 	}
-	t.Logf("a session of ten packets takes %d bytes", (heap()-before)/int64(sessions))
+	t.Logf("a session of ten packets takes %d bytes", (allocs.Heap()-before)/int64(sessions))
 	for i, m := range c.machines { // some are copied, and some of no use to anybody come
 		if i%1000 == 0 {
 			m.clock = m.clock.Add(time.Millisecond)
@@ -109,7 +111,7 @@ func TestManySessions(t *testing.T) {
 			forged := wire.Header{Session: c.random.Uint64(), Points: 3}
 			c.want.Packets.Sent++
 			c.want.Points.Sent += 3
-			c.show(m, &forged, fresh)
+			c.show(m, &forged, window.Fresh)
 		}
 	}
 	for done := 0; done < longTurns; done += 100 { // the long ones, a hundred pairs a turn
@@ -120,7 +122,7 @@ func TestManySessions(t *testing.T) {
 		}
 		c.now = c.now.Add(100 * time.Millisecond)
 	}
-	t.Logf("with %d of %d packets among them it takes %d bytes", (sessions+every-1)/every, 2*longTurns, (heap()-before)/int64(sessions))
+	t.Logf("with %d of %d packets among them it takes %d bytes", (sessions+every-1)/every, 2*longTurns, (allocs.Heap()-before)/int64(sessions))
 	for i, m := range c.machines {
 		c.end(m, i%3 == 0)
 	}
@@ -142,5 +144,5 @@ func (c *senders) one(m *machine) {
 	h := m.send()
 	c.want.Packets.Sent++
 	c.want.Points.Sent += uint64(h.Points)
-	c.show(m, &h, fresh)
+	c.show(m, &h, window.Fresh)
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/otelgram/otelgram/receiver/internal/window"
 	"github.com/otelgram/otelgram/wire"
 	"github.com/otelgram/otelgram/wire/plain"
 )
@@ -64,10 +65,10 @@ func newTable(maxSessions int, now time.Time) table {
 func (t *table) len() int { return len(t.slots) - len(t.vacant) }
 
 // see enters a packet in the books of its session, and says whether it is new.
-func (t *table) see(h *wire.Header, source netip.AddrPort, now time.Time) (*session, verdict) {
+func (t *table) see(h *wire.Header, source netip.AddrPort, now time.Time) (*session, window.Verdict) {
 	s := t.session(h, source, now)
 	v := s.judge(h, now)
-	if v != fresh && !s.repeatsGoodbye(h) {
+	if v != window.Fresh && !s.repeatsGoodbye(h) {
 		if !s.plain && s.repeats(h, v) {
 			t.classify(s, now) // it may have come back to the table just now
 			t.enter(s)
@@ -231,9 +232,9 @@ func (t *tally) replace(before, now tally) {
 }
 
 // count counts a packet that is not new.
-func (t *table) count(s *session, h *wire.Header, v verdict) {
+func (t *table) count(s *session, h *wire.Header, v window.Verdict) {
 	one := tally{1, uint64(h.Points)}
-	if v == duplicate {
+	if v == window.Duplicate {
 		s.duplicates.add(one)
 		t.duplicates.add(one)
 		return
@@ -259,7 +260,7 @@ func (t *table) forget(s *session, now time.Time) {
 	t.slots[s.slot] = nil
 	t.vacant = append(t.vacant, s.slot)
 	t.forgotten++
-	s.window = window{} // bodies on their way hold the session, which sees no more packets
+	s.window = window.Window{} // bodies on their way hold the session, which sees no more packets
 	if s.clone {
 		delete(t.clones, cloneKey{s.id, s.source})
 		return

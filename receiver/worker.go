@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/otelgram/otelgram/receiver/internal/compact"
 	"github.com/otelgram/otelgram/wire"
 	"github.com/otelgram/otelgram/wire/plain"
 )
@@ -69,7 +70,7 @@ type worker struct {
 	handle    handler
 	queue     *queue
 	decoder   wire.Decoder
-	compactor compactor // of what is Plain
+	compactor compact.Compactor // of what is Plain
 	packet    Packet
 	// unflushed is when the handler was given the first packet since its last flush; zero if
 	// it was given none.
@@ -142,7 +143,7 @@ func (w *worker) decode(j *job) error {
 	data := j.data
 	if j.header.Format == plain.Format {
 		var err error
-		if data, err = w.compactor.compact(&j.header, data); err != nil {
+		if data, err = w.compactor.Compact(&j.header, data); err != nil {
 			return err
 		}
 	}

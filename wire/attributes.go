@@ -3,6 +3,8 @@ package wire
 import (
 	"math"
 	"slices"
+
+	"github.com/otelgram/otelgram/wire/internal/number"
 )
 
 // Symbol is a string that many definitions share: a key, a string value, a
@@ -164,7 +166,7 @@ func (p *Packer) symbol(b []byte, s *Symbol) []byte {
 		return append(b, 1)
 	}
 	if at, ok := p.known(s.place); ok {
-		return appendUvarint(b, at)
+		return number.AppendUvarint(b, at)
 	}
 	s.place = p.define(&p.strings)
 	return p.text(append(b, 0), s.text)
@@ -176,7 +178,7 @@ func (p *Packer) text(b []byte, s string) []byte {
 		p.overflow = true
 		return b
 	}
-	return appendText(b, s)
+	return number.AppendText(b, s)
 }
 
 // items is how many items the definition of the set has, see [MaxItems].
@@ -189,7 +191,7 @@ func (p *Packer) attributes(b []byte, s *AttributeSet) []byte {
 		return append(b, 1)
 	}
 	if at, ok := p.known(s.place); ok {
-		return appendUvarint(b, at)
+		return number.AppendUvarint(b, at)
 	}
 	p.items += s.items()
 	if len(s.attributes) > MaxAttributes {
@@ -197,7 +199,7 @@ func (p *Packer) attributes(b []byte, s *AttributeSet) []byte {
 		return b
 	}
 	s.place = p.define(&p.sets)
-	b = appendUvarint(append(b, 0), uint64(len(s.attributes)))
+	b = number.AppendUvarint(append(b, 0), uint64(len(s.attributes)))
 	for i := range s.attributes {
 		if len(b) > p.limit || p.overflow {
 			p.overflow = true
@@ -231,7 +233,7 @@ func (p *Packer) attribute(b []byte, s *AttributeSet, a *attribute) []byte {
 		return append(b, 1<<1|1)
 	}
 	if at, ok := p.known(a.text.place); ok {
-		return appendUvarint(b, at<<1|1)
+		return number.AppendUvarint(b, at<<1|1)
 	}
 	a.text.place = p.define(&p.strings)
 	return p.text(append(b, 1), a.text.text)

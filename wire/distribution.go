@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+
+	"github.com/otelgram/otelgram/wire/internal/number"
 )
 
 // Distribution is what histograms and summaries carry beside their sum.
@@ -55,7 +57,7 @@ const (
 
 // distribution writes what follows the sum.
 func (p *Packer) distribution(b []byte, m *Metric, d *Distribution) []byte {
-	b = appendUvarint(b, d.Count)
+	b = number.AppendUvarint(b, d.Count)
 	switch m.Kind {
 	case Histogram:
 		b = appendExtrema(b, d, m.Integer)
@@ -66,11 +68,11 @@ func (p *Packer) distribution(b []byte, m *Metric, d *Distribution) []byte {
 		return p.counts(b, d.BucketCounts)
 	case ExponentialHistogram:
 		b = appendExtrema(b, d, m.Integer)
-		b = appendSvarint(b, int64(d.Scale))
-		b = appendUvarint(b, d.ZeroCount)
-		b = appendTagged(b, math.Float64bits(d.ZeroThreshold), false)
-		b = p.counts(appendSvarint(b, int64(d.Positive.Offset)), d.Positive.Counts)
-		return p.counts(appendSvarint(b, int64(d.Negative.Offset)), d.Negative.Counts)
+		b = number.AppendSvarint(b, int64(d.Scale))
+		b = number.AppendUvarint(b, d.ZeroCount)
+		b = number.AppendTagged(b, math.Float64bits(d.ZeroThreshold), false)
+		b = p.counts(number.AppendSvarint(b, int64(d.Positive.Offset)), d.Positive.Counts)
+		return p.counts(number.AppendSvarint(b, int64(d.Negative.Offset)), d.Negative.Counts)
 	case Summary:
 		return p.quantiles(b, d.Quantiles)
 	}
@@ -82,36 +84,36 @@ func appendExtrema(b []byte, d *Distribution, integer bool) []byte {
 	b = append(b, 0)
 	if d.Min.Defined {
 		b[at] |= flagMin
-		b = appendTagged(b, d.Min.Bits, integer)
+		b = number.AppendTagged(b, d.Min.Bits, integer)
 	}
 	if d.Max.Defined {
 		b[at] |= flagMax
-		b = appendTagged(b, d.Max.Bits, integer)
+		b = number.AppendTagged(b, d.Max.Bits, integer)
 	}
 	return b
 }
 
 func (p *Packer) counts(b []byte, counts []uint64) []byte {
-	b = appendUvarint(b, uint64(len(counts)))
+	b = number.AppendUvarint(b, uint64(len(counts)))
 	for _, c := range counts {
 		if len(b) > p.limit {
 			p.overflow = true
 			return b
 		}
-		b = appendUvarint(b, c)
+		b = number.AppendUvarint(b, c)
 	}
 	return b
 }
 
 func (p *Packer) quantiles(b []byte, quantiles []Quantile) []byte {
-	b = appendUvarint(b, uint64(len(quantiles)))
+	b = number.AppendUvarint(b, uint64(len(quantiles)))
 	for _, q := range quantiles {
 		if len(b) > p.limit {
 			p.overflow = true
 			return b
 		}
-		b = appendTagged(b, math.Float64bits(q.Quantile), false)
-		b = appendTagged(b, math.Float64bits(q.Value), false)
+		b = number.AppendTagged(b, math.Float64bits(q.Quantile), false)
+		b = number.AppendTagged(b, math.Float64bits(q.Value), false)
 	}
 	return b
 }
@@ -123,7 +125,7 @@ func (p *Packer) boundsList(b []byte, m *Metric, bounds []float64) []byte {
 		return append(b, 1)
 	}
 	if at, ok := p.known(m.boundsPlace); ok && equalBits(m.bounds, bounds) {
-		return appendUvarint(b, at)
+		return number.AppendUvarint(b, at)
 	}
 	if !equalBits(m.bounds, bounds) {
 		m.bounds = append(m.bounds[:0], bounds...)
@@ -132,9 +134,9 @@ func (p *Packer) boundsList(b []byte, m *Metric, bounds []float64) []byte {
 		}
 	}
 	m.boundsPlace = p.define(&p.bounds)
-	b = appendUvarint(append(b, 0), uint64(len(bounds)))
+	b = number.AppendUvarint(append(b, 0), uint64(len(bounds)))
 	if exponent, ok := commonExponent(bounds); ok {
-		return p.decimalBounds(append(b, exponent), bounds, powersOfTen[exponent])
+		return p.decimalBounds(append(b, exponent), bounds, number.PowersOfTen[exponent])
 	}
 	b = append(b, rawBounds)
 	for _, v := range bounds {
@@ -155,7 +157,7 @@ func (p *Packer) decimalBounds(b []byte, bounds []float64, scale float64) []byte
 			return b
 		}
 		m := int64(math.Round(v * scale))
-		b = appendSvarint(b, m-prev)
+		b = number.AppendSvarint(b, m-prev)
 		prev = m
 	}
 	return b
@@ -166,16 +168,16 @@ func (p *Packer) decimalBounds(b []byte, bounds []float64, scale float64) []byte
 func commonExponent(bounds []float64) (byte, bool) {
 	exponent := byte(0)
 	for _, v := range bounds {
-		for !isDecimal(v, powersOfTen[exponent]) {
+		for !isDecimal(v, number.PowersOfTen[exponent]) {
 			exponent++
-			if exponent > maxExponent {
+			if exponent > number.MaxExponent {
 				return 0, false
 			}
 		}
 	}
 	// A bound that is exact with one exponent need not be with a larger one.
 	for _, v := range bounds {
-		if !isDecimal(v, powersOfTen[exponent]) {
+		if !isDecimal(v, number.PowersOfTen[exponent]) {
 			return 0, false
 		}
 	}
@@ -275,7 +277,7 @@ func (d *Decoder) readBounds() []float64 {
 	start := len(d.floats)
 	n := d.r.count("bounds", 1)
 	form := d.r.byte("bounds form")
-	if form != rawBounds && form > maxExponent {
+	if form != rawBounds && form > number.MaxExponent {
 		d.r.fail("bounds form")
 	}
 	m := int64(0)
@@ -285,7 +287,7 @@ func (d *Decoder) readBounds() []float64 {
 			continue
 		}
 		m += d.r.svarint("bound")
-		d.floats = append(d.floats, float64(m)/powersOfTen[form])
+		d.floats = append(d.floats, float64(m)/number.PowersOfTen[form])
 	}
 	return d.floats[start:len(d.floats):len(d.floats)]
 }

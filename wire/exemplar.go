@@ -1,5 +1,7 @@
 package wire
 
+import "github.com/otelgram/otelgram/wire/internal/number"
+
 // Exemplar is a measurement that a point keeps as an example.
 type Exemplar struct {
 	Time int64  // Unix nanoseconds, or NoTime
@@ -23,11 +25,11 @@ func (p *Packer) exemplars(b []byte, pt *Point) []byte {
 			p.overflow = true
 			break
 		}
-		s = appendSvarint(s, e.Time-pt.Time)
-		s = appendTagged(s, e.Bits, pt.Metric.Integer)
-		s = appendText(s, e.TraceID)
-		s = appendText(s, e.SpanID)
-		s = append(appendUvarint(s, uint64(e.AttributeCount)), e.Attributes...)
+		s = number.AppendSvarint(s, e.Time-pt.Time)
+		s = number.AppendTagged(s, e.Bits, pt.Metric.Integer)
+		s = number.AppendText(s, e.TraceID)
+		s = number.AppendText(s, e.SpanID)
+		s = append(number.AppendUvarint(s, uint64(e.AttributeCount)), e.Attributes...)
 		p.items += 1 + items(e.Attributes, e.AttributeCount)
 	}
 	p.scratch = s
@@ -36,7 +38,7 @@ func (p *Packer) exemplars(b []byte, pt *Point) []byte {
 		return b
 	}
 	p.expanded += pointWeight*len(pt.Exemplars) + valueFactor*len(s)
-	b = appendText(append(b, extraExemplars), s)
+	b = number.AppendText(append(b, extraExemplars), s)
 	return append(b, 0)
 }
 

@@ -1,5 +1,7 @@
 package wire
 
+import "github.com/otelgram/otelgram/wire/internal/number"
+
 // Kind is the aggregation a metric's points carry.
 type Kind uint8
 
@@ -83,7 +85,7 @@ func (m *Metric) flags() byte {
 // have it yet.
 func (p *Packer) metric(b []byte, m *Metric) []byte {
 	if at, ok := p.known(m.place); ok {
-		return appendUvarint(b, at)
+		return number.AppendUvarint(b, at)
 	}
 	m.place = p.define(&p.metrics)
 	p.items++
@@ -105,7 +107,7 @@ func (p *Packer) metric(b []byte, m *Metric) []byte {
 
 func (p *Packer) scope(b []byte, s *Scope) []byte {
 	if at, ok := p.known(s.place); ok {
-		return appendUvarint(b, at)
+		return number.AppendUvarint(b, at)
 	}
 	s.place = p.define(&p.scopes)
 	p.items++
@@ -119,7 +121,7 @@ func (p *Packer) scope(b []byte, s *Scope) []byte {
 
 func (p *Packer) resource(b []byte, r *Resource) []byte {
 	if at, ok := p.known(r.place); ok {
-		return appendUvarint(b, at)
+		return number.AppendUvarint(b, at)
 	}
 	if p.resources == MaxResources {
 		p.overflow = true

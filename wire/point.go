@@ -1,5 +1,7 @@
 package wire
 
+import "github.com/otelgram/otelgram/wire/internal/number"
+
 // Point is one data point to be written.
 type Point struct {
 	Metric     *Metric
@@ -50,7 +52,7 @@ func (p *Packer) point(b []byte, pt *Point) []byte {
 	p.expanded += pointWeight + setWeight(pt.Attributes)
 	if pt.Time != p.prevTime {
 		tag |= tagTime
-		b = appendSvarint(b, pt.Time-p.prevTime)
+		b = number.AppendSvarint(b, pt.Time-p.prevTime)
 		p.prevTime = pt.Time
 	}
 	switch pt.StartTime {
@@ -59,10 +61,10 @@ func (p *Packer) point(b []byte, pt *Point) []byte {
 		tag |= startNone
 	default:
 		tag |= startDelta
-		b = appendSvarint(b, pt.StartTime-p.prevStart)
+		b = number.AppendSvarint(b, pt.StartTime-p.prevStart)
 		p.prevStart = pt.StartTime
 	}
-	b, enc := appendNumber(b, pt.Bits, pt.Metric.Integer)
+	b, enc := number.Append(b, pt.Bits, pt.Metric.Integer)
 	if pt.Metric.Kind > Sum {
 		b = p.distribution(b, pt.Metric, pt.distribution())
 	}
@@ -128,7 +130,7 @@ func (d *Decoder) record() {
 	default:
 		d.r.fail("start time")
 	}
-	value := d.r.number("value", encoding(tag&tagEncoding), m.Integer)
+	value := d.r.number("value", number.Encoding(tag&tagEncoding), m.Integer)
 	distribution, exemplars, exemplarsEnd := 0, 0, 0
 	d.expanded += pointWeight + set.weight
 	if m.Kind > Sum {

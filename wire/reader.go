@@ -3,7 +3,8 @@ package wire
 import (
 	"encoding/binary"
 	"math"
-	"math/bits"
+
+	"github.com/otelgram/otelgram/wire/internal/number"
 )
 
 // reader walks over hostile bytes. The first failure sticks: it moves the
@@ -74,18 +75,7 @@ func (r *reader) short() (uint64, bool) {
 }
 
 func (r *reader) longUvarint(field string) uint64 {
-	b := r.b[r.off:]
-	if len(b) >= 4 {
-		// Up to four bytes without a branch for each: how many there are cannot
-		// be predicted.
-		v := binary.LittleEndian.Uint32(b)
-		if ends := ^v & 0x80808080; ends != 0 {
-			v &= ends ^ (ends - 1) // up to the first byte that ends
-			r.off += (bits.TrailingZeros32(ends) + 1) / 8
-			return uint64(v&0x7F | v>>1&0x3F80 | v>>2&0x1F_C000 | v>>3&0xFE0_0000)
-		}
-	}
-	v, n := binary.Uvarint(b)
+	v, n := number.Uvarint(r.b[r.off:])
 	if n <= 0 {
 		r.fail(field)
 		return 0
@@ -140,18 +130,3 @@ func (r *reader) uint64(field string) uint64 {
 }
 
 func (r *reader) float64(field string) float64 { return math.Float64frombits(r.uint64(field)) }
-
-func appendUvarint(b []byte, v uint64) []byte {
-	if v < 0x80 {
-		return append(b, byte(v))
-	}
-	return binary.AppendUvarint(b, v)
-}
-
-func appendSvarint(b []byte, v int64) []byte {
-	return appendUvarint(b, uint64(v<<1)^uint64(v>>63))
-}
-
-func appendText[T string | []byte](b []byte, s T) []byte {
-	return append(appendUvarint(b, uint64(len(s))), s...)
-}

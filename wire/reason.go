@@ -31,139 +31,83 @@ type Stage uint8
 
 // The stages, in the order in which a point passes them.
 const (
-	// Recording: what is dropped is a measurement that has not become a data point, or a
-	// point of event mode, which is one measurement.
-	Recording Stage = iota
-	// Entering: what is dropped is a data point that was on its way into the point queue.
-	Entering
-	// Leaving: what is dropped is a data point that has left its queue.
-	Leaving
-	// Anywhere: what is dropped is whatever the caller handed over, or what was still queued.
-	Anywhere
+	Recording Stage = iota // a measurement, or an event, before it is a data point
+	Entering               // a data point on its way into the point queue
+	Leaving                // a data point that has left its queue
+	Anywhere               // whatever was handed over, or was still queued
 )
 
-// dropReasons says of each reason its name, what happened, what to do about it and at which
-// stage points are dropped for it. Stats, self-metrics, sender reports, the advice of
-// /health and the README's table have all they say of a reason from here.
-var dropReasons = [DropReasons]struct {
-	name, meaning, remedy string
-	stage                 Stage
-}{
-	RingFull: {
-		name:    "ring_full",
-		meaning: "event mode: more events than are sent, for longer than the event queue lasts",
-		remedy:  "a flush interval above 0; a larger `WithBufferSize` for bursts",
-		stage:   Recording,
-	},
-	Evicted: {
-		name:    "evicted",
-		meaning: "event mode: the strategy gave up older events for newer ones",
-		remedy:  "a flush interval above 0; a larger `WithBufferSize` for bursts",
-		stage:   Recording,
-	},
-	Priority: {
-		name:    "priority",
-		meaning: "event mode: refused under pressure for its low priority",
-		remedy:  "a flush interval above 0; `WithPriority` for what must not be lost",
-		stage:   Recording,
-	},
-	Sampled: {
-		name:    "sampled",
-		meaning: "event mode: left out under pressure; the events that are kept stand for it",
-		remedy:  "nothing, if sums are enough: they stay unbiased as long as no point is dropped as `ring_full`. Observe what goes up and down instead",
-		stage:   Recording,
-	},
-	Invalid: {
-		name:    "invalid",
-		meaning: "NaN, infinity, a negative increment, or a time outside of 1678 to 2262",
-		remedy:  "fix the caller",
-		stage:   Anywhere,
-	},
-	Deadline: {
-		name:    "deadline",
-		meaning: "the context of an Export, or the interval of a collection, ended before there was room; or callbacks took too long",
-		remedy:  "a faster `WithPacing`, a longer export timeout or flush interval",
-		stage:   Entering,
-	},
-	Oversize: {
-		name:    "oversize",
-		meaning: "a point larger than 64 KiB, even without exemplars and description and at less resolution; one that repeats long values hundreds of times; or a line that fits no packet",
-		remedy:  "shorter attributes: the error handler was told which metric",
-		stage:   Leaving,
-	},
-	Encode: {
-		name:    "encode",
-		meaning: "data that has no form in the encoding, such as NaN in StatsD, or more than 512 attributes in a set",
-		remedy:  "see the error that Export returned, or the error handler",
-		stage:   Leaving,
-	},
-	Unresolved: {
-		name:    "unresolved",
-		meaning: "there was no socket to the endpoint yet",
-		remedy:  "by its cause, which `Stats().DialError`, `/health` and the log name: DNS, the path of a Unix socket, its permissions, the limit of open files",
-		stage:   Leaving,
-	},
-	BreakerOpen: {
-		name:    "breaker_open",
-		meaning: "the circuit breaker was open: the receiver refused packets, or the network took none",
-		remedy:  "start the receiver, or look at the route to it",
-		stage:   Leaving,
-	},
-	WouldBlock: {
-		name:    "would_block",
-		meaning: "the socket's send buffer was full for 100 ms",
-		remedy:  "a faster link, less data, or a slower `WithPacing`",
-		stage:   Leaving,
-	},
-	SendError: {
-		name:    "send_error",
-		meaning: "the kernel refused the packet",
-		remedy:  "look at routes, firewall and interface",
-		stage:   Leaving,
-	},
-	Memory: {
-		name:    "memory",
-		meaning: "the memory budget was used up, or there are too many meters or instruments",
-		remedy:  "a larger `WithMaxMemory`, fewer attribute sets, names that do not vary",
-		stage:   Recording,
-	},
-	Shutdown: {
-		name:    "shutdown",
-		meaning: "handed over after Shutdown, or not sent in its time",
-		remedy:  "a longer context for Shutdown; stop recording before it",
-		stage:   Anywhere,
-	},
+// reason is all that is said of a drop reason.
+type reason struct {
+	name    string
+	stage   Stage
+	meaning string // what happened
+	remedy  string // what to do about it
+}
+
+// dropReasons has a row for each reason. Stats, self-metrics, sender reports, the advice of
+// /health and the README's table have from here what they say of it.
+var dropReasons = [DropReasons]reason{
+	RingFull: {"ring_full", Recording,
+		"event mode: more events than are sent, for longer than the event queue lasts",
+		"a flush interval above 0; a larger `WithBufferSize` for bursts"},
+	Evicted: {"evicted", Recording,
+		"event mode: the strategy gave up older events for newer ones",
+		"a flush interval above 0; a larger `WithBufferSize` for bursts"},
+	Priority: {"priority", Recording,
+		"event mode: refused under pressure for its low priority",
+		"a flush interval above 0; `WithPriority` for what must not be lost"},
+	Sampled: {"sampled", Recording,
+		"event mode: left out under pressure; the events that are kept stand for it",
+		"nothing, if sums are enough: they stay unbiased as long as no point is dropped as `ring_full`. Observe what goes up and down instead"},
+	Invalid: {"invalid", Anywhere,
+		"NaN, infinity, a negative increment, or a time outside of 1678 to 2262",
+		"fix the caller"},
+	Deadline: {"deadline", Entering,
+		"the context of an Export, or the interval of a collection, ended before there was room; or callbacks took too long",
+		"a faster `WithPacing`, a longer export timeout or flush interval"},
+	Oversize: {"oversize", Leaving,
+		"a point larger than 64 KiB, even without exemplars and description and at less resolution; one that repeats long values hundreds of times; or a line that fits no packet",
+		"shorter attributes: the error handler was told which metric"},
+	Encode: {"encode", Leaving,
+		"data that has no form in the encoding, such as NaN in StatsD, or more than 512 attributes in a set",
+		"see the error that Export returned, or the error handler"},
+	Unresolved: {"unresolved", Leaving,
+		"there was no socket to the endpoint yet",
+		"by its cause, which `Stats().DialError`, `/health` and the log name: DNS, the path of a Unix socket, its permissions, the limit of open files"},
+	BreakerOpen: {"breaker_open", Leaving,
+		"the circuit breaker was open: the receiver refused packets, or the network took none",
+		"start the receiver, or look at the route to it"},
+	WouldBlock: {"would_block", Leaving,
+		"the socket's send buffer was full for 100 ms",
+		"a faster link, less data, or a slower `WithPacing`"},
+	SendError: {"send_error", Leaving,
+		"the kernel refused the packet",
+		"look at routes, firewall and interface"},
+	Memory: {"memory", Recording,
+		"the memory budget was used up, or there are too many meters or instruments",
+		"a larger `WithMaxMemory`, fewer attribute sets, names that do not vary"},
+	Shutdown: {"shutdown", Anywhere,
+		"handed over after Shutdown, or not sent in its time",
+		"a longer context for Shutdown; stop recording before it"},
+}
+
+// row returns the row of r, one without texts for an unknown reason.
+func (r DropReason) row() *reason {
+	if int(r) >= DropReasons {
+		return &reason{name: "unknown", stage: Anywhere}
+	}
+	return &dropReasons[r]
 }
 
 // String returns the reason as metrics, logs and JSON have it, such as "ring_full".
-func (r DropReason) String() string {
-	if int(r) >= DropReasons {
-		return "unknown"
-	}
-	return dropReasons[r].name
-}
+func (r DropReason) String() string { return r.row().name }
 
-// Meaning says what happened, in the words of the README's table; "" for an unknown reason.
-func (r DropReason) Meaning() string {
-	if int(r) >= DropReasons {
-		return ""
-	}
-	return dropReasons[r].meaning
-}
+// Meaning says what happened, in the words of the README's table.
+func (r DropReason) Meaning() string { return r.row().meaning }
 
-// Remedy says what to do about it, in the words of the README's table; "" for an unknown
-// reason.
-func (r DropReason) Remedy() string {
-	if int(r) >= DropReasons {
-		return ""
-	}
-	return dropReasons[r].remedy
-}
+// Remedy says what to do about it, in the words of the README's table.
+func (r DropReason) Remedy() string { return r.row().remedy }
 
-// Stage says where on its way a point is dropped for the reason; Anywhere for an unknown one.
-func (r DropReason) Stage() Stage {
-	if int(r) >= DropReasons {
-		return Anywhere
-	}
-	return dropReasons[r].stage
-}
+// Stage says where on its way a point is dropped for the reason.
+func (r DropReason) Stage() Stage { return r.row().stage }

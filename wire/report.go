@@ -1,5 +1,7 @@
 package wire
 
+import "github.com/otelgram/otelgram/wire/internal/number"
+
 // Report is what a sender tells about itself: once a second while it is
 // active, and as its goodbye. It closes the books: a receiver that has it
 // knows what was sent, also where the last packets were lost, and what never
@@ -45,7 +47,7 @@ func appendField(b []byte, field, v uint64) []byte {
 	if v == 0 {
 		return b
 	}
-	return appendUvarint(appendUvarint(b, field), v)
+	return number.AppendUvarint(number.AppendUvarint(b, field), v)
 }
 
 // ParseReport reads a SenderReport packet. Fields it does not know are

@@ -3,6 +3,8 @@ package wire
 import (
 	"encoding/binary"
 	"math"
+
+	"github.com/otelgram/otelgram/wire/internal/number"
 )
 
 // ValueType is the type of an attribute value.
@@ -41,7 +43,7 @@ func AppendBool(b []byte, v bool) []byte {
 }
 
 // AppendInt64 appends an int64.
-func AppendInt64(b []byte, v int64) []byte { return appendSvarint(b, v) }
+func AppendInt64(b []byte, v int64) []byte { return number.AppendSvarint(b, v) }
 
 // AppendFloat64 appends a float64, all its bits.
 func AppendFloat64(b []byte, v float64) []byte {
@@ -49,10 +51,10 @@ func AppendFloat64(b []byte, v float64) []byte {
 }
 
 // AppendText appends a string, a byte slice or the key of a map's entry.
-func AppendText[T string | []byte](b []byte, v T) []byte { return appendText(b, v) }
+func AppendText[T string | []byte](b []byte, v T) []byte { return number.AppendText(b, v) }
 
 // AppendCount appends how many elements of a slice or map follow.
-func AppendCount(b []byte, n int) []byte { return appendUvarint(b, uint64(n)) }
+func AppendCount(b []byte, n int) []byte { return number.AppendUvarint(b, uint64(n)) }
 
 // Value is an attribute value inside a packet: a view that is valid as long as
 // the packet and the Decoder it came from. A method that does not fit the Type

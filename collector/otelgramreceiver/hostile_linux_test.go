@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"golang.org/x/sys/unix"
 
+	"github.com/otelgram/otelgram/internal/allocs"
 	"github.com/otelgram/otelgram/internal/hostile"
 	"github.com/otelgram/otelgram/receiver"
 	"github.com/otelgram/otelgram/wire"
@@ -69,25 +70,17 @@ func TestOpenBatchesTakeLittle(t *testing.T) {
 			for n := range packets {
 				packets[n] = shape.Packet(size, n, wire.Header{})
 			}
-			before := heap()
+			before := allocs.Heap()
 			for n := 0; n < 1000 && h.bytes < maxOpenBytes*3/4; n++ {
 				if d.Reset(packets[n%len(packets)]) == nil {
 					h.HandlePacket(&receiver.Packet{Decoder: &d, Source: here, Arrived: now})
 				}
 			}
-			after := heap()
+			after := allocs.Heap()
 			require.LessOrEqual(t, after-before, int64(2*maxOpenBytes+cacheSize), "%s, %d bytes", shape.Name, size)
 			runtime.KeepAlive(h)
 		}
 	}
-}
-
-// heap returns how many bytes are in use.
-func heap() int64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
 }
 
 // costOf returns what f allocates, and the processor time it takes.

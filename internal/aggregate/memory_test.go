@@ -13,18 +13,10 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/resource"
 
+	"github.com/otelgram/otelgram/internal/allocs"
 	"github.com/otelgram/otelgram/internal/intern"
 	"github.com/otelgram/otelgram/wire"
 )
-
-// liveHeap is what is live, in bytes.
-func liveHeap() int64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
-}
 
 // TestBudget: series that find no memory are refused, those that are there go on, and
 // one that is forgotten makes room.
@@ -60,7 +52,7 @@ func TestSeriesStayWithinTheirCost(t *testing.T) {
 			c.MaxSize, c.Bounds = size, make([]float64, size)
 			s := streamOf[float64](t, w, c)
 			const series = 200
-			before := liveHeap()
+			before := allocs.Heap()
 			budget := w.memory.Left()
 			refused := 0
 			record := func(set attribute.Set, v float64) {
@@ -79,7 +71,7 @@ func TestSeriesStayWithinTheirCost(t *testing.T) {
 				}
 			}
 			require.Zero(t, refused)
-			taken, charged := liveHeap()-before, budget-w.memory.Left()
+			taken, charged := allocs.Heap()-before, budget-w.memory.Left()
 			assert.LessOrEqual(t, taken, charged, "kind %v size %d", kind, size)
 			assert.Less(t, charged, 3*taken, "kind %v size %d", kind, size)
 			runtime.KeepAlive(s)
@@ -94,7 +86,7 @@ func TestCallersStringsAreNotKept(t *testing.T) {
 	cut := func(k int) string { return strings.Repeat(fmt.Sprintf("%08d", k), large/8)[:8] }
 	for _, delta := range []bool{false, true} {
 		w := open(0)
-		before := liveHeap()
+		before := allocs.Heap()
 		c := counterConfig(cut(0))
 		c.Delta = delta
 		c.Unit, c.Description = cut(1), cut(2)
@@ -113,7 +105,7 @@ func TestCallersStringsAreNotKept(t *testing.T) {
 			}
 		}
 		w.collect(false)
-		assert.Less(t, liveHeap()-before, int64(8<<20), "a string of each series would be %d MB", 3*many*large>>20)
+		assert.Less(t, allocs.Heap()-before, int64(8<<20), "a string of each series would be %d MB", 3*many*large>>20)
 		runtime.KeepAlive(kept)
 	}
 }
@@ -212,7 +204,7 @@ func TestDeadSeriesTakeLittle(t *testing.T) {
 	c.Delta = true
 	s := streamOf[float64](t, w, c)
 	const series = 500
-	before := liveHeap()
+	before := allocs.Heap()
 	var kept []*bound[float64]
 	for k := range series {
 		b := bind(s, kSet(k))
@@ -225,7 +217,7 @@ func TestDeadSeriesTakeLittle(t *testing.T) {
 		w.collect(false)
 	}
 	assert.Zero(t, s.living.Load())
-	assert.Less(t, liveHeap()-before, int64(series*700))
+	assert.Less(t, allocs.Heap()-before, int64(series*700))
 	for _, b := range kept {
 		require.True(t, b.record(1))
 	}

@@ -1,7 +1,10 @@
-// Package allocs counts allocations, for the tests.
+// Package allocs counts allocations and measures the heap, for the tests.
 package allocs
 
-import "testing"
+import (
+	"runtime"
+	"testing"
+)
 
 const rounds = 3
 
@@ -25,4 +28,13 @@ func In(calls int, f func()) float64 {
 		}
 	}
 	return least
+}
+
+// Heap is how much of the heap is live, in bytes.
+func Heap() int64 {
+	runtime.GC()
+	runtime.GC() // sweeps what the first one found
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }

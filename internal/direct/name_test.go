@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +17,7 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
 	"github.com/otelgram/otelgram/internal/aggregate"
+	"github.com/otelgram/otelgram/internal/allocs"
 )
 
 // creators make one instrument of each kind.
@@ -229,14 +229,7 @@ func TestMetersKeepNoStrings(t *testing.T) {
 	w := open(t, time.Hour)
 	defer w.close(t)
 	cut := func(k int) string { return strings.Repeat(fmt.Sprintf("%08d", k), large/8)[:8] }
-	heap := func() int64 {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		return int64(m.HeapAlloc)
-	}
-	before := heap()
+	before := allocs.Heap()
 	for k := range meters {
 		m := w.Meter(cut(k), metric.WithInstrumentationVersion(cut(k)), metric.WithSchemaURL(cut(k)),
 			metric.WithInstrumentationAttributes(attribute.String(cut(k), cut(k))))
@@ -244,5 +237,5 @@ func TestMetersKeepNoStrings(t *testing.T) {
 		require.NoError(t, err)
 		c.Add(t.Context(), 1)
 	}
-	assert.Less(t, heap()-before, int64(8<<20), "a string of each would be %d MB", meters*large>>20)
+	assert.Less(t, allocs.Heap()-before, int64(8<<20), "a string of each would be %d MB", meters*large>>20)
 }

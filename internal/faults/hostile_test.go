@@ -8,7 +8,6 @@ import (
 	"flag"
 	"math/rand/v2"
 	"net"
-	"runtime"
 	"testing"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/internal/allocs"
 	"github.com/otelgram/otelgram/internal/testsize"
 	"github.com/otelgram/otelgram/receiver"
 	"github.com/otelgram/otelgram/wire"
@@ -47,7 +47,7 @@ type target struct {
 	conn  net.Conn
 	seen  *counter // of the valid stream alone: its points are the only sums
 	sent  uint64
-	heaps []uint64 // of this process, taken while all of it runs
+	heaps []int64 // of this process, taken while all of it runs
 }
 
 // beside runs a valid stream into a receiver for as long as noise is sent to it, and
@@ -125,7 +125,7 @@ func (to *target) phase() {
 	to.t.Helper()
 	before := to.seen.count()
 	require.Eventually(to.t, func() bool { return to.seen.count() > before }, patience, time.Millisecond, "the valid stream")
-	to.heaps = append(to.heaps, heap())
+	to.heaps = append(to.heaps, allocs.Heap())
 }
 
 // TestFault20Truncated: every prefix of a packet is rejected and counted.
@@ -181,15 +181,6 @@ func TestFault23Noise(t *testing.T) {
 	x := s.Rejected
 	assert.LessOrEqual(t, rejected-(x.TooShort+x.UnknownVersion+x.UnknownFlag+x.BadChecksum), s.KernelDrops, "%+v", x)
 	assert.Positive(t, x.Malformed)
-}
-
-// heap is what is live, in bytes.
-func heap() uint64 {
-	runtime.GC()
-	runtime.GC() // what the first finds is swept
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
 }
 
 // TestFault33ForgedSessions: as many sessions as an attacker likes push each

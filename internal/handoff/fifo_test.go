@@ -75,7 +75,7 @@ func TestQueueBetweenTwo(t *testing.T) {
 // nothing that was popped, and allocates nothing then.
 func TestQueueTakesWhatItNeeds(t *testing.T) {
 	const capacity, burst = 1 << 16, 1000
-	before := liveHeap()
+	before := allocs.Heap()
 	q := newFIFO(capacity)
 	to := make([]point, 64)
 	turn := func() {
@@ -89,7 +89,7 @@ func TestQueueTakesWhatItNeeds(t *testing.T) {
 		turn()
 	}
 	assert.Zero(t, allocs.In(100, turn))
-	assert.Less(t, liveHeap()-before, uint64((burst/segmentLen+4)*segmentLen*SlotSize+64<<10))
+	assert.Less(t, allocs.Heap()-before, uint64((burst/segmentLen+4)*segmentLen*SlotSize+64<<10))
 	runtime.KeepAlive(q)
 	for range capacity {
 		require.True(t, q.tryPush(&point{}))
@@ -105,13 +105,4 @@ func TestQueueTakesWhatItNeeds(t *testing.T) {
 	}
 	full()
 	assert.Zero(t, allocs.In(3, full), "the segments come back")
-}
-
-// liveHeap is what is live, in bytes.
-func liveHeap() uint64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
 }

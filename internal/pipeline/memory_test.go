@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"fmt"
-	"runtime"
 	"testing"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelgram/otelgram/internal/aggregate"
+	"github.com/otelgram/otelgram/internal/allocs"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 )
@@ -86,11 +86,11 @@ func TestMemoryIsBounded(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := testConfig(discard{})
 			c.Session.PacketsPerSecond = 0
-			before := liveHeap()
+			before := allocs.Heap()
 			c.Memory = budget - FixedMemory(c.BufferSize, c.BatchSize, c.Session.PacketSize, false)
 			p := start(t, c)
 			tt.load(t, p)
-			assert.Less(t, int64(liveHeap()-before), int64(budget+budget/8))
+			assert.Less(t, int64(allocs.Heap()-before), int64(budget+budget/8))
 			require.NoError(t, p.Close(t.Context()))
 		})
 	}
@@ -115,15 +115,6 @@ func wideHistograms(n int) metricdata.Aggregation {
 		})
 	}
 	return d
-}
-
-// liveHeap is what is live, in bytes.
-func liveHeap() uint64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
 }
 
 // discard is a socket that takes all and keeps nothing.

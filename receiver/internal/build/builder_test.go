@@ -1,4 +1,4 @@
-package receiver
+package build
 
 import (
 	"fmt"
@@ -10,8 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/otelgram/otelgram/internal/allocs"
 	"github.com/otelgram/otelgram/wire"
 )
+
+// cacheSize is what a builder of the tests may remember, in bytes.
+const cacheSize = 8 << 20
 
 // packetWith makes a packet of one point, with so many attributes that all have
 // the same value.
@@ -55,23 +59,14 @@ func packetOfSet(t *testing.T, r *wire.Resource, sets ...*wire.AttributeSet) []b
 }
 
 // build builds the one resource of a packet.
-func build(t *testing.T, b *builder, packet []byte) *metricdata.ResourceMetrics {
+func build(t *testing.T, b *Builder, packet []byte) *metricdata.ResourceMetrics {
 	t.Helper()
 	var d wire.Decoder
 	require.NoError(t, d.Reset(packet))
-	data, ok := b.build(&d)
+	data, ok := b.Build(&d)
 	require.True(t, ok)
 	require.Len(t, data, 1)
 	return data[0]
-}
-
-// heap is what is live, in bytes.
-func heap() int64 {
-	runtime.GC()
-	runtime.GC() // what the first finds is swept
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
 }
 
 // TestBuilderRemembersLittle: whatever packets unfold to, what is kept of them
@@ -98,14 +93,14 @@ func TestBuilderRemembersLittle(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			b := newBuilder(defaultCacheSize)
-			before := heap()
+			b := New(cacheSize)
+			before := allocs.Heap()
 			for i := range tt.packets {
-				build(t, &b, tt.packet(i))
-				require.LessOrEqual(t, b.cached, defaultCacheSize)
+				build(t, b, tt.packet(i))
+				require.LessOrEqual(t, b.cached, cacheSize)
 			}
 			assert.Equal(t, tt.remembered, len(b.known) > 0)
-			assert.LessOrEqual(t, heap()-before, int64(defaultCacheSize+defaultCacheSize/2))
+			assert.LessOrEqual(t, allocs.Heap()-before, int64(cacheSize+cacheSize/2))
 			assert.LessOrEqual(t, cap(b.key), 2*maxRemembered)
 			runtime.KeepAlive(b)
 		})
@@ -114,10 +109,10 @@ func TestBuilderRemembersLittle(t *testing.T) {
 
 // TestBuilderHoldsNoPacket: what a large packet unfolded to is the handler's alone.
 func TestBuilderHoldsNoPacket(t *testing.T) {
-	b := newBuilder(defaultCacheSize)
+	b := New(cacheSize)
 	small := packetWith(t, "", "v", 1)
-	build(t, &b, small)
-	before := heap()
+	build(t, b, small)
+	before := allocs.Heap()
 	text, sets := wire.NewSymbol(strings.Repeat("x", 10_000)), make([]*wire.AttributeSet, 8)
 	for i := range sets {
 		sets[i] = &wire.AttributeSet{}
@@ -125,9 +120,9 @@ func TestBuilderHoldsNoPacket(t *testing.T) {
 			sets[i].AddString(wire.NewSymbol(fmt.Sprint("k", i, j)), text)
 		}
 	}
-	build(t, &b, packetOfSet(t, &wire.Resource{}, sets...))
-	build(t, &b, small)
-	assert.Less(t, heap()-before, int64(1<<19))
+	build(t, b, packetOfSet(t, &wire.Resource{}, sets...))
+	build(t, b, small)
+	assert.Less(t, allocs.Heap()-before, int64(1<<19))
 	runtime.KeepAlive(b)
 }
 
@@ -137,12 +132,12 @@ func TestLongArrays(t *testing.T) {
 	list := func(kind wire.ValueType, n int) []byte {
 		return packetOf(t, kind, "k", append(wire.AppendCount(nil, n), make([]byte, n)...))
 	}
-	b := newBuilder(defaultCacheSize)
+	b := New(cacheSize)
 	b.arrays = &arrays{}
 	var d wire.Decoder
 	takes := func(packet []byte) bool {
 		require.NoError(t, d.Reset(packet))
-		_, ok := b.build(&d)
+		_, ok := b.Build(&d)
 		return ok
 	}
 	for i := range maxLongArrays {
@@ -156,7 +151,7 @@ func TestLongArrays(t *testing.T) {
 		assert.True(t, takes(packetWith(t, "", "v", wire.MaxAttributes)), "sets are always short")
 	}
 	require.NoError(t, d.Reset(list(wire.BoolSliceValue, shortArray+1)))
-	data, ok := b.build(&d)
+	data, ok := b.Build(&d)
 	require.True(t, ok)
 	v, _ := data[0].ScopeMetrics[0].Metrics[0].Data.(metricdata.Gauge[float64]).DataPoints[0].Attributes.Value("k")
 	assert.Len(t, v.AsBoolSlice(), shortArray+1, "whole")
@@ -165,10 +160,10 @@ func TestLongArrays(t *testing.T) {
 // TestResourcesAreToldApart, also where a schema URL looks like the beginning of
 // the attributes.
 func TestResourcesAreToldApart(t *testing.T) {
-	b := newBuilder(defaultCacheSize)
+	b := New(cacheSize)
 	for _, schema := range []string{"", "S", "S\x00", "S\x00\x02k0\x04\x01v", "\x00"} {
 		for _, attributes := range []int{0, 1, 2} {
-			rm := build(t, &b, packetWith(t, schema, "v", attributes))
+			rm := build(t, b, packetWith(t, schema, "v", attributes))
 			assert.Equal(t, schema, rm.Resource.SchemaURL())
 			assert.Equal(t, attributes, rm.Resource.Len())
 		}
@@ -191,9 +186,9 @@ func TestRepeatedKeys(t *testing.T) {
 				set.AddString(symbols[key], wire.NewSymbol(value))
 				want[key] = value
 			}
-			b, packet := newBuilder(defaultCacheSize), packetOfSet(t, &wire.Resource{}, set)
+			b, packet := New(cacheSize), packetOfSet(t, &wire.Resource{}, set)
 			for range 2 {
-				rm := build(t, &b, packet)
+				rm := build(t, b, packet)
 				got := map[string]string{}
 				attributes := rm.ScopeMetrics[0].Metrics[0].Data.(metricdata.Gauge[float64]).DataPoints[0].Attributes
 				for _, kv := range attributes.ToSlice() {

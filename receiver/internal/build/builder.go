@@ -1,4 +1,6 @@
-package receiver
+// Package build makes metricdata of decoded packets. It remembers, within a bound, the
+// attribute sets and resources that packets have in common.
+package build
 
 import (
 	"bytes"
@@ -26,9 +28,9 @@ const (
 	elementCost   = 48
 )
 
-// builder makes metricdata of packets. What packets have in common, attribute
+// Builder makes metricdata of packets. What packets have in common, attribute
 // sets and resources, it makes once.
-type builder struct {
+type Builder struct {
 	known     map[string]attribute.Set
 	resources map[string]*resource.Resource
 	cached    int // bytes of memory of both
@@ -58,17 +60,18 @@ type place struct {
 	taken           bool
 }
 
-func newBuilder(cacheSize int) builder {
-	return builder{
+// New returns a builder that remembers what takes at most cacheSize bytes.
+func New(cacheSize int) *Builder {
+	return &Builder{
 		known: map[string]attribute.Set{}, resources: map[string]*resource.Resource{}, cacheSize: cacheSize, arrays: &processArrays,
 		seen: map[*byte]bool{}, texts: map[*byte]string{},
 	}
 }
 
-// build returns the points of the packet that d was reset to, grouped by
+// Build returns the points of the packet that d was reset to, grouped by
 // resource, scope and metric. It returns false for a packet whose data cannot be
 // made in bounded memory.
-func (b *builder) build(d *wire.Decoder) (data []*metricdata.ResourceMetrics, ok bool) {
+func (b *Builder) Build(d *wire.Decoder) (data []*metricdata.ResourceMetrics, ok bool) {
 	b.overflow = false
 	defer func() {
 		// What the packet unfolded to is the handler's now.
@@ -96,7 +99,7 @@ func (b *builder) build(d *wire.Decoder) (data []*metricdata.ResourceMetrics, ok
 }
 
 // group puts the metrics of a packet under their scopes and resources.
-func (b *builder) group(metrics []wire.MetricView) []*metricdata.ResourceMetrics {
+func (b *Builder) group(metrics []wire.MetricView) []*metricdata.ResourceMetrics {
 	var out []*metricdata.ResourceMetrics
 	b.countMetrics(metrics)
 	for i := range metrics {
@@ -123,7 +126,7 @@ func (b *builder) group(metrics []wire.MetricView) []*metricdata.ResourceMetrics
 }
 
 // countMetrics makes a place for each scope, with the number of its metrics.
-func (b *builder) countMetrics(metrics []wire.MetricView) {
+func (b *Builder) countMetrics(metrics []wire.MetricView) {
 	b.places = b.places[:0]
 	for i := range metrics {
 		n := metrics[i].Scope.Index
@@ -134,7 +137,7 @@ func (b *builder) countMetrics(metrics []wire.MetricView) {
 	}
 }
 
-func (b *builder) scope(s *wire.ScopeView) instrumentation.Scope {
+func (b *Builder) scope(s *wire.ScopeView) instrumentation.Scope {
 	scope := instrumentation.Scope{Name: string(s.Name), Version: string(s.Version), SchemaURL: string(s.SchemaURL)}
 	if set := b.sets[s.Attributes.Index]; set.Len() > 0 {
 		scope.Attributes = set // else it stays equal to a Scope written down without
@@ -142,7 +145,7 @@ func (b *builder) scope(s *wire.ScopeView) instrumentation.Scope {
 	return scope
 }
 
-func (b *builder) resource(v *wire.ResourceView) *resource.Resource {
+func (b *Builder) resource(v *wire.ResourceView) *resource.Resource {
 	n := 2*len(v.SchemaURL) + cost(v.Attributes)
 	remembered := n <= maxRemembered // else there is no key to look for
 	if remembered {
@@ -160,7 +163,7 @@ func (b *builder) resource(v *wire.ResourceView) *resource.Resource {
 }
 
 // set returns the attribute set of a view.
-func (b *builder) set(v *wire.AttributesView) attribute.Set {
+func (b *Builder) set(v *wire.AttributesView) attribute.Set {
 	if len(v.All) == 0 {
 		return *attribute.EmptySet()
 	}
@@ -209,7 +212,7 @@ func cost(v *wire.AttributesView) int {
 
 // makeRoom makes room in the cache for what takes so many bytes. It reports false where
 // there is none. Where the cache is full, all in it is forgotten and learned again.
-func (b *builder) makeRoom(cost int) bool {
+func (b *Builder) makeRoom(cost int) bool {
 	if b.overflow || cost > b.cacheSize {
 		return false
 	}
@@ -232,7 +235,7 @@ func appendKey(key []byte, v *wire.AttributesView) []byte {
 }
 
 // value returns a packet's attribute value as OpenTelemetry's.
-func (b *builder) value(v wire.Value) attribute.Value {
+func (b *Builder) value(v wire.Value) attribute.Value {
 	if e := v.Elements(); !b.allows(arrayOf(v.Type), e.Len()) {
 		return attribute.Value{}
 	}
@@ -275,7 +278,7 @@ func inOrder(list []wire.KeyValue) bool {
 
 // distinct leaves out attributes whose key the packet refers to again behind them: the
 // last one counts.
-func (b *builder) distinct(list []wire.KeyValue) []wire.KeyValue {
+func (b *Builder) distinct(list []wire.KeyValue) []wire.KeyValue {
 	clear(b.seen)
 	b.list = b.list[:0]
 	for _, kv := range slices.Backward(list) {
@@ -301,7 +304,7 @@ func startOf(text []byte) *byte {
 const longText = 64
 
 // text returns a text of a packet as a string.
-func (b *builder) text(text []byte) string {
+func (b *Builder) text(text []byte) string {
 	if len(text) < longText {
 		return string(text)
 	}
@@ -321,7 +324,7 @@ type keyAt struct {
 
 // sorted returns the attributes in the order of their keys, equal ones as they were.
 // OpenTelemetry's own sort takes three times as long where they are in none.
-func (b *builder) sorted(kvs []attribute.KeyValue) []attribute.KeyValue {
+func (b *Builder) sorted(kvs []attribute.KeyValue) []attribute.KeyValue {
 	if slices.IsSortedFunc(kvs, func(x, y attribute.KeyValue) int { return cmp.Compare(x.Key, y.Key) }) {
 		return kvs
 	}
@@ -352,7 +355,7 @@ func elements[T any](v wire.Value, of func(wire.Value) T) []T {
 	return out
 }
 
-func (b *builder) keyValues(e wire.Elements) []attribute.KeyValue {
+func (b *Builder) keyValues(e wire.Elements) []attribute.KeyValue {
 	if e.Len() == 0 {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package receiver
+package build
 
 import (
 	"math"
@@ -12,7 +12,7 @@ import (
 
 // series collects the points of one metric.
 type series interface {
-	add(b *builder, p *wire.PointView)
+	add(b *Builder, p *wire.PointView)
 	data() metricdata.Aggregation
 }
 
@@ -49,7 +49,7 @@ type numbers[N int64 | float64] struct {
 	temporality    metricdata.Temporality
 }
 
-func (s *numbers[N]) add(b *builder, p *wire.PointView) {
+func (s *numbers[N]) add(b *Builder, p *wire.PointView) {
 	s.points = append(s.points, metricdata.DataPoint[N]{
 		Attributes: b.sets[p.Attributes.Index],
 		StartTime:  unixTime(p.StartTime), Time: unixTime(p.Time),
@@ -70,7 +70,7 @@ type histograms[N int64 | float64] struct {
 	temporality metricdata.Temporality
 }
 
-func (s *histograms[N]) add(b *builder, p *wire.PointView) {
+func (s *histograms[N]) add(b *Builder, p *wire.PointView) {
 	d := &p.Distribution
 	s.points = append(s.points, metricdata.HistogramDataPoint[N]{
 		Attributes: b.sets[p.Attributes.Index],
@@ -91,7 +91,7 @@ type exponentials[N int64 | float64] struct {
 	temporality metricdata.Temporality
 }
 
-func (s *exponentials[N]) add(b *builder, p *wire.PointView) {
+func (s *exponentials[N]) add(b *Builder, p *wire.PointView) {
 	d := &p.Distribution
 	s.points = append(s.points, metricdata.ExponentialHistogramDataPoint[N]{
 		Attributes: b.sets[p.Attributes.Index],
@@ -111,7 +111,7 @@ func (s *exponentials[N]) data() metricdata.Aggregation {
 
 type summaries struct{ points []metricdata.SummaryDataPoint }
 
-func (s *summaries) add(b *builder, p *wire.PointView) {
+func (s *summaries) add(b *Builder, p *wire.PointView) {
 	point := metricdata.SummaryDataPoint{
 		Attributes: b.sets[p.Attributes.Index],
 		StartTime:  unixTime(p.StartTime), Time: unixTime(p.Time),
@@ -132,7 +132,7 @@ func (s *summaries) data() metricdata.Aggregation {
 
 // sharedBounds returns a copy of list, the same for points that follow each
 // other with the same list.
-func (b *builder) sharedBounds(list []float64) []float64 {
+func (b *Builder) sharedBounds(list []float64) []float64 {
 	if len(list) == 0 {
 		return nil
 	}
@@ -142,7 +142,7 @@ func (b *builder) sharedBounds(list []float64) []float64 {
 	return b.bounds
 }
 
-func exemplars[N int64 | float64](b *builder, p *wire.PointView) []metricdata.Exemplar[N] {
+func exemplars[N int64 | float64](b *Builder, p *wire.PointView) []metricdata.Exemplar[N] {
 	n := 0
 	for e := p.Exemplars(); e.Next(); {
 		n++

@@ -1,4 +1,6 @@
-package receiver
+// Package compact makes Compact bodies of the events of Plain packets, so that whoever handles
+// packets knows one format. Package plain has decoded them.
+package compact
 
 import (
 	"bytes"
@@ -24,12 +26,12 @@ const (
 // beyond [wire.MaxExpansion].
 const maxShared = 1024
 
-// compactor makes Compact bodies of the events of Plain packets, so that whoever handles
+// Compactor makes Compact bodies of the events of Plain packets, so that whoever handles
 // packets needs to know one format. Resource and scope are empty. Tags become string
 // attributes in the order of their keys. Events of one name and type become points of
 // one metric. Events within the limits of package plain are within those of package
 // wire.
-type compactor struct {
+type Compactor struct {
 	decoder plain.Decoder
 	body    []byte
 	time    int64 // of the event before
@@ -51,9 +53,9 @@ type keyPlace struct {
 	at    int
 }
 
-// compact returns the Compact body for the events in the body of a Plain packet. It is
+// Compact returns the Compact body for the events in the body of a Plain packet. It is
 // valid until the next call.
-func (c *compactor) compact(h *wire.Header, events []byte) ([]byte, error) {
+func (c *Compactor) Compact(h *wire.Header, events []byte) ([]byte, error) {
 	if err := c.decoder.ResetBody(h, events); err != nil {
 		return nil, err
 	}
@@ -69,7 +71,7 @@ func (c *compactor) compact(h *wire.Header, events []byte) ([]byte, error) {
 	return c.body, nil
 }
 
-func (c *compactor) event(v *plain.EventView) {
+func (c *Compactor) event(v *plain.EventView) {
 	begin := byte(tagPlain)
 	if v.Time != c.time {
 		begin = tagPlainTime
@@ -85,7 +87,7 @@ func (c *compactor) event(v *plain.EventView) {
 }
 
 // metric writes a reference to the metric of an event, or its definition.
-func (c *compactor) metric(v *plain.EventView) {
+func (c *Compactor) metric(v *plain.EventView) {
 	n, known := c.metrics.find(v.Type, v.Name)
 	if known {
 		c.body = binary.AppendUvarint(c.body, uint64(n))
@@ -102,7 +104,7 @@ func (c *compactor) metric(v *plain.EventView) {
 }
 
 // set writes the attributes of an event.
-func (c *compactor) set(v *plain.EventView) {
+func (c *Compactor) set(v *plain.EventView) {
 	switch {
 	case len(v.RawTags) == 0:
 		c.body = append(c.body, none)
@@ -126,7 +128,7 @@ func (c *compactor) set(v *plain.EventView) {
 
 // gather takes the tags of an event, in the order of their keys. Of those with one key it
 // takes the last.
-func (c *compactor) gather(v *plain.EventView) {
+func (c *Compactor) gather(v *plain.EventView) {
 	c.tags = c.tags[:0]
 	ordered := true
 	for t := v.Tags(); t.Next(); {
@@ -142,7 +144,7 @@ func (c *compactor) gather(v *plain.EventView) {
 
 // sort sorts the tags by key, and leaves out all but the last of each key. It compares the
 // begin of keys first, as numbers, behind what all of them begin with.
-func (c *compactor) sort() {
+func (c *Compactor) sort() {
 	same := c.tags[0].key
 	for i := range c.tags {
 		same = same[:commonLen(same, c.tags[i].key)]

@@ -1,4 +1,4 @@
-package receiver
+package build
 
 import (
 	"sync"
@@ -84,7 +84,7 @@ func (a *arrays) allow(t arrayType) bool {
 
 // allows reports whether an array of n elements may be made; if not, the packet is
 // one that cannot be taken.
-func (b *builder) allows(of element, n int) bool {
+func (b *Builder) allows(of element, n int) bool {
 	if of == noArray || n <= shortArray || b.arrays.allow(arrayType{of, n}) {
 		return true
 	}

@@ -1,56 +1,62 @@
-package receiver
+// Package window remembers which of the last sequence numbers of a session were seen. It
+// belongs to whoever keeps the books of the session, and is not safe for concurrent use.
+package window
 
+// Min and Max are how many sequence numbers a window remembers at least and at most. In
+// between it is as large as what came in two seconds asks.
 const (
-	// minWindow and maxWindow are how many sequence numbers a window remembers at
-	// least and at most. In between it is as large as what came in two seconds asks.
-	minWindow = 1 << 10
-	maxWindow = 1 << 16
+	Min = 1 << 10
+	Max = 1 << 16
 )
 
-// verdict is what a window says about a sequence number.
-type verdict uint8
+// Verdict is what a window says about a sequence number.
+type Verdict uint8
 
+// The verdicts.
 const (
-	fresh     verdict = iota
-	duplicate         // seen before
-	late              // behind the window: nobody knows whether it was seen
+	Fresh     Verdict = iota // not seen before
+	Duplicate                // seen before
+	Late                     // behind the window: nobody knows whether it was seen
 )
 
-// window remembers which of the last sequence numbers were seen, as in RFC 6479,
+// Window remembers which of the last sequence numbers were seen, as in RFC 6479,
 // section 2: a ring of bits that moves forward with the newest number. It grows with
 // the numbers up to a limit that its caller names, so that a session of a few packets
 // costs a few words.
-type window struct {
+type Window struct {
 	bits   []uint64 // their number is a power of two
 	low    uint64   // the lowest number remembered, a multiple of 64
 	newest uint64   // the highest number seen, plus one
 }
 
-// startAt makes an empty window remember the numbers from a little before n on.
-func (w *window) startAt(n uint64) {
-	w.low = (n - min(n, minWindow)) &^ 63
+// StartAt makes an empty window remember the numbers from a little before n on.
+func (w *Window) StartAt(n uint64) {
+	w.low = (n - min(n, Min)) &^ 63
 	w.newest = w.low
 }
 
-// see marks a number. Where the number is ahead of all others the window moves
+// Low returns the lowest number that is remembered.
+func (w *Window) Low() uint64 { return w.low }
+
+// See marks a number. Where the number is ahead of all others the window moves
 // forward. It then remembers limit numbers or more, if there are as many.
-func (w *window) see(n uint64, limit int) verdict {
+func (w *Window) See(n uint64, limit int) Verdict {
 	if n < w.low {
-		return late
+		return Late
 	}
 	if n >= w.newest {
 		w.advance(n, limit)
 	}
 	word, bit := &w.bits[n/64&uint64(len(w.bits)-1)], uint64(1)<<(n%64)
 	if *word&bit != 0 {
-		return duplicate
+		return Duplicate
 	}
 	*word |= bit
-	return fresh
+	return Fresh
 }
 
 // advance moves the window so that it holds n, which is ahead of all others.
-func (w *window) advance(n uint64, limit int) {
+func (w *Window) advance(n uint64, limit int) {
 	words := n/64 - w.low/64 + 1 // that hold all numbers from low to n
 	size := max(len(w.bits), 1)
 	for uint64(size) < words && size*64 < 2*limit { // one word is only partly of use
@@ -70,8 +76,8 @@ func (w *window) advance(n uint64, limit int) {
 	w.newest = n + 1
 }
 
-// shrink gives back memory that a window of limit numbers does not need.
-func (w *window) shrink(limit int) {
+// Shrink gives back memory that a window of limit numbers does not need.
+func (w *Window) Shrink(limit int) {
 	size := len(w.bits)
 	for size*64 > 8*limit {
 		size /= 2
@@ -83,7 +89,7 @@ func (w *window) shrink(limit int) {
 }
 
 // resize keeps the words from low to newest, of which there are no more than size.
-func (w *window) resize(size int) {
+func (w *Window) resize(size int) {
 	bits := make([]uint64, size)
 	if w.newest > w.low {
 		for i := w.low / 64; i <= (w.newest-1)/64; i++ {
@@ -93,8 +99,8 @@ func (w *window) resize(size int) {
 	w.bits = bits
 }
 
-// windowLimit is how many numbers to remember where so many packets came in two
+// LimitFor is how many numbers to remember where so many packets came in two
 // seconds. Twice as many numbers belong to them where half of the packets are lost.
-func windowLimit(packets uint64) int {
-	return int(min(max(2*packets, minWindow), maxWindow))
+func LimitFor(packets uint64) int {
+	return int(min(max(2*packets, Min), Max))
 }
