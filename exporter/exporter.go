@@ -169,7 +169,7 @@ func (e *Exporter) Shutdown(ctx context.Context) error {
 	case <-time.After(lastNotices): // the logger or the alert holds it up
 	case <-ctx.Done():
 	}
-	e.self.stop(ctx)
+	e.self.observed.Stop(ctx)
 	return err
 }
 

@@ -3,20 +3,18 @@ package exporter
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"strconv"
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
 
 	"github.com/otelgram/otelgram/internal/latency"
 	"github.com/otelgram/otelgram/internal/pipeline"
-	"github.com/otelgram/otelgram/internal/version"
+	"github.com/otelgram/otelgram/internal/selfmetrics"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -39,23 +37,22 @@ const maxRecorded = 1024
 var latencyBounds = metric.WithExplicitBucketBoundaries(
 	.00001, .000025, .00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10)
 
-// selfMetrics are the exporter's own instruments. What counts is read from the
-// counters when somebody collects; the three histograms are written once a second
-// by watch, and one by Export: nothing is ever written where points are recorded.
+// selfMetrics are the exporter's own instruments. What counts is read from the counters when
+// somebody collects. Three histograms are written once a second by watch, and one by Export:
+// nothing is ever written where points are recorded.
 type selfMetrics struct {
-	exporter     *Exporter
-	registration metric.Registration
-	// muted is set when the exporter is shut down: its own direct path takes no
-	// measurements any more. gone is set when it has been.
-	muted, gone atomic.Bool
+	exporter *Exporter
+	observed *selfmetrics.Set
+	// muted is set when the exporter is shut down: its own direct path takes no measurements
+	// any more.
+	muted atomic.Bool
 
 	buffer, send, e2e, duration metric.Float64Histogram
 	own                         []metric.RecordOption // for the first three
 	// For the last: by what came of an Export.
 	succeeded, rejected, timeout, canceled []metric.RecordOption
 
-	observed [len(descriptions)]observation
-	sets     reasonSets
+	sets reasonSets
 }
 
 // reasonSets are the attributes of what is counted by reason.
@@ -63,12 +60,6 @@ type reasonSets struct {
 	plain, component  metric.ObserveOption
 	reason, errorType [wire.DropReasons]metric.ObserveOption
 	leftOut           [len(leftOutReasons)]metric.ObserveOption
-}
-
-// observation is an instrument and what it reads.
-type observation struct {
-	instrument metric.Observable
-	observe    func(o metric.Observer, i metric.Observable, s *view)
 }
 
 // view is what a collection sees of the exporter.
@@ -92,21 +83,16 @@ func (v *view) ofPoints(r wire.DropReason) bool {
 	return false
 }
 
-// start makes the instruments and registers the callback. What a provider refuses
-// is reported to OpenTelemetry's error handler, and not observed.
+// start makes the instruments. What a provider refuses is reported to OpenTelemetry's error
+// handler, and not observed.
 func (m *selfMetrics) start(e *Exporter) {
 	m.exporter = e
-	mp := e.config.meterProvider
-	if mp == nil {
-		mp = otel.GetMeterProvider()
-	}
 	m.makeSets(e.config.endpoint)
-	meter := mp.Meter(scopeName, metric.WithInstrumentationVersion(version.Version()))
-	var errs []error
+	meter := selfmetrics.Meter(e.config.meterProvider, scopeName)
 	histogram := func(name, description string) metric.Float64Histogram {
 		h, err := meter.Float64Histogram(name, metric.WithUnit("s"), metric.WithDescription(description), latencyBounds)
 		if err != nil {
-			errs = append(errs, err)
+			selfmetrics.Report(err)
 			return noop.Float64Histogram{}
 		}
 		return h
@@ -115,21 +101,7 @@ func (m *selfMetrics) start(e *Exporter) {
 	m.send = histogram("stats.latency.send", "From taken out of the queue until the kernel has the packet.")
 	m.e2e = histogram("stats.latency.e2e", "From handed over until the kernel has the packet.")
 	m.duration = histogram("otel.sdk.exporter.operation.duration", "The duration of exporting a batch of telemetry records.")
-	observables := make([]metric.Observable, 0, len(descriptions))
-	for i, d := range descriptions {
-		instrument, err := d.make(meter)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		m.observed[i] = observation{instrument, d.observe}
-		observables = append(observables, instrument)
-	}
-	var err error
-	m.registration, err = meter.RegisterCallback(m.collect, observables...)
-	if err = errors.Join(append(errs, err)...); err != nil {
-		otel.Handle(fmt.Errorf("otelgram: self-metrics: %w", err))
-	}
+	m.observed = selfmetrics.Start(meter, instruments, m.sets.plain, m.view)
 }
 
 func (m *selfMetrics) makeSets(endpoint string) {
@@ -172,42 +144,12 @@ func errorType(r wire.DropReason) string {
 	return r.String()
 }
 
-// stop has the instruments read nothing any more. The SDK unregisters when the
-// callbacks under way have returned, and other people's may not return for long:
-// it is waited for until ctx ends.
-func (m *selfMetrics) stop(ctx context.Context) {
-	if m.gone.Swap(true) || m.registration == nil {
-		return
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := m.registration.Unregister(); err != nil {
-			otel.Handle(fmt.Errorf("otelgram: self-metrics: %w", err))
-		}
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-	}
-}
-
-// collect is the callback. It never fails: an error would cost the SDK's whole
-// collection.
-func (m *selfMetrics) collect(_ context.Context, o metric.Observer) error {
-	if m.gone.Load() {
-		return nil
-	}
-	v := view{
+// view is what a collection sees.
+func (m *selfMetrics) view() view {
+	return view{
 		Stats: m.exporter.pipeline.Stats(), status: int64(m.exporter.Health().Status),
 		direct: m.exporter.directPath.opened.Load() != nil, sets: &m.sets,
 	}
-	for i := range m.observed {
-		if m.observed[i].instrument != nil {
-			m.observed[i].observe(o, m.observed[i].instrument, &v)
-		}
-	}
-	return nil
 }
 
 // latencies records those of packets sent, of more than maxRecorded an even

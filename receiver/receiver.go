@@ -12,6 +12,7 @@ import (
 
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/otelgram/otelgram/internal/selfmetrics"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 )
@@ -23,7 +24,7 @@ type Receiver struct {
 	workers   []*worker
 	buffers   buffers
 	seed      maphash.Seed // of which worker serves a session: nobody outside can tell
-	self      selfMetrics
+	self      *selfmetrics.Set
 	notices   *notices
 	reading   sync.WaitGroup
 	working   sync.WaitGroup
@@ -107,7 +108,7 @@ func open(call, addr string, newHandler func(*config) handler, opts []Option) (*
 	for _, l := range listeners {
 		r.reading.Go(newReader(r, l).run)
 	}
-	r.self.start(r)
+	r.self = r.startSelfMetrics()
 	return r, nil
 }
 
@@ -167,10 +168,13 @@ func (r *Receiver) stop() {
 	}
 	close(r.deaf)
 	r.working.Wait()
-	r.self.gone.Store(true)
+	r.self.Silence()
 	close(r.notices.waiting)
 	close(r.closed)
-	r.self.stop() // the provider is not ours: it may call Close
+	// The provider is not ours: it may call Close.
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	r.self.Stop(ctx)
+	cancel()
 	close(r.released)
 }
 

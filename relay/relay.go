@@ -9,6 +9,8 @@ import (
 
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelgram/otelgram/internal/selfmetrics"
 )
 
 // shutdownTimeout is how long Shutdown takes where its context has no deadline.
@@ -22,7 +24,7 @@ type Relay struct {
 	config config
 	next   sdkmetric.Exporter
 	queue  queue
-	self   selfMetrics
+	self   *selfmetrics.Set
 	// What the goroutine that exports has said: that something fails, and that the target
 	// is down.
 	failing, outage condition
@@ -56,7 +58,7 @@ func New(next sdkmetric.Exporter, opts ...Option) (*Relay, error) {
 		flushing: make(chan struct{}, 1), ended: make(chan struct{}), shut: make(chan struct{}),
 	}
 	r.drain, r.giveUp = context.WithCancel(context.Background())
-	r.self.start(r)
+	r.self = r.startSelfMetrics()
 	go r.run(newSchedule(&r.config))
 	return r, nil
 }
@@ -156,7 +158,7 @@ func (r *Relay) shutdown(ctx context.Context) error {
 	if e := until(ctx, r.next.Shutdown); e != nil {
 		err = errors.Join(err, fmt.Errorf("otelgram: relay: Shutdown of the exporter: %w", e))
 	}
-	r.self.stop(ctx)
+	r.self.Stop(ctx)
 	return err
 }
 

@@ -38,11 +38,12 @@ var mayImport = map[string][]string{
 	"internal/hostile":    {"wire"},
 
 	// What the parts of the sending side share.
-	"internal/account": {"wire"},
-	"internal/waker":   {},
-	"internal/table":   {},
-	"internal/notice":  {"wire"},
-	"internal/intern":  {"wire", "internal/account"},
+	"internal/account":     {"wire"},
+	"internal/waker":       {},
+	"internal/selfmetrics": {"internal/version"},
+	"internal/table":       {},
+	"internal/notice":      {"wire"},
+	"internal/intern":      {"wire", "internal/account"},
 	// The ways in: measurements into series and events, points into the point queue.
 	"internal/aggregate": {"wire", "drop", "internal/account", "internal/intern", "internal/table"},
 	"internal/direct":    {"wire", "drop", "internal/account", "internal/aggregate", "internal/intern", "internal/table"},
@@ -54,13 +55,13 @@ var mayImport = map[string][]string{
 		"internal/session", "internal/waker"},
 
 	// The exporter asks udp whether an endpoint is well formed and wire for its limits.
-	"exporter": {"internal/pipeline", "internal/session", "internal/direct", "internal/account", "internal/aggregate", "internal/latency", "internal/version", "health", "drop", "udp",
+	"exporter": {"internal/pipeline", "internal/session", "internal/direct", "internal/account", "internal/aggregate", "internal/latency", "internal/selfmetrics", "health", "drop", "udp",
 		"wire", "wire/plain", "wire/statsd", "wire/influx"},
 	"receiver/internal/window":  {},
 	"receiver/internal/build":   {"wire"},
 	"receiver/internal/compact": {"wire", "wire/plain"},
-	"receiver":                  {"wire", "wire/plain", "udp", "internal/version"},
-	"relay":                     {"internal/version"},
+	"receiver":                  {"wire", "wire/plain", "udp", "internal/selfmetrics"},
+	"relay":                     {"internal/selfmetrics"},
 	"example":                   {"exporter", "receiver", "health", "wire", "internal/faultproxy"},
 }
 
