@@ -36,19 +36,19 @@ const (
 	// Evict makes room by throwing away the oldest event, which counts as evicted,
 	// then pushes.
 	Evict
-	// Full loses the event because there is no room; it counts as ring_full.
-	Full
-	// Outranked loses the event because the room left is for higher priorities; it
+	// RefuseRingFull loses the event because there is no room; it counts as ring_full.
+	RefuseRingFull
+	// RefusePriority loses the event because the room left is for higher priorities; it
 	// counts as priority.
-	Outranked
-	// Thinned loses the event because others like it stand for it, by their Weight;
+	RefusePriority
+	// RefuseSampled loses the event because others like it stand for it, by their Weight;
 	// it counts as sampled.
-	Thinned
+	RefuseSampled
 )
 
 // String returns the action's name.
 func (a Action) String() string {
-	names := [...]string{"accept", "evict", "full", "outranked", "thinned"}
+	names := [...]string{"accept", "evict", "ring_full", "priority", "sampled"}
 	if int(a) < len(names) {
 		return names[a]
 	}
@@ -64,7 +64,7 @@ type newest struct{}
 
 func (newest) Decide(l Load, _ Priority) Verdict {
 	if l.Full() {
-		return Verdict{Action: Full}
+		return Verdict{Action: RefuseRingFull}
 	}
 	return Verdict{}
 }

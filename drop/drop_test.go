@@ -16,12 +16,12 @@ func TestDecisions(t *testing.T) {
 		used     int
 		want     Action
 	}{
-		{Newest(), Low, 99, Accept}, {Newest(), High, 100, Full}, {Newest(), Normal, 100, Full},
+		{Newest(), Low, 99, Accept}, {Newest(), High, 100, RefuseRingFull}, {Newest(), Normal, 100, RefuseRingFull},
 		{Oldest(), Low, 99, Accept}, {Oldest(), Low, 100, Evict}, {Oldest(), High, 101, Evict},
-		{ByPriority(), Low, 49, Accept}, {ByPriority(), Low, 50, Outranked}, {ByPriority(), Low, 100, Full},
-		{ByPriority(), Normal, 74, Accept}, {ByPriority(), Normal, 75, Outranked}, {ByPriority(), Normal, 100, Full},
-		{ByPriority(), High, 99, Accept}, {ByPriority(), High, 100, Full},
-		{Sampled(), High, 49, Accept}, {Sampled(), High, 100, Full},
+		{ByPriority(), Low, 49, Accept}, {ByPriority(), Low, 50, RefusePriority}, {ByPriority(), Low, 100, RefuseRingFull},
+		{ByPriority(), Normal, 74, Accept}, {ByPriority(), Normal, 75, RefusePriority}, {ByPriority(), Normal, 100, RefuseRingFull},
+		{ByPriority(), High, 99, Accept}, {ByPriority(), High, 100, RefuseRingFull},
+		{Sampled(), High, 49, Accept}, {Sampled(), High, 100, RefuseRingFull},
 	}
 	for _, tt := range tests {
 		t.Run(fmt.Sprintf("%T %d at %d", tt.strategy, tt.priority, tt.used), func(t *testing.T) {
@@ -45,7 +45,7 @@ func TestSampledIsUnbiased(t *testing.T) {
 			case Accept:
 				weight += float64(v.Weight)
 				interval = v.Weight
-			case Thinned:
+			case RefuseSampled:
 				assert.Zero(t, v.Weight)
 			default:
 				t.Fatalf("%v at %d", v.Action, used)
@@ -79,7 +79,7 @@ func TestPriorities(t *testing.T) {
 }
 
 func TestActionNames(t *testing.T) {
-	for a, name := range map[Action]string{Accept: "accept", Evict: "evict", Full: "full", Outranked: "outranked", Thinned: "thinned", 9: "unknown"} {
+	for a, name := range map[Action]string{Accept: "accept", Evict: "evict", RefuseRingFull: "ring_full", RefusePriority: "priority", RefuseSampled: "sampled", 9: "unknown"} {
 		assert.Equal(t, name, a.String())
 	}
 }

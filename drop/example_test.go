@@ -6,7 +6,7 @@ import (
 	"github.com/otelgram/otelgram/drop"
 )
 
-// A queue of ten under ByPriority, from empty to full.
+// A queue of ten under ByPriority, from empty to ring_full.
 func ExampleByPriority() {
 	var priorities drop.Priorities
 	priorities = priorities.With("debug.*", drop.Low)
@@ -22,7 +22,7 @@ func ExampleByPriority() {
 	}
 	// Output:
 	// 2 of 10: debug.cache accept http.requests accept http.errors accept
-	// 5 of 10: debug.cache outranked http.requests accept http.errors accept
-	// 8 of 10: debug.cache outranked http.requests outranked http.errors accept
-	// 10 of 10: debug.cache full http.requests full http.errors full
+	// 5 of 10: debug.cache priority http.requests accept http.errors accept
+	// 8 of 10: debug.cache priority http.requests priority http.errors accept
+	// 10 of 10: debug.cache ring_full http.requests ring_full http.errors ring_full
 }

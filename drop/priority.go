@@ -32,9 +32,9 @@ type byPriority struct{}
 func (byPriority) Decide(l Load, p Priority) Verdict {
 	switch {
 	case l.Full():
-		return Verdict{Action: Full}
+		return Verdict{Action: RefuseRingFull}
 	case p == Low && l.atLeast(lowLimit), p == Normal && l.atLeast(normalLimit):
-		return Verdict{Action: Outranked}
+		return Verdict{Action: RefusePriority}
 	}
 	return Verdict{}
 }

@@ -35,13 +35,13 @@ func (sampled) Decide(l Load, _ Priority) Verdict {
 		return Verdict{}
 	}
 	if l.Full() {
-		return Verdict{Action: Full}
+		return Verdict{Action: RefuseRingFull}
 	}
 	half := l.Capacity * sampleFrom / 100
 	step := 1 + (l.Used-half)*sampleSteps/max(1, l.Capacity-half)
 	n := uint32(1) << min(step, sampleSteps)
 	if rand.Uint32()&(n-1) != 0 {
-		return Verdict{Action: Thinned}
+		return Verdict{Action: RefuseSampled}
 	}
 	return Verdict{Weight: n}
 }

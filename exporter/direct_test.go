@@ -162,8 +162,8 @@ func eight(m metric.Meter) []instrument {
 	}
 }
 
-// folded is what each of the eight makes of the measurements 3 and 2.
-var folded = map[string]any{
+// aggregated is what each of the eight makes of the measurements 3 and 2.
+var aggregated = map[string]any{
 	"ic": int64(5), "fc": 5.0, "iu": int64(5), "fu": 5.0, "ig": int64(2), "fg": 2.0,
 	"ih": dist{2, int64(5), "[1 4] [0 2 0]"}, "fh": dist{2, 5.0, "[1 4] [0 2 0]"},
 }
@@ -216,7 +216,7 @@ func TestDirectInstruments(t *testing.T) {
 			}
 			got := c.flush(t)
 			for _, i := range all {
-				assert.Equal(t, []any{folded[i.name]}, values(got, i.name, way.want...), i.name)
+				assert.Equal(t, []any{aggregated[i.name]}, values(got, i.name, way.want...), i.name)
 			}
 			for _, rm := range got {
 				assert.Equal(t, r.String(), rm.Resource.String())
@@ -383,7 +383,7 @@ func TestInvalidMeasurements(t *testing.T) {
 				i.record(t.Context(), 2)
 			}
 			got := c.flush(t)
-			for name, want := range folded {
+			for name, want := range aggregated {
 				assert.Equal(t, []any{want}, values(got, name), name)
 			}
 			for j, v := range tt.taken {
@@ -441,7 +441,7 @@ func TestUnknownAttributes(t *testing.T) {
 	require.NoError(t, err)
 	n.Add(t.Context(), 1, metric.WithAttributes(large))
 	got := c.flush(t)
-	for name, want := range folded {
+	for name, want := range aggregated {
 		assert.Equal(t, []any{want}, values(got, name), name)
 	}
 	s := requireBooks(t, c.exp)

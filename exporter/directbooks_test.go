@@ -227,7 +227,7 @@ func TestBlockedCallbackLosesNothingElse(t *testing.T) {
 	assert.Equal(t, uint64(1), c.exp.Stats().Sent, "%+v", c.exp.Stats())
 }
 
-// TestUnsentSeriesAreCounted: measurements that were folded and whose point is
+// TestUnsentSeriesAreCounted: measurements that were aggregated and whose point is
 // never sent are no secret.
 func TestUnsentSeriesAreCounted(t *testing.T) {
 	exp, err := exporter.New(t.Context(), exporter.WithEndpoint(silent(t)), exporter.WithFlushInterval(never))

@@ -94,8 +94,8 @@ func bound(i instrument, binds bool) recording {
 	}
 }
 
-// crowded has record meet the limit of attribute sets, with one step in many.
-func (p program) crowded(record recording) recording {
+// overflowing has record meet the limit of attribute sets, with one step in many.
+func (p program) overflowing(record recording) recording {
 	return func(r *rand.Rand, _ []attribute.KeyValue) {
 		first, n := r.IntN(3)*1000, 1
 		if p.crowd > 0 && r.IntN(3) == 0 {
@@ -114,7 +114,7 @@ func (p program) instruments(t *testing.T, m metric.Meter, binds bool) []recordi
 	t.Helper()
 	ctx := context.Background()
 	var errs [10]error
-	var ic, limited, crowded metric.Int64Counter
+	var ic, limited, overflowing metric.Int64Counter
 	ic, errs[0] = m.Int64Counter("ic", metric.WithUnit("1"), metric.WithDescription("d"))
 	fc, err := m.Float64Counter("fc")
 	errs[1] = err
@@ -131,7 +131,7 @@ func (p program) instruments(t *testing.T, m metric.Meter, binds bool) []recordi
 	fg, err := m.Float64Gauge("fg")
 	errs[7] = err
 	limited, errs[8] = m.Int64Counter("limited", allowed{keys: []attribute.Key{"n"}})
-	crowded, errs[9] = m.Int64Counter("crowded")
+	overflowing, errs[9] = m.Int64Counter("overflowing")
 	require.NoError(t, errors.Join(errs[:]...))
 	p.observables(t, m)
 	zeros, err := m.Float64Histogram("zeros")
@@ -159,8 +159,8 @@ func (p program) instruments(t *testing.T, m metric.Meter, binds bool) []recordi
 	} {
 		out = append(out, bound(i, binds))
 	}
-	l, c := adds[int64]("", limited, nil), adds[int64]("", crowded, nil)
-	return append(out, bound(l, false), bound(l, binds), p.crowded(bound(c, false)), p.crowded(bound(c, binds)))
+	l, c := adds[int64]("", limited, nil), adds[int64]("", overflowing, nil)
+	return append(out, bound(l, false), bound(l, binds), p.overflowing(bound(c, false)), p.overflowing(bound(c, binds)))
 }
 
 // edge returns a number at the edge of what a float64 can be, or of a bucket.

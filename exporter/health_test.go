@@ -155,7 +155,7 @@ func (l *lockedBuffer) String() string {
 }
 
 // TestHealthWithoutAddress: points that nobody can be sent to are no health, on
-// either path, however many measurements were folded into them.
+// either path, however many measurements were aggregated into them.
 func TestHealthWithoutAddress(t *testing.T) {
 	exp, err := exporter.New(t.Context(), exporter.WithEndpoint("nowhere.invalid:4319"), exporter.WithLogger(slog.New(slog.DiscardHandler)),
 		exporter.WithFlushInterval(never)) // only when it is asked to

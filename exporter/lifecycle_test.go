@@ -76,7 +76,7 @@ func TestContextEnds(t *testing.T) {
 	assert.Equal(t, uint64(1), c.exp.Stats().Sent)
 	assert.Zero(t, c.exp.Stats().Dropped)
 
-	// At a packet a second the lane fills up, and Export waits for the deadline.
+	// At a packet a second the queue fills up, and Export waits for the deadline.
 	rm := counters(1000, 10)
 	soon, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()

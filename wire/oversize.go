@@ -75,7 +75,7 @@ func (p *Packer) appendLast(pt *Point) bool {
 	return true
 }
 
-// Downscale halves the resolution of an exponential histogram in place: it merges
+// Downscale makes an exponential histogram half as fine, in place: it merges
 // neighbouring buckets, and the scale drops by one, as the data model allows
 // (opentelemetry-specification, metrics/data-model.md, "ExponentialHistogram").
 func (d *Distribution) Downscale() {

@@ -123,7 +123,7 @@ func (q *Queue) pushUnderPressure(e *event) bool {
 			return q.refuse(wire.Shutdown)
 		}
 		v := q.strategy.Decide(load, e.series.Priority())
-		if v.Action != drop.Accept && v.Action != drop.Evict && v.Action != drop.Full {
+		if v.Action != drop.Accept && v.Action != drop.Evict && v.Action != drop.RefuseRingFull {
 			return q.refuse(reasonOf(v.Action))
 		}
 		// The load is an estimate: only the ring knows whether it is full.
@@ -131,7 +131,7 @@ func (q *Queue) pushUnderPressure(e *event) bool {
 		if q.ring.TryPush(e) {
 			return true
 		}
-		if v.Action == drop.Full {
+		if v.Action == drop.RefuseRingFull {
 			break
 		}
 		if v.Action == drop.Evict {
@@ -149,7 +149,7 @@ func (q *Queue) pushUnderPressure(e *event) bool {
 }
 
 func reasonOf(a drop.Action) wire.DropReason {
-	if a == drop.Thinned {
+	if a == drop.RefuseSampled {
 		return wire.Sampled
 	}
 	return wire.Priority

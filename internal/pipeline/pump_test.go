@@ -222,7 +222,7 @@ func TestNewSession(t *testing.T) {
 	})
 }
 
-// TestWaitingForRoom pushes many callers through a lane of two points.
+// TestWaitingForRoom pushes many callers through a queue of two points.
 func TestWaitingForRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &fakeSender{}

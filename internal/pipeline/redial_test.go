@@ -141,7 +141,7 @@ func TestOtherCandidate(t *testing.T) {
 	}
 }
 
-// TestStaleRequest: what an address is blamed for while another is being looked up is
+// TestStaleRequest: what an address refuses while another is being looked up is
 // not held against the other.
 func TestStaleRequest(t *testing.T) {
 	for _, slow := range []time.Duration{0, 3 * time.Second, 8 * time.Second} {
@@ -234,9 +234,9 @@ func TestProbeIsTriedTwice(t *testing.T) {
 	}
 }
 
-// TestTroubleEndsWithItsPacket: what a packet met that was dropped when the circuit
-// opened is not held against the first one when it has closed.
-func TestTroubleEndsWithItsPacket(t *testing.T) {
+// TestRetryEndsWithItsPacket: the errors of a packet that was dropped when the circuit
+// opened do not count against the first packet when it has closed.
+func TestRetryEndsWithItsPacket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &fakeSender{}
 		c := testConfig(s)

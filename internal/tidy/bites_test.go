@@ -144,6 +144,13 @@ var bites = []struct {
 		"example/a.go": switches("main", "metricdata.Summary"), "receiver/a.go": switches("receiver", "metricdata.Summary"),
 		"health/a.go": switches("health", "metricdata.Temporality"),
 	}, nil},
+
+	{"words", "in names, comments and texts", sample{
+		"drop/a.go":   "package drop\n\n// It takes the lane.\nvar foldedSums, planes = 1, 2\n",
+		"README.md":   "fine\n\nTrouble comes.\n",
+		"drop/b.go":   "package drop\n\n// Blankets unfold; a plane lands.\nvar links = \"lane\"\n",
+		"wire/doc.go": "package wire\n",
+	}, []string{"README.md:3", "drop/a.go:3", "drop/a.go:4"}},
 }
 
 // TestGateBites holds every rule against samples.

@@ -26,6 +26,7 @@ var rules = []struct {
 	{"sleeps", checkSleeps},
 	{"leftovers", checkLeftovers},
 	{"aggregation switch", checkAggregationSwitch},
+	{"words", checkWords},
 }
 
 // TestTidy holds every rule against the sources of this module.
