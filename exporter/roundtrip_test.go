@@ -29,7 +29,7 @@ func defaultCases() int {
 	if raceEnabled {
 		return 1000
 	}
-	return testsize.Pick(2000, 10_000)
+	return testsize.Pick(1000, 10_000)
 }
 
 // connection is an exporter and a receiver, connected over loopback.
