@@ -170,7 +170,7 @@ func TestEncodings(t *testing.T) {
 			cancel()
 			assert.Contains(t, out.String(), "as "+encoding.String())
 			buf := make([]byte, 1<<16)
-			require.NoError(t, server.SetReadDeadline(time.Now().Add(10*time.Second)))
+			require.NoError(t, server.SetReadDeadline(time.Now().Add(30*time.Second)))
 			text := ""
 			for !strings.Contains(text, want) {
 				n, _, err := server.ReadFrom(buf)

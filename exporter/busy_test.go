@@ -105,6 +105,7 @@ func totalOf(rm *metricdata.ResourceMetrics, name string) (total float64) {
 // TestExportBesideEvents: an Export of 20,000 points arrives within its time though the event
 // queue is always full.
 func TestExportBesideEvents(t *testing.T) {
+	t.Parallel()
 	exp, r := pressed(t, func(*metricdata.ResourceMetrics) {}, exporter.WithDropStrategy(drop.Oldest()), exporter.WithPacing(1000, 8))
 	stop := make(chan struct{})
 	var group sync.WaitGroup

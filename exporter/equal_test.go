@@ -234,10 +234,12 @@ func TestEqualToSDK(t *testing.T) {
 		"low memory": sdkmetric.LowMemoryTemporalitySelector,
 	}
 	programs := max(1, *cases/100)
+	apart := max(1, 100/programs) // a few programs are of all kinds, too
 	for temporality, ts := range selectors {
 		for _, exponential := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/exponential %v", temporality, exponential), func(t *testing.T) {
-				for i := range programs {
+				for n := range programs {
+					i := n * apart
 					p := program{seed: *seed + uint64(i), collections: 1 + i%12, steps: 100}
 					if i%50 == 0 {
 						p.crowd = 1990 + i%40

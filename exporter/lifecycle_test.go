@@ -318,6 +318,7 @@ func silent(t *testing.T) string {
 // TestShutdownCutsAnExport: the SDK's reader cancels the export under way when it is
 // shut down. What had room is sent; how much had none is in Shutdown's error.
 func TestShutdownCutsAnExport(t *testing.T) {
+	t.Parallel()
 	// The whole export would take ten seconds, however late this test looks at it.
 	c := connect(t, exporter.WithPacing(25, 1), exporter.WithBufferSize(256), exporter.WithMaxPacketSize(1472),
 		exporter.WithTemporalitySelector(sdkmetric.DeltaTemporalitySelector))

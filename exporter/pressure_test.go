@@ -97,6 +97,7 @@ func TestPressureBooks(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			exp, r := pressed(t, func(*metricdata.ResourceMetrics) {}, exporter.WithBufferSize(2048), exporter.WithPacing(100, 4),
 				exporter.WithDropStrategy(tt.strategy), exporter.WithPriority("low*", drop.Low), exporter.WithPriority("high*", drop.High))
 			names := [...]string{"low", "normal", "high"}

@@ -29,7 +29,7 @@ func defaultCases() int {
 	if raceEnabled {
 		return 1000
 	}
-	return testsize.Pick(2000, 10_000)
+	return testsize.Pick(1000, 10_000)
 }
 
 // connection is an exporter and a receiver, connected over loopback.
@@ -72,7 +72,7 @@ func (c *connection) send(t *testing.T, rm *metricdata.ResourceMetrics, points i
 func (c *connection) receive(t *testing.T, points int) []*metricdata.ResourceMetrics {
 	t.Helper()
 	var got []*metricdata.ResourceMetrics
-	timeout := time.NewTimer(10 * time.Second)
+	timeout := time.NewTimer(30 * time.Second)
 	defer timeout.Stop()
 	for points > 0 {
 		select {

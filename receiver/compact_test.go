@@ -113,6 +113,7 @@ func TestPlainPackets(t *testing.T) {
 
 // TestBothEncodings: senders of both at once are counted exactly, and nothing is mixed up.
 func TestBothEncodings(t *testing.T) {
+	t.Parallel()
 	const each, packets = 4, 200
 	var mu sync.Mutex
 	points := map[string]int{}

@@ -74,7 +74,7 @@ func gate() (release <-chan struct{}, open func()) {
 func eventually(t *testing.T, r *Receiver, is func(Stats) bool) Stats {
 	t.Helper()
 	var s Stats
-	for end := time.Now().Add(10 * time.Second); ; {
+	for end := time.Now().Add(30 * time.Second); ; {
 		s = r.Stats()
 		if is(s) {
 			return s

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -144,6 +145,10 @@ type child struct {
 	first string      // of them
 }
 
+// making is held to read while a process is made, which has copies of all files for a
+// while, and to write by who closes a socket and depends on its being gone.
+var making sync.RWMutex
+
 // spawn starts a role, with more variables in its environment, in new
 // namespaces if flags say so.
 func spawn(t *testing.T, role, argument string, flags uintptr, environment ...string) *child {
@@ -170,7 +175,10 @@ func trySpawn(role, argument string, flags uintptr, environment ...string) (*chi
 	if err != nil {
 		return nil, err
 	}
-	if err := c.cmd.Start(); err != nil {
+	making.RLock()
+	err = c.cmd.Start()
+	making.RUnlock()
+	if err != nil {
 		return nil, err
 	}
 	c.lines = make(chan string)
@@ -201,12 +209,14 @@ func (c *child) line() (string, error) {
 	}
 }
 
-// kill ends it as the kernel would: it cannot clean up.
+// kill ends it as the kernel would: it cannot clean up. A process that is being made has
+// copies of all files, its output among them, which would not end before they are closed:
+// making a network namespace takes long at times.
 func (c *child) kill() {
 	_ = c.cmd.Process.Kill() // it may have ended
+	_ = c.cmd.Wait()         // and closes this end
 	for range c.lines {
 	}
-	_ = c.cmd.Wait()
 }
 
 func (c *child) signal(t *testing.T, s os.Signal) {

@@ -124,6 +124,8 @@ func (l *line) settle(t *testing.T, lost func(faultproxy.Books) uint64) (exporte
 
 func (l *line) settleBooks(t *testing.T, lost func(faultproxy.Books) uint64) (exporter.Stats, receiver.Stats, faultproxy.Books) {
 	t.Helper()
+	sent := l.exp.Stats().Sent
+	require.Eventually(t, func() bool { return l.proxy.Books().Received.Points >= sent || l.proxy.KernelDrops() > 0 }, patience, time.Millisecond)
 	l.proxy.Set(faultproxy.Faults{}) // let the goodbye through
 	s := shut(t, l.exp)
 	require.Eventually(t, func() bool { return l.proxy.Books().Held.Packets == 0 }, patience, time.Millisecond)

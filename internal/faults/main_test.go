@@ -24,6 +24,6 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	testsize.WaitTogether(10)
+	testsize.WaitTogether(16)
 	goleak.VerifyTestMain(m)
 }

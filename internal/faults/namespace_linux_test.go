@@ -61,8 +61,10 @@ func newWired(t *testing.T, o exporterOptions, tools ...string) *wired {
 	run(t, "ip link add s netns %d type veth peer name r netns %d", w.exp.cmd.Process.Pid, w.recv.cmd.Process.Pid)
 	w.atReceiver(t, "ip addr add 10.77.0.2/24 dev r")
 	w.atReceiver(t, "ip link set r up")
-	w.atSender(t, "ip addr add 10.77.0.1/24 dev s")
 	w.atSender(t, "ip link set s up")
+	carries(t, w.recv, "r")
+	carries(t, w.exp, "s")
+	w.atSender(t, "ip addr add 10.77.0.1/24 dev s")
 	if o.Later {
 		w.exp.begin(t)
 	}
@@ -70,14 +72,26 @@ func newWired(t *testing.T, o exporterOptions, tools ...string) *wired {
 	return w
 }
 
-func run(t *testing.T, format string, args ...any) {
+// carries waits until a device sends what it is given: until the kernel has taken note
+// that both its ends are up, which it does in its own time, it loses that and says nothing.
+func carries(t *testing.T, at *child, dev string) {
+	t.Helper()
+	for end := time.Now().Add(patience); !strings.Contains(run(t, "nsenter -t %d -n ip -o link show dev %s", at.cmd.Process.Pid, dev), "state UP"); {
+		require.True(t, time.Now().Before(end), dev)
+	}
+}
+
+func run(t *testing.T, format string, args ...any) (output string) {
 	t.Helper()
 	command := fmt.Sprintf(format, args...)
 	words := strings.Fields(command)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
+	making.RLock()
+	defer making.RUnlock()
 	out, err := exec.CommandContext(ctx, words[0], words[1:]...).CombinedOutput()
 	require.NoError(t, err, "%s: %s", command, out)
+	return string(out)
 }
 
 func (w *wired) atSender(t *testing.T, command string) {

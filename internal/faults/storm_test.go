@@ -19,6 +19,7 @@ import (
 	"github.com/otelgram/otelgram/drop"
 	"github.com/otelgram/otelgram/exporter"
 	"github.com/otelgram/otelgram/internal/faultproxy"
+	"github.com/otelgram/otelgram/internal/testsize"
 )
 
 // TestFault24RingFull has 64 callers storm a ring whose sender stands still.
@@ -111,7 +112,9 @@ func TestBurst(t *testing.T) {
 			// The buffer holds 135 to 195 KB, and 15 KB come in a millisecond: the pace
 			// is for readers that stop no longer than this. A run in which the machine
 			// had reader or sender wait for longer says nothing.
-			const runs, stall, most = 20, 500 * time.Microsecond, 60
+			const stall = 500 * time.Microsecond
+			runs := testsize.Pick(10, 20)
+			most := 3 * runs
 			complete, counted := 0, 0
 			for n := 0; counted < runs && n < most; n++ {
 				b := burst(t, tt.address, stop, tt.opts...)

@@ -132,6 +132,13 @@ var bites = []struct {
 		"udp/c_test.go": "package udp\n\nvar time struct{ Sleep int }\n\nvar f = time.Sleep\n",
 	}, []string{"udp/a_test.go:7", "udp/b_test.go:5"}},
 
+	{"flags", "a switch", sample{
+		"udp/a_test.go":     imports("udp", "flag") + "\nvar long = flag.Bool(\"long\", false, \"\")\n",
+		"udp/b_test.go":     imports("udp", "flag") + "\nvar cases = flag.Int(\"cases\", 1000, \"\")\n",
+		"example/main.go":   imports("main", "flag") + "\nvar direct = flag.Bool(\"direct\", false, \"\")\n",
+		"example/a_test.go": "package main\n\nimport \"flag\"\n\nfunc init() { flag.BoolVar(&x, \"x\", false, \"\") }\n",
+	}, []string{"example/a_test.go:5", "udp/a_test.go:7"}},
+
 	{"leftovers", "words", sample{
 		"udp/a.go": "package udp\n\n// TODO: more\nvar a = \"TODO\" // a HACK\n\n/*\nFIXME */\n// XXX\n// TODOs, hack\n",
 	}, []string{"udp/a.go:3", "udp/a.go:4", "udp/a.go:7", "udp/a.go:8"}},
@@ -218,7 +225,7 @@ func imports(pkg string, paths ...string) string {
 	for _, p := range paths {
 		text += fmt.Sprintf("\t_ %q\n", strings.Replace(p, "@", modulePath, 1))
 	}
-	return strings.ReplaceAll(text, "_ \"time\"", "\"time\"") + ")\n"
+	return strings.NewReplacer(`_ "time"`, `"time"`, `_ "flag"`, `"flag"`).Replace(text) + ")\n"
 }
 
 // aliases makes a file with an exported alias in line 7.

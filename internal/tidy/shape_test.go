@@ -77,6 +77,25 @@ func checkSleeps(m *module) (found []finding) {
 	return found
 }
 
+// checkFlags finds switches of tests beside the one that there is.
+func checkFlags(m *module) (found []finding) {
+	for _, f := range m.files {
+		pkg := f.importName("flag")
+		if !f.test || pkg == "" {
+			continue
+		}
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			if e, ok := n.(ast.Expr); ok {
+				if name, ok := selects(e, pkg); ok && (name == "Bool" || name == "BoolVar" || name == "BoolFunc") {
+					found = append(found, m.at(n.Pos(), "a test has no switch of its own: ask internal/testsize whether its form is the long one"))
+				}
+			}
+			return true
+		})
+	}
+	return found
+}
+
 var leftover = regexp.MustCompile(`\b(TODO|FIXME|XXX|HACK)\b`)
 
 // checkLeftovers finds notes to self: what is left to do is an issue, not a comment.

@@ -24,6 +24,7 @@ var rules = []struct {
 	{"snippets", checkSnippets},
 	{"sizes", checkSizes},
 	{"sleeps", checkSleeps},
+	{"flags", checkFlags},
 	{"leftovers", checkLeftovers},
 	{"aggregation switch", checkAggregationSwitch},
 	{"words", checkWords},
