@@ -12,7 +12,7 @@ import (
 type counters struct {
 	account.Books
 
-	packets, bytes, batches, refused, closedPort, sessions atomic.Uint64
+	packets, bytes, batches, refused, closedPort, sessions, exports atomic.Uint64
 
 	circuit    atomic.Uint32 // a Circuit
 	packetSize atomic.Int64  // the limit of the path, in bytes
@@ -50,6 +50,10 @@ type Stats struct {
 	Refused, ClosedPort uint64
 	// Sessions counts the sockets dialled.
 	Sessions uint64
+	// Exports counts the times that the pump came to rest after it had taken something:
+	// everything handed over so far was sent or dropped, and no Export or collection was
+	// under way. Between two counts there are whole Exports, never half of one.
+	Exports uint64
 
 	Circuit    Circuit
 	PacketSize int       // the limit of the path, in bytes
@@ -97,6 +101,7 @@ func (c *counters) settled() Stats {
 		Refused:         c.refused.Load(),
 		Batches:         c.batches.Load(),
 		ClosedPort:      c.closedPort.Load(),
+		Exports:         c.exports.Load(), // after Settled: what it counts is in there
 		Peak:            int(c.peak.Load()),
 		Sessions:        c.sessions.Load(),
 		Circuit:         Circuit(c.circuit.Load()),

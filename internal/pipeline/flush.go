@@ -29,6 +29,23 @@ func (p *pump) accept(f flush) {
 	p.flushes = append(p.flushes, f)
 }
 
+// settle counts an Export, a collection or a run of events that is over as a whole: each of
+// its points is sent or dropped, and nobody is about to hand over more.
+func (p *pump) settle() {
+	if p.unsettled && p.atRest() {
+		p.unsettled = false
+		p.counters.exports.Add(1)
+	}
+}
+
+// atRest reports whether no point or event is anywhere between its caller and the network,
+// and nobody holds the point queue.
+func (p *pump) atRest() bool {
+	return p.next == len(p.run) && !p.open && len(p.ready) == 0 &&
+		len(p.lane.hold) == cap(p.lane.hold) && p.lane.len() == 0 &&
+		(p.events == nil || p.events.Pending() == 0 && p.events.Len() == 0)
+}
+
 // advanceFlushes moves the flushes on and reports whether any did move.
 func (p *pump) advanceFlushes() bool {
 	moved := false

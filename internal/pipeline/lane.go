@@ -85,7 +85,6 @@ func (l *lane) len() int {
 // finish says, for the holder of the lane, that no more points of its Export come.
 func (l *lane) finish() {
 	l.end.Store(l.pushed())
-	l.waker.Signal()
 }
 
 // pushed returns how many points were ever pushed.
@@ -143,7 +142,12 @@ func (l *lane) acquire(ctx context.Context) wait {
 	}
 }
 
-func (l *lane) release() { l.hold <- struct{}{} }
+// release gives the lane back, and wakes the pump: what the caller handed over can be
+// settled now.
+func (l *lane) release() {
+	l.hold <- struct{}{}
+	l.waker.Signal()
+}
 
 func (l *lane) isClosing() bool {
 	select {

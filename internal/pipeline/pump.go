@@ -56,6 +56,8 @@ type pump struct {
 	gather time.Time
 	// stalled is set when a queue is not empty and yet gave nothing.
 	stalled bool
+	// unsettled is set when the pump takes points or events, see settle.
+	unsettled bool
 }
 
 func newPump(c *Config, l *lane, counters *counters, n *notices) (*pump, error) {
@@ -94,6 +96,7 @@ func (p *pump) loop(in *inbox) {
 		p.closeOld()
 		p.transmit(time.Now())
 		moved = p.advanceFlushes() || moved
+		p.settle()
 		select {
 		case <-in.stop:
 			p.discardAll()
@@ -151,6 +154,7 @@ func (p *pump) packRun() bool {
 		p.lane.makeRoom()
 	}
 	start := p.next
+	p.unsettled = p.unsettled || len(p.run) > start
 	p.recording = p.handed
 	for ; p.next < len(p.run) && p.room(); p.next++ {
 		p.packPoint(&p.run[p.next])
@@ -248,6 +252,7 @@ func (p *pump) packEvents() bool {
 		p.pack(&p.packing, nil)
 	}
 	if moved {
+		p.unsettled = true
 		p.gather = time.Now().Add(p.config.MaxBatchAge)
 	}
 	return moved
