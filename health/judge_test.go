@@ -20,6 +20,7 @@ func refusing(points, lost uint64) func(*Sample) {
 		s.Dropped[1].Points += 20_000
 		s.Dropped[2].Points += lost
 		s.Packets.Sent++
+		s.Exports++
 	}
 }
 
@@ -51,7 +52,7 @@ func TestNoAddress(t *testing.T) {
 func TestFewEvents(t *testing.T) {
 	refused := func(s *Sample) { s.Packets.Sent++; s.Packets.Refused++ }
 	invalid := func(s *Sample) { s.Points.Offered++; s.Points.Dropped++; s.Dropped[0].Points++ }
-	lost := func(s *Sample) { s.Points.Offered++; s.Points.Dropped++; s.Dropped[2].Points++ }
+	lost := func(s *Sample) { s.Points.Offered++; s.Points.Dropped++; s.Dropped[2].Points++; s.Exports++ }
 	for name, tt := range map[string]struct {
 		event func(*Sample)
 		want  Status
@@ -71,7 +72,7 @@ func TestFewEvents(t *testing.T) {
 	t.Run("many at once", func(t *testing.T) {
 		w := newWorld(Config{})
 		w.seconds(20, nil)
-		assert.Equal(t, Degraded, w.second(func(s *Sample) { s.Points.Offered += 20; s.Points.Sent += 19; invalid(s) }).Status)
+		assert.Equal(t, Degraded, w.second(func(s *Sample) { s.Points.Offered += 20; s.Points.Sent += 19; s.Exports++; invalid(s) }).Status)
 	})
 }
 

@@ -2,16 +2,21 @@ package health
 
 import "time"
 
-// Sample is what a [Monitor] is told about an exporter at one moment. Numbers of
-// points and packets are since the start.
+// Sample is what a [Monitor] is told about an exporter at one moment. Numbers of points,
+// packets and exports are since the start.
 type Sample struct {
 	Time time.Time
 
+	// Exports counts what is settled as a whole: each time that everything handed over
+	// so far has been sent or dropped, and no Export or collection is under way.
+	Exports uint64
 	Points  Points
 	Dropped []Dropped // all reasons, in the same order each time
 	Packets Packets
-	Latency Latency // of what was sent since the sample before
-	// Utilization is how full the queue of events is, from 0 to 1.
+	// ClosedPort is how many of the packets were refused because the port was closed.
+	ClosedPort uint64
+	Latency    Latency // of what was sent since the sample before
+	// Utilization is how full the event queue is, from 0 to 1.
 	Utilization float64
 
 	Circuit             string
@@ -21,40 +26,78 @@ type Sample struct {
 	LastSend            time.Time // zero: never
 	CardinalityOverflow bool
 	// BudgetReached says that something was dropped, at some time, because the memory
-	// budget was used up; Closed that the exporter was shut down.
-	BudgetReached, Closed bool
+	// budget was used up.
+	BudgetReached bool
+	// Closed says that the exporter was shut down.
+	Closed bool
+
+	rest bool // nothing was under way, by the judgement of the Monitor
 }
 
 // Dropped is how many points were dropped for a reason.
 type Dropped struct {
 	Reason string
 	Points uint64
-	// Leaving says that it is a reason to drop points on their way out, when they have
-	// left their queue.
+	// Leaving says that points are dropped for this reason on their way out, when they
+	// have left their queue.
 	Leaving bool
+	// Remedy says what to do about it. It may be empty.
+	Remedy string
 }
 
-// The reason and the state of the circuit that the status depends on.
+// The reasons and the state of the circuit that the status depends on.
 const (
-	reasonMemory  = "memory"
-	circuitClosed = "closed"
+	reasonMemory   = "memory"
+	reasonRingFull = "ring_full"
+	circuitClosed  = "closed"
 )
 
-// leaving is how many points were dropped on their way out.
-func (s *Sample) leaving() (n uint64) {
-	for _, d := range s.Dropped {
-		if d.Leaving {
-			n += d.Points
-		}
-	}
-	return n
-}
-
-func (s *Sample) droppedFor(reason string) uint64 {
+// dropped returns what was dropped for a reason.
+func (s *Sample) dropped(reason string) Dropped {
 	for _, d := range s.Dropped {
 		if d.Reason == reason {
-			return d.Points
+			return d
 		}
 	}
-	return 0
+	return Dropped{}
+}
+
+// remedy says what to do about a reason, as the end of a sentence about it.
+func (s *Sample) remedy(reason string) string {
+	if d := s.dropped(reason); d.Remedy != "" {
+		return ". What to do: " + d.Remedy
+	}
+	return ""
+}
+
+// kind is a kind of traffic.
+type kind uint8
+
+const (
+	offered  kind = iota // points handed over
+	entering             // the same, of which those dropped on their way out are not lost
+	leaving              // points on their way out
+	packets
+)
+
+// has reports whether points dropped for a reason are lost to a kind of traffic.
+func (k kind) has(d Dropped) bool { return k == offered || d.Leaving == (k == leaving) }
+
+// count returns how much there was of a kind since the start, and how much of it was lost.
+func (s *Sample) count(k kind) (lost, all uint64) {
+	switch k {
+	case packets:
+		return s.Packets.Refused, s.Packets.Sent + s.Packets.Refused
+	case offered:
+		return s.Points.Dropped, s.Points.Offered
+	}
+	for _, d := range s.Dropped {
+		if k.has(d) {
+			lost += d.Points
+		}
+	}
+	if k == leaving {
+		return lost, s.Points.Sent + lost
+	}
+	return lost, s.Points.Offered
 }

@@ -54,6 +54,9 @@ func (h *rhythm) change(s *Sample) {
 			leave -= h.rest
 		}
 	}
+	if leave > 0 && h.rest == 0 {
+		s.Exports++
+	}
 	h.owed += h.part * float64(leave)
 	lost := uint64(h.owed + 1e-9)
 	h.owed -= float64(lost)
@@ -141,7 +144,7 @@ func TestRefusedSeldom(t *testing.T) {
 		r := w.second(func(s *Sample) {
 			switch {
 			case i%60 == 0:
-				s.Points.Offered, s.Points.Sent = s.Points.Offered+5000, s.Points.Sent+5000
+				s.Exports, s.Points.Offered, s.Points.Sent = s.Exports+1, s.Points.Offered+5000, s.Points.Sent+5000
 				s.Packets.Sent, s.Packets.Refused = s.Packets.Sent+100, s.Packets.Refused+10
 			case i%10 == 0:
 				s.Packets.Sent++
@@ -174,10 +177,12 @@ func TestTwoRhythms(t *testing.T) {
 		r := w.second(func(s *Sample) {
 			if i%10 == 0 {
 				s.Points.Offered, s.Points.Sent, s.Packets.Sent = s.Points.Offered+50, s.Points.Sent+50, s.Packets.Sent+5
+				s.Exports++
 			}
 			if i%60 == 5 && i < ill {
 				s.Points.Offered, s.Points.Sent, s.Points.Dropped = s.Points.Offered+40_000, s.Points.Sent+32_000, s.Points.Dropped+8000
 				s.Dropped[2].Points += 8000
+				s.Exports++
 				s.Packets.Sent, s.Packets.Refused = s.Packets.Sent+400, s.Packets.Refused+100
 			}
 		})
@@ -222,6 +227,7 @@ func TestEdgeOfTheWindow(t *testing.T) {
 					s.Packets.Refused, s.Packets.Sent = s.Packets.Refused+40, s.Packets.Sent-40
 					s.Points.Sent, s.Points.Dropped = s.Points.Sent-8, s.Points.Dropped+8
 					s.Dropped[2].Points += 8
+					s.Exports++
 				}
 			})
 			require.Equal(t, Healthy, r.Status, "%v, %d: %v", tt, i, r.Issues)
