@@ -18,13 +18,14 @@ type History struct {
 
 // Row is about a second: from the row before it to Time. Rates are per second.
 type Row struct {
-	Time        time.Time `json:"time"`
-	Status      Status    `json:"status"`
-	Offered     float64   `json:"offered"`
-	Sent        float64   `json:"sent"`
-	Dropped     float64   `json:"dropped"`
-	Utilization float64   `json:"buffer_utilization"` // as in [Metrics], but of this row alone
-	P99Latency  float64   `json:"p99_latency_ms"`
+	Time    time.Time `json:"time"`
+	Status  Status    `json:"status"`
+	Offered float64   `json:"offered"`
+	Sent    float64   `json:"sent"`
+	Dropped float64   `json:"dropped"`
+	// Utilization and P99Latency are those of the window, as in [Metrics].
+	Utilization float64 `json:"buffer_utilization"`
+	P99Latency  float64 `json:"p99_latency_ms"`
 	// Reasons is Dropped by reason, without zeros.
 	Reasons map[string]float64 `json:"reasons,omitempty"`
 }
@@ -52,7 +53,7 @@ type history struct {
 }
 
 // add makes a row of the time since the last one.
-func (h *history) add(s *Sample, status Status) {
+func (h *history) add(s *Sample, status Status, of Metrics) {
 	last := h.last
 	switch {
 	case last.Time.IsZero():
@@ -68,7 +69,7 @@ func (h *history) add(s *Sample, status Status) {
 		offered: per(s.Points.Offered, last.Points.Offered),
 		sent:    per(s.Points.Sent, last.Points.Sent),
 		dropped: per(s.Points.Dropped, last.Points.Dropped),
-		use:     float32(s.Utilization), tail: float32(s.Latency.P99),
+		use:     float32(of.BufferUtilization), tail: float32(of.P99Latency),
 	}
 	if r.dropped > 0 {
 		r.reasons = make([]float32, len(s.Dropped))

@@ -31,7 +31,7 @@ func (m *Monitor) lostMeanwhile() string {
 	if l.lost == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; %d points were dropped in the last %v, most as %s", l.lost, m.span(l.since), m.mainReason(l))
+	return fmt.Sprintf("; %d points were dropped in the last %v, most as %s", l.lost, m.span(l.since), m.mainReason(l).advice())
 }
 
 func (m *Monitor) noneSent(l loss) string {
@@ -39,7 +39,7 @@ func (m *Monitor) noneSent(l loss) string {
 	if s := m.last(); s.DialError != "" {
 		cause = fmt.Sprintf(" to %s, which cannot be dialled: %s", s.Endpoint, s.DialError)
 	}
-	return fmt.Sprintf("none of the %d points on their way out in the last %v were sent%s, most dropped as %s", l.lost, m.span(l.since), cause, m.mainReason(l))
+	return fmt.Sprintf("none of the %d points on their way out in the last %v were sent%s, most dropped as %s", l.lost, m.span(l.since), cause, m.mainReason(l).advice())
 }
 
 // refused speaks of a closed port without a share of packets: of those that the kernel
@@ -54,19 +54,19 @@ func (m *Monitor) refused(l loss) string {
 
 func (m *Monitor) noMemory() (Status, string) {
 	if m.last().BudgetReached {
-		return Unhealthy, "points are dropped, and the memory budget is or was reached" + m.last().remedy(reasonMemory)
+		return Unhealthy, "points are dropped, and the memory budget is or was reached" + m.last().dropped(reasonMemory).remedy()
 	}
 	return Degraded, "points are dropped because there are too many meters, instruments or names: make them once, and put what varies into attributes"
 }
 
 func (m *Monitor) tooManyDrops(l loss) string {
 	return fmt.Sprintf("%s of the points were dropped in the last %v (more than %s), most as %s",
-		percent(l.rate()), m.span(l.since), percent(m.config.Thresholds.DropRate), m.mainReason(l))
+		percent(l.rate()), m.span(l.since), percent(m.config.Thresholds.DropRate), m.mainReason(l).advice())
 }
 
 func (m *Monitor) nearlyFull(use float64) string {
 	return fmt.Sprintf("the event queue was %s full in the last %v (more than %s)%s",
-		percent(use), m.span(&m.samples[0]), percent(m.config.Thresholds.Utilization), m.last().remedy(reasonRingFull))
+		percent(use), m.span(&m.samples[0]), percent(m.config.Thresholds.Utilization), m.last().dropped(reasonRingFull).remedy())
 }
 
 // recovering says why the status is worse than what is found at present.
@@ -82,15 +82,15 @@ func (m *Monitor) better() time.Duration {
 	return m.last().Time.Sub(m.lastAsBad).Round(time.Second)
 }
 
-// mainReason returns the reason for most of a loss, and what to do about it.
-func (m *Monitor) mainReason(l loss) string {
-	most, reason := uint64(0), "unknown"
+// mainReason returns the reason for most of a loss.
+func (m *Monitor) mainReason(l loss) (main Dropped) {
+	most := uint64(0)
 	for _, d := range m.last().Dropped {
 		if n := d.Points - l.since.dropped(d.Reason).Points; n > most && l.kind.has(d) {
-			most, reason = n, d.Reason
+			most, main = n, d
 		}
 	}
-	return reason + m.last().remedy(reason)
+	return main
 }
 
 // span returns how long before the last sample another was.

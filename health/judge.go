@@ -22,15 +22,7 @@ func (f *findings) add(s Status, issue string) {
 
 // examine judges the samples.
 func (m *Monitor) examine() findings {
-	f := findings{status: Healthy}
-	f.metrics.DropRate = max(m.worst(offered, Healthy).rate(), m.worst(leaving, Healthy).rate())
-	f.metrics.ErrorRate = m.worst(packets, Healthy).rate()
-	for i := range m.samples {
-		if s := &m.samples[i]; i > 0 || len(m.samples) == 1 {
-			f.metrics.BufferUtilization = max(f.metrics.BufferUtilization, s.Utilization)
-			f.metrics.P99Latency = max(f.metrics.P99Latency, s.Latency.P99)
-		}
-	}
+	f := findings{status: Healthy, metrics: m.metrics()}
 	drops := m.worst(leaving, Degraded)
 	if l := m.worst(offered, Degraded); l.rate() > drops.rate() {
 		drops = l
@@ -43,10 +35,12 @@ func (m *Monitor) examine() findings {
 		f.memory = m.last().BudgetReached
 		f.add(m.noMemory())
 	}
+	full := f.metrics.BufferUtilization > m.config.Thresholds.Utilization
 	if drops.rate() > m.config.Thresholds.DropRate {
 		f.add(Degraded, m.tooManyDrops(drops))
+		full = full && m.mainReason(drops).Reason != reasonRingFull // that says it, too
 	}
-	if f.metrics.BufferUtilization > m.config.Thresholds.Utilization {
+	if full {
 		f.add(Degraded, m.nearlyFull(f.metrics.BufferUtilization))
 	}
 	return f

@@ -52,7 +52,7 @@ func (m *Monitor) Observe(s Sample) {
 	m.add(s)
 	m.found = m.examine()
 	m.judge(s.Time)
-	m.history.add(m.last(), m.status)
+	m.history.add(m.last(), m.status, m.found.metrics)
 	if !m.alertDue(s.Time) {
 		m.mu.Unlock()
 		return
@@ -79,6 +79,9 @@ func (m *Monitor) add(s Sample) {
 	if len(m.samples) == 0 {
 		m.first, m.rest, m.begin, m.since = s, s, s, s.Time
 	} else {
+		if last := m.last(); s.Packets.Refused > last.Packets.Refused {
+			m.portClosed = s.ClosedPort > last.ClosedPort
+		}
 		m.note(&s)
 	}
 	m.samples = append(m.samples, s)

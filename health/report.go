@@ -200,6 +200,19 @@ func (m *Monitor) report() Report {
 	return r
 }
 
+// metrics takes the peaks of the window, and the rates of all losses, however small.
+func (m *Monitor) metrics() (r Metrics) {
+	r.DropRate = max(m.worst(offered, Healthy).rate(), m.worst(leaving, Healthy).rate())
+	r.ErrorRate = m.worst(packets, Healthy).rate()
+	for i := range m.samples {
+		if s := &m.samples[i]; i > 0 || len(m.samples) == 1 { // the first is that before the window
+			r.BufferUtilization = max(r.BufferUtilization, s.Utilization)
+			r.P99Latency = max(r.P99Latency, s.Latency.P99)
+		}
+	}
+	return r
+}
+
 // lastMedian returns the median of the last sample in which something was sent.
 func (m *Monitor) lastMedian() float64 {
 	for i := len(m.samples) - 1; i >= 0; i-- {

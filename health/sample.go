@@ -1,6 +1,9 @@
 package health
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Sample is what a [Monitor] is told about an exporter at one moment. Numbers of points,
 // packets and exports are since the start.
@@ -62,12 +65,15 @@ func (s *Sample) dropped(reason string) Dropped {
 	return Dropped{}
 }
 
+// advice names a reason and says what to do about it.
+func (d Dropped) advice() string { return cmp.Or(d.Reason, "unknown") + d.remedy() }
+
 // remedy says what to do about a reason, as the end of a sentence about it.
-func (s *Sample) remedy(reason string) string {
-	if d := s.dropped(reason); d.Remedy != "" {
-		return ". What to do: " + d.Remedy
+func (d Dropped) remedy() string {
+	if d.Remedy == "" {
+		return ""
 	}
-	return ""
+	return ". What to do: " + d.Remedy
 }
 
 // kind is a kind of traffic.
