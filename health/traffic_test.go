@@ -247,3 +247,98 @@ func TestBeforeTheWindow(t *testing.T) {
 	r = w.second(fine)
 	assert.Zero(t, r.Metrics.DropRate)
 }
+
+// TestNeverAtRest: traffic that never pauses is judged in pieces, and what is over is over.
+func TestNeverAtRest(t *testing.T) {
+	w := newWorld(Config{})
+	busy := func(of func(*Sample)) func(*Sample) {
+		return func(s *Sample) {
+			before := s.Exports
+			of(s)
+			s.Exports, s.Points.Queued = before, 100
+		}
+	}
+	w.seconds(100, busy(fine))
+	assert.Equal(t, Healthy, w.monitor.Report().Status)
+	assert.Equal(t, Degraded, w.second(busy(drops(0, 500))).Status)
+	w.seconds(100, busy(drops(0, 500)))
+	seconds := 0
+	for w.monitor.Report().Status != Healthy {
+		w.second(busy(fine))
+		seconds++
+		require.Less(t, seconds, 100)
+	}
+	assert.LessOrEqual(t, seconds, 30, "the window, the piece at its begin, and the hold")
+	assert.Equal(t, uint64(5000), w.monitor.Report().LastExport.Sent)
+}
+
+// TestNextExportUnderWay: a sample in the middle of an export is no border between two, even
+// if another export ended in the second before it.
+func TestNextExportUnderWay(t *testing.T) {
+	w := newWorld(Config{})
+	w.second(nil)
+	w.second(func(s *Sample) { s.Points.Offered, s.Points.Sent, s.Points.Queued, s.Exports = 150, 120, 30, 1 })
+	assert.Nil(t, w.monitor.Report().LastExport)
+	w.second(func(s *Sample) { s.Points.Sent, s.Points.Queued, s.Exports = 150, 0, 2 })
+	assert.Equal(t, uint64(150), w.monitor.Report().LastExport.Sent)
+}
+
+// TestRefusedReports: without exports it is the reports that are refused. Two of them tell,
+// however far apart.
+func TestRefusedReports(t *testing.T) {
+	for _, every := range []int{10, 30, 290} {
+		w := newWorld(Config{})
+		w.seconds(3, fine)
+		refused, status := 0, Healthy
+		for i := range 600 {
+			status = w.second(func(s *Sample) {
+				if i%every == every-1 {
+					s.Packets.Refused++
+					refused++
+				}
+			}).Status
+			require.Equal(t, refused >= 2, status == Unhealthy, "%d refused, every %d s", refused, every)
+		}
+	}
+}
+
+// TestRates are those between two exports, until the next is overdue; or those of the window
+// if it holds exports.
+func TestRates(t *testing.T) {
+	h := newRhythm(Config{}, 60, 600, 0)
+	assert.Zero(t, h.monitor.Report().Rates)
+	h.pass(60 + 59)
+	assert.InDelta(t, 10, h.monitor.Report().Rates.Offered, 0.2)
+	assert.InDelta(t, 60, h.monitor.Report().Rates.Seconds, 1, "the time before the first export counts")
+	for range 300 {
+		h.pass(1)
+		r := h.monitor.Report().Rates
+		if since := h.seconds % 60; since > 1 && since < 59 {
+			assert.InDelta(t, 60, r.Seconds, 1)
+			assert.InDelta(t, 10, r.Sent, 0.2)
+			assert.Zero(t, r.Dropped)
+		}
+	}
+	h.every, h.rest = 0, 0
+	h.pass(300)
+	assert.Less(t, h.monitor.Report().Rates.Sent, 3.0, "the next one is overdue")
+
+	h = newRhythm(Config{}, 1, 10, 0.5)
+	h.pass(100)
+	assert.Equal(t, Rates{Offered: 10, Sent: 5, Dropped: 5, Seconds: 10}, h.monitor.Report().Rates)
+}
+
+// TestLastExport is the last that was settled, with what became of it.
+func TestLastExport(t *testing.T) {
+	h := newRhythm(Config{}, 60, 600, 0.25)
+	h.pass(60)
+	assert.Nil(t, h.monitor.Report().LastExport, "half of it has left")
+	h.pass(1)
+	last := LastExport{Time: start.Add(61 * time.Second), Sent: 450, Dropped: 150}
+	assert.Equal(t, &last, h.monitor.Report().LastExport)
+	assert.Nil(t, h.monitor.Report().LastSend)
+	h.now.LastSend = start
+	h.pass(30)
+	assert.Equal(t, &last, h.monitor.Report().LastExport)
+	assert.Equal(t, &start, h.monitor.Report().LastSend)
+}
