@@ -118,7 +118,7 @@ func TestPageAfterTheIncident(t *testing.T) {
 			assert.Greater(t, strings.Count(path, "L"), 500, "ten minutes are there at once")
 			ill := eval[float64](t, b, `[...document.querySelectorAll("#flow rect")].reduce((n, r) => n + r.width.baseVal.value, 0)`)
 			assert.Equal(t, tt.source.outage[0] < 12*60, ill > 100, "%v pixels not healthy", ill)
-			assert.Equal(t, tt.source.outage[0] < 12*60, eval[bool](t, b, `!document.querySelector("#ill").hidden`))
+			assert.Equal(t, tt.source.outage[0] < 12*60, eval[bool](t, b, `!byId("unhealthy").hidden`))
 			b.shoot(t, name, 1280, 900, "light")
 			b.shoot(t, name+"-dark", 1280, 900, "dark")
 			b.shoot(t, name+"-phone", 375, 800, "light")

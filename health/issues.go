@@ -18,7 +18,7 @@ func (m *Monitor) circuitOpen() string {
 	case s.DialError != "":
 		return fmt.Sprintf("the circuit breaker is %s: nothing is sent to %s, which cannot be dialled: %s%s", s.Circuit, s.Endpoint, s.DialError, m.lostMeanwhile())
 	case m.portClosed:
-		return fmt.Sprintf("the port at %s is closed: the circuit breaker is %s, and nothing is sent%s", s.Address, s.Circuit, m.lostMeanwhile())
+		return fmt.Sprintf("the port at %s is closed: the circuit breaker is %s, and nothing is sent until a receiver listens there%s", s.Address, s.Circuit, m.lostMeanwhile())
 	default:
 		return fmt.Sprintf("the circuit breaker is %s: nothing is sent to %s; is a receiver listening there?%s", s.Circuit, s.Endpoint, m.lostMeanwhile())
 	}

@@ -31,7 +31,7 @@ func (m *Monitor) examine() findings {
 		f.add(Unhealthy, blocked)
 		drops = m.worst(entering, Degraded) // the others are a part of the same fault
 	}
-	if m.last().dropped(reasonMemory).Points > m.recent().dropped(reasonMemory).Points {
+	if m.last().dropped(reasonMemory).Points > m.before(m.exports).dropped(reasonMemory).Points {
 		f.memory = m.last().BudgetReached
 		f.add(m.noMemory())
 	}

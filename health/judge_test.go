@@ -188,9 +188,9 @@ func TestOutageIsOneFault(t *testing.T) {
 	r := w.second(refusedBy(100, 100))
 	assert.Equal(t, []string{"the port at 192.0.2.1:4319 is closed, or was in the last 10s: what was sent to it is lost; is a receiver listening there?"}, r.Issues)
 	r = w.second(func(s *Sample) { s.Circuit = "open" })
-	assert.Equal(t, []string{"the port at 192.0.2.1:4319 is closed: the circuit breaker is open, and nothing is sent"}, r.Issues)
+	assert.Equal(t, []string{"the port at 192.0.2.1:4319 is closed: the circuit breaker is open, and nothing is sent until a receiver listens there"}, r.Issues)
 	r = w.second(drops(3, 1000))
-	assert.Equal(t, []string{"the port at 192.0.2.1:4319 is closed: the circuit breaker is open, and nothing is sent; " +
+	assert.Equal(t, []string{"the port at 192.0.2.1:4319 is closed: the circuit breaker is open, and nothing is sent until a receiver listens there; " +
 		"1000 points were dropped in the last 10s, most as breaker_open. What to do: start the receiver"}, r.Issues)
 	r = w.second(func(s *Sample) { drops(3, 600)(s); drops(0, 400)(s) })
 	require.Len(t, r.Issues, 2, "%v", r.Issues)

@@ -26,6 +26,7 @@ type Monitor struct {
 	// sample at or before the begin of the window.
 	rest, begin Sample
 	exports     [2]export // the last but one and the last
+	reports     [2]export // likewise
 	portClosed  bool      // the last refusal came from a closed port
 	found       findings  // in the last sample
 	history     history

@@ -248,11 +248,9 @@ func (m *Monitor) rates() (r Rates) {
 
 // lastExport returns nil until there was one.
 func (m *Monitor) lastExport() *LastExport {
-	for _, e := range [...]*export{&m.exports[1], &m.exports[0]} {
-		l := LastExport{Time: e.end.Time, Sent: e.end.Points.Sent - e.begin.Points.Sent, Dropped: e.end.Points.Dropped - e.begin.Points.Dropped}
-		if l.Sent+l.Dropped > 0 { // or it was a report that was refused
-			return &l
-		}
+	e := &m.exports[1]
+	if e.end.Time.IsZero() {
+		return nil
 	}
-	return nil
+	return &LastExport{Time: e.end.Time, Sent: e.end.Points.Sent - e.begin.Points.Sent, Dropped: e.end.Points.Dropped - e.begin.Points.Dropped}
 }

@@ -16,27 +16,27 @@ const (
 // one whole export, or several.
 type export struct{ begin, end Sample }
 
-// note finds the ends of exports, from what the exporter says it has settled. A refusal
-// without points is that of a report, which is settled as well.
+// note finds the ends of exports, from what the exporter says it has settled; and reports,
+// which are packets without points.
 func (m *Monitor) note(s *Sample) {
 	_, before := m.rest.count(leaving)
 	_, now := s.count(leaving)
 	empty := s.Points.Queued == 0
-	idle := empty && now == before
-	settled := empty && (s.Exports > m.rest.Exports || s.Packets.Refused > m.rest.Packets.Refused)
-	if settled || !idle && s.Time.Sub(m.rest.Time) >= longest {
+	switch idle := empty && now == before; {
+	case empty && s.Exports > m.rest.Exports, !idle && s.Time.Sub(m.rest.Time) >= longest:
 		m.exports = [2]export{m.exports[1], {m.rest, *s}}
-	} else if !idle {
+	case !idle:
 		return
+	case s.Packets != m.rest.Packets:
+		m.reports = [2]export{m.reports[1], {m.rest, *s}}
 	}
 	s.rest, m.rest = true, *s
 }
 
-// recent returns the sample before the last two exports, without those that are too old;
-// or the begin of the window if that is earlier.
-func (m *Monitor) recent() *Sample {
-	for i := range m.exports {
-		e := &m.exports[i]
+// before returns the sample before the last two of some exports, without those that are
+// too old; or the begin of the window if that is earlier.
+func (m *Monitor) before(last [2]export) *Sample {
+	for _, e := range last {
 		if m.last().Time.Sub(e.end.Time) <= memory && e.begin.Time.Before(m.begin.Time) {
 			return &e.begin
 		}
@@ -54,10 +54,11 @@ type loss struct {
 // rate returns the part that was lost, at most 1: it may have been handed over earlier.
 func (l loss) rate() float64 { return min(1, float64(l.lost)/float64(max(1, l.all))) }
 
-// worst returns the worse of two losses: in the window, and in the last two exports. A
-// small loss that happened once is no reason for the status s, but a reason to keep it.
+// worst returns the worst loss: in the window, the last two exports or the last two
+// reports. A small loss that happened once is no reason for the status s, but a reason to
+// keep it.
 func (m *Monitor) worst(k kind, s Status) (worst loss) {
-	for _, since := range [...]*Sample{&m.begin, m.recent()} {
+	for _, since := range [...]*Sample{&m.begin, m.before(m.exports), m.before(m.reports)} {
 		lost, all := since.count(k)
 		l, times := loss{kind: k, since: since}, 0
 		for i := range m.samples {

@@ -283,22 +283,27 @@ func TestNextExportUnderWay(t *testing.T) {
 	assert.Equal(t, uint64(150), w.monitor.Report().LastExport.Sent)
 }
 
-// TestRefusedReports: without exports it is the reports that are refused. Two of them tell,
-// however far apart.
+// TestRefusedReports: between exports it is the reports that are refused. Two of them tell,
+// however far apart, and two that are taken are the end of it. They are no exports.
 func TestRefusedReports(t *testing.T) {
 	for _, every := range []int{10, 30, 290} {
 		w := newWorld(Config{})
 		w.seconds(3, fine)
-		refused, status := 0, Healthy
-		for i := range 600 {
-			status = w.second(func(s *Sample) {
-				if i%every == every-1 {
-					s.Packets.Refused++
-					refused++
+		refused := 0
+		report := func(change func(*Sample)) func(*Sample) {
+			return func(s *Sample) {
+				if int(s.Time.Sub(start)/time.Second)%every == 0 {
+					change(s)
 				}
-			}).Status
-			require.Equal(t, refused >= 2, status == Unhealthy, "%d refused, every %d s", refused, every)
+			}
 		}
+		for range 5 * every {
+			r := w.second(report(func(s *Sample) { s.Packets.Refused++; refused++ }))
+			require.Equal(t, refused >= 2, r.Status == Unhealthy, "%d refused, every %d s", refused, every)
+		}
+		assert.Equal(t, &LastExport{Time: start.Add(3 * time.Second), Sent: 1000}, w.monitor.Report().LastExport)
+		r := w.seconds(2*every+21, report(func(s *Sample) { s.Packets.Sent++ }))
+		assert.Equal(t, Healthy, r.Status, "%v", r.Issues)
 	}
 }
 
