@@ -20,7 +20,7 @@ func (f *findings) add(s Status, issue string) {
 	}
 }
 
-// examine judges the samples.
+// examine judges the samples. What has one cause is one issue.
 func (m *Monitor) examine() findings {
 	f := findings{status: Healthy, metrics: m.metrics()}
 	drops := m.worst(leaving, Degraded)
@@ -29,16 +29,20 @@ func (m *Monitor) examine() findings {
 	}
 	if blocked := m.blocked(); blocked != "" {
 		f.add(Unhealthy, blocked)
-		drops = m.worst(entering, Degraded) // the others are a part of the same fault
+		drops = m.worst(entering, Degraded)
 	}
-	if m.last().dropped(reasonMemory).Points > m.before(m.exports).dropped(reasonMemory).Points {
+	short := m.last().dropped(reasonMemory).Points > m.before(&m.exports).dropped(reasonMemory).Points
+	if short {
 		f.memory = m.last().BudgetReached
 		f.add(m.noMemory())
 	}
 	full := f.metrics.BufferUtilization > m.config.Thresholds.Utilization
 	if drops.rate() > m.config.Thresholds.DropRate {
-		f.add(Degraded, m.tooManyDrops(drops))
-		full = full && m.mainReason(drops).Reason != reasonRingFull // that says it, too
+		main := m.mainReason(drops).Reason
+		if !short || main != reasonMemory {
+			f.add(Degraded, m.tooManyDrops(drops))
+		}
+		full = full && main != reasonRingFull
 	}
 	if full {
 		f.add(Degraded, m.nearlyFull(f.metrics.BufferUtilization))

@@ -225,6 +225,8 @@ func TestRemedies(t *testing.T) {
 	w.seconds(20, fine)
 	r := w.second(drops(1, 1))
 	assert.Equal(t, []string{"points are dropped, and the memory budget is or was reached. What to do: more memory"}, r.Issues)
+	assert.Equal(t, r.Issues, w.second(drops(1, 999)).Issues, "one fault, whatever part is dropped")
+	w.seconds(30, fine)
 	w.now.DialError = "no such host"
 	r = w.seconds(11, drops(2, 1000))
 	assert.Contains(t, r.Issues[0], "none of the 10000 points on their way out in the last 10s were sent to there:4319, which cannot be dialled: no such host, most dropped as unresolved. What to do: by its cause")

@@ -77,6 +77,11 @@ func (m *Monitor) Report() Report {
 
 // add keeps s, and drops the samples that the window does not need any more.
 func (m *Monitor) add(s Sample) {
+	for _, d := range s.Dropped {
+		if d.Leaving {
+			s.lostOut += d.Points
+		}
+	}
 	if len(m.samples) == 0 {
 		m.first, m.rest, m.begin, m.since = s, s, s, s.Time
 	} else {

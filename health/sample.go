@@ -34,7 +34,9 @@ type Sample struct {
 	// Closed says that the exporter was shut down.
 	Closed bool
 
-	rest bool // nothing was under way, by the judgement of the Monitor
+	// The Monitor sets these.
+	lostOut uint64 // points dropped on their way out
+	rest    bool   // nothing was under way
 }
 
 // Dropped is how many points were dropped for a reason.
@@ -92,18 +94,12 @@ func (k kind) has(d Dropped) bool { return k == offered || d.Leaving == (k == le
 // count returns how much there was of a kind since the start, and how much of it was lost.
 func (s *Sample) count(k kind) (lost, all uint64) {
 	switch k {
-	case packets:
-		return s.Packets.Refused, s.Packets.Sent + s.Packets.Refused
 	case offered:
 		return s.Points.Dropped, s.Points.Offered
+	case entering:
+		return s.Points.Dropped - s.lostOut, s.Points.Offered
+	case leaving:
+		return s.lostOut, s.Points.Sent + s.lostOut
 	}
-	for _, d := range s.Dropped {
-		if k.has(d) {
-			lost += d.Points
-		}
-	}
-	if k == leaving {
-		return lost, s.Points.Sent + lost
-	}
-	return lost, s.Points.Offered
+	return s.Packets.Refused, s.Packets.Sent + s.Packets.Refused
 }

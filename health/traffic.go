@@ -35,8 +35,9 @@ func (m *Monitor) note(s *Sample) {
 
 // before returns the sample before the last two of some exports, without those that are
 // too old; or the begin of the window if that is earlier.
-func (m *Monitor) before(last [2]export) *Sample {
-	for _, e := range last {
+func (m *Monitor) before(last *[2]export) *Sample {
+	for i := range last {
+		e := &last[i]
 		if m.last().Time.Sub(e.end.Time) <= memory && e.begin.Time.Before(m.begin.Time) {
 			return &e.begin
 		}
@@ -58,7 +59,7 @@ func (l loss) rate() float64 { return min(1, float64(l.lost)/float64(max(1, l.al
 // reports. A small loss that happened once is no reason for the status s, but a reason to
 // keep it.
 func (m *Monitor) worst(k kind, s Status) (worst loss) {
-	for _, since := range [...]*Sample{&m.begin, m.before(m.exports), m.before(m.reports)} {
+	for _, since := range [...]*Sample{&m.begin, m.before(&m.exports), m.before(&m.reports)} {
 		lost, all := since.count(k)
 		l, times := loss{kind: k, since: since}, 0
 		for i := range m.samples {
