@@ -20,7 +20,7 @@ func (m *Monitor) circuitOpen() string {
 	case m.portClosed:
 		return fmt.Sprintf("the port at %s is closed: the circuit breaker is %s, and nothing is sent until a receiver listens there%s", s.Address, s.Circuit, m.lostMeanwhile())
 	default:
-		return fmt.Sprintf("the circuit breaker is %s: nothing is sent to %s; is a receiver listening there?%s", s.Circuit, s.Endpoint, m.lostMeanwhile())
+		return fmt.Sprintf("the circuit breaker is %s: nothing is sent to %s, since the kernel refuses packets: look at routes, firewall and interface%s", s.Circuit, s.Endpoint, m.lostMeanwhile())
 	}
 }
 

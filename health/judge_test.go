@@ -199,7 +199,7 @@ func TestOutageIsOneFault(t *testing.T) {
 
 	w.second(refusedBy(100, 0)) // a firewall, or no route
 	r = w.monitor.Report()
-	assert.Contains(t, r.Issues[0], "the circuit breaker is open: nothing is sent to there:4319; is a receiver listening there?; ")
+	assert.Contains(t, r.Issues[0], "the circuit breaker is open: nothing is sent to there:4319, since the kernel refuses packets: look at routes, firewall and interface; ")
 }
 
 // TestOverloadIsOneFault: the queue that is full is the reason for what is dropped.
