@@ -18,8 +18,8 @@ type Thresholds struct {
 type Config struct {
 	// Thresholds are 0.9, 0.01 and 0.05 by default. Each has its default by itself.
 	Thresholds Thresholds
-	// Window is the time that rates are taken over, unless the last two exports reach
-	// further back. It is at most 100 s. The default is 10 s.
+	// Window is the time that rates are taken over, besides the last two exports (see
+	// [Monitor]). It is at most 100 s. The default is 10 s.
 	Window time.Duration
 	// Hold is how long everything must have been better before the status gets better.
 	// A status that comes again within ten minutes is held for longer. The status gets

@@ -10,9 +10,10 @@ import (
 // memory is bounded.
 //
 // It judges whole exports: what the exporter has settled between two samples at which
-// nothing was under way. It looks at the last [Config].Window and at the last two
-// exports, whichever reaches further back. Silence between exports is therefore neither
-// good nor bad. A loss is forgiven after ten minutes without traffic.
+// nothing was under way. It takes the worst of the last [Config].Window, the last two
+// exports and the last two reports to the receiver. Silence between exports is therefore
+// neither good nor bad. A loss is forgiven after ten minutes without traffic. An export
+// that takes longer than five seconds is judged in pieces.
 //
 // The status gets worse with the first lost export that has 20 points or more, or else
 // with the second. It gets better only after a hold, so that it does not flap.
