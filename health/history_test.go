@@ -1,6 +1,7 @@
 package health
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -37,6 +38,7 @@ func TestHistory(t *testing.T) {
 		assert.Equal(t, i >= historyRows-7, r.Reasons["unresolved"] == 10)
 	}
 	assert.Equal(t, historyRows, cap(w.monitor.history.rows), "made once")
+	assert.LessOrEqual(t, reflect.TypeFor[row]().Size(), uintptr(56), "as historyRows says")
 }
 
 // TestHistoryOfQuickSamples: it has no more rows than there are seconds, or little more.
