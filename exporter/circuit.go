@@ -7,27 +7,31 @@ import (
 	"github.com/otelgram/otelgram/internal/session"
 )
 
-// CircuitBreakerConfig is when the circuit breaker opens, and for how long. Its
-// zero value turns the breaker off. While
-// it is open points are dropped and counted as breaker_open, and a new socket is
-// dialled, to whatever the endpoint's name means by then. After the timeout a
-// sender report goes out as a probe; if a quarter of a second later nobody has
-// refused it, the circuit closes. Where packets vanish without an answer, nothing
-// tells, and the circuit stays closed.
+// CircuitBreakerConfig says when the circuit breaker opens, and for how long. The zero
+// value turns the breaker off.
 //
-// It opens after FailureThreshold local errors in a row, and when packets met a
-// closed port in three of the last five seconds with traffic: a closed port never
-// refuses two packets in a row, because the refusal of one is reported in place
-// of the next.
+// The circuit opens after FailureThreshold local errors in a row. It also opens when
+// packets met a closed port in three of the last five seconds with traffic. A closed port
+// never refuses two packets in a row, because the refusal of one is reported in place of
+// the next. Packets that vanish without an answer do not open the circuit: nothing tells
+// of them.
+//
+// While the circuit is open, points are dropped and counted as breaker_open, and a new
+// socket is dialled to whatever the endpoint's name means by then. After the timeout a
+// sender report goes out as a probe. The circuit closes if nobody has refused the probe a
+// quarter of a second later.
+//
+// The log says at level Warn that the circuit has opened, and at level Info that it has
+// closed. Probes, and that they failed, are logged at level Debug.
 type CircuitBreakerConfig struct {
 	// Enabled turns the breaker on. Without it the other fields must be zero.
 	Enabled bool
-	// FailureThreshold is how many local errors in a row open the circuit, such
-	// as no route or a local firewall. After each the exporter pauses, so that ten
-	// of them take a third of a second. The default, for 0, is 10.
+	// FailureThreshold is how many local errors in a row open the circuit, such as no
+	// route or a local firewall. The exporter pauses after each error, so that ten of them
+	// take a third of a second. The default, for 0, is 10.
 	FailureThreshold int
-	// Timeout is how long the circuit stays open before it is probed, give or
-	// take a fifth, by process: from 10 ms to 24 h. The default, for 0, is 30 s.
+	// Timeout is how long the circuit stays open before it is probed. Each process adds
+	// or takes off up to a fifth. It is from 10 ms to 24 h. The default, for 0, is 30 s.
 	Timeout time.Duration
 }
 

@@ -121,7 +121,10 @@ func (e *Exporter) circuitChanged(was, is session.Circuit) {
 	from, to := CircuitState(was), CircuitState(is)
 	e.notify(func() {
 		log := e.config.logger.Info
-		if to == CircuitOpen {
+		switch {
+		case to == CircuitHalfOpen, from == CircuitHalfOpen && to == CircuitOpen: // a probe, and one that failed
+			log = e.config.logger.Debug
+		case to == CircuitOpen:
 			log = e.config.logger.Warn
 		}
 		s := e.Stats()

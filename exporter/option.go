@@ -93,8 +93,8 @@ func WithCircuitBreaker(b CircuitBreakerConfig) Option {
 	return optionFunc(func(c config) config { c.breaker = b; return c })
 }
 
-// WithLogger sets where the exporter logs: one line for each change of the
-// circuit breaker's state, at level Warn when it opens, one for each change of what
+// WithLogger sets where the exporter logs: one line when the circuit breaker opens, at
+// level Warn, and one when it closes again (probes are at level Debug); one for each change of what
 // keeps the endpoint from being dialled, at level Info when nothing does any more, and
 // one when it has not been healthy for long (see [WithHealth]). Nothing on the path of the data logs.
 // The default, also for nil, is slog.Default(); slog.New(slog.DiscardHandler)

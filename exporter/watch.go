@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/otelgram/otelgram/health"
@@ -12,24 +13,30 @@ import (
 const (
 	// sampleEvery is how often the exporter looks at itself.
 	sampleEvery = time.Second
-	// staleAfter is when it has not done so for too long.
+	// staleAfter is the age at which a report counts as old.
 	staleAfter = 5 * time.Second
 )
 
-// Health returns whether telemetry flows, as of the last second; it says so if that
-// is longer ago. [health.Handler] serves it.
+// Health returns whether telemetry flows. The report is as of the last second, or says that
+// it is older. [health.Handler] serves it.
 func (e *Exporter) Health() health.Report {
 	r := e.monitor.Report()
 	select {
-	case <-e.watched: // it was shut down, and that was its last word
+	case <-e.watched: // the exporter was shut down, and this is the last report
 		return r
 	default:
 		return aged(r, time.Since(r.Time))
 	}
 }
 
-// aged is a report of so long ago: an old one is no more than degraded, for what was
-// well then need not be so now.
+// HealthHistory returns what the exporter went through in the last ten minutes, a row a
+// second. [health.Handler] serves it to its page.
+func (e *Exporter) HealthHistory() health.History { return e.monitor.History() }
+
+var _ health.HistorySource = (*Exporter)(nil)
+
+// aged returns a report that is so old. After staleAfter it is no better than degraded:
+// what was well then need not be so now.
 func aged(r health.Report, age time.Duration) health.Report {
 	if age <= staleAfter {
 		return r
@@ -39,8 +46,8 @@ func aged(r health.Report, age time.Duration) health.Report {
 	return r
 }
 
-// watch looks at the exporter once a second, away from the path of the data, until
-// the pipeline is closed.
+// watch observes the exporter once a second, until the pipeline is closed. It is not on
+// the path of the data.
 func (e *Exporter) watch() {
 	defer close(e.watched)
 	tick := time.NewTicker(sampleEvery)
@@ -57,18 +64,18 @@ func (e *Exporter) watch() {
 	}
 }
 
-// observe looks at the exporter, which may be closed by now.
+// observe gives the monitor a sample of the exporter, which may be closed by now.
 func (e *Exporter) observe(now time.Time, closed bool) {
 	s := e.sample(now, e.latencies())
 	s.Closed = closed
 	e.monitor.Observe(s)
 }
 
-// latencySeen is what was counted of the latencies when they were last looked at.
+// latencySeen is what had been counted of the latencies at the last sample.
 type latencySeen struct{ buffer, send, endToEnd latency.Counts }
 
-// latencies records those of the packets sent since the last look, and returns the
-// quantiles.
+// latencies records the latencies of the packets sent since the last sample, and returns
+// their quantiles.
 func (e *Exporter) latencies() health.Latency {
 	l := e.pipeline.Latencies()
 	buffer, send, endToEnd := l.Buffer.Since(&e.seen.buffer), l.Send.Since(&e.seen.send), l.EndToEnd.Since(&e.seen.endToEnd)
@@ -79,7 +86,7 @@ func (e *Exporter) latencies() health.Latency {
 	return health.Latency{P50: milliseconds(50), P99: milliseconds(99)}
 }
 
-// sample is what the monitor is to know.
+// sample returns what the monitor is to know.
 func (e *Exporter) sample(now time.Time, latency health.Latency) health.Sample {
 	s := e.pipeline.Stats()
 	sample := health.Sample{
@@ -87,10 +94,12 @@ func (e *Exporter) sample(now time.Time, latency health.Latency) health.Sample {
 		Points: health.Points{
 			Offered: s.Offered, Sent: s.Sent, Queued: s.Queued, Capacity: uint64(s.Capacity),
 		},
-		Dropped: make([]health.Dropped, 0, wire.DropReasons),
-		Packets: health.Packets{Sent: s.Packets, Bytes: s.Bytes, Refused: s.SendErrors},
-		Latency: latency,
-		// Who hands points over fills their queue on purpose, and waits.
+		Exports:            s.Exports,
+		Dropped:            make([]health.Dropped, 0, wire.DropReasons),
+		Packets:            health.Packets{Sent: s.Packets, Bytes: s.Bytes, Refused: s.SendErrors},
+		ConnectionsRefused: s.ConnectionsRefused,
+		Latency:            latency,
+		// Callers that wait fill the point queue on purpose, so it is left out.
 		Utilization: s.EventUse,
 		Circuit:     s.Circuit.String(), Endpoint: e.config.endpoint, Address: s.Address, DialError: s.DialError, PacketSize: s.PacketSize,
 		LastSend: s.LastSend, CardinalityOverflow: e.directPath.overflowed(), BudgetReached: s.BudgetReached,
@@ -98,7 +107,10 @@ func (e *Exporter) sample(now time.Time, latency health.Latency) health.Sample {
 	for i, n := range s.Dropped {
 		sample.Points.Dropped += n
 		r := wire.DropReason(i)
-		sample.Dropped = append(sample.Dropped, health.Dropped{Reason: r.String(), Points: n, Leaving: r.Stage() == wire.Leaving})
+		sample.Dropped = append(sample.Dropped, health.Dropped{
+			Reason: r.String(), Points: n, Leaving: r.Stage() == wire.Leaving,
+			Remedy: strings.ReplaceAll(r.Remedy(), "`", ""), // it is Markdown
+		})
 	}
 	return sample
 }

@@ -1,7 +1,9 @@
 package exporter
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"os"
 	"reflect"
 	"regexp"
@@ -14,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/otelgram/otelgram/health"
+	"github.com/otelgram/otelgram/internal/session"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -71,5 +74,46 @@ func TestReasonsInTheDocuments(t *testing.T) {
 	slices.Sort(leaving)
 	for _, s := range selected {
 		assert.Equal(t, leaving, slices.Sorted(slices.Values(strings.Split(s[1], "|"))))
+	}
+}
+
+// TestSample: the monitor is told of the exports that were settled, and of each reason what to
+// do about it, as text and not as Markdown.
+func TestSample(t *testing.T) {
+	e, err := New(t.Context(), WithEndpoint("127.0.0.1:1"), WithLogger(slog.New(slog.DiscardHandler)))
+	require.NoError(t, err)
+	for n := uint64(1); n <= 3; n++ {
+		e.RecordMetric("n", 1)
+		require.NoError(t, e.ForceFlush(t.Context()))
+		require.Eventually(t, func() bool { return e.sample(time.Now(), health.Latency{}).Exports == n }, 30*time.Second, time.Millisecond)
+	}
+	s := e.sample(time.Now(), health.Latency{})
+	require.Len(t, s.Dropped, wire.DropReasons)
+	for i, d := range s.Dropped {
+		r := wire.DropReason(i)
+		assert.Equal(t, health.Dropped{Reason: r.String(), Points: d.Points, Leaving: r.Stage() == wire.Leaving, Remedy: strings.ReplaceAll(r.Remedy(), "`", "")}, d)
+		assert.NotEmpty(t, d.Remedy)
+		assert.NotContains(t, d.Remedy, "`")
+	}
+	require.Eventually(t, func() bool { return len(e.HealthHistory().Rows) > 1 }, 30*time.Second, 10*time.Millisecond)
+	_ = e.Shutdown(t.Context()) // nobody listens there
+}
+
+// TestProbesAreDebug: an outage is two lines in the log, however long it lasts.
+func TestProbesAreDebug(t *testing.T) {
+	for from, tos := range map[session.Circuit]map[session.Circuit]string{
+		session.CircuitClosed:   {session.CircuitOpen: "WARN"},
+		session.CircuitOpen:     {session.CircuitHalfOpen: "DEBUG"},
+		session.CircuitHalfOpen: {session.CircuitOpen: "DEBUG", session.CircuitClosed: "INFO"},
+	} {
+		for to, want := range tos {
+			var log bytes.Buffer // tell alone writes to it, and has ended when it is read
+			e, err := New(t.Context(), WithEndpoint("127.0.0.1:1"), WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+			require.NoError(t, err)
+			e.circuitChanged(from, to)
+			_ = e.Shutdown(t.Context())
+			<-e.told
+			assert.Regexp(t, "(?m)^.*level="+want+" msg=\"otelgram: circuit breaker "+to.String()+"\" was="+from.String()+" ", log.String())
+		}
 	}
 }

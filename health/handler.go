@@ -14,12 +14,12 @@ import (
 //go:embed page.html
 var page string
 
-// pagePolicy allows the page its own style and script, and to ask where it came
-// from; nothing else, and nothing from anywhere else.
+// pagePolicy lets the page use its own style and script, and ask its own server. It
+// allows nothing else, and nothing from elsewhere.
 var pagePolicy = "default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
 	"style-src " + hashOf("style") + "; script-src " + hashOf("script")
 
-// hashOf returns the source expression for the page's one element of that name.
+// hashOf returns the source expression for the one element of the page that has the name.
 func hashOf(element string) string {
 	_, rest, _ := strings.Cut(page, "<"+element+">")
 	content, _, _ := strings.Cut(rest, "</"+element+">")
@@ -42,12 +42,14 @@ func WithTitle(title string) Option {
 
 type handler struct{ title string }
 
-// Handler serves the health of s to GET and HEAD, with status 200 where it is
-// healthy or degraded and 503 where it is unhealthy; with the query ?live the
-// status is always 200, for a liveness probe. Programs get the [Report] as JSON.
-// Who would rather have text/html, as browsers would, gets a page that shows the
-// same and keeps itself up to date. The page needs nothing from elsewhere, and
-// keeps what it plots in the browser.
+// Handler serves the health of s to GET and HEAD. The status is 200 while s is healthy or
+// degraded, and 503 while it is unhealthy. With the query ?live the status is always 200,
+// for a liveness probe.
+//
+// Programs get the [Report] as JSON. A client that prefers text/html, as browsers do, gets
+// a page that shows the same, plots the last ten minutes and keeps itself up to date. The
+// page needs nothing from elsewhere. With the query ?history, which the page asks with,
+// the answer is the [History] as JSON; it is empty if s is no [HistorySource].
 func Handler(s Source, opts ...Option) http.Handler {
 	c := handler{title: "otelgram"}
 	for _, o := range opts {
@@ -66,37 +68,62 @@ func Handler(s Source, opts ...Option) http.Handler {
 			http.Error(w, "want GET or HEAD", http.StatusMethodNotAllowed)
 			return
 		}
-		report := s.Health()
-		if report.Issues == nil {
-			report.Issues = []string{}
+		query := r.URL.Query()
+		if query.Has("history") {
+			writeJSON(w, http.StatusOK, historyOf(s))
+			return
 		}
-		if report.Dropped == nil {
-			report.Dropped = map[string]uint64{}
+		report, status := complete(s.Health()), http.StatusOK
+		if report.Status == Unhealthy && !query.Has("live") {
+			status = http.StatusServiceUnavailable
 		}
-		body := page
-		if prefersHTML(r.Header.Values("Accept")) {
-			h.Set("Content-Type", "text/html; charset=utf-8")
-			h.Set("Content-Security-Policy", pagePolicy)
-			h.Set("Referrer-Policy", "no-referrer")
-		} else {
-			text, err := json.Marshal(report)
-			if err != nil {
-				http.Error(w, err.Error(), http.StatusInternalServerError)
-				return
-			}
-			h.Set("Content-Type", "application/json")
-			body = append(text, '\n')
+		if !prefersHTML(r.Header.Values("Accept")) {
+			writeJSON(w, status, report)
+			return
 		}
-		if report.Status == Unhealthy && !r.URL.Query().Has("live") {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-		_, _ = w.Write(body) // who asked may have gone
+		h.Set("Content-Type", "text/html; charset=utf-8")
+		h.Set("Content-Security-Policy", pagePolicy)
+		h.Set("Referrer-Policy", "no-referrer")
+		w.WriteHeader(status)
+		_, _ = w.Write(page) // the client may have gone
 	})
 }
 
-// prefersHTML reports whether HTML is accepted by name, and rather than JSON, which
-// a wildcard stands for, too (RFC 9110, section 12.5.1). Where both are as welcome
-// it is JSON: that is how programs ask that were not told how to.
+// complete fills in what a source may leave out and JSON must not have as null.
+func complete(r Report) Report {
+	if r.Issues == nil {
+		r.Issues = []string{}
+	}
+	if r.Dropped == nil {
+		r.Dropped = map[string]uint64{}
+	}
+	return r
+}
+
+func historyOf(s Source) (h History) {
+	if source, ok := s.(HistorySource); ok {
+		h = source.HealthHistory()
+	}
+	if h.Rows == nil {
+		h.Rows = []Row{}
+	}
+	return h
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(text, '\n')) // the client may have gone
+}
+
+// prefersHTML reports whether HTML is accepted by name and with a higher quality than
+// JSON, which a wildcard accepts as well (RFC 9110, section 12.5.1). Programs that were
+// not told how to ask accept both alike, and get JSON.
 func prefersHTML(accept []string) bool {
 	page, other := 0.0, 0.0
 	for _, part := range strings.Split(strings.Join(accept, ","), ",") {

@@ -2,6 +2,7 @@ package health
 
 import (
 	"encoding/json"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -111,4 +112,45 @@ func TestPageNeedsNothingElse(t *testing.T) {
 	for _, id := range regexp.MustCompile(`text\("([a-z0-9]+)"`).FindAllStringSubmatch(body, -1) {
 		assert.Contains(t, body, `id="`+id[1]+`"`)
 	}
+}
+
+// remembering is a source with a history.
+type remembering struct {
+	fixed
+	history History
+}
+
+func (r remembering) HealthHistory() History { return r.history }
+
+// TestHandlerHistory: the history is JSON for whoever asks for it, whatever the status; of a
+// source without one it is empty.
+func TestHandlerHistory(t *testing.T) {
+	w := newWorld(Config{})
+	w.seconds(3, drops(0, 500))
+	for want, s := range map[string]Source{
+		`{"rows":[]}`:  fixed{},
+		`{"rows":[]} `: remembering{},
+		`{"rows":[` +
+			`{"time":"2026-01-02T03:04:07Z","status":"degraded","offered":1000,"sent":500,"dropped":500,"buffer_utilization":0,"p99_latency_ms":0,"reasons":{"ring_full":500}},` +
+			`{"time":"2026-01-02T03:04:08Z","status":"degraded","offered":1000,"sent":500,"dropped":500,"buffer_utilization":0,"p99_latency_ms":0,"reasons":{"ring_full":500}}]}`: remembering{history: w.monitor.History()},
+	} {
+		for _, accept := range []string{"", "text/html", "application/json"} {
+			request := httptest.NewRequest(http.MethodGet, "/health?history", nil)
+			request.Header.Set("Accept", accept)
+			answer := httptest.NewRecorder()
+			Handler(s).ServeHTTP(answer, request)
+			assert.Equal(t, http.StatusOK, answer.Code)
+			assert.Equal(t, "application/json", answer.Header().Get("Content-Type"))
+			assert.Equal(t, "no-store", answer.Header().Get("Cache-Control"))
+			assert.Equal(t, strings.TrimSpace(want), strings.TrimSpace(answer.Body.String()))
+		}
+	}
+}
+
+// TestHandlerOfBadNumbers: a source of one's own may say what JSON cannot.
+func TestHandlerOfBadNumbers(t *testing.T) {
+	answer := httptest.NewRecorder()
+	Handler(fixed{Metrics: Metrics{DropRate: math.NaN()}}).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/health", nil))
+	assert.Equal(t, http.StatusInternalServerError, answer.Code)
+	assert.Contains(t, answer.Body.String(), "NaN")
 }

@@ -20,6 +20,7 @@ func refusing(points, lost uint64) func(*Sample) {
 		s.Dropped[1].Points += 20_000
 		s.Dropped[2].Points += lost
 		s.Packets.Sent++
+		s.Exports++
 	}
 }
 
@@ -33,7 +34,7 @@ func TestFewPointsLost(t *testing.T) {
 	assert.Contains(t, strings.Join(r.Issues, "\n"), "none of the 300 points on their way out in the last 10s were sent, most dropped as unresolved")
 }
 
-// TestNoAddress is no trouble at the start, but later, also when nobody sends.
+// TestNoAddress is no fault at the start, but later, also when nobody sends.
 func TestNoAddress(t *testing.T) {
 	w := newWorld(Config{})
 	w.now.Address = ""
@@ -51,7 +52,7 @@ func TestNoAddress(t *testing.T) {
 func TestFewEvents(t *testing.T) {
 	refused := func(s *Sample) { s.Packets.Sent++; s.Packets.Refused++ }
 	invalid := func(s *Sample) { s.Points.Offered++; s.Points.Dropped++; s.Dropped[0].Points++ }
-	lost := func(s *Sample) { s.Points.Offered++; s.Points.Dropped++; s.Dropped[2].Points++ }
+	lost := func(s *Sample) { s.Points.Offered++; s.Points.Dropped++; s.Dropped[2].Points++; s.Exports++ }
 	for name, tt := range map[string]struct {
 		event func(*Sample)
 		want  Status
@@ -71,7 +72,7 @@ func TestFewEvents(t *testing.T) {
 	t.Run("many at once", func(t *testing.T) {
 		w := newWorld(Config{})
 		w.seconds(20, nil)
-		assert.Equal(t, Degraded, w.second(func(s *Sample) { s.Points.Offered += 20; s.Points.Sent += 19; invalid(s) }).Status)
+		assert.Equal(t, Degraded, w.second(func(s *Sample) { s.Points.Offered += 20; s.Points.Sent += 19; s.Exports++; invalid(s) }).Status)
 	})
 }
 
@@ -171,4 +172,82 @@ func TestDialErrorInIssues(t *testing.T) {
 	r = w.seconds(20, nil)
 	assert.Equal(t, Unhealthy, r.Status)
 	assert.Equal(t, []string{"nothing is sent: there:4319 cannot be dialled: " + cause}, r.Issues)
+}
+
+// refusedBy is a second in which packets are refused, some of them because the port is closed.
+func refusedBy(packets, closedPort uint64) func(*Sample) {
+	return func(s *Sample) { refuses(packets)(s); s.ConnectionsRefused += closedPort }
+}
+
+// TestOutageIsOneFault: what follows from a port that is closed is said in the sentence about
+// the port, at each step of an outage.
+func TestOutageIsOneFault(t *testing.T) {
+	w := newWorld(Config{})
+	w.now.Dropped = append(w.now.Dropped, Dropped{Reason: "breaker_open", Leaving: true, Remedy: "start the receiver"})
+	w.seconds(20, fine)
+	r := w.second(refusedBy(100, 100))
+	assert.Equal(t, []string{"the port at 192.0.2.1:4319 is closed, or was in the last 10s: what was sent to it is lost; is a receiver listening there?"}, r.Issues)
+	r = w.second(func(s *Sample) { s.Circuit = "open" })
+	assert.Equal(t, []string{"the port at 192.0.2.1:4319 is closed: the circuit breaker is open, and nothing is sent until a receiver listens there"}, r.Issues)
+	r = w.second(drops(3, 1000))
+	assert.Equal(t, []string{"the port at 192.0.2.1:4319 is closed: the circuit breaker is open, and nothing is sent until a receiver listens there; " +
+		"1000 points were dropped in the last 10s, most as breaker_open. What to do: start the receiver"}, r.Issues)
+	r = w.second(func(s *Sample) { drops(3, 600)(s); drops(0, 400)(s) })
+	require.Len(t, r.Issues, 2, "%v", r.Issues)
+	assert.Contains(t, r.Issues[1], "most as ring_full", "which is another fault")
+	assert.InDelta(t, 0.24, r.Metrics.DropRate, 0.2)
+
+	w.second(refusedBy(100, 0)) // a firewall, or no route
+	r = w.monitor.Report()
+	assert.Contains(t, r.Issues[0], "the circuit breaker is open: nothing is sent to there:4319, since the kernel refuses packets: look at routes, firewall and interface; ")
+}
+
+// TestOverloadIsOneFault: the queue that is full is the reason for what is dropped.
+func TestOverloadIsOneFault(t *testing.T) {
+	w := newWorld(Config{})
+	w.now.Dropped[0].Remedy = "a larger queue"
+	w.seconds(20, fine)
+	r := w.second(queued(950))
+	assert.Equal(t, []string{"the event queue was 95 % full in the last 10s (more than 90 %). What to do: a larger queue"}, r.Issues)
+	r = w.second(func(s *Sample) { drops(0, 500)(s); s.Utilization = 1 })
+	require.Len(t, r.Issues, 1, "%v", r.Issues)
+	assert.Contains(t, r.Issues[0], "most as ring_full. What to do: a larger queue")
+	r = w.second(func(s *Sample) { drops(2, 999)(s); s.Utilization = 1 })
+	require.Len(t, r.Issues, 2, "%v", r.Issues)
+	assert.Contains(t, r.Issues[0], "most as unresolved")
+	assert.Contains(t, r.Issues[1], "the event queue was 100 % full")
+}
+
+// TestRemedies stand wherever a reason is named.
+func TestRemedies(t *testing.T) {
+	w := newWorld(Config{})
+	w.now.Dropped[1].Remedy, w.now.Dropped[2].Remedy = "more memory", "by its cause"
+	w.seconds(20, fine)
+	r := w.second(drops(1, 1))
+	assert.Equal(t, []string{"points are dropped, and the memory budget is or was reached. What to do: more memory"}, r.Issues)
+	assert.Equal(t, r.Issues, w.second(drops(1, 999)).Issues, "one fault, whatever part is dropped")
+	w.seconds(30, fine)
+	w.now.DialError = "no such host"
+	r = w.seconds(11, drops(2, 1000))
+	assert.Contains(t, r.Issues[0], "none of the 10000 points on their way out in the last 10s were sent to there:4319, which cannot be dialled: no such host, most dropped as unresolved. What to do: by its cause")
+	w.now.Address = ""
+	r = w.second(nil)
+	assert.Contains(t, r.Issues[0], "nothing is sent: there:4319 cannot be dialled: no such host; 9000 points were dropped in the last 10s, most as unresolved. What to do: by its cause")
+
+	w = newWorld(Config{})
+	w.now.Dropped = nil
+	r = w.seconds(2, func(s *Sample) { s.Points.Offered += 100; s.Points.Dropped += 50 })
+	assert.Equal(t, []string{"50 % of the points were dropped in the last 1s (more than 1 %), most as unknown"}, r.Issues)
+}
+
+// TestRecovering is said while nothing is wrong any more, and not while something still is.
+func TestRecovering(t *testing.T) {
+	w := newWorld(Config{})
+	w.seconds(20, fine)
+	w.second(circuit("open"))
+	r := w.seconds(3, circuit("closed"))
+	assert.Equal(t, []string{"recovering: nothing has been wrong for 3s; healthy after 10s"}, r.Issues)
+	r = w.second(drops(0, 500))
+	require.Len(t, r.Issues, 2)
+	assert.Equal(t, "unhealthy until nothing worse than degraded has been found for 10s: 4s so far", r.Issues[1])
 }

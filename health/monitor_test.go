@@ -50,7 +50,12 @@ func (w *world) seconds(n int, change func(*Sample)) (r Report) {
 }
 
 // What an exporter does in a second.
-func fine(s *Sample) { s.Points.Offered += 1000; s.Points.Sent += 1000; s.Packets.Sent += 100 }
+func fine(s *Sample) {
+	s.Points.Offered += 1000
+	s.Points.Sent += 1000
+	s.Packets.Sent += 100
+	s.Exports++
+}
 
 func drops(reason int, points uint64) func(*Sample) {
 	return func(s *Sample) {
@@ -59,11 +64,16 @@ func drops(reason int, points uint64) func(*Sample) {
 		s.Points.Dropped += points
 		s.Dropped[reason].Points += points
 		s.Packets.Sent += 100
+		s.Exports++
 	}
 }
 
 func refuses(packets uint64) func(*Sample) {
-	return func(s *Sample) { s.Packets.Sent += 100 - packets; s.Packets.Refused += packets }
+	return func(s *Sample) {
+		s.Packets.Sent += 100 - packets
+		s.Packets.Refused += packets
+		s.Exports++
+	}
 }
 
 func queued(n uint64) func(*Sample) {
@@ -139,7 +149,7 @@ func TestWorseAtOnce(t *testing.T) {
 	r = w.seconds(8, drops(0, 500))
 	assert.Equal(t, Unhealthy, r.Status)
 	assert.Equal(t, since, r.Since)
-	assert.Contains(t, r.Issues, "recovering: it has been degraded for less than 10s")
+	assert.Contains(t, r.Issues, "unhealthy until nothing worse than degraded has been found for 10s: 9s so far")
 	r = w.seconds(3, drops(0, 500))
 	assert.Equal(t, Degraded, r.Status)
 }
@@ -178,7 +188,7 @@ func TestWindow(t *testing.T) {
 	r = w.second(func(s *Sample) { s.Points.Dropped += 5; s.Dropped[0].Points += 5 })
 	assert.InDelta(t, 5.0/9000, r.Metrics.DropRate, 1e-9)
 	r = w.seconds(10, nil)
-	assert.InDelta(t, 5.0/3000, r.Metrics.DropRate, 1e-9, "silence is not good: the last traffic counts")
+	assert.InDelta(t, 5.0/2000, r.Metrics.DropRate, 1e-9, "silence is not good: the last two exports count")
 	r = w.second(func(s *Sample) { s.Points.Dropped += 5; s.Dropped[0].Points += 5 })
 	assert.InDelta(t, 1, r.Metrics.DropRate, 1e-9, "offered before, dropped now")
 

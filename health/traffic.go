@@ -3,93 +3,75 @@ package health
 import "time"
 
 const (
-	// few is how much traffic does not say anything if something of it was lost
-	// but once: one refused packet of two is no outage.
+	// few is how much traffic makes a single loss count. One packet refused of two is no
+	// outage.
 	few = 20
-	// burst is how long an export may take: what moves within it belongs together,
-	// and is not traffic twice.
-	burst = 2 * time.Second
-	// memory is how long what happened is held against an exporter that is idle.
+	// longest is how long traffic may go on and still be judged as one export.
+	longest = 5 * time.Second
+	// memory is how long a loss is held against an exporter that is idle.
 	memory = 10 * time.Minute
 )
 
-// traffic follows one kind of what passes through an exporter. Exports may come a
-// minute apart, so that the time since the last says nothing: what matters is what
-// became of the last two.
-type traffic struct {
-	all, lost func(*Sample) uint64 // since the start
+// export is what an exporter settled between two samples at which nothing was under way:
+// one whole export, or several.
+type export struct{ begin, end Sample }
 
-	moves [2]move      // the last but one and the last
-	grew  [2]time.Time // when lost has last grown, likewise
-	// edge is the traffic that goes on, or has just ended, where the window begins.
-	edge move
-}
-
-// move is a burst of traffic: when it began, and the sample before.
-type move struct {
-	began  time.Time
-	before Sample
-}
-
-// note takes two samples, one after the other.
-func (t *traffic) note(before, s *Sample) {
-	if t.lost(s) > t.lost(before) {
-		t.grew[0], t.grew[1] = t.grew[1], s.Time
+// note finds the ends of exports, from what the exporter says it has settled; and reports,
+// which are packets without points.
+func (m *Monitor) note(s *Sample) {
+	_, before := m.rest.count(leaving)
+	_, now := s.count(leaving)
+	empty := s.Points.Queued == 0
+	switch idle := empty && now == before; {
+	case empty && s.Exports > m.rest.Exports, !idle && s.Time.Sub(m.rest.Time) >= longest:
+		m.exports = [2]export{m.exports[1], {m.rest, *s}}
+	case !idle:
+		return
+	case s.Packets != m.rest.Packets:
+		m.reports = [2]export{m.reports[1], {m.rest, *s}}
 	}
-	if t.all(s) > t.all(before) && s.Time.Sub(t.moves[1].began) >= burst {
-		t.moves[0], t.moves[1] = t.moves[1], move{s.Time, *before}
-	}
+	s.rest, m.rest = true, *s
 }
 
-// base is the sample before the last two moves, or before the last one if the
-// other is forgotten; nil if both are.
-func (t *traffic) base(now time.Time) *Sample {
-	for i := range t.moves {
-		if m := &t.moves[i]; !m.began.IsZero() && now.Sub(m.began) <= memory {
-			return &m.before
+// before returns the sample before the last two of some exports, without those that are
+// too old; or the begin of the window if that is earlier.
+func (m *Monitor) before(last *[2]export) *Sample {
+	for i := range last {
+		e := &last[i]
+		if m.last().Time.Sub(e.end.Time) <= memory && e.begin.Time.Before(m.begin.Time) {
+			return &e.begin
 		}
 	}
-	return nil
+	return &m.begin
 }
 
-// leave takes the first two samples of the window when the first leaves it.
-func (t *traffic) leave(first, next *Sample) {
-	switch {
-	case t.all(next) == t.all(first):
-		t.edge = move{}
-	case t.edge.began.IsZero():
-		t.edge = move{next.Time, *first}
-	}
-}
-
-// whole returns the first sample of the window or, where the next goes on with an
-// export that had begun before, after a silence, the sample before that: half an
-// export says nothing about the whole.
-func (t *traffic) whole(first, next *Sample) *Sample {
-	if !t.edge.began.IsZero() && next.Time.Sub(t.edge.began) < burst && t.all(next) > t.all(first) {
-		return &t.edge.before
-	}
-	return first
-}
-
-// loss is what was lost of what moved since a sample.
+// loss is what was lost of a kind of traffic since a sample.
 type loss struct {
+	kind      kind
 	since     *Sample
 	lost, all uint64
-	often     bool // it was lost at two times
 }
 
-func (t *traffic) since(first, last *Sample) loss {
-	return loss{first, t.lost(last) - t.lost(first), t.all(last) - t.all(first), t.grew[0].After(first.Time)}
-}
+// rate returns the part that was lost, at most 1: it may have been handed over earlier.
+func (l loss) rate() float64 { return min(1, float64(l.lost)/float64(max(1, l.all))) }
 
-// rate is the part that was lost. What is lost may have moved before.
-func (l loss) rate() float64 {
-	if l.lost == 0 {
-		return 0
+// worst returns the worst loss: in the window, the last two exports or the last two
+// reports. A small loss that happened once is no reason for the status s, but a reason to
+// keep it.
+func (m *Monitor) worst(k kind, s Status) (worst loss) {
+	for _, since := range [...]*Sample{&m.begin, m.before(&m.exports), m.before(&m.reports)} {
+		lost, all := since.count(k)
+		l, times := loss{kind: k, since: since}, 0
+		for i := range m.samples {
+			n, of := m.samples[i].count(k)
+			if n-lost > l.lost {
+				times++
+			}
+			l.lost, l.all = n-lost, of-all
+		}
+		if l.rate() > worst.rate() && (m.status <= s || times > 1 || max(l.all, l.lost) >= few) {
+			worst = l
+		}
 	}
-	return min(1, float64(l.lost)/float64(max(1, l.all)))
+	return worst
 }
-
-// tells reports whether it is worth judging.
-func (l loss) tells() bool { return l.often || max(l.all, l.lost) >= few }

@@ -54,6 +54,9 @@ func (h *rhythm) change(s *Sample) {
 			leave -= h.rest
 		}
 	}
+	if leave > 0 && h.rest == 0 {
+		s.Exports++
+	}
 	h.owed += h.part * float64(leave)
 	lost := uint64(h.owed + 1e-9)
 	h.owed -= float64(lost)
@@ -120,8 +123,8 @@ func TestDetection(t *testing.T) {
 	}
 }
 
-// TestIdleIsForgiven, ten minutes after the last that was lost, and not before.
-func TestIdleIsForgiven(t *testing.T) {
+// TestIdleIsForgotten, ten minutes after the last that was lost, and not before.
+func TestIdleIsForgotten(t *testing.T) {
 	for _, every := range []int{1, 60} {
 		h := newRhythm(Config{}, every, 1000, 1)
 		h.pass(600)
@@ -141,7 +144,7 @@ func TestRefusedSeldom(t *testing.T) {
 		r := w.second(func(s *Sample) {
 			switch {
 			case i%60 == 0:
-				s.Points.Offered, s.Points.Sent = s.Points.Offered+5000, s.Points.Sent+5000
+				s.Exports, s.Points.Offered, s.Points.Sent = s.Exports+1, s.Points.Offered+5000, s.Points.Sent+5000
 				s.Packets.Sent, s.Packets.Refused = s.Packets.Sent+100, s.Packets.Refused+10
 			case i%10 == 0:
 				s.Packets.Sent++
@@ -165,7 +168,7 @@ func TestMonitorIsSmall(t *testing.T) {
 }
 
 // TestTwoRhythms: a lossy export once a minute, beside a sound one every ten seconds,
-// is one trouble that goes on, and an alert; and it is over soon after it ends.
+// is one fault that goes on, and an alert; and it is over soon after it ends.
 func TestTwoRhythms(t *testing.T) {
 	alerts, changes := 0, 0
 	w := newWorld(Config{Alert: func(Report) { alerts++ }})
@@ -174,10 +177,12 @@ func TestTwoRhythms(t *testing.T) {
 		r := w.second(func(s *Sample) {
 			if i%10 == 0 {
 				s.Points.Offered, s.Points.Sent, s.Packets.Sent = s.Points.Offered+50, s.Points.Sent+50, s.Packets.Sent+5
+				s.Exports++
 			}
 			if i%60 == 5 && i < ill {
 				s.Points.Offered, s.Points.Sent, s.Points.Dropped = s.Points.Offered+40_000, s.Points.Sent+32_000, s.Points.Dropped+8000
 				s.Dropped[2].Points += 8000
+				s.Exports++
 				s.Packets.Sent, s.Packets.Refused = s.Packets.Sent+400, s.Packets.Refused+100
 			}
 		})
@@ -222,6 +227,7 @@ func TestEdgeOfTheWindow(t *testing.T) {
 					s.Packets.Refused, s.Packets.Sent = s.Packets.Refused+40, s.Packets.Sent-40
 					s.Points.Sent, s.Points.Dropped = s.Points.Sent-8, s.Points.Dropped+8
 					s.Dropped[2].Points += 8
+					s.Exports++
 				}
 			})
 			require.Equal(t, Healthy, r.Status, "%v, %d: %v", tt, i, r.Issues)
@@ -240,4 +246,104 @@ func TestBeforeTheWindow(t *testing.T) {
 	assert.Positive(t, r.Metrics.DropRate)
 	r = w.second(fine)
 	assert.Zero(t, r.Metrics.DropRate)
+}
+
+// TestNeverAtRest: traffic that never pauses is judged in pieces, and what is over is over.
+func TestNeverAtRest(t *testing.T) {
+	w := newWorld(Config{})
+	busy := func(of func(*Sample)) func(*Sample) {
+		return func(s *Sample) {
+			before := s.Exports
+			of(s)
+			s.Exports, s.Points.Queued = before, 100
+		}
+	}
+	w.seconds(100, busy(fine))
+	assert.Equal(t, Healthy, w.monitor.Report().Status)
+	assert.Equal(t, Degraded, w.second(busy(drops(0, 500))).Status)
+	w.seconds(100, busy(drops(0, 500)))
+	seconds := 0
+	for w.monitor.Report().Status != Healthy {
+		w.second(busy(fine))
+		seconds++
+		require.Less(t, seconds, 100)
+	}
+	assert.LessOrEqual(t, seconds, 30, "the window, the piece at its begin, and the hold")
+	assert.Equal(t, uint64(5000), w.monitor.Report().LastExport.Sent)
+}
+
+// TestNextExportUnderWay: a sample in the middle of an export is no border between two, even
+// if another export ended in the second before it.
+func TestNextExportUnderWay(t *testing.T) {
+	w := newWorld(Config{})
+	w.second(nil)
+	w.second(func(s *Sample) { s.Points.Offered, s.Points.Sent, s.Points.Queued, s.Exports = 150, 120, 30, 1 })
+	assert.Nil(t, w.monitor.Report().LastExport)
+	w.second(func(s *Sample) { s.Points.Sent, s.Points.Queued, s.Exports = 150, 0, 2 })
+	assert.Equal(t, uint64(150), w.monitor.Report().LastExport.Sent)
+}
+
+// TestRefusedReports: between exports it is the reports that are refused. Two of them tell,
+// however far apart, and two that are taken are the end of it. They are no exports.
+func TestRefusedReports(t *testing.T) {
+	for _, every := range []int{10, 30, 290} {
+		w := newWorld(Config{})
+		w.seconds(3, fine)
+		refused := 0
+		report := func(change func(*Sample)) func(*Sample) {
+			return func(s *Sample) {
+				if int(s.Time.Sub(start)/time.Second)%every == 0 {
+					change(s)
+				}
+			}
+		}
+		for range 5 * every {
+			r := w.second(report(func(s *Sample) { s.Packets.Refused++; refused++ }))
+			require.Equal(t, refused >= 2, r.Status == Unhealthy, "%d refused, every %d s", refused, every)
+		}
+		assert.Equal(t, &LastExport{Time: start.Add(3 * time.Second), Sent: 1000}, w.monitor.Report().LastExport)
+		r := w.seconds(2*every+21, report(func(s *Sample) { s.Packets.Sent++ }))
+		assert.Equal(t, Healthy, r.Status, "%v", r.Issues)
+	}
+}
+
+// TestRates are those between two exports, until the next is overdue; or those of the window
+// if it holds exports.
+func TestRates(t *testing.T) {
+	h := newRhythm(Config{}, 60, 600, 0)
+	assert.Zero(t, h.monitor.Report().Rates)
+	h.pass(60 + 59)
+	assert.InDelta(t, 10, h.monitor.Report().Rates.Offered, 0.2)
+	assert.InDelta(t, 60, h.monitor.Report().Rates.Seconds, 1, "the time before the first export counts")
+	for range 300 {
+		h.pass(1)
+		r := h.monitor.Report().Rates
+		if since := h.seconds % 60; since > 1 && since < 59 {
+			assert.InDelta(t, 60, r.Seconds, 1)
+			assert.InDelta(t, 10, r.Sent, 0.2)
+			assert.Zero(t, r.Dropped)
+		}
+	}
+	h.every, h.rest = 0, 0
+	h.pass(300)
+	assert.Less(t, h.monitor.Report().Rates.Sent, 3.0, "the next one is overdue")
+
+	h = newRhythm(Config{}, 1, 10, 0.5)
+	h.pass(100)
+	assert.Equal(t, Rates{Offered: 10, Sent: 5, Dropped: 5, Seconds: 10}, h.monitor.Report().Rates)
+}
+
+// TestLastExport is the last that was settled, with what became of it.
+func TestLastExport(t *testing.T) {
+	h := newRhythm(Config{}, 60, 600, 0.25)
+	h.pass(60)
+	assert.Nil(t, h.monitor.Report().LastExport, "half of it has left")
+	h.pass(1)
+	last := LastExport{Time: start.Add(61 * time.Second), Sent: 450, Dropped: 150}
+	assert.Equal(t, &last, h.monitor.Report().LastExport)
+	assert.Nil(t, h.monitor.Report().LastSend)
+	h.now.LastSend = start
+	h.pass(30)
+	assert.Equal(t, &last, h.monitor.Report().LastExport)
+	assert.Equal(t, &start, h.monitor.Report().LastSend)
 }

@@ -221,9 +221,11 @@ func (p *pump) lose(reason wire.DropReason) {
 // send sends of the ready packets what may leave now.
 func (p *pump) send(now time.Time) { p.settle(p.session.Send(now, p.packets.ready)) }
 
-// noteRest counts when everything that was handed over is sent or dropped.
+// noteRest counts when everything that was handed over is sent or dropped, and nobody is about
+// to hand over more. Whether the queue is held is asked before what is in it: whoever lets go of
+// it in between has left its points there.
 func (p *pump) noteRest() {
-	if p.restless && !p.packets.open && len(p.packets.ready) == 0 && p.pending()+p.waiting() == 0 && !p.queue.Held() {
+	if p.restless && !p.packets.open && len(p.packets.ready) == 0 && !p.queue.Held() && p.pending()+p.waiting() == 0 {
 		p.restless = false
 		p.counters.exports.Add(1)
 	}

@@ -36,9 +36,9 @@ type Stats struct {
 	account.Settled
 	session.Stats
 
-	// Exports counts how often everything that was handed over was settled, sent or
-	// dropped, after something had come: the Exports, collections and runs of events. Those
-	// that overlap count once.
+	// Exports counts how often the pump came to rest after it had taken something out: every
+	// point that was handed over is sent or dropped, and no Export or collection is under
+	// way. Between two counts there are whole Exports, collections and runs of events.
 	Exports uint64
 
 	Address   string // where packets go; empty: nobody knows yet
@@ -80,10 +80,11 @@ func (p *Pipeline) snapshot() (offered uint64, settled account.Settled) {
 
 // Stats returns a snapshot of the counters. Any goroutine may call it.
 func (p *Pipeline) Stats() (s Stats) {
+	c := &p.counters
+	s.Exports = c.exports.Load() // before the books, which then have all of these Exports
 	s.Offered, s.Settled = p.snapshot()
 	s.Stats = p.session.Stats()
-	c := &p.counters
-	s.Exports, s.Peak = c.exports.Load(), int(c.peak.Load())
+	s.Peak = int(c.peak.Load())
 	s.ExemplarsCut, s.DescriptionsCut, s.Downscaled = c.exemplarsCut.Load(), c.descriptionsCut.Load(), c.downscaled.Load()
 	s.InFlight = uint64(p.points.Len()) + p.books.InPump()
 	s.Queued = s.InFlight

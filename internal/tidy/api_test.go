@@ -118,9 +118,12 @@ func declaration(fset *token.FileSet, d ast.Decl) string {
 	}
 	var lines []string
 	for _, line := range strings.Split(b.String(), "\n") {
-		if strings.TrimSpace(line) != "" { // where a comment stood
-			lines = append(lines, line)
+		words := strings.Fields(line)
+		if len(words) == 0 { // where a comment stood
+			continue
 		}
+		indent := line[:len(line)-len(strings.TrimLeft(line, "\t"))]
+		lines = append(lines, indent+strings.Join(words, " ")) // however they were aligned
 	}
 	return strings.Join(lines, "\n") + "\n"
 }
