@@ -21,8 +21,8 @@ type Tag = struct{ Key, Value string }
 type directPath struct {
 	opened atomic.Pointer[entrance]
 
-	mu      sync.Mutex    // held to open and to begin to close
-	closing chan struct{} // made by the first close, closed at its end
+	mu     sync.Mutex // held to open and to begin to close
+	closed bool
 }
 
 type entrance struct {
@@ -151,7 +151,7 @@ func (e *Exporter) openDirect() *entrance {
 	d.First = d.Interval - rand.N(d.Interval)
 	provider := direct.New(d)
 	opened := &entrance{provider: provider, recorder: direct.NewRecorder(provider)}
-	if p.closing != nil {
+	if p.closed {
 		_ = provider.Close(context.Background()) // at once: the pipeline has stopped
 	}
 	p.opened.Store(opened)
@@ -172,28 +172,16 @@ func (p *directPath) overflowed() bool {
 	return d != nil && d.provider.Overflowed()
 }
 
-// close ends the direct path; whatever opens it later finds it closed. Half of the time
-// that ctx leaves is for the last collection, and half of that for its callbacks: one that
-// does not return leaves the rest to send what there is. A later call waits for the first.
-func (p *directPath) close(ctx context.Context) error {
+// close ends the direct path. What opens it later finds it closed. Half of the time that ctx
+// leaves is for the last collection, and half of that for its callbacks: a callback that does
+// not return leaves the rest of the time to send what there is.
+func (p *directPath) close(ctx context.Context) {
 	p.mu.Lock()
-	first := p.closing == nil
-	if first {
-		p.closing = make(chan struct{})
-	}
+	p.closed = true
 	d := p.opened.Load()
 	p.mu.Unlock()
-	if !first {
-		select {
-		case <-p.closing:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	defer close(p.closing)
 	if d == nil {
-		return nil
+		return
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
@@ -201,5 +189,4 @@ func (p *directPath) close(ctx context.Context) error {
 		defer cancel()
 	}
 	_ = d.provider.Close(ctx) // the pipeline's Close finds out what was not sent
-	return nil
 }

@@ -3,6 +3,7 @@ package exporter
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
@@ -29,10 +30,27 @@ type Exporter struct {
 
 	self    selfMetrics
 	monitor *health.Monitor
-	seen    latencySeen   // of watch
-	watched chan struct{} // closed when watch has ended
-	notices notices       // closed by watch
-	told    chan struct{} // closed when all of them are told
+	seen    latencySeen // belongs to watch
+	notices notices     // told by tell
+
+	watching goroutine // watch
+	telling  goroutine // tell
+	closing  atomic.Bool
+	closed   chan struct{} // closed when Shutdown is done
+}
+
+// goroutine is one of the exporter's own: stop is closed to end it, done when it has ended.
+type goroutine struct{ stop, done chan struct{} }
+
+func newGoroutine() goroutine { return goroutine{make(chan struct{}), make(chan struct{})} }
+
+// end ends the goroutine and waits for it until ctx ends.
+func (g *goroutine) end(ctx context.Context) {
+	close(g.stop)
+	select {
+	case <-g.done:
+	case <-ctx.Done():
+	}
 }
 
 var _ sdkmetric.Exporter = (*Exporter)(nil)
@@ -54,7 +72,7 @@ func New(ctx context.Context, opts ...Option) (*Exporter, error) {
 	// records: it may call the exporter.
 	e := &Exporter{
 		config: c, selected: ask(c.temporality, c.aggregation), resource: directResource(c.resource),
-		watched: make(chan struct{}), notices: newNotices(), told: make(chan struct{}),
+		notices: newNotices(), watching: newGoroutine(), telling: newGoroutine(), closed: make(chan struct{}),
 	}
 	e.pipeline, err = pipeline.New(ctx, pipeline.Config{
 		BufferSize:  c.bufferSize,
@@ -149,28 +167,33 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 //   - how often the other side refused packets since the call, if any point was ever
 //     sent: then nobody was there, and what was sent last is lost.
 func (e *Exporter) Shutdown(ctx context.Context) error {
-	e.self.muted.Store(true)
+	if !e.closing.CompareAndSwap(false, true) {
+		select {
+		case <-e.closed:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	defer close(e.closed)
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, shutdownTimeout)
 		defer cancel()
 	}
+	e.self.muted.Store(true)
 	e.pipeline.BeginClose()
-	if err := e.directPath.close(ctx); err != nil {
-		return err
+	var unsent error
+	for _, step := range []func(context.Context){
+		e.directPath.close, // hands over the last points of its series
+		func(ctx context.Context) { unsent = e.pipeline.Close(ctx) }, // sends what is queued, says goodbye
+		e.watching.end, // observes the exporter for the last time
+		e.endTelling,   // logs and alerts what is left to
+		e.self.observed.Stop,
+	} {
+		step(ctx)
 	}
-	err := e.pipeline.Close(ctx)
-	select {
-	case <-e.watched:
-	case <-ctx.Done():
-	}
-	select {
-	case <-e.told:
-	case <-time.After(lastNotices): // the logger or the alert holds it up
-	case <-ctx.Done():
-	}
-	e.self.observed.Stop(ctx)
-	return err
+	return unsent
 }
 
 // MarshalLog returns what describes the exporter in OpenTelemetry's logs.

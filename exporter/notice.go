@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -9,18 +10,19 @@ import (
 
 	"github.com/otelgram/otelgram/health"
 	"github.com/otelgram/otelgram/internal/session"
+	"github.com/otelgram/otelgram/internal/waker"
 )
 
 const (
 	// maxNotices is how many may wait; those beyond it are left out.
 	maxNotices = 64
-	// lastNotices is how long Shutdown waits for them.
+	// lastNotices is how long Shutdown waits for the last ones.
 	lastNotices = 100 * time.Millisecond
 )
 
 // notices are calls of what belongs to the user, in order: logs, alerts, errors for
-// OpenTelemetry's handler. They wait for a goroutine of their own, since what they
-// call may wait for the exporter.
+// OpenTelemetry's handler. They wait for a goroutine of their own, since what they call may
+// itself wait for the exporter.
 type notices struct {
 	added chan struct{} // has a token when there is something new
 
@@ -34,63 +36,60 @@ func newNotices() notices { return notices{added: make(chan struct{}, 1)} }
 // add reports whether notice will be called. It never waits.
 func (n *notices) add(notice func()) bool {
 	n.mu.Lock()
-	taken := !n.closed && len(n.waiting) < maxNotices
-	if taken {
-		n.waiting = append(n.waiting, notice)
+	defer n.mu.Unlock()
+	if n.closed || len(n.waiting) >= maxNotices {
+		return false
 	}
-	n.mu.Unlock()
-	n.signal()
-	return taken
+	n.waiting = append(n.waiting, notice)
+	waker.Signal(n.added)
+	return true
 }
 
-// close takes no more; those that wait are still to be called.
-func (n *notices) close() {
+// take returns the next notice, nil if there is none. With last set, none is taken in
+// afterwards.
+func (n *notices) take(last bool) (notice func()) {
 	n.mu.Lock()
-	n.closed = true
-	n.mu.Unlock()
-	n.signal()
-}
-
-func (n *notices) signal() {
-	select {
-	case n.added <- struct{}{}:
-	default:
+	defer n.mu.Unlock()
+	n.closed = n.closed || last
+	if len(n.waiting) > 0 {
+		notice = n.waiting[0]
+		n.waiting = slices.Delete(n.waiting, 0, 1)
 	}
+	return notice
 }
 
-// next waits for a notice; there is none after the last one was taken.
-func (n *notices) next() (notice func(), ok bool) {
-	for {
-		n.mu.Lock()
-		if len(n.waiting) > 0 {
-			notice = n.waiting[0]
-			n.waiting = slices.Delete(n.waiting, 0, 1)
-			n.mu.Unlock()
-			return notice, true
-		}
-		closed := n.closed
-		n.mu.Unlock()
-		if closed {
-			return nil, false
-		}
-		<-n.added
-	}
-}
-
-// tell logs, reports and alerts until there is nothing left to. It is a goroutine of
-// its own: what does not return holds up nothing else, nor does what panics.
+// tell calls the notices, until it is to end and none is left. It is a goroutine of its own:
+// one that does not return, or panics, holds up nothing else.
 func (e *Exporter) tell() {
-	defer close(e.told)
-	for {
-		notice, ok := e.notices.next()
-		if !ok {
+	defer close(e.telling.done)
+	for last := false; ; {
+		if notice := e.notices.take(last); notice != nil {
+			call(notice)
+			continue
+		}
+		if last {
 			return
 		}
-		func() {
-			defer func() { _ = recover() }() // it is not ours, and must not end the process
-			notice()
-		}()
+		select {
+		case <-e.notices.added:
+		case <-e.telling.stop:
+			last = true
+		}
 	}
+}
+
+// call calls what is not ours: its panic must not end the process.
+func call(notice func()) {
+	defer func() { _ = recover() }()
+	notice()
+}
+
+// endTelling ends tell. It waits a tenth of a second at most: a logger or an alert may take
+// longer.
+func (e *Exporter) endTelling(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lastNotices)
+	defer cancel()
+	e.telling.end(ctx)
 }
 
 // notify has tell call notice, and reports whether it will. It never waits.

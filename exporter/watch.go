@@ -22,7 +22,7 @@ const (
 func (e *Exporter) Health() health.Report {
 	r := e.monitor.Report()
 	select {
-	case <-e.watched: // the exporter was shut down, and this is the last report
+	case <-e.watching.done: // the exporter was shut down, and this is the last report
 		return r
 	default:
 		return aged(r, time.Since(r.Time))
@@ -46,19 +46,18 @@ func aged(r health.Report, age time.Duration) health.Report {
 	return r
 }
 
-// watch observes the exporter once a second, until the pipeline is closed. It is not on
-// the path of the data.
+// watch observes the exporter once a second, and once more when it is to end: the pipeline is
+// closed by then. It is not on the path of the data.
 func (e *Exporter) watch() {
-	defer close(e.watched)
+	defer close(e.watching.done)
 	tick := time.NewTicker(sampleEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
 			e.observe(time.Now(), false)
-		case <-e.pipeline.Closed():
+		case <-e.watching.stop:
 			e.observe(time.Now(), true)
-			e.notices.close()
 			return
 		}
 	}

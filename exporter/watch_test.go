@@ -112,7 +112,7 @@ func TestProbesAreDebug(t *testing.T) {
 			require.NoError(t, err)
 			e.circuitChanged(from, to)
 			_ = e.Shutdown(t.Context())
-			<-e.told
+			<-e.telling.done
 			assert.Regexp(t, "(?m)^.*level="+want+" msg=\"otelgram: circuit breaker "+to.String()+"\" was="+from.String()+" ", log.String())
 		}
 	}

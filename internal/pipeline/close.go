@@ -30,9 +30,6 @@ func (p *Pipeline) Close(ctx context.Context) error {
 	}
 }
 
-// Closed is closed when Close is done.
-func (p *Pipeline) Closed() <-chan struct{} { return p.closed }
-
 func (p *Pipeline) close(ctx context.Context) error {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc

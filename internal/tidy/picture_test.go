@@ -55,7 +55,7 @@ var mayImport = map[string][]string{
 		"internal/session", "internal/waker"},
 
 	// The exporter asks udp whether an endpoint is well formed and wire for its limits.
-	"exporter": {"internal/pipeline", "internal/session", "internal/direct", "internal/account", "internal/aggregate", "internal/latency", "internal/selfmetrics", "health", "drop", "udp",
+	"exporter": {"internal/pipeline", "internal/session", "internal/direct", "internal/account", "internal/aggregate", "internal/latency", "internal/selfmetrics", "internal/waker", "health", "drop", "udp",
 		"wire", "wire/plain", "wire/statsd", "wire/influx"},
 	"receiver/internal/window":  {},
 	"receiver/internal/build":   {"wire"},
