@@ -1,6 +1,10 @@
 package main
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/otelgram/otelgram/internal/allocs"
+)
 
 var (
 	flatExperiment        = flatExperimentFor("1 M", "10 M", 1_000_000, 10_000_000, false)
@@ -33,7 +37,7 @@ func flatExperimentFor(before, after string, first, measured int, long bool) exp
 
 // flat looks at the heap after the first measurements and after all of them.
 func flat(first, all int, record func(m *measurer, first, calls int)) (c cost, err error) {
-	empty := liveHeap()
+	empty := int(allocs.Heap())
 	m, err := newMeasurer(aggregatedSeries)
 	if err != nil {
 		return c, err
@@ -43,8 +47,8 @@ func flat(first, all int, record func(m *measurer, first, calls int)) (c cost, e
 	if _, err := m.produced(first, ours); err != nil {
 		return c, err
 	}
-	before := liveHeap() - empty
+	before := int(allocs.Heap()) - empty
 	c, err = m.produced(all-first, ours)
-	c.heapBefore, c.heap = before, liveHeap()-empty
+	c.heapBefore, c.heap = before, int(allocs.Heap())-empty
 	return c, err
 }

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/internal/allocs"
 )
 
 const (
@@ -98,7 +99,7 @@ type household struct {
 // opened makes an exporter, has it measured and stops it.
 func (h *household) opened(measure func(*household) (cost, error)) (c cost, err error) {
 	h.exp = nil
-	h.empty = liveHeap()
+	h.empty = int(allocs.Heap())
 	h.exp, err = exporter.New(context.Background(), append(h.opts, exporter.WithEndpoint(h.sink.address()))...)
 	if err != nil {
 		return c, err
@@ -115,7 +116,7 @@ func (h *household) opened(measure func(*household) (cost, error)) (c cost, err 
 }
 
 // lives is how many bytes live because of the exporter.
-func (h *household) lives() int { return liveHeap() - h.empty }
+func (h *household) lives() int { return int(allocs.Heap()) - h.empty }
 
 // once fills 1,000 series.
 func (h *household) once() (c cost, err error) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/otelgram/otelgram/exporter"
+	"github.com/otelgram/otelgram/internal/allocs"
 )
 
 // promise is what is expected of a preset when each event is a point.
@@ -108,7 +109,7 @@ type offering struct {
 // offer makes an exporter, puts a load on it and stops it.
 func (o *offering) offer(load func() error) (c cost, err error) {
 	o.exp, o.offered, o.short, o.heap = nil, 0, false, 0
-	liveHeap() // collects
+	allocs.Heap() // collects
 	empty := objects()
 	o.exp, err = exporter.New(context.Background(),
 		exporter.WithEndpoint(o.sink.address()), exporter.WithPreset(o.preset), exporter.WithFlushInterval(0))
@@ -221,13 +222,4 @@ func objects() int {
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(sample)
 	return int(sample[0].Value.Uint64())
-}
-
-// liveHeap is how much memory is in use, in bytes.
-func liveHeap() int {
-	runtime.GC()
-	runtime.GC() // what the first found in pools
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int(m.HeapAlloc)
 }

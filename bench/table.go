@@ -5,6 +5,8 @@ import (
 	"io"
 	"math"
 	"slices"
+
+	"github.com/otelgram/otelgram/internal/benchreport"
 )
 
 // line is a line of the table: one figure of one side, beside that of another.
@@ -149,20 +151,5 @@ func summarize(r *result, value func(*cost) float64) summary {
 }
 
 func (s summary) text() string {
-	return fmt.Sprintf("%s (%s..%s)", figure(s.median), figure(s.least), figure(s.most))
-}
-
-// figure shows three digits, or more before the point.
-func figure(v float64) string {
-	switch {
-	case v == 0:
-		return "0"
-	case v < 0.1:
-		return fmt.Sprintf("%.4f", v)
-	case v < 10:
-		return fmt.Sprintf("%.2f", v)
-	case v < 100:
-		return fmt.Sprintf("%.1f", v)
-	}
-	return fmt.Sprintf("%.0f", v)
+	return fmt.Sprintf("%s (%s..%s)", benchreport.Figure(s.median), benchreport.Figure(s.least), benchreport.Figure(s.most))
 }

@@ -1,15 +1,13 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"os"
-	"runtime"
-	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/otelgram/otelgram/internal/benchreport"
 )
 
 // peers are the modules whose versions matter.
@@ -23,49 +21,13 @@ var peers = []string{
 
 // printHost says when, where and how the figures were measured, and beside what.
 func printHost(out io.Writer, s settings) {
-	fmt.Fprintf(out, "%s, %s %s/%s, %d CPUs%s, load average %s, net.core.rmem_default %s, rmem_max %s\n",
-		time.Now().UTC().Format(time.DateTime), runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), cpuModel(),
-		contents("/proc/loadavg"), contents("/proc/sys/net/core/rmem_default"), contents("/proc/sys/net/core/rmem_max"))
-	fmt.Fprintln(out, strings.Join(peerVersions(), ", "))
+	fmt.Fprintf(out, "%s, %s, load average %s, net.core.rmem_default %s, rmem_max %s\n",
+		time.Now().UTC().Format(time.DateTime), benchreport.Host(),
+		benchreport.Contents("/proc/loadavg"), benchreport.Contents("/proc/sys/net/core/rmem_default"), benchreport.Contents("/proc/sys/net/core/rmem_max"))
+	fmt.Fprintln(out, benchreport.Versions(peers...))
 	fmt.Fprintf(out, "go run . %s: %d rounds each, median (least..most)\n", strings.Join(os.Args[1:], " "), s.rounds)
 	if s.quick {
 		fmt.Fprintln(out, "quick: the figures mean nothing")
 	}
 	fmt.Fprintln(out)
-}
-
-func peerVersions() (versions []string) {
-	build, ok := debug.ReadBuildInfo()
-	if !ok {
-		return []string{"versions of the others unknown"}
-	}
-	for _, m := range build.Deps {
-		if slices.Contains(peers, m.Path) {
-			versions = append(versions, m.Path+" "+m.Version)
-		}
-	}
-	return versions
-}
-
-// contents is what a small file says, on one line.
-func contents(path string) string {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return "unknown"
-	}
-	return strings.TrimSpace(string(text))
-}
-
-func cpuModel() string {
-	f, err := os.Open("/proc/cpuinfo")
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if name, ok := strings.CutPrefix(lines.Text(), "model name"); ok {
-			return " (" + strings.Trim(name, "\t :") + ")"
-		}
-	}
-	return ""
 }

@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/otelgram/otelgram/internal/benchreport"
 )
 
 // What receivers tell of themselves: any, and that of otelgram.
@@ -59,12 +61,12 @@ func (r *result) print(out io.Writer, own float64) {
 		return
 	}
 	ratio, target, met := r.judge(own)
-	packetsACall, perCall := figure(r.median((*cost).packetsACall)), figure(r.median((*cost).perCall))
+	packetsACall, perCall := benchreport.Figure(r.median((*cost).packetsACall)), benchreport.Figure(r.median((*cost).perCall))
 	if r.way.role == statsdRole {
 		packetsACall, perCall = "aggregated", "aggregated" // what the consumer gets
 	}
-	row(out, r.way.name, r.spread((*cost).perSecond, 1e-6)+" M", r.spread((*cost).nanos, 1), figure(r.median((*cost).allocs)),
-		ratio, target, met, figure(r.median((*cost).perPacket)), packetsACall, perCall, lost, rounds)
+	row(out, r.way.name, r.spread((*cost).perSecond, 1e-6)+" M", r.spread((*cost).nanos, 1), benchreport.Figure(r.median((*cost).allocs)),
+		ratio, target, met, benchreport.Figure(r.median((*cost).perPacket)), packetsACall, perCall, lost, rounds)
 }
 
 // judge says how many times as many points otelgram takes, how many it should, and
@@ -114,22 +116,7 @@ func (r *result) median(value func(*cost) float64) float64 {
 // spread says the median of a figure, its least and its most, in another unit.
 func (r *result) spread(value func(*cost) float64, unit float64) string {
 	values := r.sorted(value)
-	return fmt.Sprintf("%s (%s..%s)", figure(unit*r.median(value)), figure(unit*values[0]), figure(unit*values[len(values)-1]))
-}
-
-// figure shows three digits, or more before the point.
-func figure(v float64) string {
-	switch {
-	case v == 0:
-		return "0"
-	case v < 0.1:
-		return fmt.Sprintf("%.4f", v)
-	case v < 10:
-		return fmt.Sprintf("%.2f", v)
-	case v < 100:
-		return fmt.Sprintf("%.1f", v)
-	}
-	return fmt.Sprintf("%.0f", v)
+	return fmt.Sprintf("%s (%s..%s)", benchreport.Figure(unit*r.median(value)), benchreport.Figure(unit*values[0]), benchreport.Figure(unit*values[len(values)-1]))
 }
 
 // fileName makes a part of a file's name of the name of a load.
