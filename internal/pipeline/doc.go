@@ -22,7 +22,7 @@
 //	SDK path       handoff/export.go, convert.go ─► handoff/wait.go, fifo.go ─► handoff/reader.go
 //	direct path    aggregate/collect.go ─► handoff/sink.go ─► handoff/fifo.go ─► handoff/reader.go
 //	event mode     aggregate/single.go ─► event/queue.go ─► event/consumer.go
-//	from there     pump.go ─► packet.go, encoder.go ─► session/sender.go, batch.go ─► udp
+//	from there     pump.go ─► packet.go, encoder.go ─► session/sender.go, session.go ─► udp
 //
 // Besides, flush.go is who waits for the pump, sleep.go for what the pump waits, close.go how
 // it ends, stats.go what it counts.

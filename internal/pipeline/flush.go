@@ -19,52 +19,34 @@ const (
 	flushed
 )
 
-// accept takes a flush in: everything that is in the queues now is its business.
-func (p *pump) accept(f flush) {
-	for _, q := range p.sources {
+// begin makes everything that is in the sources now the business of f.
+func (f *flush) begin(sources []source) {
+	for _, q := range sources {
 		f.tickets = append(f.tickets, q.Pushed())
 	}
-	p.flushes = append(p.flushes, f)
 }
 
-// advanceFlushes moves the flushes on and reports whether any did move.
-func (p *pump) advanceFlushes() bool {
-	moved := false
-	left := p.flushes[:0]
-	for _, f := range p.flushes {
-		before := f.step
-		p.advance(&f)
-		moved = moved || f.step != before
-		if f.step == flushed {
-			close(f.done)
-			continue
-		}
-		left = append(left, f)
-	}
-	p.flushes = left
-	return moved
-}
-
-// advance moves one flush on, as far as it goes.
-func (p *pump) advance(f *flush) {
-	if f.step == draining && p.drained(f) {
+// advance moves f on, as far as it goes, and reports whether it did move.
+func (f *flush) advance(sources []source, p *packets) (moved bool) {
+	before := f.step
+	if f.step == draining && f.drained(sources) {
 		f.step = packing
 	}
 	if f.step == packing {
-		if p.packets.open {
-			p.finish()
-		}
-		f.step, f.until = sending, p.packets.finished
+		p.finish()
+		f.step, f.until = sending, p.finished
 	}
-	if f.step == sending && p.packets.settled >= f.until {
+	if f.step == sending && p.settled >= f.until {
 		f.step = flushed
+		close(f.done)
 	}
+	return f.step != before
 }
 
-// drained reports whether what was in the queues when f came in is packed.
-func (p *pump) drained(f *flush) bool {
+// drained reports whether what was in the sources when f began is packed.
+func (f *flush) drained(sources []source) bool {
 	for i, ticket := range f.tickets {
-		if int64(p.sources[i].Taken()-ticket) < 0 {
+		if int64(sources[i].Taken()-ticket) < 0 {
 			return false
 		}
 	}

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"time"
 
+	"github.com/otelgram/otelgram/internal/account"
 	"github.com/otelgram/otelgram/internal/session"
 	"github.com/otelgram/otelgram/wire"
 )
@@ -11,6 +12,10 @@ import (
 // packet, to ready, and back. A packet whose body is larger than a packet has a buffer of
 // large instead.
 type packets struct {
+	encoder Encoder
+	books   *account.Books
+	memory  *account.Budget
+
 	spare, large [][]byte
 
 	open     bool
@@ -34,8 +39,9 @@ const (
 	maxLarge = 2
 )
 
-func newPackets() packets {
+func newPackets(e Encoder, books *account.Books, memory *account.Budget) packets {
 	return packets{
+		encoder: e, books: books, memory: memory,
 		large: make([][]byte, maxLarge), // made when first needed
 		ready: make([]session.Packet, 0, maxReady),
 	}
@@ -47,6 +53,30 @@ func (s *packets) room() bool {
 	return len(s.ready)+1 < maxReady && s.readyBytes < maxReadyBytes && len(s.large) > 0
 }
 
+// begin opens a packet of at most limit bytes.
+func (s *packets) begin(limit int) {
+	var b []byte
+	if last := len(s.spare) - 1; last >= 0 {
+		b, s.spare = s.spare[last], s.spare[:last]
+	}
+	s.encoder.SetLimit(limit)
+	s.encoder.Start(b)
+	s.open, s.wide, s.openedAt, s.recorded = true, false, time.Now(), 0
+}
+
+// enlarge gives the open packet, which is empty, a buffer for the largest body.
+func (s *packets) enlarge() {
+	last := len(s.large) - 1
+	if s.large[last] == nil {
+		// The buffer is made whether or not the budget has enough left, since without it
+		// the point would never be sent. Half of the session's scratch is charged with it.
+		s.memory.Take(wire.LargeBufferSize + session.MaxScratch/maxLarge)
+	}
+	s.keep(s.encoder.Enlarge(s.large[last]), false)
+	s.large = s.large[:last]
+	s.wide = true
+}
+
 // note notes when a point of the open packet was handed over; the first one that is timed
 // counts.
 func (s *packets) note(handedAt int64) {
@@ -55,69 +85,18 @@ func (s *packets) note(handedAt int64) {
 	}
 }
 
-// begin opens a packet.
-func (p *pump) begin() {
-	s := &p.packets
-	p.points.NewPacket()
-	var b []byte
-	if last := len(s.spare) - 1; last >= 0 {
-		b, s.spare = s.spare[last], s.spare[:last]
+// finish closes the open packet, if there is one. An empty one gives its buffer back: there
+// is nothing to be said of its points.
+func (s *packets) finish() {
+	if !s.open {
+		return
 	}
-	p.encoder.SetLimit(p.session.Limit())
-	p.encoder.Start(b)
-	s.open, s.wide, s.openedAt, s.recorded = true, false, time.Now(), 0
-}
-
-// enlarge gives the open packet, which is empty, a buffer for the largest body.
-func (p *pump) enlarge() {
-	s := &p.packets
-	last := len(s.large) - 1
-	if s.large[last] == nil {
-		// The buffer is made whether or not the budget has enough left, since without it
-		// the point would never be sent. Half of the session's scratch is charged with it.
-		p.memory.Take(wire.LargeBufferSize + session.MaxScratch/maxLarge)
-	}
-	p.keep(p.encoder.Enlarge(s.large[last]), false)
-	s.large = s.large[:last]
-	s.wide = true
-}
-
-// keep takes back the buffer of a packet.
-func (p *pump) keep(b []byte, large bool) {
-	s := &p.packets
-	switch {
-	case large:
-		s.large = append(s.large, b[:0])
-	case cap(b) >= p.encoder.BufferSize(): // one that is too small by now is not kept
-		s.spare = append(s.spare, b[:0])
-	}
-}
-
-// closeEnded finishes the open packet when all points of an Export or a collection are
-// packed: it does not wait for points that will not come.
-func (p *pump) closeEnded() {
-	if p.points.Ended() && p.packets.open {
-		p.finish()
-	}
-}
-
-// closeOld finishes the open packet once it is too old to wait for more points.
-func (p *pump) closeOld() {
-	if p.packets.open && time.Since(p.packets.openedAt) >= p.config.MaxBatchAge {
-		p.finish()
-	}
-}
-
-// finish closes the open packet. An empty one gives its buffer back: there is nothing to be
-// said of its points.
-func (p *pump) finish() {
-	s := &p.packets
-	points := p.encoder.Points()
-	b := p.encoder.Finish()
+	points := s.encoder.Points()
+	b := s.encoder.Finish()
 	s.open = false
 	if points == 0 || len(b) == 0 {
-		p.books.Send(points)
-		p.keep(b, s.wide)
+		s.books.Send(points)
+		s.keep(b, s.wide)
 		return
 	}
 	s.ready = append(s.ready, session.Packet{Bytes: b, Points: points, Large: s.wide, Recorded: s.recorded, OpenedAt: s.openedAt})
@@ -126,12 +105,21 @@ func (p *pump) finish() {
 }
 
 // settle takes back the buffers of the first n ready packets, which are sent or dropped.
-func (p *pump) settle(n int) {
-	s := &p.packets
+func (s *packets) settle(n int) {
 	for i := range s.ready[:n] {
 		s.readyBytes -= len(s.ready[i].Bytes)
-		p.keep(s.ready[i].Bytes, s.ready[i].Large)
+		s.keep(s.ready[i].Bytes, s.ready[i].Large)
 	}
 	s.ready = s.ready[:copy(s.ready, s.ready[n:])]
 	s.settled += uint64(n)
+}
+
+// keep takes back the buffer of a packet.
+func (s *packets) keep(b []byte, large bool) {
+	switch {
+	case large:
+		s.large = append(s.large, b[:0])
+	case cap(b) >= s.encoder.BufferSize(): // one that is too small by now is not kept
+		s.spare = append(s.spare, b[:0])
+	}
 }

@@ -108,9 +108,9 @@ func assemble(c Config) (*Pipeline, error) {
 	p.session = session.New(&p.config.Session, &p.books, p.encoder)
 	points := p.points.Reader()
 	p.pump = &pump{
-		config: &p.config, books: &p.books, counters: &p.counters, memory: p.memory, notices: notices, waker: p.waker,
+		config: &p.config, books: &p.books, counters: &p.counters, notices: notices, waker: p.waker,
 		encoder: p.encoder, session: p.session,
-		queue: p.points, points: points, sources: []source{points}, packets: newPackets(),
+		queue: p.points, points: points, sources: []source{points}, packets: newPackets(p.encoder, &p.books, p.memory),
 		timer:      time.NewTimer(time.Hour),
 		newFlushes: make(chan flush), newEvents: make(chan *event.Queue), stop: make(chan struct{}), done: make(chan struct{}),
 	}

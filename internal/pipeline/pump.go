@@ -33,7 +33,6 @@ type pump struct {
 	config   *Config
 	books    *account.Books
 	counters *counters
-	memory   *account.Budget
 	notices  *notice.Metrics
 	waker    *waker.Waker
 	encoder  Encoder
@@ -41,9 +40,8 @@ type pump struct {
 
 	queue    *handoff.Queue
 	points   *handoff.Reader
-	events   *event.Queue // nil except in event mode
-	sources  []source     // points, and events if there are any
-	turn     int          // which source is packed first
+	sources  []source // points and, in event mode, the event queue
+	turn     int      // which source is packed first
 	packets  packets
 	flushes  []flush
 	restless bool // something was taken out since the pump last came to rest
@@ -66,9 +64,8 @@ func (p *pump) run() {
 	for {
 		p.notePeak()
 		moved := p.packTurn()
-		p.closeEnded()
-		p.closeOld()
-		p.send(time.Now())
+		p.finishInTime()
+		p.packets.settle(p.session.Send(time.Now(), p.packets.ready))
 		moved = p.advanceFlushes() || moved
 		p.noteRest()
 		select {
@@ -83,7 +80,7 @@ func (p *pump) run() {
 			p.session.Begin(d)
 			continue
 		case q := <-p.newEvents:
-			p.addEvents(q)
+			p.sources = append(p.sources, q)
 			continue
 		default:
 		}
@@ -91,11 +88,6 @@ func (p *pump) run() {
 			p.sleep()
 		}
 	}
-}
-
-func (p *pump) addEvents(q *event.Queue) {
-	p.events = q
-	p.sources = append(p.sources, q)
 }
 
 // notePeak notes how much waits in the queues.
@@ -167,12 +159,12 @@ func (p *pump) pack(pt *wire.Point, handedAt int64) {
 	}
 	result := p.encoder.Append(pt)
 	if result == wire.Full {
-		p.finish()
+		p.packets.finish()
 		p.begin()
 		result = p.encoder.Append(pt)
 	}
 	if result == wire.Large {
-		p.enlarge()
+		p.packets.enlarge()
 		result = p.encoder.Append(pt)
 	}
 	p.packets.note(handedAt)
@@ -186,6 +178,12 @@ func (p *pump) pack(pt *wire.Point, handedAt int64) {
 	default:
 		p.reduce(pt)
 	}
+}
+
+// begin opens a packet.
+func (p *pump) begin() {
+	p.points.NewPacket()
+	p.packets.begin(p.session.Limit())
 }
 
 // reduce packs a point that fits no body without leaving something out, or drops it, and says
@@ -214,12 +212,36 @@ func (p *pump) reduce(pt *wire.Point) {
 func (p *pump) lose(reason wire.DropReason) {
 	p.books.Lose(reason, 1)
 	if p.packets.wide && p.encoder.Points() == 0 {
-		p.finish() // it was enlarged for nothing: what follows fits a packet
+		p.packets.finish() // it was enlarged for nothing: what follows fits a packet
 	}
 }
 
-// send sends of the ready packets what may leave now.
-func (p *pump) send(now time.Time) { p.settle(p.session.Send(now, p.packets.ready)) }
+// finishInTime closes the open packet when all points of an Export or a collection are
+// packed, since no others will come, and once it is too old to wait for others.
+func (p *pump) finishInTime() {
+	if p.points.Ended() || p.packets.open && time.Since(p.packets.openedAt) >= p.config.MaxBatchAge {
+		p.packets.finish()
+	}
+}
+
+// accept takes a flush in.
+func (p *pump) accept(f flush) {
+	f.begin(p.sources)
+	p.flushes = append(p.flushes, f)
+}
+
+// advanceFlushes moves the flushes on and reports whether any did move.
+func (p *pump) advanceFlushes() (moved bool) {
+	left := p.flushes[:0]
+	for _, f := range p.flushes {
+		moved = f.advance(p.sources, &p.packets) || moved
+		if f.step != flushed {
+			left = append(left, f)
+		}
+	}
+	p.flushes = left
+	return moved
+}
 
 // noteRest counts when everything that was handed over is sent or dropped, and nobody is about
 // to hand over more. Whether the queue is held is asked before what is in it: whoever lets go of
@@ -233,9 +255,7 @@ func (p *pump) noteRest() {
 
 // discard drops everything that the queues and the pump still hold.
 func (p *pump) discard() {
-	if p.packets.open {
-		p.finish()
-	}
+	p.packets.finish()
 	for i := range p.packets.ready {
 		p.session.Drop(&p.packets.ready[i], wire.Shutdown)
 	}

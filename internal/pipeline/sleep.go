@@ -35,7 +35,7 @@ func (p *pump) sleep() {
 	case d := <-p.session.Dialled():
 		p.session.Begin(d)
 	case q := <-p.newEvents:
-		p.addEvents(q)
+		p.sources = append(p.sources, q)
 	}
 }
 

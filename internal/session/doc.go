@@ -5,9 +5,9 @@
 //	ready packets ─► [Sender].Send ─► pace ─► stamp ─► socket
 //	[Dialer] ─► new socket ─► [Sender].Begin
 //
-// The package owns the socket and all that is remembered of it: the pace (pacer.go), how
-// large packets may be on the path (path.go), errors and when to try again (retry.go), the
-// circuit breaker (breaker.go), and what was sent in the session. It counts the points of
+// The package owns the socket and all that is remembered of it: the numbers of the session
+// (session.go), the pace (pacer.go), how large packets may be on the path (path.go), errors
+// and when to try again (retry.go), the circuit breaker (breaker.go). It counts the points of
 // each packet that it was given as sent, or as dropped for one reason.
 //
 // A [Sender] belongs to one goroutine, the pump, except for Stats and Latencies. A [Dialer] is

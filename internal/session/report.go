@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/otelgram/otelgram/udp"
-	"github.com/otelgram/otelgram/wire"
 )
 
 const (
@@ -16,19 +15,19 @@ const (
 
 // mayReport reports whether a report may be sent now: fragments of one body follow each
 // other.
-func (s *Sender) mayReport() bool { return s.encoding.Session() && s.place == 0 }
+func (s *Sender) mayReport() bool { return s.session.encoding.Session() && s.session.place == 0 }
 
 // sendReport sends a sender report, and reports whether the kernel took it.
 func (s *Sender) sendReport() bool {
 	now := time.Now()
-	s.stampReport(now, false)
+	s.report = s.session.stampReport(s.report[:0], s.books.Settled().Dropped, false)
 	taken, outcome := s.sendOne(s.report)
 	if outcome != udp.Sent {
 		s.count(outcome)
 		s.noteRefused(now, outcome)
 	}
 	if taken {
-		s.sequence++
+		s.session.sequence++
 		s.breaker.took(now)
 	}
 	return taken
@@ -37,7 +36,7 @@ func (s *Sender) sendReport() bool {
 // sendGoodbye sends the last report of the session, three times under one sequence number:
 // it is the last chance to close the books. An error is held against nobody.
 func (s *Sender) sendGoodbye() {
-	s.stampReport(time.Now(), true)
+	s.report = s.session.stampReport(s.report[:0], s.books.Settled().Dropped, true)
 	for range goodbyes {
 		_, outcome := s.sendOne(s.report)
 		s.count(outcome)
@@ -47,27 +46,11 @@ func (s *Sender) sendGoodbye() {
 	}
 }
 
-// stampReport makes the report of the session as it is now.
-func (s *Sender) stampReport(now time.Time, goodbye bool) {
-	r := &wire.Report{
-		Age:         uint64(max(1, time.Since(s.begun))), // 0 says that nobody knows
-		PacketsSent: s.sequence,
-		PointsSent:  s.points,
-		PacketLimit: uint64(s.limit),
-		Dropped:     s.books.Settled().Dropped,
-	}
-	s.report = s.encoding.AppendReport(s.report[:0], r)
-	h := &s.stamped
-	*h = s.header
-	h.Time, h.Sequence, h.PointsBefore, h.Goodbye = now.UnixNano(), s.sequence, uint32(s.points), goodbye
-	s.encoding.Stamp(s.report, h)
-}
-
 // sendOne sends one packet without points, and once more where the first outcome may be
 // about an earlier packet. It reports whether the kernel took it, and returns the first
 // outcome.
 func (s *Sender) sendOne(b []byte) (taken bool, first udp.Outcome) {
-	one := s.batch.only(b)
+	one := s.session.batch.only(b)
 	n, first := s.socket.Send(one)
 	if mayBeEarlier(first) {
 		n, _ = s.socket.Send(one)

@@ -58,7 +58,7 @@ func (s *Sender) notTaken(now time.Time, p *Packet, size int, o udp.Outcome) (se
 	}
 	most := mostTries
 	if o == udp.TooLarge {
-		if s.updateLimit(now); size > s.limit {
+		if s.updateLimit(now); size > s.session.limit {
 			return false
 		}
 		most = mostTriesInLimit

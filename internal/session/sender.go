@@ -1,9 +1,8 @@
 package session
 
 import (
+	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"time"
 
 	"github.com/otelgram/otelgram/internal/account"
@@ -26,7 +25,6 @@ const (
 type Sender struct {
 	config    *Config
 	books     *account.Books
-	encoding  Encoding
 	counters  counters
 	latencies Latencies
 	pacer     pacer
@@ -36,38 +34,25 @@ type Sender struct {
 
 	socket  Socket // nil until there is an address
 	address udp.Address
-	header  wire.Header
-	// stamped is the header of the datagram at hand. It is a field because a local variable
-	// that goes to an interface is allocated.
-	stamped  wire.Header
-	sequence uint64
-	points   uint64 // sent in the session
-	begun    time.Time
-	limit    int // bytes of a packet on this path
-	retry    retry
-	// place is where the next datagram begins in the first packet that waits. Those before
-	// it have left in this session.
-	place int
+	session session // on the socket
+	retry   retry
 
 	nextReport time.Time
 	nextLimit  time.Time
 	lastRedial time.Time
-	batch      batch
-	report     []byte
+	report     []byte // a buffer
 }
 
 // New returns a Sender without a session: packets are dropped as unresolved until a [Dialer]
 // has made a socket.
 func New(c *Config, books *account.Books, e Encoding) *Sender {
 	s := &Sender{
-		config: c, books: books, encoding: e, pacer: newPacer(c.PacketsPerSecond, c.Burst),
+		config: c, books: books, pacer: newPacer(c.PacketsPerSecond, c.Burst),
 		sockets: make(chan Dialled), redial: make(chan struct{}, 1),
-		limit: c.PacketSize, nextReport: time.Now().Add(reportIdle),
+		session:    session{encoding: e, limit: cmp.Or(c.PacketSize, UsualSize)},
+		nextReport: time.Now().Add(reportIdle),
 	}
-	if s.limit == 0 {
-		s.limit = UsualSize
-	}
-	s.counters.packetSize.Store(int64(s.limit))
+	s.counters.packetSize.Store(int64(s.session.limit))
 	s.breaker = newBreaker(c.Breaker, &s.counters, func(from, to Circuit) {
 		if to == CircuitOpen {
 			waker.Signal(s.redial)
@@ -84,7 +69,7 @@ func (s *Sender) Stats() Stats { return s.counters.stats() }
 func (s *Sender) Latencies() *Latencies { return &s.latencies }
 
 // Limit returns how large a packet may be on the path, in bytes.
-func (s *Sender) Limit() int { return s.limit }
+func (s *Sender) Limit() int { return s.session.limit }
 
 // Dialled is a socket and where it sends to.
 type Dialled struct {
@@ -116,19 +101,14 @@ func (s *Sender) Begin(d Dialled) {
 		default:
 		}
 	}
-	var id [8]byte
-	_, _ = rand.Read(id[:]) // never fails, see crypto/rand
-	s.socket, s.address = d.socket, d.address
-	s.header = wire.Header{Session: binary.BigEndian.Uint64(id[:])}
-	s.sequence, s.points = 0, 0
-	s.restartPacket()
-	s.retry = retry{}
-	s.begun = time.Now()
-	s.nextReport = s.begun.Add(reportIdle)
+	now := time.Now()
+	s.socket, s.address, s.retry = d.socket, d.address, retry{}
+	s.session.begin(now)
+	s.nextReport = now.Add(reportIdle)
 	s.counters.sessions.Add(1)
-	s.updateLimit(s.begun)
+	s.updateLimit(now)
 	if _, ok := s.breaker.waiting(); ok {
-		s.probe(s.begun) // the answer would come to the socket before
+		s.probe(now) // the answer would come to the socket before
 	}
 }
 
@@ -137,7 +117,7 @@ func (s *Sender) End() {
 	if s.socket == nil {
 		return
 	}
-	if s.encoding.Session() {
+	if s.session.encoding.Session() {
 		s.sendGoodbye()
 	}
 	_ = s.socket.Close() // there is nothing left to lose
@@ -182,7 +162,7 @@ func (s *Sender) blocked() (reason wire.DropReason, blocked bool) {
 // are settled by it. A packet that the kernel refuses is sent again, kept for later or
 // dropped; those behind it are stamped anew. wait says that the pace allows none.
 func (s *Sender) sendBatch(now time.Time, packets []Packet) (settled int, wait bool) {
-	datagrams, tooLong := s.fill(now, packets)
+	datagrams, tooLong := s.session.fill(now, packets, &s.pacer)
 	switch {
 	case tooLong:
 		s.Drop(&packets[0], wire.Oversize)
@@ -193,7 +173,7 @@ func (s *Sender) sendBatch(now time.Time, packets []Packet) (settled int, wait b
 	s.nextReport = earlier(s.nextReport, now.Add(reportActive))
 	took, outcome := s.socket.Send(datagrams)
 	for i := range took {
-		settled += s.sent(&packets[settled], len(datagrams[i]), s.batch.next[i])
+		settled += s.sent(&packets[settled], len(datagrams[i]), s.session.batch.next[i])
 	}
 	for _, untaken := range datagrams[took:] {
 		s.pacer.giveBack(len(untaken))
@@ -214,14 +194,14 @@ func (s *Sender) sendBatch(now time.Time, packets []Packet) (settled int, wait b
 // sent enters a datagram that the kernel took, of so many bytes, in the books, and returns 1
 // if with it the whole packet has left. next is where the packet's next datagram begins.
 func (s *Sender) sent(p *Packet, size, next int) int {
-	s.sequence++
+	s.session.sequence++
 	s.counters.packets.Add(1)
 	s.counters.bytes.Add(uint64(size))
-	if s.place = next; next != 0 {
+	if s.session.place = next; next != 0 {
 		return 0
 	}
-	s.encoding.Settled(len(p.Bytes))
-	s.points += uint64(p.Points)
+	s.session.encoding.Settled(len(p.Bytes))
+	s.session.points += uint64(p.Points)
 	s.books.Send(p.Points)
 	s.latencies.add(p)
 	return 1
@@ -229,8 +209,8 @@ func (s *Sender) sent(p *Packet, size, next int) int {
 
 // Drop drops the first packet that waits. Points that have left before count as sent.
 func (s *Sender) Drop(p *Packet, reason wire.DropReason) {
-	sent := s.encoding.Settled(s.place)
-	s.place = 0
+	sent := s.session.encoding.Settled(s.session.place)
+	s.session.place = 0
 	s.books.Send(sent)
 	s.books.Lose(reason, p.Points-sent)
 }
@@ -261,20 +241,8 @@ func (s *Sender) doDue(now time.Time) {
 func (s *Sender) updateLimit(now time.Time) {
 	s.nextLimit = now.Add(limitEvery)
 	limit := packetSize(s.config, s.address, s.socket.PayloadLimit())
-	if limit != s.limit {
-		s.limit = limit
-		s.restartPacket()
-	}
+	s.session.setLimit(limit)
 	s.counters.packetSize.Store(int64(limit))
-}
-
-// restartPacket has a packet that is under way in fragments sent from its begin again, since
-// the receiver cannot put fragments of two sessions or two sizes together. Where datagrams
-// are of use by themselves the packet goes on where it was.
-func (s *Sender) restartPacket() {
-	if s.encoding.Session() {
-		s.place = 0
-	}
 }
 
 // Deadline returns when Send has something to do by itself, given the packets that wait, of
@@ -293,7 +261,7 @@ func (s *Sender) Deadline(now time.Time, packets []Packet, bytes int) time.Time 
 	if len(packets) == 0 {
 		return until
 	}
-	at := s.pacer.ready(s.nextSize(&packets[0]), bytes)
+	at := s.pacer.ready(s.session.nextSize(&packets[0], &s.pacer), bytes)
 	if s.retry.until.After(at) {
 		at = s.retry.until
 	}
