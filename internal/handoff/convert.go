@@ -16,38 +16,47 @@ type number interface{ int64 | float64 }
 // metric hands over the points of the metric at position i of its scope. It is the one place
 // that knows OpenTelemetry's nine aggregations.
 func (x *export) metric(i int, m *metricdata.Metrics) {
+	x.index, x.data = i, m
 	switch d := m.Data.(type) {
 	case metricdata.Gauge[int64]:
-		numbers(x, i, m, d.DataPoints, intern.MetricKey{Kind: wire.Gauge, Integer: true}, metricdata.CumulativeTemporality)
+		x.key = intern.MetricKey{Kind: wire.Gauge, Integer: true}
+		numbers(x, d.DataPoints, metricdata.CumulativeTemporality)
 	case metricdata.Gauge[float64]:
-		numbers(x, i, m, d.DataPoints, intern.MetricKey{Kind: wire.Gauge}, metricdata.CumulativeTemporality)
+		x.key = intern.MetricKey{Kind: wire.Gauge}
+		numbers(x, d.DataPoints, metricdata.CumulativeTemporality)
 	case metricdata.Sum[int64]:
-		numbers(x, i, m, d.DataPoints, intern.MetricKey{Kind: wire.Sum, Integer: true, Monotonic: d.IsMonotonic}, d.Temporality)
+		x.key = intern.MetricKey{Kind: wire.Sum, Integer: true, Monotonic: d.IsMonotonic}
+		numbers(x, d.DataPoints, d.Temporality)
 	case metricdata.Sum[float64]:
-		numbers(x, i, m, d.DataPoints, intern.MetricKey{Kind: wire.Sum, Monotonic: d.IsMonotonic}, d.Temporality)
+		x.key = intern.MetricKey{Kind: wire.Sum, Monotonic: d.IsMonotonic}
+		numbers(x, d.DataPoints, d.Temporality)
 	case metricdata.Histogram[int64]:
-		histograms(x, i, m, d.DataPoints, intern.MetricKey{Kind: wire.Histogram, Integer: true}, d.Temporality)
+		x.key = intern.MetricKey{Kind: wire.Histogram, Integer: true}
+		histograms(x, d.DataPoints, d.Temporality)
 	case metricdata.Histogram[float64]:
-		histograms(x, i, m, d.DataPoints, intern.MetricKey{Kind: wire.Histogram}, d.Temporality)
+		x.key = intern.MetricKey{Kind: wire.Histogram}
+		histograms(x, d.DataPoints, d.Temporality)
 	case metricdata.ExponentialHistogram[int64]:
-		exponentials(x, i, m, d.DataPoints, intern.MetricKey{Kind: wire.ExponentialHistogram, Integer: true}, d.Temporality)
+		x.key = intern.MetricKey{Kind: wire.ExponentialHistogram, Integer: true}
+		exponentials(x, d.DataPoints, d.Temporality)
 	case metricdata.ExponentialHistogram[float64]:
-		exponentials(x, i, m, d.DataPoints, intern.MetricKey{Kind: wire.ExponentialHistogram}, d.Temporality)
+		x.key = intern.MetricKey{Kind: wire.ExponentialHistogram}
+		exponentials(x, d.DataPoints, d.Temporality)
 	case metricdata.Summary:
-		summaries(x, i, m, d.DataPoints)
+		x.key = intern.MetricKey{Kind: wire.Summary}
+		summaries(x, d.DataPoints)
 	default:
 		// Nobody can say how many points are in there: it counts as one.
-		x.unknown(m, intern.MetricKey{}, 1, fmt.Sprintf("aggregation %T", m.Data))
+		x.key = intern.MetricKey{}
+		x.unknown(1, fmt.Sprintf("aggregation %T", m.Data))
 	}
 }
 
-// handOver hands over the points of a metric, all kinds in the same order: the metric is
-// entered; each point is counted as offered, prepared as its shape asks, filled, and pushed.
-// What cannot be prepared is dropped.
-func handOver[P any](x *export, i int, m *metricdata.Metrics, points []P, key intern.MetricKey, t metricdata.Temporality,
-	shapeOf func(*P) shape, fill func(*point, *P),
-) {
-	if !x.enterMetric(i, m, len(points), key, t) {
+// handOver hands over the points of the metric at hand, all kinds in the same order: the
+// metric is entered; each point is counted as offered, prepared as its shape asks, filled, and
+// pushed. What cannot be prepared is dropped.
+func handOver[P any](x *export, points []P, t metricdata.Temporality, shapeOf func(*P) shape, fill func(*point, *P)) {
+	if !x.enterMetric(len(points), t) {
 		return
 	}
 	for i := range points {
@@ -62,8 +71,8 @@ func handOver[P any](x *export, i int, m *metricdata.Metrics, points []P, key in
 	}
 }
 
-func numbers[N number](x *export, i int, m *metricdata.Metrics, points []metricdata.DataPoint[N], key intern.MetricKey, t metricdata.Temporality) {
-	handOver(x, i, m, points, key, t,
+func numbers[N number](x *export, points []metricdata.DataPoint[N], t metricdata.Temporality) {
+	handOver(x, points, t,
 		func(p *metricdata.DataPoint[N]) shape {
 			return shape{start: p.StartTime, time: p.Time, carries: len(p.Exemplars) > 0}
 		},
@@ -75,8 +84,8 @@ func numbers[N number](x *export, i int, m *metricdata.Metrics, points []metricd
 		})
 }
 
-func histograms[N number](x *export, i int, m *metricdata.Metrics, points []metricdata.HistogramDataPoint[N], key intern.MetricKey, t metricdata.Temporality) {
-	handOver(x, i, m, points, key, t,
+func histograms[N number](x *export, points []metricdata.HistogramDataPoint[N], t metricdata.Temporality) {
+	handOver(x, points, t,
 		func(p *metricdata.HistogramDataPoint[N]) shape {
 			return shape{start: p.StartTime, time: p.Time, carries: true, elements: len(p.BucketCounts) + len(p.Bounds), bodies: 1}
 		},
@@ -96,8 +105,8 @@ func histograms[N number](x *export, i int, m *metricdata.Metrics, points []metr
 // it is downscaled. With more it is dropped.
 const mostDownscaled = 16
 
-func exponentials[N number](x *export, i int, m *metricdata.Metrics, points []metricdata.ExponentialHistogramDataPoint[N], key intern.MetricKey, t metricdata.Temporality) {
-	handOver(x, i, m, points, key, t,
+func exponentials[N number](x *export, points []metricdata.ExponentialHistogramDataPoint[N], t metricdata.Temporality) {
+	handOver(x, points, t,
 		func(p *metricdata.ExponentialHistogramDataPoint[N]) shape {
 			elements := len(p.PositiveBucket.Counts) + len(p.NegativeBucket.Counts)
 			return shape{start: p.StartTime, time: p.Time, carries: true, elements: elements, bodies: mostDownscaled}
@@ -117,8 +126,8 @@ func exponentials[N number](x *export, i int, m *metricdata.Metrics, points []me
 		})
 }
 
-func summaries(x *export, i int, m *metricdata.Metrics, points []metricdata.SummaryDataPoint) {
-	handOver(x, i, m, points, intern.MetricKey{Kind: wire.Summary}, metricdata.CumulativeTemporality,
+func summaries(x *export, points []metricdata.SummaryDataPoint) {
+	handOver(x, points, metricdata.CumulativeTemporality,
 		func(p *metricdata.SummaryDataPoint) shape {
 			return shape{start: p.StartTime, time: p.Time, carries: true, elements: len(p.QuantileValues), bodies: 1}
 		},

@@ -26,7 +26,12 @@ type export struct {
 
 	resource *intern.Resource
 	scope    *intern.Scope
-	point    point // the data point at hand
+	// The metric at hand: its position in the scope, its data, its key as far as the
+	// aggregation tells.
+	index int
+	data  *metricdata.Metrics
+	key   intern.MetricKey
+	point point // the data point at hand
 
 	// refused is set once no more points can be handed over: the rest is only counted, as
 	// dropped for reason.
@@ -112,11 +117,11 @@ func (x *export) enterResource(rm *metricdata.ResourceMetrics) {
 	}
 }
 
-// enterMetric finds the identity of the metric at position i of its scope, which has n
-// points, and reports whether they are to be handed over.
-func (x *export) enterMetric(i int, m *metricdata.Metrics, n int, key intern.MetricKey, t metricdata.Temporality) bool {
+// enterMetric finds the identity of the metric at hand, which has n points, and reports
+// whether they are to be handed over.
+func (x *export) enterMetric(n int, t metricdata.Temporality) bool {
 	if t != metricdata.CumulativeTemporality && t != metricdata.DeltaTemporality {
-		x.unknown(m, key, n, fmt.Sprintf("temporality %d", t))
+		x.unknown(n, fmt.Sprintf("temporality %d", t))
 		return false
 	}
 	if x.refused {
@@ -124,22 +129,25 @@ func (x *export) enterMetric(i int, m *metricdata.Metrics, n int, key intern.Met
 		return false
 	}
 	if x.resource.Invalid || x.scope.Invalid {
-		x.unknown(m, key, n, "attribute of the resource or scope")
+		x.unknown(n, "attribute of the resource or scope")
 		return false
 	}
-	key.Name, key.Unit, key.Description = m.Name, m.Unit, m.Description
-	key.Delta = t == metricdata.DeltaTemporality
-	x.point.metric = x.queue.ids.Metric(x.scope, i, key)
+	k := &x.key
+	k.Name, k.Unit, k.Description = x.data.Name, x.data.Unit, x.data.Description
+	k.Delta = t == metricdata.DeltaTemporality
+	x.point.metric = x.queue.ids.Metric(x.scope, x.index, k)
 	return n > 0
 }
 
-// unknown drops a metric that has no wire form, and returns an error for it once.
-func (x *export) unknown(m *metricdata.Metrics, key intern.MetricKey, n int, what string) {
+// unknown drops n points of the metric at hand, which has no wire form, and returns an error
+// for it once.
+func (x *export) unknown(n int, what string) {
 	x.refuse(wire.Encode, n)
 	if x.refused { // somebody else may hold the queue
 		return
 	}
-	key.Name, key.Unit = m.Name, m.Unit
+	key := x.key
+	key.Name, key.Unit = x.data.Name, x.data.Unit
 	if x.scope != nil {
 		key.Description = x.scope.Wire.Name.Text() // in place of the metric's: the scope tells namesakes apart
 	}
@@ -148,7 +156,7 @@ func (x *export) unknown(m *metricdata.Metrics, key intern.MetricKey, n int, wha
 		return
 	}
 	reported[key] = struct{}{}
-	x.errs = append(x.errs, fmt.Errorf("otelgram: metric %q: unknown %s: its points are dropped", m.Name, what))
+	x.errs = append(x.errs, fmt.Errorf("otelgram: metric %q: unknown %s: its points are dropped", x.data.Name, what))
 }
 
 // offer counts the points of a metric from index i on as offered, a run at a time.

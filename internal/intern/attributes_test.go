@@ -128,16 +128,16 @@ func TestIdentitiesAreKept(t *testing.T) {
 	assert.Same(t, s1, ids.Scope(r1, &scope))
 
 	key := MetricKey{Name: "n", Unit: "u", Description: "d", Kind: wire.Sum, Integer: true}
-	first := ids.Metric(s1, 0, key)
-	assert.Same(t, first, ids.Metric(s1, 0, key), "at its place")
-	assert.Same(t, first, ids.Metric(s1, 5, key), "at another place")
+	first := ids.Metric(s1, 0, &key)
+	assert.Same(t, first, ids.Metric(s1, 0, &key), "at its place")
+	assert.Same(t, first, ids.Metric(s1, 5, &key), "at another place")
 	for _, other := range []MetricKey{
 		{Name: "n", Unit: "u", Description: "d", Kind: wire.Gauge, Integer: true},
 		{Name: "n", Unit: "u", Description: "d", Kind: wire.Sum},
 		{Name: "n", Unit: "u", Description: "d", Kind: wire.Sum, Integer: true, Monotonic: true},
 		{Name: "n", Unit: "u", Description: "d", Kind: wire.Sum, Integer: true, Delta: true},
 	} {
-		assert.NotSame(t, first, ids.Metric(s1, 0, other))
+		assert.NotSame(t, first, ids.Metric(s1, 0, &other))
 	}
 }
 
@@ -153,7 +153,7 @@ func TestIdentitiesAreBounded(t *testing.T) {
 		r := ids.Resource(nil)
 		scope := instrumentation.Scope{Name: "scope"}
 		name := fmt.Sprint("metric ", i)
-		ids.Metric(ids.Scope(r, &scope), 0, MetricKey{Name: name})
+		ids.Metric(ids.Scope(r, &scope), 0, &MetricKey{Name: name})
 	}
 	assert.LessOrEqual(t, ids.metrics, MaxIdentities+3)
 }

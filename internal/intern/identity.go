@@ -197,11 +197,11 @@ func (t *Identities) Scope(r *Resource, s *instrumentation.Scope) *Scope {
 }
 
 // Metric returns the identity of the metric that is at position i of its scope.
-func (t *Identities) Metric(s *Scope, i int, key MetricKey) *wire.Metric {
-	if i < len(s.order) && matches(s.order[i], &key) {
+func (t *Identities) Metric(s *Scope, i int, key *MetricKey) *wire.Metric {
+	if i < len(s.order) && matches(s.order[i], key) {
 		return s.order[i]
 	}
-	known := t.MetricOf(s, key)
+	known := t.MetricOf(s, *key)
 	if i < len(s.order) {
 		s.order[i] = known
 	} else if i == len(s.order) {
