@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -145,10 +144,6 @@ type child struct {
 	first string      // of them
 }
 
-// making is held to read while a process is made, which has copies of all files for a
-// while, and to write by who closes a socket and depends on its being gone.
-var making sync.RWMutex
-
 // spawn starts a role, with more variables in its environment, in new
 // namespaces if flags say so.
 func spawn(t *testing.T, role, argument string, flags uintptr, environment ...string) *child {
@@ -175,10 +170,7 @@ func trySpawn(role, argument string, flags uintptr, environment ...string) (*chi
 	if err != nil {
 		return nil, err
 	}
-	making.RLock()
-	err = c.cmd.Start()
-	making.RUnlock()
-	if err != nil {
+	if err := c.cmd.Start(); err != nil {
 		return nil, err
 	}
 	c.lines = make(chan string)

@@ -87,8 +87,6 @@ func run(t *testing.T, format string, args ...any) (output string) {
 	words := strings.Fields(command)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	making.RLock()
-	defer making.RUnlock()
 	out, err := exec.CommandContext(ctx, words[0], words[1:]...).CombinedOutput()
 	require.NoError(t, err, "%s: %s", command, out)
 	return string(out)
