@@ -11,6 +11,7 @@ import (
 
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/otelgram/otelgram/internal/testsize"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -19,7 +20,8 @@ func nothing(*metricdata.ResourceMetrics) {}
 // TestHandover: receivers take the place of each other while forty senders send.
 // Each packet is in the books of one receiver, or dropped by a kernel whose buffer is small.
 func TestHandover(t *testing.T) {
-	const senders, receivers, packets = 40, 4, 500
+	const senders, receivers = 40, 4
+	packets := testsize.Pick(200, 500)
 	for _, addr := range []string{"127.0.0.1:0", ":0"} {
 		for _, readers := range []int{1, 3} {
 			open := func(addr string) *Receiver {

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -145,10 +144,6 @@ type child struct {
 	first string      // of them
 }
 
-// making is held to read while a process is made, which has copies of all files for a
-// while, and to write by who closes a socket and depends on its being gone.
-var making sync.RWMutex
-
 // spawn starts a role, with more variables in its environment, in new
 // namespaces if flags say so.
 func spawn(t *testing.T, role, argument string, flags uintptr, environment ...string) *child {
@@ -175,10 +170,7 @@ func trySpawn(role, argument string, flags uintptr, environment ...string) (*chi
 	if err != nil {
 		return nil, err
 	}
-	making.RLock()
-	err = c.cmd.Start()
-	making.RUnlock()
-	if err != nil {
+	if err := c.cmd.Start(); err != nil {
 		return nil, err
 	}
 	c.lines = make(chan string)
@@ -267,12 +259,13 @@ func shutChild(t *testing.T, c *child) exporter.Stats {
 	return s
 }
 
-// agreed asks a receiver until the books of its newest session are closed.
+// agreed asks a receiver until the books of its newest session are closed, and what all
+// packets hold is in them: reports, too, which say what the sender dropped.
 func agreed(t *testing.T, c *child, is func(receiver.Stats) bool) receiver.Stats {
 	t.Helper()
 	for end := time.Now().Add(patience); ; <-time.After(10 * time.Millisecond) {
 		r := ask[receiver.Stats](t, c, "")
-		if r.Points.Sent == r.Points.Received+r.Points.Lost && r.Points.Received == r.Points.Delivered+r.Points.Rejected+r.Points.Overrun && is(r) {
+		if r.Points.Sent == r.Points.Received+r.Points.Lost && settled(r.Points) && settled(r.Packets) && is(r) {
 			return r
 		}
 		if time.Now().After(end) {
@@ -280,6 +273,9 @@ func agreed(t *testing.T, c *child, is func(receiver.Stats) bool) receiver.Stats
 		}
 	}
 }
+
+// settled says that it is known what became of all that was received.
+func settled(c receiver.Counts) bool { return c.Received == c.Delivered+c.Rejected+c.Overrun }
 
 func argument(t *testing.T, o exporterOptions) string {
 	t.Helper()

@@ -153,9 +153,9 @@ func TestFault30LargeResource(t *testing.T) {
 }
 
 // TestFault30ReceiverRestarts in the middle of a body, of which the next one gets
-// the rest: it is incomplete, and nothing before is lost to it.
+// the rest: it is incomplete, and nothing before is lost to it. It is not parallel: a
+// process that another test is making has a copy of the socket that is closed.
 func TestFault30ReceiverRestarts(t *testing.T) {
-	t.Parallel()
 	j := &judge{seen: map[int]bool{}}
 	r, err := receiver.Listen("127.0.0.1:0", j.handle)
 	require.NoError(t, err)
@@ -163,15 +163,11 @@ func TestFault30ReceiverRestarts(t *testing.T) {
 		exporter.WithMaxPacketSize(1472), exporter.WithPacing(5, 1), exporter.WithCircuitBreaker(exporter.CircuitBreakerConfig{}))
 	require.NoError(t, err)
 	require.NoError(t, exp.Export(t.Context(), histograms(0, 1, 1000)))
-	require.Eventually(t, func() bool { return r.Stats().Packets.Received >= 2 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return r.Stats().Packets.Received >= 4 }, patience, time.Millisecond)
 	address := r.Addr().String()
-	making.Lock()
-	closed := r.Close()
-	first := r
+	require.NoError(t, r.Close())
+	assert.Zero(t, r.Stats().Points.Received)
 	r, err = receiver.Listen(address, j.handle)
-	making.Unlock()
-	require.NoError(t, closed)
-	assert.Zero(t, first.Stats().Points.Received)
 	require.NoError(t, err)
 	require.NoError(t, exp.ForceFlush(t.Context()))
 	require.NoError(t, exp.Export(t.Context(), histograms(1, 1, 200)))

@@ -107,8 +107,10 @@ func TestFault04Damage(t *testing.T) {
 func TestFault05Delay(t *testing.T) {
 	t.Parallel()
 	l := newLine(t, faultproxy.Faults{Delay: 100 * time.Millisecond, Jitter: 3 * time.Second})
-	inTurn(func() { export(t, l.exp, 500, 20) })
-	require.Eventually(t, func() bool { return l.recv.Stats().Points.Lost > 0 }, patience, time.Millisecond)
+	inTurn(func() { // the others would keep the proxy waiting until all of it is late
+		export(t, l.exp, 500, 20)
+		require.Eventually(t, func() bool { return l.recv.Stats().Points.Lost > 0 }, patience, time.Millisecond)
+	})
 	_, r, _ := l.settle(t, none)
 	assert.Zero(t, r.Points.Late)
 	assert.Zero(t, r.Points.Duplicate)
