@@ -25,6 +25,7 @@ import (
 // TestHealth goes from healthy to unhealthy when the receiver dies, and calls the
 // alert; the handler serves it.
 func TestHealth(t *testing.T) {
+	t.Parallel()
 	r, err := receiver.Listen("127.0.0.1:0", func(*metricdata.ResourceMetrics) {})
 	require.NoError(t, err)
 	alerts := make(chan health.Report, 8)
@@ -76,6 +77,7 @@ func TestHealth(t *testing.T) {
 
 // TestHealthIsNotHeldUp by a logger or an alert that does not return.
 func TestHealthIsNotHeldUp(t *testing.T) {
+	t.Parallel()
 	release := make(chan struct{})
 	r, err := receiver.Listen("127.0.0.1:0", func(*metricdata.ResourceMetrics) {})
 	require.NoError(t, err)
@@ -157,6 +159,7 @@ func (l *lockedBuffer) String() string {
 // TestHealthWithoutAddress: points that nobody can be sent to are no health, on
 // either path, however many measurements were aggregated into them.
 func TestHealthWithoutAddress(t *testing.T) {
+	t.Parallel()
 	exp, err := exporter.New(t.Context(), exporter.WithEndpoint("nowhere.invalid:4319"), exporter.WithLogger(slog.New(slog.DiscardHandler)),
 		exporter.WithFlushInterval(never)) // only when it is asked to
 	require.NoError(t, err)
@@ -184,6 +187,7 @@ func TestHealthAfterShutdown(t *testing.T) {
 
 // TestHealthOfMemory tells a budget that is used up from limits that are met.
 func TestHealthOfMemory(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name   string
 		budget []exporter.Option
