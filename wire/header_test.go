@@ -191,7 +191,8 @@ func TestNames(t *testing.T) {
 		assert.NotEmpty(t, r.String())
 		assert.NotEmpty(t, r.Meaning(), r)
 		assert.NotEmpty(t, r.Remedy(), r)
-		assert.Regexp(t, fmt.Sprintf(`[ :,]%d %s[,.]`, r, r), specification(t), "reports number the reasons: doc.go has to list them")
+		listed := strings.Contains(specification(t), fmt.Sprintf(" %d %s,", r, r)) || strings.Contains(specification(t), fmt.Sprintf(" %d %s.", r, r))
+		assert.True(t, listed, "reports number the reasons: doc.go has to list %d %s", r, r)
 	}
 	const unknown = wire.DropReason(wire.DropReasons)
 	assert.Equal(t, "unknown", unknown.String())
