@@ -65,7 +65,7 @@ func (e *ends) closeBooks(out io.Writer) error {
 		time.Sleep(10 * time.Millisecond)
 		books = e.receiver.Stats().Points
 	}
-	fmt.Fprintln(out)
+	fmt.Fprintf(out, "\nthe books at the end\n")
 	e.print(out)
 	fmt.Fprintf(out, "sent %d received %d lost %d dropped %d\n",
 		s.Sent, books.Received, books.Lost, s.Dropped.Total())

@@ -37,11 +37,11 @@ func TestBooksCloseWithReceiverHere(t *testing.T) {
 	t.Parallel()
 	t.Run("SDK", func(t *testing.T) {
 		t.Parallel()
-		booksClose(t, settings{interval: 200 * time.Millisecond})
+		booksClose(t, settings{interval: 200 * time.Millisecond, verbose: true})
 	})
 	t.Run("direct", func(t *testing.T) {
 		t.Parallel()
-		booksClose(t, settings{interval: 200 * time.Millisecond, direct: true})
+		booksClose(t, settings{interval: 200 * time.Millisecond, direct: true, verbose: true})
 	})
 }
 
@@ -144,6 +144,8 @@ func TestLoss(t *testing.T) {
 	require.NotNil(t, m, out.String())
 	assert.Equal(t, m[1], m[4])
 	assert.NotEqual(t, "0", m[4])
+	assert.Regexp(t, `\nafter .*\nexporter .*\nnetwork .*\nreceiver .*\n  go\.goroutine\.count `, out.String(), "the books come first")
+	assert.Regexp(t, `\n  http\.server\.request\.count .*\n  http\.server\.request\.duration .*\n.*\n  and \d+ more series of these metrics: -v shows all\n`, out.String(), "one series of each metric")
 	for _, s := range []settings{{loss: -1}, {loss: 101}, {loss: 5, endpoint: "localhost:4319"}} {
 		require.ErrorContains(t, run(ctx, s, &out), "-loss")
 	}

@@ -1,9 +1,11 @@
 // Command example is a small HTTP service, instrumented through the plain
 // OpenTelemetry meter API, that puts load on itself, sends its metrics over UDP
-// to a receiver in the same process (or elsewhere, with -endpoint) and prints
-// what arrives and the books of both ends.
+// to a receiver in the same process (or elsewhere, with -endpoint) and prints once
+// a second the books of both ends and, of each metric that arrives, one series; with -v
+// all series.
 //
 //	go run ./example
+//	go run ./example -v
 //	go run ./example -direct
 //	go run ./example -loss 5
 //	go run ./example -for 0 -endpoint localhost:4319
@@ -51,6 +53,7 @@ type settings struct {
 	http     string  // host:port of the service
 	loss     float64 // percent
 	seed     uint64
+	verbose  bool
 }
 
 func main() {
@@ -63,6 +66,7 @@ func main() {
 	flag.StringVar(&s.http, "http", "localhost:0", "host:port of the service itself, with its /health page")
 	flag.Float64Var(&s.loss, "loss", 0, "percent of the packets to lose on the way to the receiver in this process")
 	flag.Uint64Var(&s.seed, "seed", 1, "what decides which packets are lost")
+	flag.BoolVar(&s.verbose, "v", false, "print all series that arrive, not one of each metric")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -159,8 +163,8 @@ func run(ctx context.Context, s settings, out io.Writer) error {
 		served <- service.run(ctx, listener, health.Handler(exp, health.WithTitle("otelgram example")))
 	}()
 	show(ctx, s, out, func() {
-		seen.print(out)
 		e.print(out)
+		seen.print(out, s.verbose)
 	})
 	if err := <-served; err != nil {
 		return err

@@ -53,7 +53,7 @@ func newService(m metric.Meter) (*service, error) {
 func observeRuntime(m metric.Meter) error {
 	gauges := []struct{ name, unit, source string }{
 		{"go.memory.used", "By", "/memory/classes/total:bytes"},
-		{"go.memory.heap.objects", "By", "/memory/classes/heap/objects:bytes"},
+		{"go.memory.heap.objects", "{object}", "/gc/heap/objects:objects"},
 		{"go.goroutine.count", "{goroutine}", "/sched/goroutines:goroutines"},
 	}
 	for _, g := range gauges {
@@ -71,8 +71,8 @@ func observeRuntime(m metric.Meter) error {
 	return nil
 }
 
-// run serves on l, the health of its telemetry beside everything else, and puts
-// load on itself until ctx ends.
+// run serves its pages and the health of its telemetry on l, and puts load on itself
+// until ctx ends.
 func (s *service) run(ctx context.Context, l net.Listener, telemetry http.Handler) error {
 	mux := http.NewServeMux()
 	mux.Handle("/health", telemetry)
@@ -96,7 +96,7 @@ func (s *service) run(ctx context.Context, l net.Listener, telemetry http.Handle
 	return <-stopped
 }
 
-// instrument answers after about the given time, with an error once in so many
+// instrument answers after about the given time, with an error once in errorEvery
 // requests, and records both.
 func (s *service) instrument(route string, about time.Duration, errorEvery int) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

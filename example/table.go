@@ -65,8 +65,8 @@ func histogram(count uint64, sum float64, buckets int) string {
 	return fmt.Sprintf("n %d, mean %.2f ms, %d buckets", count, 1000*sum/float64(max(1, count)), buckets)
 }
 
-// print writes the series in order.
-func (a *arrivals) print(w io.Writer) {
+// print writes one series of each metric, in order, or all series if all is true.
+func (a *arrivals) print(w io.Writer, all bool) {
 	a.mu.Lock()
 	series := maps.Clone(a.series)
 	a.mu.Unlock() // whoever reads w may be slow, and the receiver's handler must not wait
@@ -74,8 +74,16 @@ func (a *arrivals) print(w io.Writer) {
 	keys := slices.SortedFunc(maps.Keys(series), func(x, y seriesKey) int {
 		return cmp.Or(cmp.Compare(x.metric, y.metric), cmp.Compare(x.attributes, y.attributes))
 	})
+	shown, last := 0, ""
 	for _, k := range keys {
-		fmt.Fprintf(out, "%s\t%s\t%s\n", k.metric, series[k], k.attributes)
+		if all || k.metric != last {
+			fmt.Fprintf(out, "  %s\t%s\t%s\n", k.metric, series[k], k.attributes)
+			shown++
+		}
+		last = k.metric
 	}
 	_ = out.Flush() // what cannot be printed cannot be reported either
+	if more := len(keys) - shown; more > 0 {
+		fmt.Fprintf(w, "  and %d more series of these metrics: -v shows all\n", more)
+	}
 }

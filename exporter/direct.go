@@ -28,7 +28,21 @@ type directPath struct {
 type entrance struct {
 	provider *direct.Provider
 	recorder *direct.Recorder
+	public   *provider
 }
+
+// provider is what MeterProvider returns: the direct path, with the two methods by which
+// programs flush and end the SDK's provider.
+type provider struct {
+	metric.MeterProvider
+	exporter *Exporter
+}
+
+// ForceFlush is [Exporter.ForceFlush].
+func (p *provider) ForceFlush(ctx context.Context) error { return p.exporter.ForceFlush(ctx) }
+
+// Shutdown is [Exporter.Shutdown].
+func (p *provider) Shutdown(ctx context.Context) error { return p.exporter.Shutdown(ctx) }
 
 // MeterProvider returns the direct path: a complete provider of OpenTelemetry's
 // API whose instruments aggregate each measurement where it is made and return, in tens
@@ -37,7 +51,8 @@ type entrance struct {
 // interval (see [WithFlushInterval]); no SDK, reader or view is involved. The package
 // documentation says what is dropped on this path.
 //
-// It is always the same provider, safe for concurrent use. Instruments
+// It is always the same provider, safe for concurrent use. Like the SDK's provider it has
+// the methods ForceFlush and Shutdown, which are those of the exporter. Instruments
 // implement the experimental Bind of go.opentelemetry.io/otel/metric/x: a bound
 // instrument records without a look-up or an allocation. After Shutdown instruments
 // record nothing but drops.
@@ -85,7 +100,7 @@ type entrance struct {
 // Shutdown waits for it for a quarter of its time. One that itself calls ForceFlush, or
 // waits for someone who does, is such a callback until the run is over.
 // Unregister does not wait for a callback that is running.
-func (e *Exporter) MeterProvider() metric.MeterProvider { return e.direct().provider }
+func (e *Exporter) MeterProvider() metric.MeterProvider { return e.direct().public }
 
 // RecordMetric adds value to the counter of the given name and tags, of scope
 // "otelgram", and reports whether it was taken: false means dropped and
@@ -149,10 +164,10 @@ func (e *Exporter) openDirect() *entrance {
 		d.Events = func(s aggregate.Single, bits uint64) bool { return queue.Push(s, bits) }
 	}
 	d.First = d.Interval - rand.N(d.Interval)
-	provider := direct.New(d)
-	opened := &entrance{provider: provider, recorder: direct.NewRecorder(provider)}
+	made := direct.New(d)
+	opened := &entrance{provider: made, recorder: direct.NewRecorder(made), public: &provider{MeterProvider: made, exporter: e}}
 	if p.closed {
-		_ = provider.Close(context.Background()) // at once: the pipeline has stopped
+		_ = made.Close(context.Background()) // at once: the pipeline has stopped
 	}
 	p.opened.Store(opened)
 	return opened

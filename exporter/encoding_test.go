@@ -126,7 +126,7 @@ func TestEncodingFromEnvironment(t *testing.T) {
 		var again Encoding
 		require.NoError(t, again.UnmarshalText(text))
 		assert.Equal(t, e, again)
-		assert.EqualError(t, again.UnmarshalText([]byte("xml")), `otelgram: encoding "xml": unknown encoding: want compact, plain, statsd, dogstatsd or influx`)
+		assert.EqualError(t, again.UnmarshalText([]byte("xml")), `otelgram: encoding "xml": unknown encoding: want `+encodingsAllowed())
 	}
 }
 

@@ -158,7 +158,8 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 // receiver goodbye and releases socket and goroutines, but for a logger or an alert
 // that takes longer than a tenth of a second. If ctx has ended already, what is queued
 // is dropped. Later calls wait for the first and return nil, or the error of their ctx
-// if that ends before.
+// if that ends before. The last points of the direct path are collected by Shutdown:
+// ForceFlush before it sends each cumulative series twice.
 //
 // The error says
 //   - how many points were not sent since the call, by reason;

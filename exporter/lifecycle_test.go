@@ -336,3 +336,24 @@ func TestShutdownCutsAnExport(t *testing.T) {
 	require.ErrorContains(t, err, fmt.Sprintf("%d points not handed over: their Export was cancelled (deadline)", s.Dropped.Deadline))
 	assert.Equal(t, s.Offered, s.Sent+s.Dropped.Deadline, "what had room is sent")
 }
+
+// TestProviderEndsLikeTheSDKs: a program flushes and ends the direct path's provider as it
+// does the SDK's.
+func TestProviderEndsLikeTheSDKs(t *testing.T) {
+	c := connect(t)
+	mp, ok := c.exp.MeterProvider().(interface {
+		metric.MeterProvider
+		ForceFlush(context.Context) error
+		Shutdown(context.Context) error
+	})
+	require.True(t, ok)
+	assert.Same(t, mp, c.exp.MeterProvider())
+	jobs, err := mp.Meter("m").Int64Counter("jobs")
+	require.NoError(t, err)
+	jobs.Add(t.Context(), 1)
+	require.NoError(t, mp.ForceFlush(t.Context()))
+	assert.Equal(t, uint64(1), c.exp.Stats().Sent)
+	require.NoError(t, mp.Shutdown(t.Context()))
+	jobs.Add(t.Context(), 1)
+	assert.Equal(t, uint64(1), c.exp.Stats().Dropped.Shutdown)
+}

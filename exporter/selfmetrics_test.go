@@ -192,7 +192,7 @@ func TestSelfMetrics(t *testing.T) {
 }
 
 // TestDataPoints: otel.sdk.exporter.* are about data points. An event that is lost before
-// it became one is not, and each reason is there from the start.
+// it became one is not, and a reason is there once a point was dropped for it.
 func TestDataPoints(t *testing.T) {
 	const name = "otel.sdk.exporter.metric_data_point.exported"
 	reader := sdkmetric.NewManualReader()
@@ -224,6 +224,8 @@ func TestDataPoints(t *testing.T) {
 	o := collectOwn(t, reader)
 	assert.InDelta(t, s.Sent, o.values[name], 0)
 	assert.Zero(t, o.values["otel.sdk.exporter.metric_data_point.inflight"])
+	require.Error(t, c.exp.Export(t.Context(), data(metricdata.Metrics{Name: "without data"})))
+	assert.Equal(t, []string{"encode"}, failed())
 	require.NoError(t, c.exp.Shutdown(t.Context()))
 	require.NoError(t, provider.Shutdown(t.Context()))
 }

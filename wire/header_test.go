@@ -3,7 +3,10 @@ package wire_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -163,13 +166,21 @@ func TestReportFields(t *testing.T) {
 		wire.Stamp(packet, &wire.Header{Format: wire.SenderReport})
 		return wire.ParseReport(packet)
 	}
-	got, err := report(0x1D, 2, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1, 9, 0, 9, 5, 9, 0x1E, 9, 3, 4)
+	got, err := report(0x1D, 2, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1, 9, 0, 9, 5, 9, 0x7F, 9, 3, 4)
 	require.NoError(t, err)
 	assert.Equal(t, wire.Report{PointsSent: 4, Dropped: [wire.DropReasons]uint64{wire.Shutdown: 2}}, got)
 	_, err = report(3, 4, 2)
 	assert.EqualError(t, err, "wire: malformed packet: report value at byte 35")
 	_, err = report(3, 0x80)
 	assert.EqualError(t, err, "wire: malformed packet: report value at byte 33")
+}
+
+// specification returns the text of doc.go, on one line.
+func specification(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("doc.go")
+	require.NoError(t, err)
+	return strings.Join(strings.Fields(strings.ReplaceAll(string(text), "\n//", " ")), " ")
 }
 
 func TestNames(t *testing.T) {
@@ -180,6 +191,8 @@ func TestNames(t *testing.T) {
 		assert.NotEmpty(t, r.String())
 		assert.NotEmpty(t, r.Meaning(), r)
 		assert.NotEmpty(t, r.Remedy(), r)
+		listed := strings.Contains(specification(t), fmt.Sprintf(" %d %s,", r, r)) || strings.Contains(specification(t), fmt.Sprintf(" %d %s.", r, r))
+		assert.True(t, listed, "reports number the reasons: doc.go has to list %d %s", r, r)
 	}
 	const unknown = wire.DropReason(wire.DropReasons)
 	assert.Equal(t, "unknown", unknown.String())

@@ -21,9 +21,10 @@ const (
 	SendError
 	Memory
 	Shutdown
+	endOfReasons // a new reason stands before it
 
 	// DropReasons is the number of reasons, for tables indexed by DropReason.
-	DropReasons = int(Shutdown) + 1
+	DropReasons = int(endOfReasons)
 )
 
 // Stage is where on its way a point is dropped.

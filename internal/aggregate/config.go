@@ -22,7 +22,8 @@ const (
 	Exponential                 // a base-2 exponential histogram
 )
 
-// wire is what the points of a kind are.
+// wire is what the points of a kind are. Whether they have a distribution and a temporality
+// follows from it.
 func (k Kind) wire() wire.Kind {
 	switch k {
 	case LastValue:
@@ -63,16 +64,22 @@ type Config struct {
 }
 
 // distributed reports whether points have a distribution.
-func (c *Config) distributed() bool { return c.Kind >= Explicit }
+func (c *Config) distributed() bool {
+	k := c.Kind.wire()
+	return k == wire.Histogram || k == wire.ExponentialHistogram
+}
+
+// delta reports whether points are deltas. Gauges have no temporality.
+func (c *Config) delta() bool { return c.Delta && c.Kind.wire() != wire.Gauge }
 
 func (c *Config) metricKey(integer bool) intern.MetricKey {
 	return intern.MetricKey{
 		Name: c.Name, Unit: c.Unit, Description: c.Description,
-		Kind: c.Kind.wire(), Integer: integer, Monotonic: c.Monotonic, Delta: c.Delta && c.Kind != LastValue,
+		Kind: c.Kind.wire(), Integer: integer, Monotonic: c.Monotonic, Delta: c.delta(),
 	}
 }
 
-// What things take beside their strings and lists, in bytes, about.
+// What things take besides their strings and lists, in bytes, about.
 const (
 	streamCost = 768
 	seriesCost = 320

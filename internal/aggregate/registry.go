@@ -94,7 +94,7 @@ func keyOf[N Number](c *Config) streamKey {
 	return streamKey{
 		c.Scope.Name, c.Scope.Version, c.Scope.SchemaURL, c.Scope.Attributes.Equivalent(),
 		strings.ToLower(c.Name), c.Unit, c.Description,
-		c.Kind, isInteger[N](), c.Monotonic, c.Delta && c.Kind != LastValue, c.Observed, c.NoSum,
+		c.Kind, isInteger[N](), c.Monotonic, c.delta(), c.Observed, c.NoSum,
 	}
 }
 
