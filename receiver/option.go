@@ -39,9 +39,9 @@ func WithMaxPacketSize(bytes int) Option {
 // before it closes them. The fragments of one body may be divided between the two.
 //
 // At a Unix socket the newer receiver takes over. A sender that has dialled the older one
-// stays with it until it is closed; then the sender's next packet meets a refused
-// connection, once. The option works on Linux. Elsewhere listening again at a UDP address
-// is an error, as it is without the option. See [udp.WithSharedAddress].
+// stays with it until it is closed. Then the sender's next packet gets connection refused,
+// once. The option works on Linux. Elsewhere listening again at a UDP address is an error,
+// as it is without the option. See [udp.WithSharedAddress].
 func WithSharedAddress() Option {
 	return optionFunc(func(c config) config { c.socket = append(c.socket, udp.WithSharedAddress()); return c })
 }
