@@ -92,7 +92,7 @@ func serve(ctx context.Context, next sdkmetric.Exporter, address string) error {
 	if err != nil {
 		return err
 	}
-	defer r.Close() // runs first: what it still holds is relayed
+	defer r.Close() // runs first: what it still has is relayed
 	<-ctx.Done()
 	return nil
 }
