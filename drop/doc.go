@@ -1,10 +1,10 @@
-// Package drop decides what is lost when a bounded queue fills up faster than
-// it is emptied.
+// Package drop decides what is lost when a bounded queue fills up faster than it is
+// emptied.
 //
-// A [Strategy] is asked by whoever pushes, for every event that comes while the
-// queue is under pressure or full. It answers at once, from two numbers: how
-// full the queue is and how much the event matters. It knows nothing of the
-// queue or the event, so that it serves any queue whose owner can refuse a new
+// The goroutine that pushes asks a [Strategy] about every event that comes while the queue
+// is under pressure or full. The Strategy answers at once, from two facts: how full the
+// queue is and how much the event matters. It knows nothing of the queue or the event. So
+// it serves any queue whose owner can refuse a new element or throw away the oldest:
 // element or throw away the oldest:
 //
 //	v := strategy.Decide(drop.Load{Used: q.Len(), Capacity: q.Cap()}, priority)
@@ -16,8 +16,7 @@
 //
 // Priorities come from names: see [Priorities].
 //
-// A lost event is made good by none that follows, unless those are absolute: a
-// total kept by adding ups and downs stays off by each that was lost, whatever the
-// strategy. Such events need a priority that gets them through, or a value that is
-// observed instead.
+// A later event makes up for a lost one only if its value is absolute. A total that is kept
+// by adding ups and downs stays wrong by each event that was lost, whatever the strategy.
+// Such events need a priority that gets them through, or a value that is observed instead.
 package drop

@@ -1,8 +1,8 @@
 package drop
 
-// Strategy decides what becomes of an event that finds the queue under
-// pressure. Decide is called by many goroutines at once, on their hot path: it
-// must not block, allocate or keep state that they contend for.
+// Strategy decides what becomes of an event that finds the queue under pressure. Many
+// goroutines call Decide at once, on their hot path. Decide must not block or allocate, and
+// must not keep state for which its callers contend.
 type Strategy interface {
 	Decide(load Load, p Priority) Verdict
 }
@@ -15,18 +15,18 @@ type Load struct {
 // Full reports whether there is no room.
 func (l Load) Full() bool { return l.Used >= l.Capacity }
 
-// atLeast reports whether so many hundredths are in use.
+// atLeast reports whether at least percent of the capacity is in use.
 func (l Load) atLeast(percent int) bool { return l.Used*100 >= l.Capacity*percent }
 
 // Verdict is what a Strategy decides.
 type Verdict struct {
 	Action Action
-	// Weight is how many events an accepted one stands for: itself, and those
-	// like it that were left out. Zero means one.
+	// Weight is how many events an accepted event stands for: itself, and those like it
+	// that were left out. Zero means one.
 	Weight uint32
 }
 
-// Action is what to do with an event, and if it is to be lost, why.
+// Action is what to do with an event and, if the event is lost, why.
 type Action uint8
 
 // The actions.
@@ -55,9 +55,8 @@ func (a Action) String() string {
 	return "unknown"
 }
 
-// Newest returns the strategy that loses the arriving event when the queue is
-// full. What is queued keeps its order and has no holes: best for analysis. It
-// is the default.
+// Newest returns the strategy that loses the arriving event when the queue is full. It is
+// the default. What is queued keeps its order and has no holes, which is best for analysis.
 func Newest() Strategy { return newest{} }
 
 type newest struct{}
@@ -69,9 +68,9 @@ func (newest) Decide(l Load, _ Priority) Verdict {
 	return Verdict{}
 }
 
-// Oldest returns the strategy that loses the oldest event when the queue is
-// full: best for live dashboards. Who throws the oldest away does well to throw away
-// several at once: one slot may be taken by another before the newest gets it.
+// Oldest returns the strategy that loses the oldest event when the queue is full, which is
+// best for live dashboards. The owner of the queue should throw away several events at
+// once: if it throws away one, another goroutine may take the slot first.
 func Oldest() Strategy { return oldest{} }
 
 type oldest struct{}

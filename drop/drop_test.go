@@ -32,8 +32,8 @@ func TestDecisions(t *testing.T) {
 	}
 }
 
-// TestSampledIsUnbiased: at every load the weights of what is kept add up to
-// what came, within five standard deviations, and the interval only grows.
+// TestSampledIsUnbiased: at every load the weights of what is kept add up to what came,
+// within five standard deviations, and the interval only grows.
 func TestSampledIsUnbiased(t *testing.T) {
 	const capacity, events = 1 << 14, 1 << 17
 	last := uint32(1)

@@ -15,16 +15,15 @@ const (
 	High                       // lost last
 )
 
-// Shares of the queue, in hundredths, from which on ByPriority refuses.
+// Shares of the queue, in hundredths. From a share on, ByPriority refuses that priority.
 const (
 	lowLimit    = 50
 	normalLimit = 75
 )
 
-// ByPriority returns the strategy that keeps room for what matters: it refuses
-// Low from half the queue on, Normal from three quarters on, High only when
-// the queue is full. Best where a few metrics must get through whatever
-// happens.
+// ByPriority returns the strategy that keeps room for what matters. It refuses Low when
+// half of the queue is in use, Normal when three quarters are, and High only when the queue
+// is full. It is best if a few metrics must get through whatever happens.
 func ByPriority() Strategy { return byPriority{} }
 
 type byPriority struct{}
@@ -39,8 +38,8 @@ func (byPriority) Decide(l Load, p Priority) Verdict {
 	return Verdict{}
 }
 
-// Priorities gives priorities to names. Its zero value gives Normal to all. It
-// does not change, so it is safe for concurrent use.
+// Priorities gives priorities to names. The zero value gives Normal to all names. A
+// Priorities does not change, so it is safe for concurrent use.
 type Priorities struct {
 	rules []rule
 }
@@ -53,9 +52,9 @@ type rule struct {
 // Len returns how many rules there are.
 func (p Priorities) Len() int { return len(p.rules) }
 
-// With returns p with a priority for the names that match pattern, in which an
-// asterisk stands for any number of characters. Of several patterns that
-// match, the one added last counts.
+// With returns p with a priority for the names that match pattern. An asterisk in the
+// pattern stands for any number of characters. If several patterns match a name, the one
+// added last counts.
 func (p Priorities) With(pattern string, priority Priority) Priorities {
 	return Priorities{rules: append(slices.Clip(p.rules), rule{pattern, priority})}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/otelgram/otelgram/internal/allocs"
 )
 
-// TestExportAllocations counts what the whole process allocates while points
-// travel to the kernel; the socket they go to has no reader.
+// TestExportAllocations counts what the whole process allocates while points travel to the
+// kernel. The socket to which they go has no reader.
 func TestExportAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector makes sync.Pool forget at random, and with it the socket layer allocate")
@@ -40,9 +40,9 @@ func TestExportAllocations(t *testing.T) {
 				send()
 			}
 			require.NoError(t, exp.ForceFlush(ctx))
-			// Payloads are made, up to 2,048 of them, whenever more points than ever
-			// before are on their way, which depends on when the pump gets to run: in
-			// the warm-up of the rounds, with one processor, at the latest.
+			// Payloads are made, up to 2,048 of them, whenever more points than ever before
+			// are between Export and the kernel. That depends on when the pump runs. With
+			// one processor it happens in the warm-up of the rounds at the latest.
 			perPoint := allocs.In(exports, send) / exports / tt.points
 			assert.LessOrEqual(t, perPoint, 0.01, "allocations a point")
 			require.NoError(t, exp.Shutdown(ctx))
@@ -51,7 +51,7 @@ func TestExportAllocations(t *testing.T) {
 	}
 }
 
-// histograms makes a metric with so many points.
+// histograms makes a metric with n points.
 func histograms(n int) metricdata.Metrics {
 	points := make([]metricdata.HistogramDataPoint[float64], n)
 	for i := range points {

@@ -114,7 +114,8 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// TestReducedPoints are larger than a body only by what may be left out.
+// TestReducedPoints: the points are larger than a body only because of what may be left
+// out.
 func TestReducedPoints(t *testing.T) {
 	exemplars := make([]metricdata.Exemplar[int64], 3000)
 	for i := range exemplars {
@@ -172,7 +173,7 @@ func TestResourceWithoutRoom(t *testing.T) {
 	s := c.exp.Stats()
 	assert.Equal(t, exporter.Dropped{Oversize: 4}, s.Dropped)
 	assert.Equal(t, uint64(4), s.Offered)
-	c.send(t, data(gauge("m", pointWith())), 1) // another resource is not concerned
+	c.send(t, data(gauge("m", pointWith())), 1) // this does not concern another resource
 }
 
 func TestNothingToSend(t *testing.T) {

@@ -23,8 +23,8 @@ import (
 // busyFor is how long the goroutines of TestBusyProcess are busy.
 var busyFor = flag.Duration("busy", testsize.Pick(500*time.Millisecond, 3*time.Second), "how long TestBusyProcess keeps all processors busy")
 
-// TestBusyProcess: where more goroutines record than there are processors, and never rest,
-// nothing is dropped, and the receiver has every measurement in the end.
+// TestBusyProcess: more goroutines record than there are processors, and never rest.
+// Nothing is dropped, and in the end the receiver has every measurement.
 func TestBusyProcess(t *testing.T) {
 	for _, processors := range []int{1, 2} {
 		t.Run(fmt.Sprintf("GOMAXPROCS %d", processors), func(t *testing.T) {
@@ -102,8 +102,8 @@ func totalOf(rm *metricdata.ResourceMetrics, name string) (total float64) {
 	return total
 }
 
-// TestExportBesideEvents: an Export of 20,000 points arrives within its time though the event
-// queue is always full.
+// TestExportBesideEvents: an Export of 20,000 points arrives within its time, although the
+// event queue is always full.
 func TestExportBesideEvents(t *testing.T) {
 	t.Parallel()
 	exp, r := pressed(t, func(*metricdata.ResourceMetrics) {}, exporter.WithDropStrategy(drop.Oldest()), exporter.WithPacing(1000, 8))

@@ -12,26 +12,26 @@ import (
 //
 // The circuit opens after FailureThreshold local errors in a row. It also opens when
 // packets met a closed port in three of the last five seconds with traffic. A closed port
-// never refuses two packets in a row, because the refusal of one is reported in place of
-// the next. Packets that vanish without an answer do not open the circuit: nothing tells
-// of them.
+// never gives two errors in a row, because the kernel reports the error of one packet in
+// place of sending the next. Packets that vanish without an answer do not open the circuit,
+// since no error tells of them.
 //
 // While the circuit is open, points are dropped and counted as breaker_open, and a new
-// socket is dialled to whatever the endpoint's name means by then. After the timeout a
-// sender report goes out as a probe. The circuit closes if nobody has refused the probe a
-// quarter of a second later.
+// socket is dialled, to the address that the endpoint's name has by then. After the timeout
+// a sender report is sent as a probe. The circuit closes if a quarter of a second later no
+// error has come for the probe.
 //
 // The log says at level Warn that the circuit has opened, and at level Info that it has
-// closed. Probes, and that they failed, are logged at level Debug.
+// closed. Probes and their failures are logged at level Debug.
 type CircuitBreakerConfig struct {
 	// Enabled turns the breaker on. Without it the other fields must be zero.
 	Enabled bool
-	// FailureThreshold is how many local errors in a row open the circuit, such as no
-	// route or a local firewall. The exporter pauses after each error, so that ten of them
-	// take a third of a second. The default, for 0, is 10.
+	// FailureThreshold is how many local errors in a row open the circuit, such as no route
+	// or a local firewall. The exporter pauses after each error, so that ten of them take a
+	// third of a second. The default, for 0, is 10.
 	FailureThreshold int
-	// Timeout is how long the circuit stays open before it is probed. Each process adds
-	// or takes off up to a fifth. It is from 10 ms to 24 h. The default, for 0, is 30 s.
+	// Timeout is how long the circuit stays open before it is probed, from 10 ms to 24 h.
+	// Each process adds or takes off up to a fifth at random. The default, for 0, is 30 s.
 	Timeout time.Duration
 }
 
@@ -64,8 +64,8 @@ func (b CircuitBreakerConfig) validate() error {
 	return nil
 }
 
-// CircuitState is a state of the circuit breaker. Its numbers are those of the
-// gauge stats.circuit.state.
+// CircuitState is a state of the circuit breaker. Its numbers are the values of the gauge
+// stats.circuit.state.
 type CircuitState uint8
 
 // The states of the circuit breaker.
@@ -78,11 +78,10 @@ const (
 // String returns the state in lower case: "closed", "open" or "half-open".
 func (s CircuitState) String() string { return session.Circuit(s).String() }
 
-// MarshalText returns the word for the state, as String does. In JSON a state is that
-// word.
+// MarshalText returns the name of the state, as String does.
 func (s CircuitState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// UnmarshalText takes the word for a state.
+// UnmarshalText takes the name of a state.
 func (s *CircuitState) UnmarshalText(text []byte) error {
 	for _, state := range []CircuitState{CircuitClosed, CircuitOpen, CircuitHalfOpen} {
 		if state.String() == string(text) {

@@ -12,9 +12,9 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 )
 
-// lines writes every point of rm as one line of text with everything there is
-// to know about it, floats as their bits, and sorts the lines: two data sets
-// are equal, bit by bit, if their lines are.
+// lines writes every point of rm as one line of text with everything that is known about
+// it, floats as their bits, and sorts the lines. Two data sets are equal, bit by bit, if
+// their lines are.
 func lines(rms ...*metricdata.ResourceMetrics) []string {
 	var out []string
 	for _, rm := range rms {

@@ -21,9 +21,9 @@ import (
 	"github.com/otelgram/otelgram/receiver"
 )
 
-// TestDialError: where there is no socket to send to, the cause is in Stats, in the
-// report and its JSON, in the log, once, and in the error of Shutdown; when there is
-// one it is gone, and the log says so.
+// TestDialError: if there is no socket to send to, the cause is in Stats, in the report and
+// its JSON, in the log, once, and in the error of Shutdown. When there is a socket the
+// cause is gone, and the log says so.
 func TestDialError(t *testing.T) {
 	t.Parallel()
 	directory := filepath.Join(t.TempDir(), "run")
@@ -63,7 +63,7 @@ func TestDialError(t *testing.T) {
 	require.NoError(t, os.RemoveAll(directory))
 	exp, err = exporter.New(t.Context(), append(options, exporter.WithFlushInterval(never))...)
 	require.NoError(t, err)
-	for i := range 7 { // points by Shutdown, and not before
+	for i := range 7 { // points are made by Shutdown, and not before
 		require.True(t, exp.RecordMetric("n", 1, exporter.Tag{Key: "k", Value: strconv.Itoa(i)}))
 	}
 	err = exp.Shutdown(t.Context())

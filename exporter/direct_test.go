@@ -74,7 +74,7 @@ func histogramsWith[N int64 | float64](points []metricdata.HistogramDataPoint[N]
 	return out
 }
 
-// flush has the direct path emit its points and returns what arrives.
+// flush makes the direct path collect and send its points, and returns what arrives.
 func (c *connection) flush(t *testing.T) []*metricdata.ResourceMetrics {
 	t.Helper()
 	before := c.exp.Stats().Sent
@@ -248,8 +248,7 @@ type allowed struct {
 func (a allowed) AllowedKeys() []attribute.Key { return a.keys }
 func (allowed) Experimental()                  {}
 
-// TestAllowedKeys: an instrument that was given keys keeps no others, however
-// they come.
+// TestAllowedKeys: an instrument that was given keys keeps no others, however they come.
 func TestAllowedKeys(t *testing.T) {
 	a, b, extra := attribute.String("a", "x"), attribute.String("b", "y"), attribute.String("c", "z")
 	keys := func(keys ...attribute.Key) allowed { return allowed{keys: keys} }
@@ -353,7 +352,7 @@ func TestInvalidMeasurements(t *testing.T) {
 	inf := math.Inf(1)
 	tests := []struct {
 		name    string
-		refused []float64 // by all that are not named so
+		refused []float64 // by all that are not named otherwise
 		taken   []float64
 	}{
 		{"ic", []float64{-1, -1e15}, []float64{0}},
@@ -404,7 +403,8 @@ func TestInvalidMeasurements(t *testing.T) {
 	}
 }
 
-// TestInvalidRecords: false and counted, for names and values that cannot be.
+// TestInvalidRecords: RecordMetric returns false and counts, for names and values that are
+// invalid.
 func TestInvalidRecords(t *testing.T) {
 	c := connect(t, exporter.WithFlushInterval(never))
 	long := strings.Repeat("n", 256)
@@ -425,8 +425,8 @@ func TestInvalidRecords(t *testing.T) {
 	assert.Equal(t, exporter.Dropped{Invalid: uint64(len(refused))}, requireBooks(t, c.exp).Dropped)
 }
 
-// TestUnknownAttributes have no wire form: their measurements are counted, and
-// the others arrive.
+// TestUnknownAttributes: attributes without a wire form cost their measurements, which are
+// counted, and the others arrive.
 func TestUnknownAttributes(t *testing.T) {
 	c := connect(t, exporter.WithFlushInterval(never))
 	deep := attribute.KeyValue{Key: "k", Value: nestedMap(17)}
@@ -525,7 +525,7 @@ func TestDirectAllocations(t *testing.T) {
 	assert.Zero(t, allocs.In(1000, func() { bic.Add(ctx, 1) }), "after Shutdown")
 }
 
-// bind binds i as the experimental module says; no-op instruments cannot.
+// bind binds i as the experimental module says. No-op instruments cannot be bound.
 func bind[I any](i I, kvs []attribute.KeyValue) I {
 	if b, ok := any(i).(interface{ Bind(...attribute.KeyValue) I }); ok {
 		return b.Bind(kvs...)

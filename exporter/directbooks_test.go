@@ -19,8 +19,8 @@ import (
 	"github.com/otelgram/otelgram/receiver"
 )
 
-// TestDirectAfterShutdown: instruments only count what is lost, whether they or their
-// meter are new or old.
+// TestDirectAfterShutdown: instruments only count what is lost, whether they or their meter
+// are new or old.
 func TestDirectAfterShutdown(t *testing.T) {
 	c := connect(t, exporter.WithFlushInterval(never))
 	mp := c.exp.MeterProvider()
@@ -58,8 +58,8 @@ func TestDirectAfterShutdown(t *testing.T) {
 	assert.Zero(t, c.exp.Stats().Queued)
 }
 
-// TestDirectOpenedAfterShutdown: the direct path may be asked for first when it
-// is too late; TestMain finds goroutines left behind.
+// TestDirectOpenedAfterShutdown: the direct path may be used first after Shutdown. TestMain
+// finds goroutines that are left behind.
 func TestDirectOpenedAfterShutdown(t *testing.T) {
 	for _, first := range []func(*exporter.Exporter){
 		func(e *exporter.Exporter) {
@@ -83,7 +83,7 @@ func TestDirectOpenedAfterShutdown(t *testing.T) {
 	}
 }
 
-// TestDirectOpenedWhileShutDown has the first use and Shutdown meet.
+// TestDirectOpenedWhileShutDown: the first use and Shutdown meet.
 func TestDirectOpenedWhileShutDown(t *testing.T) {
 	for range 50 {
 		exp, err := exporter.New(t.Context(), exporter.WithEndpoint(silent(t)))
@@ -97,7 +97,7 @@ func TestDirectOpenedWhileShutDown(t *testing.T) {
 				}
 			})
 		}
-		group.Go(func() { _ = exp.Shutdown(t.Context()) }) // its error is what came too late
+		group.Go(func() { _ = exp.Shutdown(t.Context()) }) // its error is about what came too late
 		group.Wait()
 		s := requireBooks(t, exp)
 		assert.Equal(t, 3-taken.Load(), s.Dropped.Shutdown)
@@ -143,7 +143,7 @@ func TestDirectConcurrentSafe(t *testing.T) {
 	}
 }
 
-// useEverything calls all there is to call.
+// useEverything calls every method of exp.
 func useEverything(t *testing.T, exp *exporter.Exporter, g, n int) {
 	m := exp.MeterProvider().Meter(fmt.Sprint("m", n%3))
 	for _, i := range eight(m) {
@@ -227,8 +227,8 @@ func TestBlockedCallbackLosesNothingElse(t *testing.T) {
 	assert.Equal(t, uint64(1), c.exp.Stats().Sent, "%+v", c.exp.Stats())
 }
 
-// TestUnsentSeriesAreCounted: measurements that were aggregated and whose point is
-// never sent are no secret.
+// TestUnsentSeriesAreCounted: if measurements were aggregated and their point is never
+// sent, the books show it.
 func TestUnsentSeriesAreCounted(t *testing.T) {
 	exp, err := exporter.New(t.Context(), exporter.WithEndpoint(silent(t)), exporter.WithFlushInterval(never))
 	require.NoError(t, err)
@@ -254,7 +254,7 @@ func TestShutdownSendsEachSeriesOnce(t *testing.T) {
 	assert.Equal(t, uint64(1), requireBooks(t, exp).Sent)
 }
 
-// TestCardinality: past 1,999 series an instrument has one more for the rest.
+// TestCardinality: beyond 1,999 series an instrument has one more for the others.
 func TestCardinality(t *testing.T) {
 	for name, selector := range map[string]sdkmetric.TemporalitySelector{
 		"cumulative": sdkmetric.CumulativeTemporalitySelector, "delta": sdkmetric.DeltaTemporalitySelector,
@@ -303,8 +303,8 @@ func TestCardinality(t *testing.T) {
 	}
 }
 
-// TestObservedSetsChange: an observable's attribute sets may be others every
-// time; as in the SDK those of the last collection take no room.
+// TestObservedSetsChange: an observable's attribute sets may differ every time. As in the
+// SDK, the sets of the last collection take no room.
 func TestObservedSetsChange(t *testing.T) {
 	for name, selector := range map[string]sdkmetric.TemporalitySelector{
 		"cumulative": sdkmetric.CumulativeTemporalitySelector, "delta": sdkmetric.DeltaTemporalitySelector,
@@ -330,7 +330,7 @@ func TestObservedSetsChange(t *testing.T) {
 	}
 }
 
-// TestEveryEventIsAPoint: at flush interval 0.
+// TestEveryEventIsAPoint: this is so at flush interval 0.
 func TestEveryEventIsAPoint(t *testing.T) {
 	c := connect(t, exporter.WithFlushInterval(0))
 	a := attribute.Int("a", 1)
@@ -363,8 +363,8 @@ func TestEveryEventIsAPoint(t *testing.T) {
 	}
 }
 
-// TestEveryEventIsOnePoint: observations are points like others at flush
-// interval 0, and what asks for them repeats no event.
+// TestEveryEventIsOnePoint: at flush interval 0 observations are points like others, and
+// ForceFlush repeats no event.
 func TestEveryEventIsOnePoint(t *testing.T) {
 	c := connect(t, exporter.WithFlushInterval(0))
 	m := c.exp.MeterProvider().Meter("m")

@@ -11,68 +11,73 @@
 //
 // # What it promises
 //
-// Each point handed to [Exporter.Export] is delivered at most once, or counted
-// in exactly one field of [Dropped]. At any moment
+// Each point handed to [Exporter.Export] is delivered at most once, or counted in exactly
+// one field of [Dropped]. At any moment
 //
 //	Offered = Sent + Dropped + Queued
 //
-// up to the points that are moving while the counters are read; at rest and
-// after Shutdown it holds exactly. Sent means that the kernel took the packet.
-// What the network loses after that, the receiver counts: every packet says
-// how many points came before it. Measurements that are aggregated are in no book, since
-// counting them would cost as much as aggregating them; a histogram has a count of its own.
+// up to the points that are moving while the counters are read. At rest and after Shutdown
+// it holds exactly. Measurements that are aggregated are in no book, since counting them
+// would cost as much as aggregating them. A histogram has a count of its own.
+//
+// Sent means that the kernel took the packet. What the network loses after that, the
+// receiver counts: every packet says how many points came before it. Nobody counts what is
+// sent to a receiver that has gone, until the circuit opens, about three seconds with
+// traffic later. So if a receiver is killed between two exports, the next export is sent,
+// to a closed port, and is in no book of either end.
 //
 // # How it behaves
 //
-// Export copies points into a queue and returns; one goroutine packs them into
-// datagrams and sends them at a steady pace, because a burst overruns the
-// receiver's socket buffer. When the queue is full, Export waits until its
-// context ends. It runs on the reader's goroutine, so the application never
-// waits. The end of an Export closes its last packet, which does not wait for more
-// points. A point that is larger than a packet is sent in several; one that is larger
-// than 64 KiB is sent with less or dropped, and OpenTelemetry's error handler is told
-// of its metric, once. Temporality is cumulative by default: a lost cumulative point is
-// made good by the next one, a lost delta is lost for good.
+// Export copies points into a queue and returns. One goroutine, the pump, packs them into
+// datagrams and sends them at a steady pace, because a burst overruns the receiver's socket
+// buffer. When the queue is full, Export waits until its context ends. It runs on the
+// reader's goroutine, so the application never waits. The end of an Export closes its last
+// packet, which does not wait for more points. A point that is larger than a packet is sent
+// in several packets. A point that is larger than 64 KiB is sent with less or dropped, and
+// OpenTelemetry's error handler is told once for its metric. Temporality is cumulative by
+// default: the next point of a series makes up for a lost cumulative point, and nothing
+// makes up for a lost delta.
 //
 // # Encodings
 //
 // [Compact], the default, is for receivers of otelgram and loses nothing of a point.
-// [StatsD], [DogStatsD] and [Influx] are for servers that speak these, and [Plain] for
-// simple programs: numbers with tags. [WithEncoding] chooses one, [WithStatsD] and the others
-// with options. The books of this end are the same in all. Only with Compact are there books
-// of the other end: in the others the exporter sends no reports and no goodbye, and nobody
-// knows which points the network lost. A point that has no form is dropped (encode). What a
-// point is sent without, and points of which there is nothing new to say, are counted in
-// [Stats].LeftOut. The documentation of each package below wire has its mapping.
+// [StatsD], [DogStatsD] and [Influx] are for servers that speak these protocols. [Plain] is
+// for simple programs: numbers with tags. [WithEncoding] chooses an encoding; [WithStatsD]
+// and its siblings choose one with options. The books of this end are the same with every
+// encoding. Only with Compact does the other end have books: with any other encoding the
+// exporter sends no reports and no goodbye, and nobody knows which points the network lost.
+// A point that has no form in the encoding is dropped (encode). [Stats].LeftOut counts what
+// a point is sent without, and points of which there is nothing new to say. Each package
+// below wire documents its mapping.
 //
 // # The direct path
 //
-// [Exporter.MeterProvider] is a complete OpenTelemetry provider without the
-// SDK: its instruments aggregate each measurement where it is made, in tens of
-// nanoseconds, and the exporter sends a point of every series once an interval.
-// [Exporter.RecordMetric] does the same by name. Nothing on that path ever waits, and no
-// measurement is lost for pressure, however busy the process is. What is dropped, and
-// counted, is
-//   - a measurement that cannot be: invalid;
-//   - one of a new series, when [WithMaxMemory] leaves no memory for it: memory;
-//   - one that comes after Shutdown: shutdown. One that is being made while Shutdown makes
-//     the last collection may be counted so together with others of its series;
+// [Exporter.MeterProvider] is a complete OpenTelemetry provider without the SDK. Its
+// instruments aggregate each measurement where it is made, in tens of nanoseconds, and once
+// an interval the exporter sends a point of every series. [Exporter.RecordMetric] does the
+// same by name. Nothing on that path ever waits, and no measurement is lost because of
+// pressure, however busy the process is. What is dropped and counted is
+//   - a measurement that is invalid: invalid;
+//   - a measurement of a new series for which [WithMaxMemory] leaves no memory: memory;
+//   - a measurement that comes after Shutdown: shutdown. A measurement that is being made
+//     during the last collection of Shutdown may be counted so, together with others of its
+//     series;
 //   - the point of a cumulative series that finds no room in the queue within its interval:
-//     deadline; the next one makes it good. What is delta waits for the next collection;
-//   - at the last collection what finds no room in time, and a series of which a caller is
-//     in the middle of a measurement for a second: deadline.
+//     deadline. The next point makes up for it. A delta waits for the next collection;
+//   - at the last collection, what finds no room in time, and a series in which a caller has
+//     been in the middle of a measurement for a second: deadline.
 //
-// A point that has left the queue may be lost like any other.
+// After the queue, such a point may be lost like any other.
 //
 // With [WithFlushInterval] of 0, event mode, each measurement is a point of its own that
-// goes through a queue: there a [drop.Strategy] decides under pressure what is lost.
+// goes through a queue. There a [drop.Strategy] decides what is lost under pressure.
 //
 // # Its own metrics
 //
-// The exporter counts with OpenTelemetry instruments, on the provider that
-// [WithMeterProvider] names; the global one by default. They read the counters when
-// somebody collects, and nothing is written where points are recorded. Each has the
-// attribute otel.component.name, which tells the exporters of a process apart.
+// The exporter counts with OpenTelemetry instruments, on the provider given with
+// [WithMeterProvider], by default the global one. They read the counters when somebody
+// collects; nothing is written where points are recorded. Each instrument has the attribute
+// otel.component.name, which tells the exporters of a process apart.
 //
 //	stats.events.received, .sent      counters; .dropped by reason
 //	stats.encoding.left_out           counter by reason, see [Stats].LeftOut
@@ -84,17 +89,18 @@
 //	stats.circuit.state               gauge: 0 closed, 1 open, 2 half-open
 //	otel.sdk.exporter.metric_data_point.exported, .inflight, otel.sdk.exporter.operation.duration
 //
-// otel.sdk.exporter.* are about data points: measurements that are refused, and events that
-// are lost before they became one, are in stats.events.dropped alone. While the direct path is in use the
-// reasons invalid and shutdown, which may be about either, are, too.
+// The instruments otel.sdk.exporter.* are about data points. Measurements that are dropped,
+// and events that are dropped before they become data points, count in stats.events.dropped
+// alone. While the direct path is in use, so do the reasons invalid and shutdown, since
+// they may be about measurements or points.
 //
-// Latency counts from when a point is handed over to when the kernel has its packet;
-// on the direct path, where points are made of series, from when they are. It is
-// within 7 % of what it was; of more than 1,024 packets a second an even selection
-// is recorded. A full send buffer, which is waited for, is no error of
-// stats.udp.errors. After Shutdown nothing is observed any more; the SDK goes on to
-// report the histograms.
-// [Exporter.Health] sums it all up; package health serves it.
+// Latency counts from when a point is handed over to when the kernel has its packet. On the
+// direct path a point is handed over when it is made of its series. Latency is within 7 %
+// of the true value; of more than 1,024 packets a second an even selection is recorded. A
+// full send buffer, for which the exporter waits, does not count in stats.udp.errors. After
+// Shutdown nothing is observed any more; the SDK goes on to report the histograms.
+//
+// [Exporter.Health] sums all this up, and package health serves it.
 //
 // # Configuration
 //

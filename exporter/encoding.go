@@ -11,17 +11,18 @@ import (
 	"github.com/otelgram/otelgram/wire/statsd"
 )
 
-// Encoding is how points are written into packets. All but Compact leave something of a
-// point out; the documentation of their packages says what, and [Stats].LeftOut counts it.
+// Encoding is how points are written into packets. Every encoding except Compact leaves
+// something of a point out. The documentation of its package says what, and [Stats].LeftOut
+// counts it.
 type Encoding uint8
 
 // The encodings.
 const (
-	// Compact is the full OpenTelemetry data model in few bytes, for receivers of
-	// otelgram; see package wire for its specification.
+	// Compact carries the full OpenTelemetry data model in few bytes, for receivers of
+	// otelgram. Package wire has its specification.
 	Compact Encoding = iota + 1
-	// Plain is numbers with tags in a simple binary layout, for receivers of otelgram and
-	// for programs of one's own; see package wire/plain.
+	// Plain carries numbers with tags in a simple binary layout, for receivers of otelgram
+	// and for programs of one's own; see package wire/plain.
 	Plain
 	// StatsD is the protocol of etsy's server, with attributes in names; see package
 	// wire/statsd.
@@ -32,8 +33,9 @@ const (
 	Influx
 )
 
-// An encoding stands here with its name, and how its encoder is made. serverTakes is how many
-// bytes of a packet its servers take, 0 for any, and most how many a packet has in any case.
+// encodings holds the name of each encoding and how its encoder is made. serverTakes is how
+// many bytes of a packet the servers of the encoding take, or 0 for any number. most is the
+// largest packet that the encoding allows, or 0 for any size.
 var encodings = [...]struct {
 	name        string
 	serverTakes int
@@ -80,7 +82,7 @@ func (e *Encoding) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// encodingsAllowed is for messages.
+// encodingsAllowed returns the names of all encodings, for error messages.
 func encodingsAllowed() string {
 	var names []string
 	for e := Compact; e.known(); e++ {
@@ -98,11 +100,12 @@ func parseEncoding(s string) (Encoding, error) {
 	return 0, fmt.Errorf("unknown encoding: want %s", encodingsAllowed())
 }
 
-// textShare is the part of the budget that is set aside for the texts of names and attribute
-// sets, which can be made anew.
+// textShare is the part of the budget, one in textShare, that is set aside for the texts of
+// names and attribute sets. Such texts can be made anew.
 const textShare = 8
 
-// maxPacketSize returns how large packets are at most, in bytes, where that is said.
+// maxPacketSize returns how large packets may be, in bytes, or 0 if the configuration does
+// not say.
 func (c *config) maxPacketSize() int {
 	if most := encodings[c.encoding].most; most > 0 {
 		return min(c.packetSize, most)
@@ -110,7 +113,7 @@ func (c *config) maxPacketSize() int {
 	return c.packetSize
 }
 
-// newEncoder returns what makes the encoder that c asks for.
+// newEncoder returns the function that makes the encoder of c.
 func (c *config) newEncoder() pipeline.NewEncoder {
 	e := &encodings[c.encoding]
 	return func(bytes int, m *account.Budget) (pipeline.Encoder, error) { return e.new(c, bytes, m) }

@@ -36,7 +36,7 @@ func newTextServer(t *testing.T, network, address string) *textServer {
 	return &textServer{t, c}
 }
 
-// datagrams returns so many datagrams.
+// datagrams returns n datagrams.
 func (s *textServer) datagrams(n int) (got []string) {
 	s.t.Helper()
 	buf := make([]byte, 1<<16)
@@ -49,7 +49,7 @@ func (s *textServer) datagrams(n int) (got []string) {
 	return got
 }
 
-// encodings of all texts, with what makes an exporter use them.
+// textEncodings are options that make an exporter use each text encoding.
 var textEncodings = []Option{
 	WithStatsD(statsd.Options{}), WithDogStatsD(statsd.Options{}), WithInflux(influx.Options{}), WithPlain(plain.Options{}),
 }
@@ -69,8 +69,8 @@ func pointsOf(v int64, at time.Time) *metricdata.ResourceMetrics {
 	}
 }
 
-// TestEncodings: what each encoding says of the same data, over UDP and Unix sockets, and in
-// which book a point stands that it cannot say.
+// TestEncodings: what each encoding says about the same data, over UDP and Unix sockets,
+// and in which book a point is that it cannot say.
 func TestEncodings(t *testing.T) {
 	for _, tt := range []struct {
 		encoding Encoding
@@ -130,7 +130,8 @@ func TestEncodingFromEnvironment(t *testing.T) {
 	}
 }
 
-// TestUnchangedPoints: nothing is sent of a counter that stays, and yet the books close.
+// TestUnchangedPoints: nothing is sent for a counter that does not change, and yet the
+// books close.
 func TestUnchangedPoints(t *testing.T) {
 	server := newTextServer(t, "udp", "127.0.0.1:0")
 	e, err := New(t.Context(), WithEndpoint(server.conn.LocalAddr().String()), WithEncoding(StatsD))
@@ -150,8 +151,8 @@ func TestUnchangedPoints(t *testing.T) {
 	assert.Equal(t, uint64(2), s.Packets)
 }
 
-// TestCountersSurviveAnOutage: what was counted while there was no server is told when there
-// is one, once.
+// TestCountersSurviveAnOutage: what was counted while there was no server is told, once,
+// when there is one.
 func TestCountersSurviveAnOutage(t *testing.T) {
 	t.Parallel()
 	for _, o := range textEncodings[:2] {

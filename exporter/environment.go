@@ -17,8 +17,8 @@ import (
 
 const environmentPrefix = "OTEL_EXPORTER_OTELGRAM_"
 
-// variable is one environment variable: parse returns c with its value, or
-// says what is wrong with the value.
+// variable is one environment variable. parse returns c with the variable's value, or an
+// error that says what is wrong with the value.
 type variable struct {
 	name  string
 	parse func(c config, value string) (config, error)
@@ -50,9 +50,9 @@ var variables = []variable{
 	}},
 }
 
-// fromEnvironment returns c with what the environment says. A variable with a
-// bad value is reported and ignored, an empty one is not set, as in
-// OpenTelemetry's exporters.
+// fromEnvironment returns c with what the environment says. A variable with a bad value is
+// reported and ignored. An empty variable counts as not set, as in OpenTelemetry's
+// exporters.
 func fromEnvironment(c config) config {
 	for _, v := range variables {
 		value := strings.TrimSpace(os.Getenv(environmentPrefix + v.name))
@@ -69,8 +69,8 @@ func fromEnvironment(c config) config {
 	return cardinalityLimitFromEnvironment(flushIntervalFromEnvironment(c))
 }
 
-// flushIntervalFromEnvironment reads the SDK's variable for the interval of its
-// reader: on the direct path the exporter is its own reader.
+// flushIntervalFromEnvironment reads the variable that sets the interval of the SDK's
+// reader. On the direct path the exporter is its own reader.
 func flushIntervalFromEnvironment(c config) config {
 	const name = "OTEL_METRIC_EXPORT_INTERVAL"
 	value := strings.TrimSpace(os.Getenv(name))
@@ -86,8 +86,8 @@ func flushIntervalFromEnvironment(c config) config {
 	return c
 }
 
-// cardinalityLimitFromEnvironment reads the SDK's variable for the limit: on the direct
-// path the exporter aggregates in its place.
+// cardinalityLimitFromEnvironment reads the variable that sets the SDK's limit. On the
+// direct path the exporter aggregates in the SDK's place.
 func cardinalityLimitFromEnvironment(c config) config {
 	const name = "OTEL_GO_X_CARDINALITY_LIMIT"
 	value := strings.TrimSpace(os.Getenv(name))

@@ -27,14 +27,14 @@ import (
 type program struct {
 	seed        uint64
 	collections int
-	steps       int // measurements between two of them
-	crowd       int // attribute sets of an instrument at once, now and then
-	// exponential is what aggregates histograms; nil: explicit bounds do.
+	steps       int // measurements between two collections
+	crowd       int // attribute sets that an instrument gets at once, now and then
+	// exponential is what aggregates histograms. If it is nil, explicit bounds do.
 	exponential *sdkmetric.AggregationBase2ExponentialHistogram
 }
 
-// outcome is what the collections of a program gave, and when they were: an
-// instant before and one after each.
+// outcome is what the collections of a program gave, and when they were: a time before and
+// one after each.
 type outcome struct {
 	collected []*metricdata.ResourceMetrics
 	marks     []int64
@@ -57,8 +57,8 @@ func (p program) run(t *testing.T, mp metric.MeterProvider, binds bool, collect 
 	return o
 }
 
-// within says between which of the marks t lies: two clocks, and two providers, do
-// not agree any better.
+// within says between which of the marks t lies. Two clocks, and two providers, do not
+// agree more exactly.
 func (o outcome) within(t time.Time) string {
 	n, _ := slices.BinarySearch(o.marks, t.UnixNano())
 	return fmt.Sprint(" mark ", n)
@@ -74,8 +74,8 @@ func testAttributes(r *rand.Rand) []attribute.KeyValue {
 // recording makes one measurement with the given attributes.
 type recording func(*rand.Rand, []attribute.KeyValue)
 
-// bound records with instruments that are bound when their attributes are first
-// met and kept from then on, where that can be.
+// bound records with instruments that are bound when their attributes first come, and kept
+// from then on, if that is possible.
 func bound(i instrument, binds bool) recording {
 	kept := map[attribute.Distinct]instrument{}
 	return func(r *rand.Rand, kvs []attribute.KeyValue) {
@@ -94,7 +94,7 @@ func bound(i instrument, binds bool) recording {
 	}
 }
 
-// overflowing has record meet the limit of attribute sets, with one step in many.
+// overflowing makes record meet the limit of attribute sets, in one step of many.
 func (p program) overflowing(record recording) recording {
 	return func(r *rand.Rand, _ []attribute.KeyValue) {
 		first, n := r.IntN(3)*1000, 1
@@ -107,9 +107,9 @@ func (p program) overflowing(record recording) recording {
 	}
 }
 
-// instruments creates one of each, and some with special attributes, and returns
-// what records on them. What observables observe depends on nothing but the seed
-// and how often they were asked.
+// instruments creates one of each kind, and some with special attributes, and returns what
+// records on them. What observables observe depends only on the seed and on how often they
+// were asked.
 func (p program) instruments(t *testing.T, m metric.Meter, binds bool) []recording {
 	t.Helper()
 	ctx := context.Background()
@@ -259,7 +259,7 @@ func TestEqualToSDK(t *testing.T) {
 	}
 }
 
-// exponentialOf returns one of the aggregations there are.
+// exponentialOf returns one of several aggregations.
 func exponentialOf(seed uint64) *sdkmetric.AggregationBase2ExponentialHistogram {
 	r := rand.New(rand.NewPCG(seed, 2))
 	sizes := []int32{1, 2, 3, 20, 160, 1000, 16_384, 16_385, 20_000}
@@ -325,8 +325,8 @@ func keys(m map[string]string) []string {
 	return out
 }
 
-// seriesLines are a line for every series, by name and attributes, with times as
-// when writes them.
+// seriesLines are a line for every series, by name and attributes, with times as when
+// writes them.
 type seriesLines struct {
 	lines map[string]string
 	when  func(time.Time) string
@@ -384,8 +384,8 @@ func exponentialSeries[N int64 | float64](out seriesLines, prefix, kind string, 
 	}
 }
 
-// sumLine is the sum of a histogram, bit by bit, but for that of edges: the SDK adds floats
-// that are integers apart, and so rounds otherwise.
+// sumLine is the sum of a histogram, bit by bit, except a sum of edges: the SDK adds floats
+// that are integers separately, and so rounds in another way.
 func sumLine[N int64 | float64](prefix string, sum N) string {
 	if strings.Contains(prefix, " edges") {
 		return ""

@@ -100,8 +100,8 @@ func Example() {
 	// <nil>
 }
 
-// register is what a service does at its start; New goes to localhost:4319 where
-// nothing else is said.
+// register is what a service does at its start. Unless something else is said, New sends to
+// localhost:4319.
 func register(ctx context.Context, serve func(metric.MeterProvider)) error {
 	exp, err := exporter.New(ctx) // to localhost:4319, or OTEL_EXPORTER_OTELGRAM_ENDPOINT
 	if err != nil {

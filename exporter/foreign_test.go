@@ -26,8 +26,8 @@ import (
 	"github.com/otelgram/otelgram/health"
 )
 
-// patience is when something that should return is taken for a deadlock. The bounds
-// inside the exporter, such as the time for callbacks, are longer.
+// patience is when something that should return is taken for a deadlock. The bounds inside
+// the exporter, such as the time for callbacks, are longer.
 const patience = 4 * time.Second
 
 // within fails the test if f does not return.
@@ -51,7 +51,7 @@ type reentrant struct {
 	shutdown bool
 	calls    atomic.Int64
 	once     sync.Once
-	returned chan struct{} // closed when the first call that met the exporter has
+	returned chan struct{} // closed when the first call that met the exporter has returned
 }
 
 func newReentrant(shutdown bool) *reentrant {
@@ -98,9 +98,9 @@ func unfit(sdkmetric.InstrumentKind) sdkmetric.Aggregation {
 // tooDeep has no wire form.
 var tooDeep = attribute.KeyValue{Key: "deep", Value: nestedMap(17)}
 
-// foreignCalls are the places where an error handler is called while the direct
-// path is opened or used. Each has to return, whatever the handler does, and to
-// succeed unless the handler has ended the exporter meanwhile.
+// foreignCalls are the places where an error handler is called while the direct path is
+// opened or used. Each has to return, whatever the handler does, and to succeed, unless the
+// handler has ended the exporter meanwhile.
 var foreignCalls = []struct {
 	name    string
 	options []exporter.Option
@@ -144,8 +144,8 @@ func recordOne(e *exporter.Exporter) error {
 	return nil
 }
 
-// TestErrorHandlerCallsBack has OpenTelemetry's error handler use the exporter that
-// the error is about.
+// TestErrorHandlerCallsBack: OpenTelemetry's error handler uses the exporter that the error
+// is about.
 func TestErrorHandlerCallsBack(t *testing.T) {
 	for _, shutdown := range []bool{false, true} {
 		for _, tt := range foreignCalls {
@@ -169,9 +169,9 @@ func TestErrorHandlerCallsBack(t *testing.T) {
 	}
 }
 
-// TestMalformedResourceAttributes runs in a process of its own, since the SDK keeps
-// the default resource for good. It is New that reports the variable, to a handler
-// that cannot know the exporter yet; later nothing of the resource is asked for.
+// TestMalformedResourceAttributes runs in a process of its own, since the SDK keeps the
+// default resource for good. New reports the variable, to a handler that cannot know the
+// exporter yet. Nothing of the resource is asked for later.
 func TestMalformedResourceAttributes(t *testing.T) {
 	const name, malformed = "OTEL_RESOURCE_ATTRIBUTES", "no equals sign"
 	if os.Getenv(name) != malformed {
@@ -193,8 +193,8 @@ func TestMalformedResourceAttributes(t *testing.T) {
 	assert.Equal(t, int64(1), handler.calls.Load())
 }
 
-// TestSelectorsAreAskedOnce: by New, so that one which uses the exporter cannot meet
-// it half made. What they answered holds.
+// TestSelectorsAreAskedOnce: New asks them, so that a selector that uses the exporter
+// cannot meet it half made. What they answered holds.
 func TestSelectorsAreAskedOnce(t *testing.T) {
 	user := newReentrant(false)
 	bounds := []float64{1, 2}
@@ -241,7 +241,7 @@ func (c calling) Handle(context.Context, slog.Record) error {
 	return nil
 }
 
-// TestLoggerAndAlertCallBack: they may use the exporter, and end it.
+// TestLoggerAndAlertCallBack: the logger and the alert may use the exporter, and end it.
 func TestLoggerAndAlertCallBack(t *testing.T) {
 	for _, shutdown := range []bool{false, true} {
 		for name, option := range map[string]func(*reentrant) exporter.Option{
@@ -266,7 +266,7 @@ func TestLoggerAndAlertCallBack(t *testing.T) {
 						}
 						_ = e.ForceFlush(context.Background())
 					})
-					<-time.After(1100 * time.Millisecond) // two looks, so that losses are seen
+					<-time.After(1100 * time.Millisecond) // two samples, so that losses are seen
 				}
 				user.await(t)
 				within(t, "Shutdown", func() { _ = e.Shutdown(context.Background()) })

@@ -22,8 +22,8 @@ import (
 	"github.com/otelgram/otelgram/receiver"
 )
 
-// TestHealth goes from healthy to unhealthy when the receiver dies, and calls the
-// alert; the handler serves it.
+// TestHealth: the exporter goes from healthy to unhealthy when the receiver dies, and calls
+// the alert. The handler serves the report.
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	r, err := receiver.Listen("127.0.0.1:0", func(*metricdata.ResourceMetrics) {})
@@ -75,7 +75,7 @@ func TestHealth(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// TestHealthIsNotHeldUp by a logger or an alert that does not return.
+// TestHealthIsNotHeldUp: a logger or an alert that does not return does not hold it up.
 func TestHealthIsNotHeldUp(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
@@ -100,13 +100,13 @@ func TestHealthIsNotHeldUp(t *testing.T) {
 	close(release)
 }
 
-// blocked is a log that nobody can write to until it is closed.
+// blocked is a log to which every write waits until it is closed.
 type blocked chan struct{}
 
 func (b blocked) Write(p []byte) (int, error) { <-b; return len(p), nil }
 
-// TestHealthOfABurst: the packets of an export that wait longest are seen, too, in
-// the report and in the histograms.
+// TestHealthOfABurst: the report and the histograms show the packets of an export that wait
+// longest, too.
 func TestHealthOfABurst(t *testing.T) {
 	reader := sdkmetric.NewManualReader()
 	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
@@ -156,8 +156,8 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// TestHealthWithoutAddress: points that nobody can be sent to are no health, on
-// either path, however many measurements were aggregated into them.
+// TestHealthWithoutAddress: points without an address to send to are not healthy, on either
+// path, however many measurements were aggregated into them.
 func TestHealthWithoutAddress(t *testing.T) {
 	t.Parallel()
 	exp, err := exporter.New(t.Context(), exporter.WithEndpoint("nowhere.invalid:4319"), exporter.WithLogger(slog.New(slog.DiscardHandler)),

@@ -5,7 +5,7 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// instruments are those that read the counters, by name.
+// instruments are the exporter's own instruments that read the counters.
 var instruments = []selfmetrics.Instrument[view]{
 	{Name: "stats.events.received", Unit: "{event}", Description: "Points and events offered.",
 		Value: func(v *view) int64 { return int64(v.Offered) }},
@@ -62,10 +62,10 @@ var instruments = []selfmetrics.Instrument[view]{
 		Each:        func(v *view, observe selfmetrics.Observe) { observe(int64(v.InFlight), v.sets.component) }},
 }
 
-// leftOutReasons name what an encoding could not say.
+// leftOutReasons are the names of what an encoding could not say.
 var leftOutReasons = [...]string{"exemplars", "parts", "unchanged", "unknown", "shortened", "collisions"}
 
-// leftOut returns how often it was so, in the order of leftOutReasons.
+// leftOut returns how often each of leftOutReasons occurred, in their order.
 func leftOut(l *wire.LeftOut) [len(leftOutReasons)]uint64 {
 	return [...]uint64{l.Exemplars, l.Parts, l.Unchanged, l.Unknown, l.Shortened, l.Collisions}
 }

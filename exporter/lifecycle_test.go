@@ -23,8 +23,8 @@ import (
 	"github.com/otelgram/otelgram/receiver"
 )
 
-// counters makes a data set of so many sums with so many points each, three
-// attributes a point.
+// counters makes a data set of so many sums with so many points each, three attributes a
+// point.
 func counters(metrics, points int) *metricdata.ResourceMetrics {
 	at := time.Unix(1_790_000_000, 0)
 	all := make([]metricdata.Metrics, metrics)
@@ -68,8 +68,8 @@ func TestContextEnds(t *testing.T) {
 	c := connect(t, exporter.WithBufferSize(2), exporter.WithPacing(1, 1), exporter.WithMaxPacketSize(1472))
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
-	// What needs no waiting is handed over: a periodic reader that is shut down
-	// ends the context of the export under way.
+	// What needs no waiting is handed over: a periodic reader that is shut down ends the
+	// context of the export under way.
 	require.ErrorIs(t, c.exp.Export(over, data(gauge("m", pointWith()))), context.Canceled)
 	require.ErrorIs(t, c.exp.Export(over, data()), context.Canceled)
 	require.NoError(t, c.exp.ForceFlush(t.Context()))
@@ -103,8 +103,8 @@ func TestContextEnds(t *testing.T) {
 	assert.Zero(t, after.Queued)
 }
 
-// TestShutdownReleasesWaitingExport has an Export wait for room that never
-// comes while the exporter is shut down.
+// TestShutdownReleasesWaitingExport: an Export waits for room that never comes while the
+// exporter is shut down.
 func TestShutdownReleasesWaitingExport(t *testing.T) {
 	c := connect(t, exporter.WithBufferSize(2), exporter.WithPacing(1, 1))
 	exported := make(chan error)
@@ -169,9 +169,9 @@ func TestBooksConcurrentSafe(t *testing.T) {
 	require.NoError(t, r.Close())
 }
 
-// requireBounded asserts the books of an exporter in use: never more is settled than
-// was offered, and no more than bound less. A reader of Stats who is held up in the
-// middle, again and again, sees a larger difference: the least of a few counts.
+// requireBounded asserts the books of an exporter in use: never more is settled than was
+// offered, and at most bound less. If a reader of Stats is held up in the middle, again and
+// again, it sees a larger difference, so the least of a few counts.
 func requireBounded(t *testing.T, exp *exporter.Exporter, bound uint64) {
 	t.Helper()
 	least := uint64(math.MaxUint64)
@@ -184,8 +184,8 @@ func requireBounded(t *testing.T, exp *exporter.Exporter, bound uint64) {
 	assert.LessOrEqual(t, least, bound)
 }
 
-// books waits until exporter and receiver agree, and returns the receiver's. Handlers that
-// take every event apart need long for it under the race detector.
+// books waits until exporter and receiver agree, and returns the receiver's books. Handlers
+// that take every event apart need long for it under the race detector.
 func books(t *testing.T, exp *exporter.Exporter, r *receiver.Receiver) receiver.Counts {
 	t.Helper()
 	s := exp.Stats()
@@ -220,7 +220,7 @@ func TestLargeExport(t *testing.T) {
 	}
 }
 
-// TestUnresolvedName starts although the name has no address; what is handed
+// TestUnresolvedName: New succeeds although the name has no address, and what is handed
 // over meanwhile is counted.
 func TestUnresolvedName(t *testing.T) {
 	exp, err := exporter.New(t.Context(), exporter.WithEndpoint("no-such-name.invalid:4319"))
@@ -232,9 +232,9 @@ func TestUnresolvedName(t *testing.T) {
 	assert.Zero(t, exp.Stats().Packets)
 }
 
-// TestNobodyListens has the other side refuse packets. That a packet is refused
-// says that an earlier one was lost, so it is sent at the second try, and counts
-// as sent; Shutdown tells.
+// TestNobodyListens: the other side is a closed port. A refused connection is reported for
+// a later packet, so that packet is sent at the second try, and counts as sent. Shutdown
+// tells.
 func TestNobodyListens(t *testing.T) {
 	l, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -254,8 +254,8 @@ func TestNobodyListens(t *testing.T) {
 	require.ErrorContains(t, exp.Shutdown(t.Context()), "no open port at "+l.LocalAddr().String())
 }
 
-// TestSDK runs the real reader on the exporter, and hands it data whose memory
-// the reader uses again.
+// TestSDK runs the real reader on the exporter, and hands over data whose memory the reader
+// uses again.
 func TestSDK(t *testing.T) {
 	c := connect(t, exporter.WithTemporalitySelector(sdkmetric.DeltaTemporalitySelector))
 	mp := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(c.exp)))
@@ -315,8 +315,8 @@ func silent(t *testing.T) string {
 	return l.LocalAddr().String()
 }
 
-// TestShutdownCutsAnExport: the SDK's reader cancels the export under way when it is
-// shut down. What had room is sent; how much had none is in Shutdown's error.
+// TestShutdownCutsAnExport: the SDK's reader cancels the export under way when it is shut
+// down. What had room is sent, and Shutdown's error says how much had none.
 func TestShutdownCutsAnExport(t *testing.T) {
 	t.Parallel()
 	// The whole export would take ten seconds, however late this test looks at it.

@@ -13,8 +13,8 @@ import (
 	"github.com/otelgram/otelgram/exporter"
 )
 
-// TestCardinalityLimit: it is the option's, else the environment's, else 2,000, and includes
-// the overflow. Zero and less is none.
+// TestCardinalityLimit: the option wins over the environment, and the environment over
+// 2,000. The limit includes the overflow. Zero and less is no limit.
 func TestCardinalityLimit(t *testing.T) {
 	for _, tt := range []struct {
 		name        string
@@ -47,8 +47,9 @@ func TestCardinalityLimit(t *testing.T) {
 	}
 }
 
-// TestRepeatedKeysInMaps: as in the SDK the last value of a repeated key counts, in what is
-// measured, what an instrument is bound to, and a scope: all of these are one series.
+// TestRepeatedKeysInMaps: as in the SDK, the last value of a repeated key counts, in what
+// is measured, in what an instrument is bound to, and in a scope. All of these are one
+// series.
 func TestRepeatedKeysInMaps(t *testing.T) {
 	twice := attribute.KeyValue{Key: "map", Value: attribute.MapValue(attribute.Int("k", 1), attribute.Int("k", 2))}
 	once := attribute.KeyValue{Key: "map", Value: attribute.MapValue(attribute.Int("k", 2))}

@@ -22,8 +22,8 @@ var temporalities = map[string]sdkmetric.TemporalitySelector{
 	"cumulative": sdkmetric.CumulativeTemporalitySelector, "delta": sdkmetric.DeltaTemporalitySelector,
 }
 
-// TestObservedUnderLoad: whatever the strategy loses of measurements, each
-// observation arrives, whole and once.
+// TestObservedUnderLoad: whatever measurements the strategy drops, each observation
+// arrives, whole and once.
 func TestObservedUnderLoad(t *testing.T) {
 	const first, step = 1_000_000, 7
 	rounds := testsize.Pick(10, 25)
@@ -76,8 +76,8 @@ func TestObservedUnderLoad(t *testing.T) {
 	}
 }
 
-// TestSlowCallback: what a callback observes too late is counted, and the next
-// point goes on from the last that was sent, as if nothing had been observed.
+// TestSlowCallback: what a callback observes too late is counted, and the next point goes
+// on from the last one that was sent, as if nothing had been observed.
 func TestSlowCallback(t *testing.T) {
 	for temporality, selector := range temporalities {
 		t.Run(temporality, func(t *testing.T) {
@@ -121,7 +121,7 @@ func TestSlowCallback(t *testing.T) {
 	}
 }
 
-// TestFailingCallbackKeepsItsSeries: what one that fails did not observe goes on
+// TestFailingCallbackKeepsItsSeries: what a callback that fails did not observe goes on
 // from where it was, too.
 func TestFailingCallbackKeepsItsSeries(t *testing.T) {
 	c := connect(t, exporter.WithFlushInterval(never), exporter.WithTemporalitySelector(sdkmetric.DeltaTemporalitySelector))
@@ -145,8 +145,8 @@ func TestFailingCallbackKeepsItsSeries(t *testing.T) {
 	assert.Equal(t, []any{int64(21)}, values(c.flush(t), "o"))
 }
 
-// TestObservedSetsThatMeet: where keys are left out, observations of what is left
-// are one sum, as in the SDK.
+// TestObservedSetsThatMeet: if keys are left out, observations with the same remaining
+// attributes are one sum, as in the SDK.
 func TestObservedSetsThatMeet(t *testing.T) {
 	for temporality, selector := range temporalities {
 		reader := sdkmetric.NewManualReader(sdkmetric.WithTemporalitySelector(selector))

@@ -127,11 +127,11 @@ func TestOptionsWin(t *testing.T) {
 	assert.Equal(t, metricdata.CumulativeTemporality, c.temporality(metric.InstrumentKindCounter))
 }
 
-// reports collects what OpenTelemetry's error handler is told.
+// reports collects what goes to OpenTelemetry's error handler.
 func reports(t *testing.T) *[]string {
 	var mu sync.Mutex
 	var reported []string
-	over := false // what others have OpenTelemetry handle later is none of it
+	over := false // what others report later does not count
 	handler := otel.GetErrorHandler()
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
 		mu.Lock()
@@ -149,8 +149,8 @@ func reports(t *testing.T) *[]string {
 	return &reported
 }
 
-// TestBudgetOfAPreset: the error names where a budget comes from that is too small
-// for a ring; one that the environment asks for gives way.
+// TestBudgetOfAPreset: if a budget is too small for a ring, the error says where the budget
+// comes from. A budget from the environment gives way.
 func TestBudgetOfAPreset(t *testing.T) {
 	reported := reports(t)
 	_, err := newConfig([]Option{WithPreset(ResourceConstrained), WithBufferSize(32768)})
@@ -252,8 +252,8 @@ func TestNilSelectorsKeepTheDefault(t *testing.T) {
 	assert.Equal(t, metric.DefaultAggregationSelector(metric.InstrumentKindHistogram), c.aggregation(metric.InstrumentKindHistogram))
 }
 
-// TestStrategyWithoutEvents: an option that rules event mode alone is said where there is
-// none.
+// TestStrategyWithoutEvents: if an option rules event mode alone and event mode is off,
+// that is reported.
 func TestStrategyWithoutEvents(t *testing.T) {
 	for name, opts := range map[string][]Option{
 		"strategy":                {WithDropStrategy(drop.Oldest())},

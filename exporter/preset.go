@@ -8,17 +8,16 @@ import (
 	"github.com/otelgram/otelgram/drop"
 )
 
-// Preset is a set of options for one kind of service. Options given beside it
-// win, in whatever order. The strategy of a preset is that of event mode, see
+// Preset is a set of options for one kind of service. Options given besides win over it, in
+// whatever order. The drop strategy of a preset rules event mode alone, see
 // [WithDropStrategy].
 type Preset uint8
 
-// The presets. Those not named here are the defaults of the single options.
+// The presets. What a preset does not name has the default of its option.
 const (
-	// HighThroughput is for services that record far more than 100,000 points
-	// a second: queues of 32,768 points, runs of 100, packets after 50 ms at
-	// the latest, 50,000 packets a second in bursts of 64, drop.ByPriority, 20
-	// MiB.
+	// HighThroughput is for services that record far more than 100,000 points a second:
+	// queues of 32,768 points, runs of 100, packets after 50 ms at the latest, 50,000
+	// packets a second in bursts of 64, drop.ByPriority, 20 MiB.
 	HighThroughput Preset = iota + 1
 	// LowLatency is for points that should be on the network within 50 ms:
 	// queues of 8,192 points, runs of 20, packets after 20 ms at the latest,
@@ -59,7 +58,7 @@ func parsePreset(s string) (Preset, error) {
 	return 0, fmt.Errorf("unknown preset: want %s", presetsAllowed)
 }
 
-// apply sets what the preset stands for.
+// apply returns c with the options of the preset.
 func (p Preset) apply(c config) config {
 	switch p {
 	case HighThroughput:

@@ -27,8 +27,8 @@ func numbersOf(t *testing.T, opts ...Option) numbers {
 	return numbers{c.bufferSize, c.batchSize, c.maxBatchAge, c.packetsPerSecond, c.burst, c.strategy, c.maxMemory, c.noInterning}
 }
 
-// TestPresets holds every number of every preset against its documentation. What
-// a preset says nothing about is the default.
+// TestPresets compares every number of every preset with its documentation. What a preset
+// does not name is the default.
 func TestPresets(t *testing.T) {
 	const ms, mib = time.Millisecond, 1 << 20
 	assert.Equal(t, numbers{16384, 50, 100 * ms, 10_000, 32, drop.Newest(), 0, false}, numbersOf(t))

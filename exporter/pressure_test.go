@@ -27,8 +27,8 @@ const producers, perProducer = 2, 300_000
 // pressFor is how long the producers go on at least, after their count.
 var pressFor = flag.Duration("press", testsize.Pick(0, 10*time.Second), "how long TestPressureBooks overloads each strategy at least")
 
-// overload has the producers call record, whose argument counts the calls of
-// one of them, as fast as they can.
+// overload makes the producers call record as fast as they can. The argument n counts the
+// calls of one producer.
 func overload(record func(producer, n int)) { overloadFor(0, record) }
 
 // overloadFor goes on for d, a thousand calls at a time, and returns how many
@@ -54,7 +54,7 @@ func overloadFor(d time.Duration, record func(producer, n int)) uint64 {
 // pressed opens an exporter that sends every event as a point at a slow pace.
 func pressed(t *testing.T, handle func(*metricdata.ResourceMetrics), opts ...exporter.Option) (*exporter.Exporter, *receiver.Receiver) {
 	t.Helper()
-	// A handler that is slow, as under the race detector, is not what is tested.
+	// A slow handler, as under the race detector, is not what is tested.
 	r, err := receiver.Listen("127.0.0.1:0", handle, receiver.WithQueueSize(1<<14))
 	require.NoError(t, err)
 	opts = append([]exporter.Option{exporter.WithEndpoint(r.Addr().String()), exporter.WithFlushInterval(0)}, opts...)
@@ -67,8 +67,8 @@ func pressed(t *testing.T, handle func(*metricdata.ResourceMetrics), opts ...exp
 	return exp, r
 }
 
-// drained shuts exp down once all is sent, and returns its books and what of
-// them the receiver handed on.
+// drained shuts exp down when all is sent, and returns its books and what of them the
+// receiver delivered.
 func drained(t *testing.T, exp *exporter.Exporter, r *receiver.Receiver) exporter.Stats {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -82,13 +82,13 @@ func drained(t *testing.T, exp *exporter.Exporter, r *receiver.Receiver) exporte
 	return s
 }
 
-// TestPressureBooks: whatever the strategy, each event is sent or counted once,
-// for a reason the strategy knows.
+// TestPressureBooks: whatever the strategy, each event is sent, or counted once for a
+// reason of that strategy.
 func TestPressureBooks(t *testing.T) {
 	tests := []struct {
 		name     string
 		strategy drop.Strategy
-		reasons  func(exporter.Dropped) uint64 // that may be
+		reasons  func(exporter.Dropped) uint64 // the reasons that may occur
 	}{
 		{"newest", drop.Newest(), func(d exporter.Dropped) uint64 { return d.RingFull }},
 		{"oldest", drop.Oldest(), func(d exporter.Dropped) uint64 { return d.Evicted + d.RingFull }},
@@ -121,7 +121,7 @@ func TestPressureBooks(t *testing.T) {
 	}
 }
 
-// TestPressureKeepsHighPriority: what matters gets through, if it fits alone.
+// TestPressureKeepsHighPriority: events of high priority get through, if they alone fit.
 func TestPressureKeepsHighPriority(t *testing.T) {
 	var high atomic.Uint64
 	handle := func(rm *metricdata.ResourceMetrics) {
@@ -149,9 +149,9 @@ func TestPressureKeepsHighPriority(t *testing.T) {
 	assert.Positive(t, s.Dropped.Priority)
 }
 
-// TestPressureKeepsTheNewest: Oldest delivers the newest of what came. A producer that
-// is taken off its core in the middle of a push holds up the others for so long, who
-// then lose what they record: the best of a few tries counts.
+// TestPressureKeepsTheNewest: Oldest delivers the newest of what came. If a producer is
+// preempted in the middle of a push for long, the others lose what they record meanwhile:
+// the best of a few tries counts.
 func TestPressureKeepsTheNewest(t *testing.T) {
 	const buffer, tries, attempts = 2048, 3, 4 // a record evicts so often before it gives up
 	missing := buffer
@@ -191,9 +191,9 @@ func missingOfTheNewest(t *testing.T, buffer int) (missing int, s exporter.Stats
 	return missing, s
 }
 
-// TestPressureSampledIsUnbiased: no event is lost for want of room, and sums
-// and distributions of what is left are those of all, within two percent or, if
-// few were kept, five standard deviations.
+// TestPressureSampledIsUnbiased: no event is lost for lack of room. Sums and distributions
+// of what is kept equal those of all events, within two percent or, if few were kept, five
+// standard deviations.
 func TestPressureSampledIsUnbiased(t *testing.T) {
 	var mu sync.Mutex
 	sum, count, variance := 0.0, 0.0, 0.0
@@ -237,8 +237,7 @@ func TestPressureSampledIsUnbiased(t *testing.T) {
 
 func value(n int) float64 { return float64(1 + n%10) }
 
-// TestNothingWaits: a million calls return whatever the pump and the network
-// do.
+// TestNothingWaits: a million calls return whatever the pump and the network do.
 func TestNothingWaits(t *testing.T) {
 	tests := []struct {
 		name       string

@@ -16,8 +16,7 @@ import (
 	"github.com/otelgram/otelgram/exporter"
 )
 
-// TestResource: the direct path makes of WithResource what the SDK does, errors
-// included.
+// TestResource: the direct path treats WithResource as the SDK does, errors included.
 func TestResource(t *testing.T) {
 	const attributes, service = "OTEL_RESOURCE_ATTRIBUTES", "OTEL_SERVICE_NAME"
 	shop := resource.NewWithAttributes("https://example.com/1", attribute.String("service.name", "shop"), attribute.Int("n", 1))
@@ -73,8 +72,7 @@ func TestResource(t *testing.T) {
 	}
 }
 
-// TestScopesCompare: a scope arrives in the form that == compares, by either
-// entrance.
+// TestScopesCompare: on both paths a scope arrives in the form that == compares.
 func TestScopesCompare(t *testing.T) {
 	c := connect(t, exporter.WithFlushInterval(never))
 	with := attribute.NewSet(attribute.Int("a", 1))

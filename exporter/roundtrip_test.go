@@ -24,7 +24,7 @@ var (
 	cases = flag.Int("cases", defaultCases(), "random data sets to send")
 )
 
-// defaultCases is less where each takes ten times as long.
+// defaultCases is less if each case takes ten times as long.
 func defaultCases() int {
 	if raceEnabled {
 		return 1000
@@ -39,8 +39,8 @@ type connection struct {
 	arrived chan *metricdata.ResourceMetrics
 }
 
-// never is a flush interval with which a collection happens only when a test asks for
-// one. A short one would not do: the first collection comes at a random moment of the
+// never is a flush interval with which a collection happens only when a test asks for one.
+// A short interval would not do, since the first collection comes at a random moment of the
 // first interval.
 const never = 10_000 * time.Hour
 
@@ -68,7 +68,7 @@ func (c *connection) send(t *testing.T, rm *metricdata.ResourceMetrics, points i
 	return c.receive(t, points)
 }
 
-// receive returns what arrives until so many points have.
+// receive returns what arrives, until that many points have arrived.
 func (c *connection) receive(t *testing.T, points int) []*metricdata.ResourceMetrics {
 	t.Helper()
 	var got []*metricdata.ResourceMetrics
@@ -86,8 +86,8 @@ func (c *connection) receive(t *testing.T, points int) []*metricdata.ResourceMet
 	return got
 }
 
-// TestRandomDataArrivesBitByBit is the product in one test: whatever the SDK
-// can hand over comes out at the other end, equal in every bit.
+// TestRandomDataArrivesBitByBit is the product in one test: whatever the SDK can hand over
+// comes out at the other end, equal in every bit.
 func TestRandomDataArrivesBitByBit(t *testing.T) {
 	if *seed == 0 {
 		*seed = rand.Uint64()
@@ -121,7 +121,7 @@ func arriveBitByBit(t *testing.T, cases int, opts ...exporter.Option) {
 	require.Equal(t, s.Offered, s.Sent)
 }
 
-// named returns rm with the resource that nil stands for.
+// named returns rm with a resource in place of nil.
 func named(rm *metricdata.ResourceMetrics) *metricdata.ResourceMetrics {
 	if rm.Resource != nil {
 		return rm

@@ -11,8 +11,8 @@ import (
 	"github.com/otelgram/otelgram/internal/direct"
 )
 
-// selected is what the user's selectors answered for each kind of instrument. It is
-// not changed once it is made.
+// selected is what the user's selectors answered for each kind of instrument. It does not
+// change after ask has made it.
 type selected struct {
 	temporality map[sdkmetric.InstrumentKind]metricdata.Temporality
 	aggregation map[sdkmetric.InstrumentKind]sdkmetric.Aggregation
@@ -28,7 +28,7 @@ func ask(t sdkmetric.TemporalitySelector, a sdkmetric.AggregationSelector) selec
 		s.temporality[k] = t(k)
 		answer := a(k)
 		if own, ok := answer.(sdkmetric.AggregationExplicitBucketHistogram); ok {
-			own.Boundaries = slices.Clone(own.Boundaries) // they stay the user's
+			own.Boundaries = slices.Clone(own.Boundaries) // the slice stays the user's
 			answer = own
 		}
 		s.aggregation[k] = answer
@@ -36,8 +36,8 @@ func ask(t sdkmetric.TemporalitySelector, a sdkmetric.AggregationSelector) selec
 	return s
 }
 
-// directResource returns the resource of the direct path. It makes of r what the SDK's
-// provider makes of its option WithResource; without r it is the default.
+// directResource returns the resource of the direct path. It treats r as the SDK's provider
+// treats the resource of its option WithResource. Without r it is the default.
 func directResource(r *resource.Resource) *resource.Resource {
 	if r == nil {
 		return resource.Default()

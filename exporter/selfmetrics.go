@@ -21,35 +21,35 @@ import (
 const (
 	// scopeName is the instrumentation scope of the exporter's own metrics.
 	scopeName = "github.com/otelgram/otelgram/exporter"
-	// componentType is what OpenTelemetry's semantic conventions call a component
-	// that they have no name for: the name of its type.
+	// componentType is the name of the type, as OpenTelemetry's semantic conventions ask of
+	// a component for which they have no name.
 	componentType = scopeName + ".Exporter"
 )
 
 // exporters numbers the exporters of the process.
 var exporters atomic.Int64
 
-// maxRecorded is how many latencies are recorded at once: if they go to the
-// exporter's own direct path they must not crowd out what is recorded there.
+// maxRecorded is how many latencies are recorded at once. If the latencies go to the
+// exporter's own direct path, they must not push out what is recorded there.
 const maxRecorded = 1024
 
 // latencyBounds are in seconds: from ten microseconds to ten seconds.
 var latencyBounds = metric.WithExplicitBucketBoundaries(
 	.00001, .000025, .00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10)
 
-// selfMetrics are the exporter's own instruments. What counts is read from the counters when
-// somebody collects. Three histograms are written once a second by watch, and one by Export:
-// nothing is ever written where points are recorded.
+// selfMetrics are the exporter's own instruments. Counters and gauges are read from the
+// books when somebody collects. The goroutine of watch writes three histograms once a
+// second, and Export writes one. Nothing is ever written where points are recorded.
 type selfMetrics struct {
 	exporter *Exporter
 	observed *selfmetrics.Set
-	// muted is set when the exporter is shut down: its own direct path takes no measurements
-	// any more.
+	// muted is set when the exporter is shut down: its own direct path takes no
+	// measurements any more.
 	muted atomic.Bool
 
 	buffer, send, e2e, duration metric.Float64Histogram
-	own                         []metric.RecordOption // for the first three
-	// For the last: by what came of an Export.
+	own                         []metric.RecordOption // for the first three histograms
+	// For duration, by the outcome of an Export.
 	succeeded, rejected, timeout, canceled []metric.RecordOption
 
 	sets reasonSets
@@ -70,9 +70,9 @@ type view struct {
 	sets   *reasonSets
 }
 
-// ofPoints reports whether what is dropped for r are data points, and not measurements.
-// Once the direct path is in use, what is dropped anywhere may be either, and is not counted
-// as points.
+// ofPoints reports whether what is dropped for r is data points, and not measurements. Once
+// the direct path is in use, a reason that may occur anywhere may be about either, and is
+// not counted as points.
 func (v *view) ofPoints(r wire.DropReason) bool {
 	switch r.Stage() {
 	case wire.Entering, wire.Leaving:
@@ -83,8 +83,8 @@ func (v *view) ofPoints(r wire.DropReason) bool {
 	return false
 }
 
-// start makes the instruments. What a provider refuses is reported to OpenTelemetry's error
-// handler, and not observed.
+// start makes the instruments. If the provider returns an error for an instrument, the
+// error goes to OpenTelemetry's error handler, and the instrument is not observed.
 func (m *selfMetrics) start(e *Exporter) {
 	m.exporter = e
 	m.makeSets(e.config.endpoint)
@@ -136,7 +136,8 @@ func (m *selfMetrics) makeSets(endpoint string) {
 	}
 }
 
-// errorType is what OpenTelemetry's own components say for the same, where they do.
+// errorType is the name of r in OpenTelemetry's own components, if they have one, or else
+// the name of the reason.
 func errorType(r wire.DropReason) string {
 	if r == wire.Shutdown {
 		return "already_shutdown"
@@ -144,7 +145,7 @@ func errorType(r wire.DropReason) string {
 	return r.String()
 }
 
-// view is what a collection sees.
+// view returns what a collection sees.
 func (m *selfMetrics) view() view {
 	return view{
 		Stats: m.exporter.pipeline.Stats(), status: int64(m.exporter.Health().Status),
@@ -152,8 +153,8 @@ func (m *selfMetrics) view() view {
 	}
 }
 
-// latencies records those of packets sent, of more than maxRecorded an even
-// selection. The last ones, after Shutdown, are left out where they might go to the
+// latencies records the latencies of packets sent. Of more than maxRecorded it records an
+// even selection. After Shutdown the last ones are left out if they might go to the
 // exporter's own direct path.
 func (m *selfMetrics) latencies(buffer, send, endToEnd *latency.Counts) {
 	if m.muted.Load() && m.exporter.directPath.opened.Load() != nil {
@@ -167,8 +168,8 @@ func (m *selfMetrics) latencies(buffer, send, endToEnd *latency.Counts) {
 	record(m.e2e, endToEnd)
 }
 
-// exported records an Export, but none after Shutdown. It runs on the goroutine of
-// a reader, which waits for the network at times.
+// exported records the duration of an Export; after Shutdown it records nothing. It runs on
+// the goroutine of a reader, which may wait for the network.
 func (m *selfMetrics) exported(ctx context.Context, d time.Duration, err error) {
 	if m.muted.Load() {
 		return

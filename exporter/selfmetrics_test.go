@@ -50,7 +50,7 @@ var promised = map[string]string{
 // own is what was collected of an exporter's own metrics.
 type own struct {
 	kinds  map[string]string
-	values map[string]float64 // by name and, where there is one, reason or error type
+	values map[string]float64 // by name and, if there is one, reason or error type
 	sets   map[string]attribute.Set
 }
 
@@ -104,7 +104,7 @@ func (o *own) add(m *metricdata.Metrics) {
 	o.kinds[m.Name] = kind + " " + m.Unit
 }
 
-// TestLeftOutIsObserved: what an encoding cannot say is an instrument, too, by reason.
+// TestLeftOutIsObserved: what an encoding cannot say is observed, too, by reason.
 func TestLeftOutIsObserved(t *testing.T) {
 	reader := sdkmetric.NewManualReader()
 	server, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -127,8 +127,8 @@ func TestLeftOutIsObserved(t *testing.T) {
 	require.NoError(t, e.Shutdown(t.Context()))
 }
 
-// TestSelfMetrics: every instrument is there under its name, says what Stats says,
-// and is gone after Shutdown.
+// TestSelfMetrics: every instrument exists under its name, says what Stats says, and is
+// gone after Shutdown.
 func TestSelfMetrics(t *testing.T) {
 	t.Parallel()
 	reader := sdkmetric.NewManualReader()
@@ -192,7 +192,8 @@ func TestSelfMetrics(t *testing.T) {
 }
 
 // TestDataPoints: otel.sdk.exporter.* are about data points. An event that is lost before
-// it became one is not, and a reason is there once a point was dropped for it.
+// it becomes a data point does not count there, and a reason is there once a point was
+// dropped for it.
 func TestDataPoints(t *testing.T) {
 	const name = "otel.sdk.exporter.metric_data_point.exported"
 	reader := sdkmetric.NewManualReader()
@@ -232,9 +233,9 @@ func TestDataPoints(t *testing.T) {
 
 var globalSet atomic.Bool
 
-// TestSelfMetricsShipped: the exporter carries its own metrics, given to a global
-// provider that is set later, and does not talk more and more of itself. The
-// globals delegate only once a process.
+// TestSelfMetricsShipped: the exporter carries its own metrics, which go to a global
+// provider that is set later. It does not say more and more about itself. The globals
+// delegate only once a process.
 func TestSelfMetricsShipped(t *testing.T) {
 	if globalSet.Swap(true) {
 		t.Skip("it has run in this process")
@@ -276,7 +277,7 @@ func TestSelfMetricsShipped(t *testing.T) {
 	require.NoError(t, r.Close())
 }
 
-// TestOutcomes: what came of an Export is told by its error's type, until Shutdown.
+// TestOutcomes: the type of its error tells the outcome of an Export, until Shutdown.
 func TestOutcomes(t *testing.T) {
 	reader := sdkmetric.NewManualReader()
 	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
@@ -302,7 +303,7 @@ func TestOutcomes(t *testing.T) {
 	require.NoError(t, provider.Shutdown(t.Context()))
 }
 
-// TestShutdownWhileACallbackHangs: somebody else's callback, on the provider of the
+// TestShutdownWhileACallbackHangs: a callback of the user's, on the provider of the
 // self-metrics, holds up the SDK and not Shutdown.
 func TestShutdownWhileACallbackHangs(t *testing.T) {
 	reader := sdkmetric.NewManualReader()
@@ -332,7 +333,7 @@ func TestShutdownWhileACallbackHangs(t *testing.T) {
 	require.NoError(t, provider.Shutdown(t.Context()))
 }
 
-// refusing is a provider whose instruments cannot be had.
+// refusing is a provider that returns an error for each instrument.
 type refusing struct {
 	noop.MeterProvider
 	callback metric.Callback
@@ -362,7 +363,8 @@ func (m *refusingMeter) RegisterCallback(f metric.Callback, _ ...metric.Observab
 	return noop.Registration{}, nil
 }
 
-// TestRefusedInstruments are reported, and do without.
+// TestRefusedInstruments: the errors are reported, and the exporter works without the
+// instruments.
 func TestRefusedInstruments(t *testing.T) {
 	reported := make(chan error, 16)
 	before := otel.GetErrorHandler()

@@ -19,8 +19,8 @@ import (
 	"github.com/otelgram/otelgram/internal/allocs"
 )
 
-// TestNamesakes: a gauge that is set and one that is observed share a name and
-// nothing else.
+// TestNamesakes: a gauge that is set and one that is observed share a name and nothing
+// else.
 func TestNamesakes(t *testing.T) {
 	c := connect(t, exporter.WithFlushInterval(never))
 	m := c.exp.MeterProvider().Meter("m")
@@ -100,8 +100,8 @@ func TestFlushAfterShutdownReturns(t *testing.T) {
 	<-returned
 }
 
-// TestBudgetCountsText: long names and values use the budget up, and what they
-// were cut from is not kept.
+// TestBudgetCountsText: long names and values use the budget up, and what they were cut
+// from does not stay in memory.
 func TestBudgetCountsText(t *testing.T) {
 	const budget = 4 << 20
 	exp, err := exporter.New(t.Context(), exporter.WithEndpoint(silent(t)), exporter.WithBufferSize(1024), exporter.WithMaxMemory(budget), exporter.WithPacing(0, 0))

@@ -7,31 +7,36 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// Stats are the exporter's books, counted in points where nothing else is
-// said. Counters only grow; Queued, Circuit, PacketSize, Address, DialError and Waiting
+// Stats are the exporter's books. They count points, unless a field says otherwise.
+// Counters only grow. Queued, Circuit, PacketSize, Address, DialError, Waiting and Capacity
 // are as of the moment.
 type Stats struct {
-	// Offered is what there was to send: the points of Export, those that the direct path
-	// makes of its series, and at a flush interval of 0 each measurement. Measurements
-	// that are aggregated are not counted, but those that cannot be are: as offered
-	// and as dropped.
+	// Offered is what there was to send: the points of Export, the points that the direct
+	// path makes of its series, and in event mode each measurement. A measurement that is
+	// aggregated is not counted. A measurement that cannot be aggregated is: as offered and
+	// as dropped.
 	Offered uint64
-	// Sent is what the kernel took, and of an encoding that tells differences the points
-	// without any. It may still be lost on the network.
+	// Sent is what the kernel took. With an encoding that sends only differences, points
+	// without a difference count too.
+	//
+	// A sent point may still be lost. The receiver counts what is lost on the network.
+	// Nobody counts what is sent to a receiver that has gone, until the circuit opens,
+	// about three seconds with traffic later. So if a receiver is killed between two
+	// exports, the next export is sent, to a closed port, and is in no book of either end.
 	Sent uint64
 	// Queued is what waits to be sent.
 	Queued uint64
 	// Dropped is what will never be sent, by reason.
 	Dropped Dropped
 
-	// Packets and Bytes are what the kernel took: UDP payload, reports
+	// Packets and Bytes are what the kernel took. Bytes are UDP payload. Reports are
 	// included.
 	Packets, Bytes uint64
 	// Batches counts the calls in which the kernel took packets with points.
 	Batches uint64
-	// SendErrors counts the times that the kernel did not take a packet. A full send buffer
-	// does not count, nor does a packet that was too large for a path that has become
-	// narrower. The kernel took some of these packets when they were sent again.
+	// SendErrors counts the times that the kernel did not take a packet. The kernel took
+	// some of these packets when they were sent again. A full send buffer does not count,
+	// and neither does a packet that was too large for a path that has become narrower.
 	SendErrors uint64
 	// ConnectionsRefused is how many of SendErrors said that an earlier packet had met a
 	// closed port (ECONNREFUSED).
@@ -40,55 +45,55 @@ type Stats struct {
 	Sessions uint64
 	// Circuit is the state of the circuit breaker.
 	Circuit CircuitState
-	// PacketSize is the largest packet made at present, in bytes: what
-	// [WithMaxPacketSize] says, or less if the path takes less. It is 1472 until an
-	// address is known where nothing is said.
+	// PacketSize is the largest packet made at present, in bytes: what [WithMaxPacketSize]
+	// says, or less if the path takes less. Without that option it is 1472 until an address
+	// is known.
 	PacketSize int
-	// Address is where packets go: what the endpoint was found to mean. It is
-	// empty as long as it is unresolved.
+	// Address is where packets go, as the endpoint was resolved. It is empty while the
+	// endpoint is unresolved.
 	Address string
-	// DialError is why the endpoint could not be resolved or dialled, when it was
-	// tried last; it is empty if it could. The socket before, if there is one, is in
-	// use meanwhile.
+	// DialError is why the last attempt to resolve or dial the endpoint failed. It is empty
+	// if that attempt succeeded. After a failed attempt the exporter goes on with the
+	// socket that it has, if there is one.
 	DialError string
-	// LastSend is when the kernel last took a packet with points. It is zero if
-	// it never did.
+	// LastSend is when the kernel last took a packet with points. It is zero if it never
+	// did.
 	LastSend time.Time
-	// Waiting is how many points and events are in the queues, Peak the most that who takes
-	// them out ever found there, and Capacity the room in the queues that are in use.
+	// Waiting is how many points and events are in the queues. Peak is the most that the
+	// pump ever found there. Capacity is the room in the queues that are in use.
 	Waiting, Peak, Capacity int
-	// CardinalityOverflow says that an instrument of the direct path has had
-	// more attribute sets than it may have, see [WithCardinalityLimit]; the others went
-	// into one series with the attribute otel.metric.overflow.
+	// CardinalityOverflow says that an instrument of the direct path has had more attribute
+	// sets than it may have, see [WithCardinalityLimit]. The further sets went into one
+	// series with the attribute otel.metric.overflow.
 	CardinalityOverflow bool
 
-	// Points larger than 64 KiB that were sent without something, each
-	// counted once for each: without exemplars, without the metric's
-	// description, with an exponential histogram downscaled. OpenTelemetry's error
-	// handler is told, once for each metric.
+	// ExemplarsCut, DescriptionsCut and Downscaled count points larger than 64 KiB that
+	// were sent with less: without exemplars, without the metric's description, with an
+	// exponential histogram downscaled. A point that was sent without two of these counts
+	// in both. OpenTelemetry's error handler is told once for each metric.
 	ExemplarsCut, DescriptionsCut, Downscaled uint64
 
-	// LeftOut counts what an encoding other than Compact could not say of points that it
-	// put into packets.
+	// LeftOut counts what the encoding could not say about points that it put into packets.
+	// It is zero with Compact.
 	LeftOut wire.LeftOut
 }
 
 // Dropped counts lost points, each for exactly one reason.
 type Dropped struct {
 	RingFull    uint64 // no room in the event queue (event mode)
-	Evicted     uint64 // made room for newer ones (event mode)
-	Priority    uint64 // refused under pressure for low priority (event mode)
+	Evicted     uint64 // was evicted for a newer one (event mode)
+	Priority    uint64 // of low priority under pressure (event mode)
 	Sampled     uint64 // left out by sampling under pressure (event mode)
 	Invalid     uint64 // a time or measurement that cannot be represented
 	Deadline    uint64 // the context of Export, or the time for callbacks or a collection, ended first
-	Oversize    uint64 // larger than 64 KiB, or unfolds to too much, whatever was left out; a line larger than a packet
-	Encode      uint64 // an aggregation, temporality, attribute or value without a form in the encoding, more than 512 attributes
+	Oversize    uint64 // larger than 64 KiB, or unfolds to too much, even after cuts; a line larger than a packet
+	Encode      uint64 // the encoding has no form for an aggregation, temporality, attribute or value, or there are more than 512 attributes
 	Unresolved  uint64 // the endpoint could not be resolved or dialled yet: see Stats.DialError
 	BreakerOpen uint64 // the circuit breaker was open
 	WouldBlock  uint64 // the socket's send buffer was full
-	SendError   uint64 // the kernel refused the packet
+	SendError   uint64 // the kernel did not take the packet
 	Memory      uint64 // the memory budget was used up, or there are too many instruments
-	Shutdown    uint64 // handed over too late, or not sent before Shutdown ended
+	Shutdown    uint64 // offered after Shutdown, or not sent before Shutdown ended
 }
 
 // Total returns the sum over all reasons.
@@ -99,8 +104,8 @@ func (d Dropped) Total() (total uint64) {
 	return total
 }
 
-// Stats returns the books. In traffic, Offered - Sent - Dropped is
-// never negative and never more than the exporter can hold.
+// Stats returns the books. In traffic, Offered - Sent - Dropped is never negative and never
+// more than the exporter can hold.
 func (e *Exporter) Stats() Stats {
 	s := e.pipeline.Stats()
 	return Stats{
@@ -113,8 +118,8 @@ func (e *Exporter) Stats() Stats {
 	}
 }
 
-// droppedBy returns the counters as fields: a field has the place of its reason, as a test
-// makes sure.
+// droppedBy returns the counters as fields. The fields stand in the order of the reasons,
+// which a test verifies.
 func droppedBy(counters [wire.DropReasons]uint64) (d Dropped) {
 	fields := reflect.ValueOf(&d).Elem()
 	for reason, n := range counters {

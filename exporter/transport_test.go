@@ -60,8 +60,8 @@ func TestTransports(t *testing.T) {
 	}
 }
 
-// TestUnixReceiverReturns: the receiver of a Unix socket that is gone refuses, and
-// a new one at the same path is found.
+// TestUnixReceiverReturns: a Unix socket without a receiver gives connection refused, and a
+// new receiver at the same path is found.
 func TestUnixReceiverReturns(t *testing.T) {
 	t.Parallel()
 	path := "unixgram://" + filepath.Join(t.TempDir(), "s")
@@ -84,7 +84,7 @@ func TestUnixReceiverReturns(t *testing.T) {
 	assert.Positive(t, exp.Stats().ConnectionsRefused)
 	r = listen()
 	require.Eventually(t, func() bool { return send() > 10 }, 30*time.Second, 50*time.Millisecond)
-	_ = exp.Shutdown(context.Background()) // the goodbye of the first session met nobody
+	_ = exp.Shutdown(context.Background()) // the goodbye of the first session met no receiver
 	s := exp.Stats()
 	assert.Equal(t, s.Offered, s.Sent+s.Dropped.Total())
 	assert.Equal(t, s.Dropped.SendError, s.Dropped.Total())

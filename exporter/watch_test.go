@@ -20,7 +20,7 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// TestAged: an old report says that it is, and is no more than degraded.
+// TestAged: an old report says that it is old, and is at best degraded.
 func TestAged(t *testing.T) {
 	for status := health.Unhealthy; status <= health.Healthy; status++ {
 		r := health.Report{Status: status, Healthy: status != health.Unhealthy, Issues: []string{"before"}}
@@ -50,8 +50,8 @@ func TestDroppedHasAFieldForEachReason(t *testing.T) {
 	assert.Equal(t, total, d.Total())
 }
 
-// TestReasonsInTheDocuments: the README's table has the rows of wire's, and the alert rules
-// mean by points on their way out what Health does.
+// TestReasonsInTheDocuments: the README's table has the rows of package wire, and the alert
+// rules and Health agree on which reasons are about data points.
 func TestReasonsInTheDocuments(t *testing.T) {
 	readme, err := os.ReadFile("../README.md")
 	require.NoError(t, err)
@@ -77,7 +77,7 @@ func TestReasonsInTheDocuments(t *testing.T) {
 	}
 }
 
-// TestSample: the monitor is told of the exports that were settled, and of each reason what to
+// TestSample: the monitor gets the exports that were settled, and for each reason what to
 // do about it, as text and not as Markdown.
 func TestSample(t *testing.T) {
 	e, err := New(t.Context(), WithEndpoint("127.0.0.1:1"), WithLogger(slog.New(slog.DiscardHandler)))
@@ -96,7 +96,7 @@ func TestSample(t *testing.T) {
 		assert.NotContains(t, d.Remedy, "`")
 	}
 	require.Eventually(t, func() bool { return len(e.HealthHistory().Rows) > 1 }, 30*time.Second, 10*time.Millisecond)
-	_ = e.Shutdown(t.Context()) // nobody listens there
+	_ = e.Shutdown(t.Context()) // no receiver listens there
 }
 
 // TestProbesAreDebug: an outage is two lines in the log, however long it lasts.
@@ -107,7 +107,7 @@ func TestProbesAreDebug(t *testing.T) {
 		session.CircuitHalfOpen: {session.CircuitOpen: "DEBUG", session.CircuitClosed: "INFO"},
 	} {
 		for to, want := range tos {
-			var log bytes.Buffer // tell alone writes to it, and has ended when it is read
+			var log bytes.Buffer // only tell writes to it, and has ended when it is read
 			e, err := New(t.Context(), WithEndpoint("127.0.0.1:1"), WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 			require.NoError(t, err)
 			e.circuitChanged(from, to)

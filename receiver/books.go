@@ -1,25 +1,25 @@
 package receiver
 
-// Books are the books of one session or of all, in packets (reports included)
-// and in points. Once nothing moves and two seconds have passed,
+// Books are the books of one session or of all sessions, in packets (reports included) and
+// in points. When nothing moves and two seconds have passed,
 //
 //	Sent = Received + Lost        Received = Delivered + Rejected + Overrun
 //
-// A sender of Plain packets does not say how many points it has sent: those of them that
-// were lost are in no term, and the rest of the equations holds.
+// A sender of Plain packets does not say how many points it has sent. Its lost points are
+// in no term, and the equations hold for the others.
 type Books struct{ Packets, Points Counts }
 
 // Counts are the terms of the books.
 type Counts struct {
-	Sent      uint64 // by the sender's own account
+	Sent      uint64 // as the sender says
 	Received  uint64 // arrived for the first time and in time
-	Lost      uint64 // missing for a second, or up to two, and more
+	Lost      uint64 // more than a second late; a packet counts between one and two seconds after it was due
 	Delivered uint64 // given to the handler
-	Rejected  uint64 // arrived, but could not be decoded, or not without what did not arrive
-	Overrun   uint64 // had no place in the queue, or was left there when Shutdown's context ended
+	Rejected  uint64 // arrived, but could not be decoded, or not without a fragment that did not arrive
+	Overrun   uint64 // found no place in the queue, or was left in it when Shutdown's context ended
 
 	Duplicate uint64 // arrived again; in no other term
-	Late      uint64 // arrived too late to tell whether again; in no other term but, perhaps, Lost
+	Late      uint64 // arrived too late to tell whether again; in no other term except, perhaps, Lost
 }
 
 func newBooks(a account, duplicates, lates, overruns, delivered, rejected tally) Books {

@@ -9,13 +9,13 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// pointsJump is how many points that did not arrive a sender may claim with one
-// packet. For more it takes a second packet.
+// pointsJump is how many points that did not arrive a sender may claim with one packet. A
+// larger claim needs a second packet.
 const pointsJump = 1 << 16
 
-// maxClaims is how many packets a session holds whose numbers are not believed yet. One
-// that makes room for another, or whose session leaves the table, stays apart: it was
-// received and sent, and nobody remembers its number.
+// maxClaims is how many packets a session holds whose numbers are not believed yet. A
+// packet that makes room for another, or whose session leaves the table, stays apart: it
+// counts as sent and received, and its number is forgotten.
 const maxClaims = 8
 
 // isFar reports whether a number is so far ahead that a second packet must confirm it.
@@ -23,11 +23,11 @@ func (s *session) isFar(sequence uint64) bool {
 	return sequence >= s.newest.packets && sequence-s.newest.packets > window.Min/2
 }
 
-// judgeClaim takes a packet whose number is far ahead of the others. The packet is
-// delivered, but that so many are missing is believed only when another packet near it
-// confirms it, or a goodbye that is said again, or many that rise one after the other,
-// as where nearly all packets are lost. More packets than anybody can have sent are never
-// believed.
+// judgeClaim takes a packet whose number is far ahead of the others. The packet counts as
+// new. That all packets in between are missing is believed only when something confirms it:
+// another packet near it, the same goodbye again, or, if nearly all packets are lost, many
+// claims that rise one after the other. A number that is higher than any sender can have
+// reached by now is never believed.
 func (s *session) judgeClaim(h *wire.Header, now time.Time) window.Verdict {
 	confirmed := false
 	most := s.base.packets + packetsAtOnce + uint64(max(now.Sub(s.started), 0)/packetTime)
@@ -51,7 +51,7 @@ func (s *session) judgeClaim(h *wire.Header, now time.Time) window.Verdict {
 	case s.claimsRise() && h.Sequence <= most:
 		s.believe(h.Sequence)
 	default:
-		s.claims = slices.Delete(s.claims, 0, 1) // it stays apart for good
+		s.claims = slices.Delete(s.claims, 0, 1) // that packet stays apart for good
 	}
 	return window.Fresh
 }
@@ -66,8 +66,8 @@ func (s *session) claimsRise() bool {
 	return true
 }
 
-// believe enters the held packets up to a number. The lowest goes first, else the window
-// may not reach back to it.
+// believe enters the held packets up to a number. It enters the lowest first, since
+// otherwise the window might not reach back to it.
 func (s *session) believe(upTo uint64) {
 	slices.SortStableFunc(s.claims, func(a, b wire.Header) int { return cmp.Compare(a.Sequence, b.Sequence) })
 	n := 0
@@ -84,7 +84,7 @@ func (s *session) believe(upTo uint64) {
 	}
 }
 
-// meetClaims enters the held packets that the others have come near.
+// meetClaims enters the held packets that are no longer far ahead of the others.
 func (s *session) meetClaims() {
 	for i := range s.claims {
 		if !s.isFar(s.claims[i].Sequence) {
@@ -94,12 +94,13 @@ func (s *session) meetClaims() {
 	}
 }
 
-// before is the header's 32-bit count of points before this packet in 64 bits, for a
-// packet newer than all others. The missing packets bound how far it can have grown.
-// A count beyond that is believed when a second packet is off by as much.
+// before returns how many points the sender had sent before a packet that is newer than all
+// others: the header's 32-bit count in 64 bits. The number of missing packets bounds how
+// far the count can have grown. A count beyond the bound is believed when a second packet
+// is off by as much.
 func (s *session) before(h *wire.Header) uint64 {
 	if s.plain {
-		return s.newest.points // what the others had: nobody counts those that are lost
+		return s.newest.points // what the others had: lost points are not counted
 	}
 	off := int64(int32(h.PointsBefore - uint32(s.newest.points)))
 	most := int64(min(mostPoints(h.Sequence-s.newest.packets), pointsJump))
@@ -115,7 +116,7 @@ func (s *session) before(h *wire.Header) uint64 {
 	return s.newest.points + uint64(off)
 }
 
-// confirmCount believes the count of a goodbye that is said again.
+// confirmCount believes the doubted count of a goodbye when the goodbye comes again.
 func (s *session) confirmCount(h *wire.Header) {
 	if s.countDoubted && h.Goodbye && h.Sequence+1 == s.newest.packets {
 		s.countDoubted = false
@@ -125,13 +126,13 @@ func (s *session) confirmCount(h *wire.Header) {
 	}
 }
 
-// lower moves the marks behind the newest packet down where a sender lies: else more would
-// be lost than was sent and not received.
+// lower moves the marks older and newer down if a sender lies about its points: otherwise
+// more would be lost than was sent and not received.
 func (s *session) lower() {
 	s.newer.points = min(s.newer.points, s.newest.points-s.current.points)
 	s.older.points = min(s.older.points, s.newest.points-s.current.points-s.waiting.points)
 }
 
-// mostPoints is how many points so many packets have at most, as far as a 32-bit count
-// of points can tell.
+// mostPoints is how many points that many packets have at most, as far as a 32-bit count of
+// points can tell.
 func mostPoints(packets uint64) uint64 { return min(packets, 1<<32) * wire.MaxItems }

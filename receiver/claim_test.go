@@ -11,8 +11,8 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// TestLyingSender: books of nonsense are nonsense, but they close, and what a few
-// packets claim alone is not believed.
+// TestLyingSender: the books of a liar are wrong, but they close, and what a few packets
+// alone claim is not believed.
 func TestLyingSender(t *testing.T) {
 	const far = 1<<56 - 1
 	tests := []struct {
@@ -46,8 +46,8 @@ func TestLyingSender(t *testing.T) {
 	}
 }
 
-// TestJumps: a packet far ahead is delivered, and believed when a second one confirms
-// it. A session goes on where one does not.
+// TestJumps: a packet far ahead is delivered, and believed when a second one confirms it.
+// Otherwise the session goes on.
 func TestJumps(t *testing.T) {
 	const far = 20_000
 	h := func(sequence uint64) wire.Header {
@@ -88,8 +88,8 @@ func TestJumps(t *testing.T) {
 	}
 }
 
-// TestManyClaims: a session holds a few, whatever comes, and an honest one among them is
-// believed.
+// TestManyClaims: a session holds only a few claims, whatever comes, and an honest one
+// among them is believed.
 func TestManyClaims(t *testing.T) {
 	table := newTabled(begin)
 	r := rand.New(rand.NewPCG(4, 4))
@@ -121,8 +121,8 @@ func TestTotalsDoNotWrap(t *testing.T) {
 	assert.Equal(t, b.Points.Sent, b.Points.Received+b.Points.Lost)
 }
 
-// TestCountsThatShrink: what is lost is never more than what was sent and not received,
-// not for a moment, where counts go to and fro.
+// TestCountsThatShrink: when counts rise and fall, what is lost is never more than what was
+// sent and not received, not even for a moment.
 func TestCountsThatShrink(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 6))
@@ -153,8 +153,8 @@ func TestOnePacketIsNotBelieved(t *testing.T) {
 	assert.Equal(t, uint64(400), closeBooks(table).Packets.Lost)
 }
 
-// TestForgedCountHeals: after a count that two forged packets made believed, the
-// books of an honest sender come to be exact again.
+// TestForgedCountHeals: after two forged packets had a count believed, the books of an
+// honest sender become exact again.
 func TestForgedCountHeals(t *testing.T) {
 	table := newTabled(begin)
 	hs := stream(0, 0, 20)
@@ -169,7 +169,7 @@ func TestForgedCountHeals(t *testing.T) {
 	assert.Equal(t, Counts{Sent: points(hs), Received: points(hs)}, b.Points)
 }
 
-// TestManyPoints: what is lost between two packets is believed at once, be it much.
+// TestManyPoints: a loss between two packets is believed at once, however large it is.
 func TestManyPoints(t *testing.T) {
 	hs := []wire.Header{{Session: 1, Points: 4000}, {Session: 1, Sequence: 10, PointsBefore: 40_000}}
 	assert.Equal(t, uint64(36_000), closeBooks(feed(hs)).Points.Lost)

@@ -22,10 +22,10 @@ type machine struct {
 	clock             time.Time
 }
 
-// copy is a machine with the same memory at another address.
+// copy returns a machine with the same memory at another address.
 func (m machine) copy(source netip.AddrPort) machine { m.source = source; return m }
 
-// send is the next packet, with two points.
+// send returns the next packet, with two points.
 func (m *machine) send() wire.Header {
 	m.clock = m.clock.Add(time.Millisecond)
 	h := wire.Header{Format: wire.Compact, Session: m.session, Sequence: m.sequence, Points: 2, PointsBefore: m.before, Time: m.clock.UnixNano()}
@@ -34,15 +34,15 @@ func (m *machine) send() wire.Header {
 	return h
 }
 
-// show shows the next packet of a machine to the table and reports whether it is new.
+// show shows the next packet of a machine to the table, and reports whether it is new.
 func (m *machine) show(t *tabled) bool {
 	h := m.send()
 	_, v := t.see(&h, m.source, m.clock)
 	return v == window.Fresh
 }
 
-// TestClones: two machines that send the same numbers at once, and one that is put back
-// to an earlier state, lose nothing, and the books say what they are.
+// TestClones: two machines that send the same numbers at once, and a machine that is put
+// back to an earlier state, lose nothing, and the books say what they are.
 func TestClones(t *testing.T) {
 	const before, after = 100, 3000
 	tests := []struct {
@@ -50,7 +50,7 @@ func TestClones(t *testing.T) {
 		source netip.AddrPort // of the copy
 		pause  time.Duration  // until the copy runs
 		both   bool           // the first machine runs on
-		lost   uint64         // packets that nobody sent are not lost
+		lost   uint64         // packets that no machine sent are not lost
 	}{
 		{"a copy elsewhere", elsewhere, time.Microsecond, true, 0},
 		{"a copy elsewhere, later", elsewhere, time.Hour, true, 0},
@@ -70,7 +70,7 @@ func TestClones(t *testing.T) {
 				show(&one)
 			}
 			other := one.copy(tt.source)
-			if !tt.both { // it had sent more when it was put back
+			if !tt.both { // the machine had sent more when it was put back
 				for range 50 {
 					show(&one)
 				}
@@ -105,8 +105,8 @@ func maxTime(a, b time.Time) time.Time {
 	return b
 }
 
-// TestPutBackAgain: a machine that is put back again and again has one set of books at
-// a time, and loses nothing but numbers that were seen so long ago that nobody knows.
+// TestPutBackAgain: a machine that is put back again and again has one set of books at a
+// time. It loses only numbers that were seen so long ago that they are forgotten.
 func TestPutBackAgain(t *testing.T) {
 	table := newTabled(begin.Add(-time.Hour))
 	m := machine{session: 1, source: source, clock: begin}
@@ -127,8 +127,8 @@ func TestPutBackAgain(t *testing.T) {
 	assert.Equal(t, Counts{Sent: sent, Received: sent}, b.Packets)
 }
 
-// TestNoClones: packets that arrive twice, also by another way or long after, and
-// goodbyes, are what they were.
+// TestNoClones: packets that arrive twice, even by another path or long after, and goodbyes
+// are no clones.
 func TestNoClones(t *testing.T) {
 	table := newTabled(begin)
 	m := machine{session: 1, source: source, clock: begin}
@@ -156,8 +156,8 @@ func TestNoClones(t *testing.T) {
 	assert.Equal(t, uint64(3001), b.Packets.Received)
 }
 
-// TestClonesAreBounded: whoever knows the number of a session cannot fill the table with
-// clones of it so that others have no room.
+// TestClonesAreBounded: a sender that knows the number of a session cannot fill the table
+// with clones of it so that others have no room.
 func TestClonesAreBounded(t *testing.T) {
 	table := newTabled(begin)
 	honest := machine{session: 2, source: source, clock: begin}

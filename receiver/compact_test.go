@@ -19,7 +19,7 @@ import (
 	"github.com/otelgram/otelgram/wire/plain"
 )
 
-// asMetricdata is what a receiver is to make of a packet of events.
+// asMetricdata returns what a receiver should make of a packet of events.
 func asMetricdata(events []plain.Event) *metricdata.ResourceMetrics {
 	type identity struct {
 		kind plain.Type
@@ -52,7 +52,7 @@ func aggregationOf[N int64 | float64](kind plain.Type, events []plain.Event, val
 	for _, e := range events {
 		var kvs []attribute.KeyValue
 		for _, t := range e.Tags {
-			kvs = append(kvs, attribute.String(t.Key, t.Value)) // NewSet takes the last of a key
+			kvs = append(kvs, attribute.String(t.Key, t.Value)) // NewSet takes the last value of a key
 		}
 		p := metricdata.DataPoint[N]{Attributes: attribute.NewSet(kvs...), Value: value(e.Bits)}
 		if e.Time != wire.NoTime {
@@ -93,7 +93,7 @@ func TestPlainEqualsSent(t *testing.T) {
 	assert.Equal(t, s.Points.Received, s.Points.Delivered)
 }
 
-// plainSeer takes note of the headers it is given.
+// plainSeer keeps the headers that it is given.
 type plainSeer struct{ headers chan wire.Header }
 
 func (p plainSeer) HandlePacket(packet *Packet) { p.headers <- packet.Decoder.Header() }
@@ -111,7 +111,8 @@ func TestPlainPackets(t *testing.T) {
 	assert.Equal(t, h.Session, r.Stats().Sessions[0].ID)
 }
 
-// TestBothEncodings: senders of both at once are counted exactly, and nothing is mixed up.
+// TestBothEncodings: senders of both encodings at once are counted exactly, and nothing is
+// mixed up.
 func TestBothEncodings(t *testing.T) {
 	t.Parallel()
 	const each, packets = 4, 200

@@ -40,8 +40,8 @@ const (
 	defaultMaxSessions    = 1 << 15
 	defaultReassemblySize = 8 << 20
 	defaultCacheSize      = 8 << 20
-	// coresPerReader is how many processors there are for each socket by default: the
-	// goroutines that decode have more to do.
+	// coresPerReader is how many processors there are for each socket by default. The
+	// goroutines that decode have more to do than the ones that read.
 	coresPerReader = 4
 )
 
@@ -86,7 +86,7 @@ func (c *config) validate() error {
 		if !p.IsValid() || four && p.Bits() < 96 {
 			return fmt.Errorf("otelgram: WithAllowedSources(%v): want networks such as 10.0.0.0/8 or 2001:db8::/32", c.sources)
 		}
-		if four { // it holds for the IPv4 addresses that it stands for
+		if four { // the prefix means the IPv4 addresses inside it
 			c.sources[i] = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
 		}
 	}
@@ -98,7 +98,7 @@ func (c *config) listen(call, addr string) ([]*udp.Listener, error) {
 	listeners, err := udp.ListenMany(addr, c.readers, append(c.socket, udp.WithReceiveBuffer(c.receiveBuffer))...)
 	var cause *udp.AddressError
 	if errors.As(err, &cause) {
-		err = cause.Err // addr stands there already
+		err = cause.Err // the message below has addr already
 	}
 	if err != nil {
 		return nil, fmt.Errorf("otelgram: %s(%q): %w", call, addr, err)
@@ -106,7 +106,7 @@ func (c *config) listen(call, addr string) ([]*udp.Listener, error) {
 	return listeners, nil
 }
 
-// warn logs a warning if everybody may send.
+// warn logs a warning if any host may send.
 func (c *config) warn(addr net.Addr) {
 	u, ok := addr.(*net.UDPAddr)
 	if !ok || u.IP.IsLoopback() || len(c.sources) > 0 {

@@ -8,8 +8,8 @@ type departed struct {
 	closed, proven      bool
 }
 
-// departures remember the sessions that left the table last: at least n of them, and
-// at most twice as many.
+// departures remember the sessions that left the table last: at least n of them, and at
+// most twice as many.
 type departures struct {
 	recent, older map[sessionKey]departed
 	n             int
@@ -19,7 +19,7 @@ func newDepartures(n int) departures {
 	return departures{recent: map[sessionKey]departed{}, older: map[sessionKey]departed{}, n: n}
 }
 
-// add remembers a session and reports whether others were forgotten for it.
+// add remembers a session and reports whether others were forgotten to make room.
 func (d *departures) add(key sessionKey, how departed) (forgot bool) {
 	if len(d.recent) >= d.n {
 		forgot = len(d.older) > 0

@@ -47,8 +47,8 @@ func ExampleListen() {
 	// delivered: 1 lost: 0
 }
 
-// What arrives can be exported again, by whatever exporter the SDK has: here to
-// another receiver, usually as OTLP to a Collector.
+// What arrives can be exported again, by any exporter of the SDK. Here it goes to another
+// receiver; usually it goes as OTLP to a Collector.
 func ExampleListen_relay() {
 	ctx := context.Background()
 	arrived := make(chan string, 1)
@@ -82,7 +82,7 @@ func ExampleListen_relay() {
 	// <nil> <nil> <nil>
 }
 
-// service is one with a counter.
+// service is a service with a counter.
 func service(ctx context.Context, endpoint string) {
 	exp, err := exporter.New(ctx, exporter.WithEndpoint(endpoint))
 	if err != nil {
@@ -101,7 +101,7 @@ func service(ctx context.Context, endpoint string) {
 	}
 }
 
-// summer adds up what it is given. Each goroutine of the receiver has one of its own.
+// summer adds up what it is given. Each goroutine of the receiver has its own summer.
 type summer struct {
 	sum     int64
 	arrived chan string

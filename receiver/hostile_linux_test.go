@@ -32,8 +32,8 @@ const (
 	largestPacket = wire.MaxPacketSize
 )
 
-// TestHostilePackets prints what packets cost that are made to cost much, and asserts
-// that what is allocated for one is bounded. Some are refused, which costs as well.
+// TestHostilePackets prints the cost of packets that are made to cost much, and asserts
+// that what is allocated for one is bounded. Some are rejected, which costs as well.
 func TestHostilePackets(t *testing.T) {
 	for _, size := range []int{1472, 16 << 10, largestPacket} {
 		for i := range hostile.Shapes {
@@ -54,8 +54,8 @@ func TestHostilePackets(t *testing.T) {
 	}
 }
 
-// TestHostilePlainPackets is TestHostilePackets for Plain: what is read of a packet where
-// it is received counts, too.
+// TestHostilePlainPackets is TestHostilePackets for Plain. What is read of a packet when it
+// is received counts, too.
 func TestHostilePlainPackets(t *testing.T) {
 	for _, size := range []int{1472, 16 << 10, largestPacket} {
 		for i := range plainShapes {
@@ -75,7 +75,7 @@ func TestHostilePlainPackets(t *testing.T) {
 }
 
 // BenchmarkHostile shows in one run how long a worker works for a packet that is made to
-// cost much: those of Plain should take no longer than the costliest of Compact.
+// cost much. Packets of Plain should take no longer than the costliest of Compact.
 func BenchmarkHostile(b *testing.B) {
 	bench := func(format, name string, packet func(n int) []byte) {
 		b.Run(format+"/"+strings.ReplaceAll(name, " ", "_"), func(b *testing.B) {
@@ -131,7 +131,7 @@ var plainShapes = []plainShape{
 
 func oneName(int, int) plain.Event { return plain.Event{Type: plain.Sum | plain.Integer, Name: "n"} }
 
-// packet fills a packet, up to the limits but for the last shape.
+// packet fills a packet, up to the limits except for the last shape.
 func (s *plainShape) packet(t testing.TB, size, n int) []byte {
 	t.Helper()
 	items := plain.MaxItems
@@ -172,15 +172,15 @@ func serveNow(w *worker, b *body, packet []byte) {
 	w.serve(w.queue.pop())
 }
 
-// threadTime is the processor time that this thread has taken.
+// threadTime returns the processor time that this thread has taken.
 func threadTime() time.Duration {
 	var t unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t)
 	return time.Duration(t.Nano())
 }
 
-// costOf returns what a worker allocates, at the most, and how long it works, at the
-// median, for one of the packets. The first ones make its tables grow.
+// costOf returns the most that a worker allocates, and the median of how long it works, for
+// one of the packets. The first ones make its tables grow.
 func costOf(packets [][]byte) (allocated uint64, took time.Duration, verdict string) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -212,8 +212,9 @@ func costOf(packets [][]byte) (allocated uint64, took time.Duration, verdict str
 	return allocated, times[len(times)/2], verdict
 }
 
-// TestHostilePacketsLeaveNothing: what stays after hundreds of megabytes of them is what
-// stays after a few: caches that are full, and tables that have grown to the largest.
+// TestHostilePacketsLeaveNothing: after hundreds of megabytes of hostile packets as much
+// memory stays as after a few: caches that are full, and tables that have grown to their
+// largest size.
 func TestHostilePacketsLeaveNothing(t *testing.T) {
 	total := testsize.Pick(20<<20, 200<<20)
 	w := &worker{receiver: &Receiver{notices: newNotices()}, handle: newMetricdata(drop, defaultCacheSize), queue: newQueue(64)}
@@ -238,8 +239,9 @@ func TestHostilePacketsLeaveNothing(t *testing.T) {
 	runtime.KeepAlive(w)
 }
 
-// TestHonestBesideHostile: beside ten megabits a second of what costs most, a sender of
-// 200 packets a second has each of them delivered. It prints the longest delay.
+// TestHonestBesideHostile: a receiver gets ten megabits a second of the costliest packets,
+// and 200 packets a second of an honest sender. Each of the latter is delivered. The test
+// prints the longest delay.
 func TestHonestBesideHostile(t *testing.T) {
 	const rate, hostileBytes = 200, 10_000_000 / 8 // a second
 	seconds := testsize.Pick(1, 10)
@@ -274,7 +276,7 @@ func TestHonestBesideHostile(t *testing.T) {
 	t.Logf("the longest delay is %v, beside %d MB in %d s; %d packets dropped by the kernel", slices.Max(delays), sent>>20, seconds, s.KernelDrops)
 }
 
-// honest is the packet of a sender of session 0 that tells its number.
+// honest returns a packet of a sender of session 0 that carries its number.
 func honest(t *testing.T, n int) []byte {
 	t.Helper()
 	p, err := wire.NewPacker(1472)

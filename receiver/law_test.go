@@ -13,7 +13,7 @@ import (
 )
 
 // obeysLaws asserts that each session is in one list of its class, one slot and one map,
-// and, where nothing is waited for any more, that all books add up.
+// and, if everything is settled, that all books add up.
 func (t *table) obeysLaws(tb testing.TB, settled bool) {
 	tb.Helper()
 	require.Equal(tb, t.len(), t.closed.len+t.fresh.len+t.proven.len)
@@ -39,8 +39,8 @@ func (t *table) obeysLaws(tb testing.TB, settled bool) {
 	}
 }
 
-// TestTableObeysItsLaws whatever comes: few places, sessions that return, clones, jumps,
-// lies, clocks that go to and fro, reports and silence.
+// TestTableObeysItsLaws: the laws hold whatever comes: few places, sessions that return,
+// clones, jumps, lies, clocks that jump back and forth, reports and silence.
 func TestTableObeysItsLaws(t *testing.T) {
 	bases := []uint64{0, 500, 1000, 1 << 20, 1 << 55, 1<<56 - 2000}
 	for seed := range testsize.Pick[uint64](200, 1000) {
@@ -80,7 +80,7 @@ func TestTableObeysItsLaws(t *testing.T) {
 	}
 }
 
-// TestReturningClones: a session that comes back to a full table as a clone holds no
+// TestReturningClones: a session that comes back to a full table as a clone does not hold a
 // place for ever.
 func TestReturningClones(t *testing.T) {
 	table := newTable(16, begin)
@@ -95,7 +95,7 @@ func TestReturningClones(t *testing.T) {
 }
 
 // TestForgedGoodbyes: sessions that prove themselves and say goodbye do not come back as
-// proven ones that push out others.
+// proven sessions that push out others.
 func TestForgedGoodbyes(t *testing.T) {
 	const honest = testSessions * 3 / 4
 	table := newTabled(begin)
@@ -118,8 +118,8 @@ func TestForgedGoodbyes(t *testing.T) {
 	table.obeysLaws(t, false)
 }
 
-// TestGoodbyeInAFullTable: a session that said goodbye and made room stays closed when it
-// says it again.
+// TestGoodbyeInAFullTable: a session that said goodbye and made room stays closed when its
+// goodbye comes again.
 func TestGoodbyeInAFullTable(t *testing.T) {
 	table := &tabled{newTable(16, begin)}
 	for sequence := range uint64(provenAfter) {
@@ -142,8 +142,8 @@ func TestGoodbyeInAFullTable(t *testing.T) {
 	assert.Equal(t, uint64(provenAfter+1), table.byID[1].newest.packets)
 }
 
-// TestForgedGoodbye: one packet that says goodbye, far ahead or not, does not make a
-// session that goes on the first to make room.
+// TestForgedGoodbye: one packet with a goodbye, far ahead or not, does not make a session
+// that goes on the first to make room.
 func TestForgedGoodbye(t *testing.T) {
 	for _, at := range []uint64{20, 20_000, 1 << 50} {
 		table := newTabled(begin)
@@ -158,7 +158,7 @@ func TestForgedGoodbye(t *testing.T) {
 	}
 }
 
-// TestSessionLeavesTwice: what is remembered is where the session left last.
+// TestSessionLeavesTwice: what is remembered is how the session left the last time.
 func TestSessionLeavesTwice(t *testing.T) {
 	table := newTabled(begin)
 	sequence := uint64(0)
@@ -167,7 +167,7 @@ func TestSessionLeavesTwice(t *testing.T) {
 			require.True(t, table.takes(wire.Header{Session: 1, Sequence: sequence}, begin))
 			sequence++
 		}
-		table.byID[1].proven = proven // as where another that had proven itself took its place
+		table.byID[1].proven = proven // as if another proven session had taken its place
 		table.forget(table.byID[1], begin)
 	}
 	for i := range sequence {
@@ -206,7 +206,7 @@ func TestBursts(t *testing.T) {
 	}
 }
 
-// TestNearlyAllIsLost: where one packet in a thousand arrives, the loss is known.
+// TestNearlyAllIsLost: if one packet in a thousand arrives, the loss is known.
 func TestNearlyAllIsLost(t *testing.T) {
 	table := newTabled(begin)
 	m := machine{session: 1, source: source, clock: begin}

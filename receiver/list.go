@@ -7,7 +7,8 @@ type entry struct {
 	in         *sessionList // nil: in none
 }
 
-// sessionList is a list of sessions, linked through an entry that each session has for it.
+// sessionList is a list of sessions. Each session has an entry of its own for each list
+// that it may be in.
 type sessionList struct {
 	front, back *entry
 	len         int

@@ -27,8 +27,9 @@ func (t *toMetricdata) handle(p *Packet) bool {
 // flush has nothing to do: each packet is handed over at once.
 func (t *toMetricdata) flush() {}
 
-// deliver calls the user's function for each resource, also for those behind one for
-// which it exits its goroutine: the packet counts as delivered, all of it.
+// deliver calls the user's function for each resource. If the function exits its goroutine
+// at one resource, it is called for the rest all the same, since the whole packet counts as
+// delivered.
 func (t *toMetricdata) deliver(data []*metricdata.ResourceMetrics) {
 	next := 0
 	defer func() {
@@ -36,7 +37,7 @@ func (t *toMetricdata) deliver(data []*metricdata.ResourceMetrics) {
 			return
 		}
 		if p := recover(); p != nil {
-			panic(p) // it did not exit: nothing of it is called again
+			panic(p) // it panicked and did not exit: the function is not called again
 		}
 		t.deliver(data[next:])
 	}()

@@ -8,33 +8,32 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// The notices are by cause of the format, and of the receiver.
+// The causes of notices: those of package wire, and those of the receiver.
 const (
 	foreignSource = wire.Causes + iota // from a network that is not allowed
 	tooLong                            // longer than WithMaxPacketSize
 	noticeCount
 )
 
-// refusal is a packet that was refused.
+// refusal is a packet that was refused, for a notice.
 type refusal struct {
 	cause  int
 	source netip.AddrPort
 	bytes  int
 }
 
-// notices tell the log of the first packet refused for each cause. A goroutine of their
-// own calls the logger, which is not ours.
+// notices log the first packet refused for each cause. A goroutine of their own calls the
+// logger, which is foreign code and may block.
 type notices struct {
 	said    [noticeCount]atomic.Bool
-	waiting chan refusal // has room for one of each cause
+	waiting chan refusal // has room for one notice of each cause
 }
 
 func newNotices() *notices {
 	return &notices{waiting: make(chan refusal, noticeCount)}
 }
 
-// refused takes note of a refused packet, if it is the first of its cause. It never
-// waits.
+// refused takes note of a refused packet, if it is the first for its cause. It never waits.
 func (n *notices) refused(cause int, source netip.AddrPort, bytes int) {
 	if n.said[cause].Load() || !n.said[cause].CompareAndSwap(false, true) {
 		return
@@ -57,7 +56,7 @@ func (n *notices) run(log *slog.Logger) {
 	}
 }
 
-// hints say what may be the matter.
+// hints say what the likely reason is.
 var hints = [noticeCount]string{
 	wire.TooShort:       "it is no otelgram",
 	wire.UnknownVersion: "it is no otelgram, or the sender is newer than this receiver",

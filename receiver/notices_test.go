@@ -33,7 +33,8 @@ func (l *logged) lines() []string {
 	return strings.Split(strings.TrimSpace(l.buf.String()), "\n")
 }
 
-// TestRefusedPacketsAreLogged, the first of each cause, with what may be the matter.
+// TestRefusedPacketsAreLogged: the first packet of each cause is logged, with the likely
+// reason.
 func TestRefusedPacketsAreLogged(t *testing.T) {
 	var log logged
 	r := listen(t, drop, WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
@@ -66,7 +67,7 @@ func TestForeignSourceIsLogged(t *testing.T) {
 	assert.Len(t, log.lines(), 1)
 }
 
-// TestHintsForAllCauses: none is without.
+// TestHintsForAllCauses: each cause has a hint.
 func TestHintsForAllCauses(t *testing.T) {
 	for cause := int(wire.TooShort); cause <= foreignSource; cause++ {
 		assert.NotEmpty(t, hints[cause], cause)

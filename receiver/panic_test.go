@@ -16,8 +16,8 @@ import (
 
 const panicking = "OTELGRAM_TEST_PANIC"
 
-// TestHandlerPanics: the process ends with the panic of the handler, which is called for
-// nothing else, also if it holds a lock.
+// TestHandlerPanics: the process ends with the panic of the handler, which is not called
+// again, even if it holds a lock.
 func TestHandlerPanics(t *testing.T) {
 	if os.Getenv(panicking) == "" {
 		self, err := os.Executable()

@@ -11,8 +11,8 @@ import (
 	"github.com/otelgram/otelgram/wire/plain"
 )
 
-// sessionKey names a session. Those of Plain senders are apart from the others, so that
-// no number that a stranger writes in a Compact packet is that of one of them.
+// sessionKey names a session. Sessions of Plain senders are apart from the others, so that
+// no number in a Compact packet can name one of them.
 type sessionKey struct {
 	id    uint64
 	plain bool
@@ -20,7 +20,7 @@ type sessionKey struct {
 
 func (s *session) key() sessionKey { return sessionKey{s.id, s.plain} }
 
-// idOf makes up the id of the session of Plain packets from a source address.
+// idOf makes up the session id of a Plain sender from its source address.
 func (r *Receiver) idOf(source netip.AddrPort) uint64 {
 	var buf [64]byte
 	b, _ := source.AppendBinary(buf[:0]) // it never fails
@@ -37,8 +37,8 @@ func (r *Receiver) checkHeader(d *udp.Datagram) (wire.Header, wire.Cause) {
 	return h, cause
 }
 
-// plain takes a Plain packet that is new. One without events is a probe: there is nothing
-// to decode.
+// plain takes a Plain packet that is new. A packet without events is a probe: there is
+// nothing to decode.
 func (r *Receiver) plain(b *body, packet []byte) {
 	events := packet[plain.HeaderSize : len(packet)-plain.TrailerSize]
 	if len(events) == 0 {
@@ -48,18 +48,18 @@ func (r *Receiver) plain(b *body, packet []byte) {
 	r.queue(b, events)
 }
 
-// renewal is what is known of a sender that began anew at the address of a Plain session.
+// renewal is what is known of a Plain sender that began anew at the address of a session.
 type renewal struct {
-	claim   wire.Header // of a packet that may be of a new begin, if claimed says so
+	claim   wire.Header // of the packet that may be from after a restart, if claimed is set
 	claimed bool
 	at      time.Time // when the numbers last began anew
-	first   uint64    // the number with which they did
-	since   int64     // its header time
+	first   uint64    // the first number after that
+	since   int64     // the header time of that packet
 	latest  int64     // the latest header time before that
-	times   uint64    // that they did
+	times   uint64    // how often the numbers began anew
 }
 
-// seePlain is see for a Plain session.
+// seePlain does what see does, for a Plain session.
 func (s *session) seePlain(h *wire.Header, now time.Time) window.Verdict {
 	if !s.source.IsValid() {
 		// Several senders share a Unix socket. It loses nothing and repeats nothing.
@@ -77,8 +77,8 @@ func (s *session) seePlain(h *wire.Header, now time.Time) window.Verdict {
 	return v
 }
 
-// isOutlived reports whether a packet was sent before the sender began anew, and was under
-// way meanwhile.
+// isOutlived reports whether a packet was sent before the sender began anew, and was on the
+// network meanwhile.
 func (s *session) isOutlived(h *wire.Header, now time.Time) bool {
 	r := s.renewed
 	if r == nil || r.times == 0 || now.Sub(r.at) >= 2*lateAfter {
@@ -87,10 +87,11 @@ func (s *session) isOutlived(h *wire.Header, now time.Time) bool {
 	return h.Time <= r.latest || h.Time < r.since && h.Sequence >= r.first
 }
 
-// beginsAnew reports whether a packet that is not new seems to be of a sender that has
-// begun anew at the same address. A packet that arrives twice has its time twice. Where
-// nobody knows whether the number was seen, the sender's clock may have been put back
-// while the packet was under way, but for the number 0.
+// beginsAnew reports whether a packet that is not new seems to come from a sender that has
+// begun anew at the same address. A packet that arrives twice has the same time twice, so
+// its time must be later than all others. If nobody knows whether the number was seen, and
+// the number is not 0, the time must be later by more than lateAfter: the sender's clock
+// may have been put back while the packet was on the network.
 func (s *session) beginsAnew(h *wire.Header, v window.Verdict) bool {
 	switch r := s.renewed; {
 	case h.Time <= s.latest:
@@ -107,9 +108,9 @@ func (r *renewal) isNear(h *wire.Header) bool {
 	return r.claimed && apart >= -window.Min/2 && apart <= window.Min/2
 }
 
-// judgeRenewal takes a packet that seems to be of a sender that has begun anew. It is
-// delivered, but that the numbers begin anew is believed only when another packet near it
-// confirms it. So one forged packet does not end a session.
+// judgeRenewal takes a packet that seems to come from a sender that has begun anew. The
+// packet counts as new. That the numbers begin anew is believed only when another packet
+// near it confirms it. So one forged packet does not end a session.
 func (s *session) judgeRenewal(h *wire.Header, now time.Time) window.Verdict {
 	if s.renewed == nil {
 		s.renewed = &renewal{}
@@ -127,7 +128,7 @@ func (s *session) judgeRenewal(h *wire.Header, now time.Time) window.Verdict {
 	case !same && r.isNear(h):
 		s.renew(h, now)
 	case h.Time > r.claim.Time:
-		r.claim = *h // the other stays apart for good
+		r.claim = *h // the earlier claim stays apart for good
 		s.apart.add(one)
 	default:
 		return window.Late
@@ -135,8 +136,8 @@ func (s *session) judgeRenewal(h *wire.Header, now time.Time) window.Verdict {
 	return window.Fresh
 }
 
-// renew begins the numbers anew, with a packet and the one that claimed it, and keeps the
-// books. What is missing of the numbers before is lost.
+// renew begins the numbers anew, with a packet and the one that claimed it. The books go
+// on. What is missing of the numbers before is lost.
 func (s *session) renew(h *wire.Header, now time.Time) {
 	r := s.renewed
 	first, second := r.claim, *h

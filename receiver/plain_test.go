@@ -15,13 +15,14 @@ import (
 	"github.com/otelgram/otelgram/wire/plain"
 )
 
-// life is a Plain sender at one address, from a start to the next, with a clock of its own.
+// life is a Plain sender at one address, from one start to the next, with a clock of its
+// own.
 type life struct {
 	sequence uint64
 	clock    time.Time
 }
 
-// send is the next packet, with three points.
+// send returns the next packet, with three points.
 func (l *life) send() wire.Header {
 	l.clock = l.clock.Add(time.Millisecond)
 	l.sequence++
@@ -35,7 +36,7 @@ func (l *life) sendAll(n int) (hs []wire.Header) {
 	return hs
 }
 
-// lives returns the packets of a sender that begins anew after so many packets each.
+// lives returns the packets of a sender that begins anew after that many packets each time.
 func lives(packets ...int) (hs []wire.Header) {
 	l := life{clock: begin}
 	for _, n := range packets {
@@ -57,8 +58,8 @@ func cut(hs []wire.Header, lost ...int) []wire.Header {
 	return kept
 }
 
-// TestPlainBooks: what comes, and what the books say of it, in packets. In points, sent is
-// received and nothing is lost.
+// TestPlainBooks: what comes, and what the books say about it, in packets. In points, sent
+// is received and nothing is lost.
 func TestPlainBooks(t *testing.T) {
 	all, many := lives(3000), lives(10_000)
 	twice := append(append([]wire.Header{}, all[:100]...), all[50:60]...)
@@ -120,9 +121,9 @@ func TestPlainBooks(t *testing.T) {
 	}
 }
 
-// TestPlainRestartsSoon: whatever a sender with the same address sent before, what it
-// sends after a restart is delivered from the first packet on, or a second later where it
-// loses the first one.
+// TestPlainRestartsSoon: whatever a sender with the same address sent before, what it sends
+// after a restart is delivered from the first packet on. If the first packet is lost, it is
+// delivered from a second later on.
 func TestPlainRestartsSoon(t *testing.T) {
 	for _, before := range []int{1, 2, 500, 1100, 70_000} {
 		for _, lost := range []int{0, 1, 3} {
@@ -175,7 +176,7 @@ func TestPlainReturns(t *testing.T) {
 	}
 }
 
-// TestPlainIsApart: no number of a Compact packet is that of a Plain session.
+// TestPlainIsApart: no number of a Compact packet names a Plain session.
 func TestPlainIsApart(t *testing.T) {
 	table := newTabled(begin)
 	l := life{clock: begin}
@@ -200,8 +201,8 @@ func TestPlainIsApart(t *testing.T) {
 	assert.True(t, isPlain)
 }
 
-// TestPlainStrangers: forged source addresses push out each other, and none that has
-// proven itself, of either encoding.
+// TestPlainStrangers: forged source addresses push out each other, and no session of either
+// encoding that has proven itself.
 func TestPlainStrangers(t *testing.T) {
 	table := newTabled(begin)
 	for i := range uint64(provenAfter) {
@@ -219,7 +220,7 @@ func TestPlainStrangers(t *testing.T) {
 	table.obeysLaws(t, false)
 }
 
-// plainPacket is one with n events.
+// plainPacket returns a packet with n events.
 func plainPacket(t *testing.T, sequence uint64, n int) []byte {
 	t.Helper()
 	b := plain.AppendHeader(nil)
@@ -231,8 +232,8 @@ func plainPacket(t *testing.T, sequence uint64, n int) []byte {
 	return b
 }
 
-// TestPlainRejected: packets that are damaged stand outside of the books; those that cannot
-// be decoded are in them, without points.
+// TestPlainRejected: damaged packets stand outside of the books. Packets that cannot be
+// decoded are in them, without points.
 func TestPlainRejected(t *testing.T) {
 	r := listen(t, drop)
 	damaged := plainPacket(t, 0, 1)
@@ -282,7 +283,7 @@ func TestPlainOverrun(t *testing.T) {
 	assert.Equal(t, Counts{Sent: 2 * packets, Received: 2 * packets, Delivered: 2 * (queue + 1), Overrun: 2 * (packets - queue - 1)}, s.Points)
 }
 
-// TestPlainOnUnixSocket: several senders, whose numbers say nothing.
+// TestPlainOnUnixSocket: there are several senders, whose numbers say nothing.
 func TestPlainOnUnixSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	r, err := Listen("unixgram://"+path, drop)

@@ -11,31 +11,31 @@ import (
 const (
 	// placeSize is how many bytes of a body take one place of a queue.
 	placeSize = 2048
-	// share bounds what one session may have in a queue: share times the places that
-	// are free. One session alone can take 8 of 9 places, and ten of them leave one of
-	// 81. It is the dynamic threshold of Choudhury and Hahne, "Dynamic queue length
-	// thresholds for shared-memory packet switches", IEEE/ACM Transactions on
-	// Networking 6(2), 1998.
+	// share bounds what one session may have in a queue: share times the places that are
+	// free. One session alone can take 8 of 9 places; ten sessions together leave one place
+	// of 81. This is the dynamic threshold of Choudhury and Hahne, "Dynamic queue length
+	// thresholds for shared-memory packet switches", IEEE/ACM Transactions on Networking
+	// 6(2), 1998.
 	share = 8
 )
 
-// body is what a packet carries, or several together.
+// body is what a packet carries, or what the fragments of one body carry together.
 type body struct {
 	session *session
 	source  netip.AddrPort
 	header  wire.Header // of the packet with the points
 	packets int
-	arrived time.Time // the last of them
+	arrived time.Time // when the last of the packets came
 }
 
 func (b *body) tally() tally { return tally{uint64(b.packets), uint64(b.header.Points)} }
 
-// job is a body on its way from the socket to a worker.
+// job is a body between the socket and a worker.
 type job struct {
 	body
 	data   []byte
 	places int
-	fresh  bool // its session had not proven itself when it came
+	fresh  bool // its session had not proven itself when the body came
 	next   *job // of the same session
 }
 
@@ -43,10 +43,10 @@ type job struct {
 type line struct {
 	first, last *job
 	places      int
-	next        *session // whose turn comes after this one's
+	next        *session // the session whose turn comes after this one's
 }
 
-// turns are the sessions whose turn comes, each with a line that is not empty.
+// turns are the sessions that wait for their turn, each with a line that is not empty.
 type turns struct{ first, last *session }
 
 func (t *turns) push(s *session) {
@@ -70,28 +70,28 @@ func (t *turns) pop() *session {
 	return s
 }
 
-// queue holds the jobs that wait for one worker, and knows which it has in hand. Sessions
-// take turns, a job each. Those that have not proven themselves take turns apart from the
-// others, and have half of the places: however many there are, they leave half of the
-// worker to the others.
+// queue holds the jobs that wait for one worker, and the job that the worker has in hand.
+// Sessions take turns, a job each. Sessions that have not proven themselves take turns
+// apart from the proven ones, and may use half of the places: however many there are, they
+// leave half of the worker to the proven ones.
 type queue struct {
 	size int // in places
 
 	mu      sync.Mutex
 	changed sync.Cond
-	waits   bool // the worker does
+	waits   bool // the worker waits on changed
 	closed  bool
-	gaveUp  bool // the handler is not to be called any more
+	gaveUp  bool // the handler must not be called any more
 	used    int  // places
-	ofFresh int  // of those, by jobs of sessions that had not proven themselves
+	ofFresh int  // of the used places, by jobs of sessions that had not proven themselves
 	jobs    int
 	proven  turns
 	fresh   turns
-	ahead   int // places that the fresh were served more than the proven, while both wait
+	ahead   int // places by which the fresh were served more than the proven, while both wait
 
 	hand     body // what the worker has in hand
-	held     bool // it has something, which is not counted yet
-	handling bool // the handler has it
+	held     bool // hand holds a job that is not counted yet
+	handling bool // the handler has the job in hand
 }
 
 func newQueue(size int) *queue {
@@ -164,8 +164,8 @@ func (q *queue) poll() *job {
 	return q.next()
 }
 
-// pop takes the job whose turn it is, and waits until there is one. It returns nil when
-// the queue is closed and empty.
+// pop takes the job whose turn it is, and waits until there is one. It returns nil when the
+// queue is closed and empty.
 func (q *queue) pop() *job {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -176,8 +176,8 @@ func (q *queue) pop() *job {
 	return q.next()
 }
 
-// next takes the job whose turn it is, which the worker has in hand from then on; nil
-// where there is none.
+// next takes the job whose turn it is, and puts it in the worker's hand. It returns nil if
+// there is none.
 func (q *queue) next() *job {
 	if q.jobs == 0 {
 		return nil
@@ -194,7 +194,8 @@ func (q *queue) len() int {
 	return q.jobs
 }
 
-// begin says that the handler gets what is in hand. It returns false if it must not.
+// begin says that the handler gets the job in hand. It returns false if the handler must
+// not be called any more.
 func (q *queue) begin() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -202,8 +203,9 @@ func (q *queue) begin() bool {
 	return q.handling
 }
 
-// returned says that the handler has returned, and returns what is in hand, to be
-// counted, unless that is done. The worker has it in hand until it calls finish.
+// returned says that the handler has returned, and returns what is in hand, for the worker
+// to count; ok is false if giveUp has taken it. The worker keeps it in hand until it calls
+// finish.
 func (q *queue) returned() (b body, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -211,7 +213,7 @@ func (q *queue) returned() (b body, ok bool) {
 	return q.hand, q.held
 }
 
-// finish says that what was in hand is counted.
+// finish says that the job in hand is counted.
 func (q *queue) finish() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -253,7 +255,7 @@ func (q *queue) take() *job {
 	return j
 }
 
-// close lets the worker take what is left.
+// close lets the worker take what is left, and ends pop after that.
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -261,8 +263,8 @@ func (q *queue) close() {
 	q.changed.Broadcast()
 }
 
-// giveUp takes out all that is left, and what the handler has in hand. It waits for the
-// worker where that decodes or counts, but for no handler.
+// giveUp takes out all jobs that are left, and the job that the handler has in hand. It
+// waits for a worker that decodes or counts, but never for a handler.
 func (q *queue) giveUp() (left []*job, hand body, held bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -10,12 +10,12 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// queueOf is a queue with sessions to fill it from.
+// queueOf is a queue with sessions from which to fill it.
 type queueOf struct {
 	*queue
 	buffers
 	sessions []*session
-	sent     []uint64 // of each, the next number
+	sent     []uint64 // the next number of each session
 }
 
 func newQueueOf(size, sessions int, proven bool) *queueOf {
@@ -28,7 +28,7 @@ func newQueueOf(size, sessions int, proven bool) *queueOf {
 	return q
 }
 
-// put offers a body of so many bytes.
+// put offers a body of that many bytes.
 func (q *queueOf) put(session, bytes int) bool {
 	b := body{session: q.sessions[session], header: wire.Header{Session: uint64(session), Sequence: q.sent[session]}, packets: 1}
 	ok := q.offer(&b, make([]byte, bytes), &q.buffers)
@@ -38,7 +38,7 @@ func (q *queueOf) put(session, bytes int) bool {
 	return ok
 }
 
-// get takes the next job, of a queue that is not empty.
+// get takes the next job of a queue that is not empty.
 func (q *queueOf) get(t *testing.T) *job {
 	t.Helper()
 	require.Positive(t, q.jobs)
@@ -51,7 +51,7 @@ func (q *queueOf) get(t *testing.T) *job {
 	return j
 }
 
-// TestQueueTakesTurns: whoever has much to say waits for those who have little.
+// TestQueueTakesTurns: a session with many packets waits for sessions with few.
 func TestQueueTakesTurns(t *testing.T) {
 	q := newQueueOf(4096, 4, true)
 	for range 1000 {
@@ -69,7 +69,8 @@ func TestQueueTakesTurns(t *testing.T) {
 	assert.Equal(t, []int{0, 1, 2, 3, 0, 1, 2}, order)
 }
 
-// TestQueueKeepsOrder within each session, and forgets nothing, whatever comes.
+// TestQueueKeepsOrder: the order within each session is kept, and nothing is forgotten,
+// whatever comes.
 func TestQueueKeepsOrder(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 3))
 	q := newQueueOf(300, 20, false)
@@ -121,8 +122,8 @@ func TestQueueIsShared(t *testing.T) {
 	}
 }
 
-// TestFreshSessionsLeaveHalf of the places and of the turns to those that have proven
-// themselves, however many they are.
+// TestFreshSessionsLeaveHalf: sessions that have not proven themselves leave half of the
+// places and of the turns to those that have, however many they are.
 func TestFreshSessionsLeaveHalf(t *testing.T) {
 	q := newQueueOf(1000, 5000, false)
 	q.sessions[0].proven = true
@@ -163,7 +164,7 @@ func TestQueueInBytes(t *testing.T) {
 	assert.Nil(t, q.poll())
 }
 
-// TestBuffersAreBounded: a body takes little more memory than the places it counts for,
+// TestBuffersAreBounded: a body takes little more memory than the places that it takes,
 // whatever was used before it.
 func TestBuffersAreBounded(t *testing.T) {
 	var b buffers

@@ -22,7 +22,7 @@ type reader struct {
 	listener *udp.Listener
 	batch    [readBatch]udp.Datagram
 	headers  [readBatch]wire.Header
-	taken    [readBatch]bool // otelgram from a source that is allowed
+	taken    [readBatch]bool // the packet is otelgram and comes from a source that is allowed
 }
 
 func newReader(r *Receiver, l *udp.Listener) *reader {
@@ -41,7 +41,7 @@ func (in *reader) run() {
 		case errors.Is(err, net.ErrClosed):
 			return
 		case err != nil:
-			time.Sleep(readPause) // should it last, do not spin
+			time.Sleep(readPause) // if the error lasts, do not spin
 		default:
 			in.take(n)
 		}
@@ -65,7 +65,7 @@ func (in *reader) take(n int) {
 	}
 }
 
-// check returns the header of a packet, and whether the packet is taken. It counts one
+// check returns the header of a packet, and whether the packet is taken. It counts a packet
 // that is not. The checksum is computed here, and nowhere else.
 func (r *Receiver) check(d *udp.Datagram) (wire.Header, bool) {
 	if !r.config.allowed(d.Source) {
@@ -106,7 +106,7 @@ func (r *Receiver) take(h *wire.Header, d *udp.Datagram, now time.Time) {
 	}
 }
 
-// queue hands a body to its session's worker, or counts it.
+// queue gives a body to its session's worker, or counts it as overrun.
 func (r *Receiver) queue(b *body, data []byte) {
 	if !r.workerOf(b.session.id).queue.offer(b, data, &r.buffers) {
 		r.table.overrun(b)
@@ -145,9 +145,9 @@ func (r *Receiver) expire(now time.Time) {
 	r.abandon(r.reassembly.expire(now.Add(-reassemblyAge)))
 }
 
-// report enters what the sender says about itself. A report has no points of
-// its own; its header says how many were sent. One that was overtaken has nothing
-// to say any more.
+// report enters what the sender says about itself. A report has no points of its own; its
+// header says how many points were sent. A report that comes after a newer packet has
+// nothing new to say about drops.
 func (r *Receiver) report(b *body, packet []byte, now time.Time) {
 	s := b.session
 	report, ok := wire.ReadReport(packet, &b.header)

@@ -10,20 +10,20 @@ import (
 const (
 	// reassemblyAge is how long a body waits for another fragment.
 	reassemblyAge = 2 * time.Second
-	// partialCost is about what a body takes besides its fragments, in bytes: it may
-	// keep a session alive that has left the table. fragmentCost is about what a
-	// fragment takes besides its data.
+	// partialCost is about what a body takes besides its fragments, in bytes: it may keep a
+	// session in memory that has left the table. fragmentCost is about what a fragment
+	// takes besides its data, in bytes.
 	partialCost  = 1536
 	fragmentCost = 48
 )
 
-// reassembly holds the bodies of which fragments are missing. Those that have
-// waited for longest make room for others. A flood of fragments harms only bodies that
-// take longer to arrive than the flood takes to fill the memory.
+// reassembly holds the bodies of which fragments are missing. The bodies that have waited
+// longest make room for others. A flood of fragments harms only bodies that take longer to
+// arrive than the flood takes to fill the memory.
 type reassembly struct {
 	partials map[partialKey]*list.Element // of *partial
-	waiting  *list.List                   // the one that waits for longest in front
-	max      int                          // bytes of all of them
+	waiting  *list.List                   // the body that has waited longest is in front
+	max      int                          // bytes that all of them may take
 	bytes    int
 }
 
@@ -45,9 +45,9 @@ func newReassembly(size int) reassembly {
 	return reassembly{partials: map[partialKey]*list.Element{}, waiting: list.New(), max: size}
 }
 
-// add takes a fragment and returns its body if that is whole now, and the bodies
-// that made room for it. It returns false, and keeps nothing, if the fragment does
-// not go with the others of its body.
+// add takes a fragment. It returns the fragment's body if that is whole now, and the bodies
+// that made room for it. If the fragment does not go with the others of its body, add keeps
+// nothing and ok is false.
 func (r *reassembly) add(b *body, f wire.Fragment, now time.Time) (whole *partial, evicted []*partial, ok bool) {
 	key := partialKey{b.session, b.header.Sequence - uint64(f.Index)}
 	e, known := r.partials[key]
@@ -78,8 +78,8 @@ func (r *reassembly) add(b *body, f wire.Fragment, now time.Time) (whole *partia
 	return nil, evicted, true
 }
 
-// expire takes out bodies that have waited since before then for another fragment, at
-// most stride of them; the zero time stands for all.
+// expire takes out bodies whose last fragment came before a time, at most stride of them.
+// The zero time stands for all bodies.
 func (r *reassembly) expire(before time.Time) (expired []*partial) {
 	for e := r.waiting.Front(); e != nil && len(expired) < stride && (before.IsZero() || e.Value.(*partial).since.Before(before)); e = r.waiting.Front() {
 		expired = append(expired, r.remove(e))

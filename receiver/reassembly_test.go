@@ -17,7 +17,7 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// fragmentsOf makes the fragments of a body of so many points.
+// fragmentsOf makes the fragments of a body with that many points.
 func fragmentsOf(t *testing.T, session, first uint64, before uint32, points int) (out [][]byte) {
 	t.Helper()
 	packet := gauges(t, wire.Header{}, points)
@@ -35,8 +35,8 @@ func fragmentsOf(t *testing.T, session, first uint64, before uint32, points int)
 	return out
 }
 
-// TestFragmentsArrive in any order, twice, and beside others: each body is handed
-// over once and whole, and the books close.
+// TestFragmentsArrive: fragments may come in any order, twice, and between others. Each
+// body is delivered once and whole, and the books close.
 func TestFragmentsArrive(t *testing.T) {
 	got := make(chan int, 1000)
 	r := listen(t, func(rm *metricdata.ResourceMetrics) {
@@ -124,7 +124,8 @@ func TestCloseWithIncompleteBodies(t *testing.T) {
 	assert.Equal(t, uint64(50), s.Points.Rejected)
 }
 
-// TestBadFragments are malformed, and leave the body to which they do not belong.
+// TestBadFragments: bad fragments are malformed, and leave the body intact to which they do
+// not belong.
 func TestBadFragments(t *testing.T) {
 	t.Parallel()
 	done := make(chan struct{}, 1)
@@ -132,7 +133,7 @@ func TestBadFragments(t *testing.T) {
 	send := dial(t, r)
 	parts := fragmentsOf(t, 1, 100, 0, 50)
 	bad := append([]byte(nil), parts[2]...)
-	bad[wire.HeaderSize+1] = 77 // another number of them
+	bad[wire.HeaderSize+1] = 77 // another number of fragments
 	h, err := wire.ParseHeader(parts[2])
 	require.NoError(t, err)
 	wire.Stamp(bad, &h)
@@ -141,15 +142,15 @@ func TestBadFragments(t *testing.T) {
 	wire.Stamp(alone, &wire.Header{Format: wire.FragmentFormat, Session: 2, Points: 3})
 	send(parts[0], bad, alone)
 	eventually(t, r, func(s Stats) bool { return s.Rejected.Malformed == 2 && s.Packets.Rejected == 2 })
-	send(parts[1:]...) // of which the third is a duplicate now
+	send(parts[1:]...) // the third is a duplicate now
 	eventually(t, r, func(s Stats) bool { return s.Rejected.Incomplete == uint64(len(parts)-1) })
 	s := r.Stats()
 	assert.Equal(t, uint64(53), s.Points.Rejected)
 	assert.Empty(t, done)
 }
 
-// TestReassemblyIsBounded: whatever comes, in bytes; what waits for longest goes
-// first, and a body in a hurry comes through.
+// TestReassemblyIsBounded: the memory is bounded, whatever comes. What has waited longest
+// goes first, and a body that comes quickly gets through.
 func TestReassemblyIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newReassembly(defaultReassemblySize)
@@ -170,7 +171,7 @@ func TestReassemblyIsBounded(t *testing.T) {
 			kept++
 			evicted += len(out)
 			require.LessOrEqual(t, r.bytes, defaultReassemblySize)
-			if i%1000 == 999 { // an honest one, with a little of the flood in between
+			if i%1000 == 999 { // an honest body, with a little of the flood in between
 				first := uint64(1000*i + 500)
 				for k := range 2 {
 					f := wire.Fragment{Index: k, Last: 1, Data: data[:1400]}
@@ -200,8 +201,8 @@ func TestReassemblyIsBounded(t *testing.T) {
 	})
 }
 
-// TestForgottenSessionsKeepLittle: a session that has left the table is held by its
-// bodies that are not whole, but not its window.
+// TestForgottenSessionsKeepLittle: unfinished bodies keep a session in memory that has left
+// the table, but not its window.
 func TestForgottenSessionsKeepLittle(t *testing.T) {
 	table, r := newTabled(begin), newReassembly(defaultReassemblySize)
 	before := allocs.Heap()

@@ -23,7 +23,7 @@ type Receiver struct {
 	listeners []*udp.Listener
 	workers   []*worker
 	buffers   buffers
-	seed      maphash.Seed // of which worker serves a session: nobody outside can tell
+	seed      maphash.Seed // chooses the worker of a session; unknown to senders
 	self      *selfmetrics.Set
 	notices   *notices
 	reading   sync.WaitGroup
@@ -37,7 +37,7 @@ type Receiver struct {
 	mu         sync.Mutex
 	table      table
 	reassembly reassembly
-	scratch    []byte // a body that was put together
+	scratch    []byte // a body made of fragments
 
 	causes              [wire.Causes]atomic.Uint64 // packets
 	incomplete          atomic.Uint64              // fragments of bodies that were not completed
@@ -46,15 +46,18 @@ type Receiver struct {
 	delivered, rejected atomicTally                // over all sessions
 }
 
-// Listen opens a socket at addr, as host:port; an empty host means all of the
-// host's addresses, port 0 any free port. Or addr is the path of a Unix datagram
-// socket, as unixgram:///run/otelgram.sock. Listen calls handle
-// once for each resource of a packet, or of a body that came in several packets, with
-// the points grouped by resource, scope and metric. handle is never called concurrently
-// for one session; the data is its to keep and to change, but for the
-// resource, sets and bounds, which are shared as in the SDK. A bad address or
-// option is an error that names it. [Receiver.Close] ends it. See the package
+// Listen opens a socket at addr and calls handle for what it receives. addr is host:port,
+// with an empty host for all addresses of the machine and port 0 for any free port, or the
+// path of a Unix datagram socket, such as unixgram:///run/otelgram.sock. A bad address or
+// option is an error that names it.
+//
+// handle is called once for each resource of a packet, or of a body that came in several
+// packets, with the points grouped by resource, scope and metric. It is never called
+// concurrently for one session. The data is the handler's to keep and to change, except for
+// the resource, sets and bounds, which are shared as in the SDK. See the package
 // documentation for handlers that panic, exit or block.
+//
+// [Receiver.Close] ends the receiver.
 func Listen(addr string, handle func(*metricdata.ResourceMetrics), opts ...Option) (*Receiver, error) {
 	if handle == nil {
 		return nil, errors.New("otelgram: Listen: handle is nil: want a function")
@@ -64,8 +67,8 @@ func Listen(addr string, handle func(*metricdata.ResourceMetrics), opts ...Optio
 
 // ListenPackets is [Listen] for handlers that read decoded packets themselves, without
 // metricdata in between. newHandler is called once for each of the goroutines that
-// [WithWorkers] asks for, before the first packet: a handler is never called
-// concurrently, and may keep what it needs from one packet to the next.
+// [WithWorkers] asks for, before the first packet. A handler is never called concurrently,
+// and may keep what it needs from one packet to the next.
 func ListenPackets(addr string, newHandler func() PacketHandler, opts ...Option) (*Receiver, error) {
 	if newHandler == nil {
 		return nil, errors.New("otelgram: ListenPackets: newHandler is nil: want a function")
@@ -115,15 +118,15 @@ func open(call, addr string, newHandler func(*config) handler, opts []Option) (*
 // Addr returns the address of the socket: a *net.UDPAddr or a *net.UnixAddr.
 func (r *Receiver) Addr() net.Addr { return r.listeners[0].Addr() }
 
-// Close is [Receiver.Shutdown] without a bound: it waits for a handler that blocks.
+// Close is [Receiver.Shutdown] without a limit of time: it waits for a handler that blocks.
 func (r *Receiver) Close() error { return r.Shutdown(context.Background()) }
 
-// Shutdown takes what the socket holds, closes it, delivers what is queued and returns
-// when the handler has returned for the last time. If ctx ends before that, what is left in the
-// queues is counted as overrun, a packet in the hands of a handler as delivered, and
-// Shutdown returns an error that wraps that of ctx. The goroutine of a handler that
-// blocks stays until the handler returns. Shutdown must not be called from the handler.
-// Later calls, and [Receiver.Close], wait for the same, each until its own ctx ends.
+// Shutdown takes what the socket holds, closes it, delivers what is queued and returns when
+// the handler has returned for the last time. If ctx ends before that, Shutdown counts what
+// is left in the queues as overrun and a packet that a handler has as delivered, and
+// returns an error that wraps the error of ctx. The goroutine of a handler that blocks
+// stays until the handler returns. Shutdown must not be called from the handler. Later
+// calls, and [Receiver.Close], wait for the same, each until its own ctx ends.
 func (r *Receiver) Shutdown(ctx context.Context) error {
 	done := r.closed
 	if r.closing.CompareAndSwap(false, true) {
@@ -140,7 +143,7 @@ func (r *Receiver) Shutdown(ctx context.Context) error {
 		return r.closeErr
 	default:
 	}
-	<-r.deaf // soon: the readers wait for nobody
+	<-r.deaf // soon: the readers never wait for a handler
 	if left := r.giveUp(); left > 0 {
 		return fmt.Errorf("otelgram: Shutdown: the handler was too slow for %d packets, which are counted as overrun: %w", left, ctx.Err())
 	}
@@ -171,15 +174,14 @@ func (r *Receiver) stop() {
 	r.self.Silence()
 	close(r.notices.waiting)
 	close(r.closed)
-	// The provider is not ours: it may call Close.
+	// The provider is the user's: its code may call Close.
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	r.self.Stop(ctx)
 	cancel()
 	close(r.released)
 }
 
-// giveUp counts what the handler has not been given, and returns how many packets that
-// is.
+// giveUp counts what the handler has not been given, and returns how many packets that is.
 func (r *Receiver) giveUp() (left int) {
 	for _, w := range r.workers {
 		jobs, hand, held := w.queue.giveUp()
@@ -194,14 +196,14 @@ func (r *Receiver) giveUp() (left int) {
 	return left
 }
 
-// overrun counts a body that the handler is not given for want of time.
+// overrun counts a body that the handler is not given because Shutdown's context ended.
 func (r *Receiver) overrun(b *body) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.table.overrun(b)
 }
 
-// workerOf returns who serves a session: always the same.
+// workerOf returns the worker of a session, which is always the same.
 func (r *Receiver) workerOf(session uint64) *worker {
 	return r.workers[maphash.Comparable(r.seed, session)%uint64(len(r.workers))]
 }
@@ -212,7 +214,8 @@ func (r *Receiver) deliver(s *session, n tally) {
 	r.delivered.add(n)
 }
 
-// reject counts the packets of a body of so many bytes, and their points, as rejected.
+// reject counts the packets of a body, and their points, as rejected. bytes is the size of
+// the body, for the log.
 func (r *Receiver) reject(b *body, cause wire.Cause, bytes int) {
 	n := b.tally()
 	r.causes[cause].Add(n.packets)

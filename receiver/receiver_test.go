@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// gauges makes a packet with so many points of one metric.
+// gauges makes a packet with n points of one metric.
 func gauges(t *testing.T, h wire.Header, n int) []byte {
 	t.Helper()
 	p, err := wire.NewPacker(wire.MaxPacketSize)
@@ -64,8 +64,8 @@ func listen(t *testing.T, handle func(*metricdata.ResourceMetrics), opts ...Opti
 	return r
 }
 
-// gate returns a channel to wait for in handlers, and what opens it. A test defers
-// that, too: a receiver closes once its handlers have returned.
+// gate returns a channel on which handlers wait, and a function that opens it. A test also
+// defers that function: a receiver closes only after its handlers have returned.
 func gate() (release <-chan struct{}, open func()) {
 	c := make(chan struct{})
 	return c, sync.OnceFunc(func() { close(c) })
@@ -193,7 +193,7 @@ func TestSlowHandler(t *testing.T) {
 	assert.Equal(t, s.Books, s.Sessions[0].Books)
 }
 
-// TestQueueIsBoundedInBytes: large packets count for as many as they take.
+// TestQueueIsBoundedInBytes: a large packet counts for as many as it takes.
 func TestQueueIsBoundedInBytes(t *testing.T) {
 	const packets, queue = 40, 64
 	entered := make(chan struct{}, packets)
@@ -227,7 +227,7 @@ func TestQueueIsBoundedInBytes(t *testing.T) {
 }
 
 // TestStatsPausesBriefly: no more than 64 sessions are looked at while packets wait, by
-// Stats as by whoever forgets, settles or gives up what is too old.
+// Stats as well as by code that forgets, settles or gives up what is too old.
 func TestStatsPausesBriefly(t *testing.T) {
 	const sessions = 1000
 	r := listen(t, drop, WithMaxSessions(4096))
@@ -267,7 +267,7 @@ func TestStatsPausesBriefly(t *testing.T) {
 	assert.Equal(t, sessions-forgetAtOnce, r.table.len())
 }
 
-// TestExpiresUnasked: a receiver whose books nobody reads forgets all the same.
+// TestExpiresUnasked: a receiver whose books are never read forgets all the same.
 func TestExpiresUnasked(t *testing.T) {
 	r := listen(t, func(*metricdata.ResourceMetrics) {})
 	send := dial(t, r)
@@ -284,7 +284,7 @@ func TestExpiresUnasked(t *testing.T) {
 	}, 30*time.Second, time.Millisecond)
 }
 
-// TestOvertakenReport: the last word counts, in whatever order the words come.
+// TestOvertakenReport: the latest report counts, in whatever order the reports come.
 func TestOvertakenReport(t *testing.T) {
 	r := listen(t, func(*metricdata.ResourceMetrics) {})
 	report := func(sequence, deadline uint64, goodbye bool) []byte {
@@ -320,7 +320,7 @@ func TestOneSessionOneGoroutine(t *testing.T) {
 	defer open()
 	r := listen(t, func(rm *metricdata.ResourceMetrics) {
 		p := rm.ScopeMetrics[0].Metrics[0].Data.(metricdata.Gauge[int64]).DataPoints
-		s := len(p) - 1 // a session's packets have as many points as its number, plus one
+		s := len(p) - 1 // a packet of a session has as many points as the session's number, plus one
 		if !inside[s].TryLock() {
 			t.Error("two at once in one session")
 			return
@@ -339,8 +339,8 @@ func TestOneSessionOneGoroutine(t *testing.T) {
 			send(gauges(t, wire.Header{Session: ids[s], Sequence: uint64(i), PointsBefore: uint32(i * n)}, n))
 		}
 	}
-	// While a handler of the first session does not return, the other workers have
-	// time enough to take what is not theirs.
+	// While a handler of the first session does not return, the other workers have time
+	// enough to take what is not theirs.
 	<-entered
 	others := uint64(sessions * packets * (workers - 1) / workers)
 	eventually(t, r, func(s Stats) bool { return s.Packets.Received == sessions*packets && s.Packets.Delivered >= others })
@@ -354,7 +354,7 @@ func TestOneSessionOneGoroutine(t *testing.T) {
 	}
 }
 
-// TestCloseHandsOverWhatIsQueued and leaves nothing behind.
+// TestCloseHandsOverWhatIsQueued: Close delivers what is queued, and leaves nothing behind.
 func TestCloseHandsOverWhatIsQueued(t *testing.T) {
 	release := make(chan struct{})
 	r, err := Listen("127.0.0.1:0", func(*metricdata.ResourceMetrics) { <-release }, WithWorkers(1))
@@ -374,7 +374,7 @@ func TestCloseHandsOverWhatIsQueued(t *testing.T) {
 	assert.Equal(t, s.Packets.Received, s.Packets.Delivered+s.Packets.Rejected+s.Packets.Overrun)
 }
 
-// TestTwoResourcesInAPacket are two calls of the handler.
+// TestTwoResourcesInAPacket: two resources are two calls of the handler.
 func TestTwoResourcesInAPacket(t *testing.T) {
 	got := make(chan string, 4)
 	r := listen(t, func(rm *metricdata.ResourceMetrics) {

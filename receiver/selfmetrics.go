@@ -13,7 +13,7 @@ import (
 const (
 	// scopeName is the instrumentation scope of the receiver's own metrics.
 	scopeName = "github.com/otelgram/otelgram/receiver"
-	// stopTimeout is how long Close waits for other people's callbacks.
+	// stopTimeout is how long Close waits for callbacks of the user's provider.
 	stopTimeout = time.Second
 )
 
@@ -24,7 +24,7 @@ type view struct {
 	causes   map[string]metric.ObserveOption
 }
 
-// instruments read the books, by name.
+// instruments are the receiver's own instruments, which read the books.
 var instruments = []selfmetrics.Instrument[view]{
 	{Name: "stats.receiver.packets", Unit: "{packet}", Description: "Packets received for the first time, reports included.",
 		Value: func(v *view) int64 { return int64(v.Packets.Received) }},
@@ -57,7 +57,8 @@ var instruments = []selfmetrics.Instrument[view]{
 }
 
 // startSelfMetrics makes the receiver's own instruments, which read the books when somebody
-// collects. Several receivers of a process differ by their address.
+// collects. Their attributes are the receiver's address, which tells the receivers of a
+// process apart.
 func (r *Receiver) startSelfMetrics() *selfmetrics.Set {
 	local := localAddress(r.Addr())
 	causes := map[string]metric.ObserveOption{}
@@ -74,8 +75,8 @@ func (r *Receiver) startSelfMetrics() *selfmetrics.Set {
 	})
 }
 
-// localAddress tells receivers apart as OpenTelemetry's semantic conventions have
-// it: address and port, or the path of a Unix socket.
+// localAddress names a receiver's address as OpenTelemetry's semantic conventions do: by
+// address and port, or by the path of a Unix socket.
 func localAddress(a net.Addr) []attribute.KeyValue {
 	if u, ok := a.(*net.UDPAddr); ok {
 		return []attribute.KeyValue{

@@ -17,7 +17,8 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// collected is the values of the receiver's own metrics, those by cause with it.
+// collected returns the values of the receiver's own metrics. Those by cause have the cause
+// in their name.
 func collected(t *testing.T, reader sdkmetric.Reader) map[string]int64 {
 	t.Helper()
 	var rm metricdata.ResourceMetrics
@@ -73,11 +74,11 @@ func TestSelfMetrics(t *testing.T) {
 	assert.Empty(t, collected(t, reader), "gone")
 }
 
-// meter has another name than the method that returns it.
+// meter is an alias, since the type and the method that returns it may not have one name.
 type meter = noop.Meter
 
-// closing is a provider of which Unregister closes the receiver, and says whether
-// that returned before anybody gave up waiting.
+// closing is a provider whose Unregister closes the receiver, and which says whether Close
+// returned before the time was over.
 type closing struct {
 	embedded.MeterProvider
 	meter
@@ -107,8 +108,8 @@ func (c *closing) Unregister() error {
 	return errors.New("not registered")
 }
 
-// TestUnregisterCloses: what is not ours may call Close while Close waits for it, and
-// so may the error handler that is told what came of it.
+// TestUnregisterCloses: foreign code may call Close while Close waits for it, and so may
+// the error handler that is told about it.
 func TestUnregisterCloses(t *testing.T) {
 	c := &closing{returned: make(chan bool, 1)}
 	var err error

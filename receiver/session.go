@@ -14,54 +14,54 @@ import (
 const (
 	// lateAfter is how late a packet may be before it counts as lost.
 	lateAfter = time.Second
-	// packetTime is the least time that a sender takes for a packet. A session that
-	// claims to have sent more packets in its life is not believed.
+	// packetTime is the least time that a sender takes for a packet. A session that claims
+	// to have sent more packets in its life is not believed.
 	packetTime = 50 * time.Nanosecond
 	// packetsAtOnce is how many packets a session may have sent whatever its age.
 	packetsAtOnce = 1 << 16
 )
 
-// session keeps the books of one session. The goroutines that read the sockets write
-// them, with the receiver's lock held. The atomic fields are written by the goroutine
-// that decodes. The line belongs to the queue.
+// session keeps the books of one session. The goroutines that read the sockets write them,
+// and hold the receiver's lock. The goroutine that decodes writes the atomic fields. The
+// line belongs to the queue.
 type session struct {
 	id       uint64
 	source   netip.AddrPort
 	started  time.Time
 	lastSeen time.Time
-	began    time.Time // by its sender's account of its age; zero: no report yet
-	// provisional says that packets came before the first one seen, and that nobody
-	// knows yet whether they were lost or sent before there was a receiver. The
-	// books begin with the first one until a report tells.
+	began    time.Time // when the session began, by the age that its sender reports; zero: no report yet
+	// provisional says that packets came before the first one seen, and that nobody knows
+	// yet whether they were lost or sent before there was a receiver. Until a report tells,
+	// the books begin with the first packet seen.
 	provisional bool
-	joined      bool // it was under way before: the books begin with the first packet seen
-	resumed     bool // its books go on where they were closed before
-	closed      bool // said goodbye
-	proven      bool // not forged, as far as one can tell
+	joined      bool // it is older than the receiver: the books begin with the first packet seen
+	resumed     bool // it came back to the table: the books go on where they were closed
+	closed      bool // the sender said goodbye
+	proven      bool // not forged, as far as anybody can tell
 	clone       bool // sent the numbers of another session again
 	plain       bool // of Plain packets from one source address
 	dropped     *drops
-	renewed     *renewal // nil: never
+	renewed     *renewal // nil: the sender never began anew
 
 	// missed is for a session that left the table while it was provisional: what it had
-	// sent before its first packet seen. It moves to lost if a report says that all of
-	// it was sent to this receiver.
+	// sent before its first packet seen. It becomes lost if a report says that all of it
+	// was sent to this receiver.
 	missed mark
 	lost   mark
 	base   mark  // where the books begin
 	newest mark  // the end of the newest packet
 	latest int64 // the latest header time
 	window window.Window
-	claims []wire.Header // far ahead of the others, and not believed yet
-	// countDoubted says that the newest packet's count of points before it is off from
-	// the books by countOff, which is more than one packet is believed.
+	claims []wire.Header // packets far ahead of the others, not believed yet
+	// countDoubted says that the newest packet's count of points before it differs from the
+	// books by countOff, which is more than one packet alone is believed.
 	countDoubted bool
 	countOff     int64
 
-	apart   tally // received, of packets that claimed a jump which was not confirmed
+	apart   tally // received, of packets whose claim of a jump was not confirmed
 	settled tally // received up to older
-	waiting tally // received from there up to newer
-	current tally // received from there on
+	waiting tally // received from older up to newer
+	current tally // received from newer on
 	older   mark
 	newer   mark
 	turned  time.Time // when newer was set
@@ -69,13 +69,13 @@ type session struct {
 	duplicates, lates, overruns tally
 	delivered, rejected         atomicTally
 
-	entered account // what the table's totals have of this session
+	entered account // what the table's totals contain of this session
 	line    line
 
 	slot    int   // in the table
-	place   entry // by when it was heard of last, among those of its class
-	pending entry // by when it turned, among those of which something is not settled
-	// pendingFrom is when it had turned when it got its place there.
+	place   entry // among the sessions of its class, by when each last sent a packet
+	pending entry // among the sessions of which something is not settled, by when each turned
+	// pendingFrom is the value of turned when the session got its place in pending.
 	pendingFrom time.Time
 }
 
@@ -108,11 +108,11 @@ func (t *atomicTally) add(o tally) {
 
 func (t *atomicTally) load() tally { return tally{t.packets.Load(), t.points.Load()} }
 
-// account is what changes in the books of a session when a packet comes or time goes by.
+// account is the part of a session's books that changes when a packet comes or time passes.
 type account struct{ sent, received, lost tally }
 
-// newSession begins the books with the packet at hand. Their begin is provisional
-// unless that is the first packet of the session.
+// newSession begins the books with the packet at hand. Their begin is provisional, unless
+// that is the first packet of the session.
 func newSession(h *wire.Header, source netip.AddrPort, now time.Time) *session {
 	s := &session{id: h.Session, source: source, started: now, lastSeen: now, turned: now, plain: h.Format == plain.Format}
 	s.place.session, s.pending.session = s, s
@@ -157,8 +157,8 @@ func (s *session) begin(m mark) {
 	s.base, s.newest, s.older, s.newer = m, m, m, m
 }
 
-// rebase moves the begin of the books back to m. What is missing from m on counts as
-// lost once it is late.
+// rebase moves the begin of the books back to m. What is missing from m on counts as lost
+// once it is late.
 func (s *session) rebase(m mark) {
 	if s.older == s.base {
 		s.older = m
@@ -169,11 +169,11 @@ func (s *session) rebase(m mark) {
 	s.base = m
 }
 
-// learn takes the age of the session from a report. The age says whether the session
-// began before known. If it did, its first packets were not sent to this receiver, or
-// were counted and forgotten. So it is with a session that claims to have sent more
-// packets than anybody can in that time. An age of 0 says nothing. One packet alone is
-// not believed that many others were lost.
+// learn takes the age of the session from a report. If the session began before known, its
+// first packets were not sent to this receiver, or were counted and forgotten. The same
+// holds for a session that claims to have sent more packets than any sender can in that
+// time. An age of 0 says nothing. The word of a single packet is not enough to count many
+// others as lost.
 func (s *session) learn(age uint64, now, known time.Time) {
 	if age == 0 {
 		return
@@ -194,7 +194,7 @@ func (s *session) learn(age uint64, now, known time.Time) {
 	}
 }
 
-// judge is see, or seePlain.
+// judge calls see, or seePlain for a Plain session.
 func (s *session) judge(h *wire.Header, now time.Time) window.Verdict {
 	if s.plain {
 		return s.seePlain(h, now)
@@ -202,8 +202,8 @@ func (s *session) judge(h *wire.Header, now time.Time) window.Verdict {
 	return s.see(h, now)
 }
 
-// see enters the number of a packet, and its points if it is new. It says whether the
-// packet is new.
+// see enters the number of a packet, and its points if the packet is new. It returns
+// whether the packet is new.
 func (s *session) see(h *wire.Header, now time.Time) (v window.Verdict) {
 	s.turn(now)
 	if s.isFar(h.Sequence) {
@@ -220,14 +220,15 @@ func (s *session) see(h *wire.Header, now time.Time) (v window.Verdict) {
 	return v
 }
 
-// repeatsGoodbye reports whether a packet that is not new is one of the goodbyes after
-// the first: it is said three times.
+// repeatsGoodbye reports whether a packet that is not new repeats a goodbye: a sender says
+// goodbye three times.
 func (s *session) repeatsGoodbye(h *wire.Header) bool { return h.Goodbye && s.closed }
 
-// repeats reports whether a packet that is not new has a later time than all that are.
-// An honest sender's has not: a packet that arrives twice has its time twice. Where
-// nobody knows whether the number was seen, the sender's clock may have been put back
-// while the packet was under way.
+// repeats reports whether a packet that is not new has a later time than all packets of the
+// session. No packet of an honest sender does: a packet that arrives twice has the same
+// time twice. If nobody knows whether the number was seen, the time must be later by more
+// than lateAfter, since the sender's clock may have been put back while the packet was on
+// the network.
 func (s *session) repeats(h *wire.Header, v window.Verdict) bool {
 	return v == window.Duplicate && h.Time > s.latest || v == window.Late && h.Time-s.latest > int64(lateAfter)
 }
@@ -254,18 +255,18 @@ func (s *session) accept(h *wire.Header) window.Verdict {
 		s.newest = mark{h.Sequence + 1, s.before(h) + one.points}
 		s.closed = h.Goodbye // the last word counts
 	}
-	// A sender that lies about what it sent has sent what arrived.
+	// If a sender lies about what it sent, it has at least sent what arrived.
 	s.newest.points = max(s.newest.points, s.base.points+s.heard().points)
 	s.lower()
 	s.meetClaims()
 	return window.Fresh
 }
 
-// reaches reports whether a packet belongs to the books. While their begin is
-// provisional it is moved back to a packet from before it.
+// reaches reports whether a packet belongs to the books. While the begin of the books is
+// provisional, an earlier packet moves it back.
 func (s *session) reaches(h *wire.Header) bool {
 	if h.Sequence < s.window.Low() {
-		return false // the window does not reach back to it
+		return false // the window does not reach back so far
 	}
 	if h.Sequence >= s.base.packets {
 		return true
@@ -291,7 +292,7 @@ func (s *session) setDropped(n *drops) {
 	}
 }
 
-// heard is what was received of the packets whose numbers are believed.
+// heard is what was received in packets whose numbers are believed.
 func (s *session) heard() tally {
 	t := s.settled
 	t.add(s.waiting)
@@ -305,9 +306,9 @@ func (s *session) received() tally {
 	return t
 }
 
-// turn moves the marks on once a second. What is missing before older is at
-// least that late, and counts as lost. It is called before each packet, so
-// that after two seconds without a turn the newest packet is a second old too.
+// turn moves the marks on once a second. What is missing before older is at least a second
+// late, and counts as lost. turn is called before each packet. So after two seconds without
+// a turn the newest packet is a second old, too.
 func (s *session) turn(now time.Time) {
 	gone := now.Sub(s.turned)
 	if gone < lateAfter && s.unsettled() {
@@ -327,12 +328,12 @@ func (s *session) shift() {
 	s.waiting, s.current = s.current, tally{}
 }
 
-// unsettled reports whether time alone will change the books.
+// unsettled reports whether the books will change as time passes, without a packet.
 func (s *session) unsettled() bool {
 	return s.older != s.newest || s.waiting.packets+s.current.packets > 0
 }
 
-// account returns what changes when a packet comes or time goes by.
+// account returns the part of the books that changes when a packet comes or time passes.
 func (s *session) account() account {
 	a := account{
 		sent:     tally{s.newest.packets - s.base.packets + s.lost.packets, s.newest.points - s.base.points + s.lost.points},
@@ -349,13 +350,13 @@ func (s *session) account() account {
 	return a
 }
 
-// books returns the books as they stand.
+// books returns the books as of now.
 func (s *session) books() Books {
 	a := s.account()
 	return newBooks(a, s.duplicates, s.lates, s.overruns, s.delivered.load(), s.rejected.load())
 }
 
-// missing is sent - received, where a sender may lie about what it sent.
+// missing is sent - received, and 0 if a sender lies about what it sent.
 func missing(sent, received uint64) uint64 {
 	if received > sent {
 		return 0

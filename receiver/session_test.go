@@ -52,18 +52,18 @@ func (t *tabled) takes(h wire.Header, now time.Time) bool {
 	return v == window.Fresh
 }
 
-// learn is what a report of a session that began so long ago does.
+// learn does what a report of a session of that age does.
 func (t *tabled) learn(id uint64, age time.Duration, now time.Time) {
 	t.byID[id].learn(uint64(age), now, t.known)
 	t.enter(t.byID[id])
 }
 
-// totals returns the sums, which equal those of the sessions there are and were.
+// books returns the sums, which equal those of all sessions there are and were.
 func (t *tabled) books() Books {
 	return newBooks(t.totals, t.duplicates, t.lates, t.overruns, tally{}, tally{})
 }
 
-// close lets enough time go by for everything missing to be lost.
+// close lets enough time pass for everything missing to be lost.
 func (t *tabled) close(now time.Time) Books {
 	for range 2 {
 		now = now.Add(lateAfter)
@@ -73,8 +73,8 @@ func (t *tabled) close(now time.Time) Books {
 	return t.books()
 }
 
-// feed shows the packets to a table, a millisecond apart, as a session that began with
-// the first of them.
+// feed shows the packets to a table, a millisecond apart, as a session that began with the
+// first of them.
 func feed(hs []wire.Header) *tabled {
 	table := newTabled(begin.Add(-time.Hour))
 	for i := range hs {
@@ -87,13 +87,13 @@ func feed(hs []wire.Header) *tabled {
 	return table
 }
 
-// age is that of a session which has just sent so many packets.
+// age returns the age of a session that has just sent that many packets.
 func age(packets uint64) time.Duration { return time.Millisecond + time.Duration(packets)*packetTime }
 
-// closeBooks lets enough time go by for everything missing to be lost.
+// closeBooks lets enough time pass for everything missing to be lost.
 func closeBooks(t *tabled) Books { return t.close(begin.Add(time.Hour)) }
 
-// shuffle puts packets out of order, by up to so many places.
+// shuffle puts packets out of order, by at most that many places.
 func shuffle(hs []wire.Header, places int) []wire.Header {
 	out := append([]wire.Header{}, hs...)
 	r := rand.New(rand.NewPCG(7, 7))
@@ -151,7 +151,7 @@ func TestSessionBooks(t *testing.T) {
 	}
 }
 
-// TestLossIsPublishedLate: what is merely out of order is never reported lost.
+// TestLossIsPublishedLate: what is only out of order is never reported as lost.
 func TestLossIsPublishedLate(t *testing.T) {
 	hs := stream(0, 0, 10)
 	table := newTabled(begin)
@@ -176,13 +176,12 @@ func TestLossIsPublishedLate(t *testing.T) {
 	assert.Equal(t, uint64(7), table.books().Packets.Lost, "lost, and found")
 }
 
-// TestMidSession: what is missing before the first packet seen is lost or not,
-// depending on whether the session is older than the receiver. Until its first
-// report nobody knows.
+// TestMidSession: what is missing before the first packet seen is lost or not, depending on
+// whether the session is older than the receiver. Until its first report that is not known.
 func TestMidSession(t *testing.T) {
 	const old = 10 * time.Second
 	for _, first := range []uint64{1, 5, 900, window.Max - 1, window.Max, 5 * window.Max} {
-		for _, since := range []time.Duration{-time.Nanosecond, old + 1} { // the receiver's begin, before the report
+		for _, since := range []time.Duration{-time.Nanosecond, old + 1} { // the begin of the receiver, before the report
 			hs := stream(first, first, 100)
 			table := newTabled(begin.Add(50*time.Millisecond - since))
 			for i, h := range hs[3:] {
@@ -229,8 +228,8 @@ func TestNoAge(t *testing.T) {
 	assert.Zero(t, closeBooks(table).Points.Lost)
 }
 
-// TestProvisionalSessionReturns: what is known, and what is not, of a session that
-// leaves the table before its first report stays so until it returns.
+// TestProvisionalSessionReturns: a session that leaves the table before its first report is
+// as provisional as before when it returns.
 func TestProvisionalSessionReturns(t *testing.T) {
 	for _, older := range []bool{false, true} {
 		table := newTabled(begin.Add(-time.Minute))
@@ -261,8 +260,8 @@ func TestProvisionalSessionReturns(t *testing.T) {
 	}
 }
 
-// TestBeforeTheWindow: what the window of a session that was met late does not reach
-// back to is late, also when its books turn out to begin at 0.
+// TestBeforeTheWindow: if a session is met late, what its window does not reach back to is
+// late, even if its books turn out to begin at 0.
 func TestBeforeTheWindow(t *testing.T) {
 	hs := stream(0, 0, 3*window.Min)
 	table := feed(hs[2*window.Min : 2*window.Min+100])
@@ -276,8 +275,8 @@ func TestBeforeTheWindow(t *testing.T) {
 	assert.Equal(t, b.Points.Sent, b.Points.Received+b.Points.Lost)
 }
 
-// TestFirstPacketsInAnyOrder: before the first report the books move back to what
-// comes out of order, and nothing of it is lost before it is late.
+// TestFirstPacketsInAnyOrder: before the first report the books move back to packets that
+// come out of order, and none of these is lost before it is late.
 func TestFirstPacketsInAnyOrder(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 3))
@@ -300,7 +299,7 @@ func TestFirstPacketsInAnyOrder(t *testing.T) {
 	}
 }
 
-// TestPointsBeforeWraps: the header has 32 bits of a number that grows on.
+// TestPointsBeforeWraps: the header has only 32 bits of a number that goes on growing.
 func TestPointsBeforeWraps(t *testing.T) {
 	const step = 4000
 	hs := make([]wire.Header, 1_200_000) // 4.8e9 points
@@ -331,7 +330,7 @@ func TestLatePackets(t *testing.T) {
 	assert.Zero(t, b.Packets.Lost)
 }
 
-// TestClockJumps: wall clock and packets' times may say what they like.
+// TestClockJumps: the wall clock and the times of packets may say anything.
 func TestClockJumps(t *testing.T) {
 	table := newTabled(begin)
 	now := begin
@@ -344,8 +343,8 @@ func TestClockJumps(t *testing.T) {
 	assert.Equal(t, Counts{Sent: 6, Received: 6}, books.Packets)
 }
 
-// TestSendersClockJumps: what a packet says about the time is never believed, so that
-// what is out of order by a millisecond here is not taken for an hour late.
+// TestSendersClockJumps: the time in a packet is never believed. A packet that is out of
+// order by a millisecond here is not taken for an hour late.
 func TestSendersClockJumps(t *testing.T) {
 	hs := stream(0, 0, 100)
 	table := newTabled(begin)

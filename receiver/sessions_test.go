@@ -16,7 +16,8 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// senders send the packets of many sessions in turns: pairs swapped, one in ten lost.
+// senders send the packets of many sessions in turns: pairs are swapped, and one in ten is
+// lost.
 type senders struct {
 	t        *testing.T
 	table    table
@@ -26,15 +27,16 @@ type senders struct {
 	machines []*machine
 }
 
-// turn shows two packets of a machine to the table, the second first; one in ten is lost.
-// Now and then one comes twice.
+// turn shows two packets of a machine to the table, the second first. One in ten is lost,
+// and now and then one comes twice.
 func (c *senders) turn(m *machine) {
 	pair := [2]wire.Header{m.send(), m.send()}
 	c.want.Packets.Sent += 2
 	c.want.Points.Sent += uint64(pair[0].Points) + uint64(pair[1].Points)
 	for i := 1; i >= 0; i-- {
 		h := &pair[i]
-		// The first and the last must come, or nobody knows of what is missing.
+		// The first and the last packet must come, since otherwise what is missing is not
+		// known.
 		if h.Sequence >= 2 && c.random.IntN(10) == 0 {
 			c.want.Packets.Lost++
 			c.want.Points.Lost += uint64(h.Points)
@@ -58,7 +60,7 @@ func (c *senders) show(m *machine, h *wire.Header, want window.Verdict) {
 			counts[i].Duplicate += n
 		}
 	}
-	if v != want && !(want == window.Duplicate && v == window.Fresh) { // a lost one that comes is no duplicate
+	if v != want && !(want == window.Duplicate && v == window.Fresh) { // a lost packet that comes is no duplicate
 		require.FailNow(c.t, "verdict", "%d for number %d of session %d", v, h.Sequence, s.id)
 	}
 	if want == window.Duplicate && v == window.Fresh {
@@ -67,8 +69,8 @@ func (c *senders) show(m *machine, h *wire.Header, want window.Verdict) {
 	}
 }
 
-// end closes the books of a machine's session: the last packet comes, with the goodbye
-// of those that say it.
+// end closes the books of a machine's session: the last packet comes, with the goodbye if
+// the machine says one.
 func (c *senders) end(m *machine, goodbye bool) {
 	h := m.send()
 	if h.Goodbye = goodbye; goodbye {
@@ -79,8 +81,8 @@ func (c *senders) end(m *machine, goodbye bool) {
 	c.show(m, &h, window.Fresh)
 }
 
-// TestManySessions: twenty thousand of them, short and long, some closed, some forged,
-// some cloned, are counted exactly; what a session takes in memory is printed.
+// TestManySessions: twenty thousand sessions, short and long, some closed, some forged,
+// some cloned, are counted exactly. The test prints what a session takes in memory.
 func TestManySessions(t *testing.T) {
 	const sessions = 20_000
 	longTurns, every := testsize.Pick(2_000, 35_000), testsize.Pick(500, 10)
@@ -97,7 +99,7 @@ func TestManySessions(t *testing.T) {
 		c.now = c.now.Add(100 * time.Millisecond)
 	}
 	t.Logf("a session of ten packets takes %d bytes", (allocs.Heap()-before)/int64(sessions))
-	for i, m := range c.machines { // some are copied, and some of no use to anybody come
+	for i, m := range c.machines { // some are copied, and some useless packets come
 		if i%1000 == 0 {
 			m.clock = m.clock.Add(time.Millisecond)
 			other := m.copy(elsewhere)

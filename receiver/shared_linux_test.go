@@ -17,8 +17,8 @@ import (
 
 func nothing(*metricdata.ResourceMetrics) {}
 
-// TestHandover: receivers take the place of each other while forty senders send.
-// Each packet is in the books of one receiver, or dropped by a kernel whose buffer is small.
+// TestHandover: receivers take the place of each other while forty senders send. Each
+// packet is in the books of one receiver, or dropped by a kernel whose buffer is small.
 func TestHandover(t *testing.T) {
 	const senders, receivers = 40, 4
 	packets := testsize.Pick(200, 500)
@@ -76,8 +76,9 @@ func portOf(a *net.UDPAddr) string {
 	return port
 }
 
-// TestHandoverOfAUnixSocket: the newer receiver gets whoever dials from then on, the
-// older one keeps whoever has dialled it, and takes what is queued before it closes.
+// TestHandoverOfAUnixSocket: a sender that dials from then on reaches the newer receiver. A
+// sender that has dialled the older one stays with it, and the older one takes what is
+// queued before it closes.
 func TestHandoverOfAUnixSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	open := func() *Receiver {
@@ -114,8 +115,8 @@ func TestHandoverOfAUnixSocket(t *testing.T) {
 	assert.Empty(t, entries, "no file is left")
 }
 
-// TestMaxPacketSize: a packet that is longer than the limit is rejected, one as long is
-// not.
+// TestMaxPacketSize: a packet that is longer than the limit is rejected, and one of its
+// length is not.
 func TestMaxPacketSize(t *testing.T) {
 	r, err := Listen("127.0.0.1:0", nothing, WithMaxPacketSize(600))
 	require.NoError(t, err)
@@ -139,7 +140,7 @@ func TestMaxPacketSize(t *testing.T) {
 }
 
 // TestUnixSocketInTurns: receivers that share a path follow each other as often as need be.
-// One that does not share it keeps the others out, and the other way round.
+// A receiver that does not share it keeps the others out, and the other way round.
 func TestUnixSocketInTurns(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	open := func(opts ...Option) (*Receiver, error) { return Listen("unixgram://"+path, nothing, opts...) }

@@ -16,7 +16,7 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// ended is a context that is over.
+// ended returns a context that has ended.
 func ended() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -33,8 +33,9 @@ func sendOf(t *testing.T, r *Receiver, n int) {
 	eventually(t, r, func(s Stats) bool { return s.Packets.Received == uint64(n) })
 }
 
-// TestShutdownEnds with its context though a handler blocks. What the handler has is
-// delivered, what waits is overrun, and nothing is counted twice when it returns.
+// TestShutdownEnds: Shutdown ends with its context though a handler blocks. What the
+// handler has is delivered, what waits is overrun, and nothing is counted twice when the
+// handler returns.
 func TestShutdownEnds(t *testing.T) {
 	const packets = 20
 	release, open := gate()
@@ -66,7 +67,7 @@ func TestShutdownEnds(t *testing.T) {
 	assert.Empty(t, entered)
 }
 
-// TestShutdownDelivers what is queued while its context lasts.
+// TestShutdownDelivers: Shutdown delivers what is queued while its context lasts.
 func TestShutdownDelivers(t *testing.T) {
 	const packets = 500
 	var got atomic.Int64
@@ -170,8 +171,8 @@ func (c *packetCounter) Flush() {
 	c.unsaid = 0
 }
 
-// TestListenPackets: a handler of its own for each goroutine, the decoded packets, what
-// they come from, and a flush behind the last one.
+// TestListenPackets: each goroutine has a handler of its own, which gets the decoded
+// packets, their sources, and a flush after the last one.
 func TestListenPackets(t *testing.T) {
 	const packets, workers = 200, 3
 	var all []*packetCounter
@@ -204,14 +205,14 @@ func TestListenPackets(t *testing.T) {
 	require.ErrorContains(t, err, "otelgram: ListenPackets: newHandler returned nil")
 }
 
-// flushed tells of its flushes.
+// flushed reports its flushes.
 type flushed struct{ packets, flushes chan int }
 
 func (f flushed) HandlePacket(*Packet) { f.packets <- 1 }
 func (f flushed) Flush()               { f.flushes <- 1 }
 
-// TestFlushBehindABadPacket: the last packet in the queue cannot be decoded; what the
-// handler has of those before is flushed all the same.
+// TestFlushBehindABadPacket: the last packet in the queue cannot be decoded. What the
+// handler has of the packets before is flushed all the same.
 func TestFlushBehindABadPacket(t *testing.T) {
 	h := flushed{make(chan int), make(chan int, 10)}
 	r, err := ListenPackets("127.0.0.1:0", func() PacketHandler { return h }, WithWorkers(1))
@@ -253,7 +254,7 @@ func TestReaders(t *testing.T) {
 }
 
 // TestShutdownCountsAll: whenever a context ends while packets are decoded and a handler
-// blocks, all of them are in one place when Shutdown returns.
+// blocks, each packet is counted in one place when Shutdown returns.
 func TestShutdownCountsAll(t *testing.T) {
 	for i := range 100 {
 		release, open := gate()
@@ -313,8 +314,8 @@ func TestFlushWhileBusy(t *testing.T) {
 	assert.Empty(t, exits)
 }
 
-// exitingFlush is a handler that is slower than what arrives until it is told to stop, and
-// exits its goroutine in some flushes.
+// exitingFlush is a handler that is slower than the packets arrive until it is told to
+// stop, and exits its goroutine in some flushes.
 type exitingFlush struct {
 	flushed chan struct{}
 	exits   chan struct{}

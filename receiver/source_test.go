@@ -18,8 +18,8 @@ import (
 
 func drop(*metricdata.ResourceMetrics) {}
 
-// TestAllowedSources on sockets of one and of both families: others are counted
-// and nothing else.
+// TestAllowedSources: on sockets of one and of both families, packets from other networks
+// are counted and nothing else.
 func TestAllowedSources(t *testing.T) {
 	loopback4 := netip.MustParsePrefix("127.0.0.0/8")
 	elsewhere := netip.MustParsePrefix("10.0.0.0/8")
@@ -71,7 +71,7 @@ func TestAllowedSources(t *testing.T) {
 	}
 }
 
-// TestWarnsOfStrangers exactly where strangers may send.
+// TestWarnsOfStrangers: there is a warning exactly if strangers may send.
 func TestWarnsOfStrangers(t *testing.T) {
 	private := WithAllowedSources(netip.MustParsePrefix("10.0.0.0/8"))
 	for _, tt := range []struct {
@@ -102,7 +102,7 @@ func TestWarnsOfStrangers(t *testing.T) {
 	require.ErrorContains(t, err, "WithAllowedSources")
 }
 
-// TestNetworkLost leaves out what the kernel dropped at the socket.
+// TestNetworkLost: what the kernel dropped at the socket is left out.
 func TestNetworkLost(t *testing.T) {
 	s := Stats{KernelDrops: 3}
 	s.Packets.Lost = 10

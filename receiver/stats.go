@@ -11,77 +11,78 @@ import (
 
 // Stats are the receiver's books.
 type Stats struct {
-	// Books are the sums over all sessions there ever were. The points that Plain senders
-	// have lost are not in them, see [Session].
+	// Books are the sums over all sessions there ever were. They do not contain the points
+	// that Plain senders have lost, see [Session].
 	Books
-	// Sessions are those of which something was heard in the last ten minutes,
-	// the one heard of last first; at most as many as [WithMaxSessions] says.
+	// Sessions are the sessions of which a packet came in the last ten minutes, the latest
+	// first. There are at most as many as [WithMaxSessions] says.
 	Sessions []Session
-	// Forgotten counts the sessions that left the table: silent for ten
-	// minutes, or pushed out by newer ones. One that is heard of again takes up
-	// its books where they were closed.
+	// Forgotten counts the sessions that left the table because they were silent for ten
+	// minutes or were pushed out by newer ones. If a packet of such a session comes, its
+	// books go on where they were closed.
 	Forgotten uint64
-	// Clones counts the sessions that sent the numbers of another again, see
+	// Clones counts the sessions that sent the numbers of another session again, see
 	// [Session].
 	Clones uint64
 	// Rejected counts the packets that were not taken, by cause.
 	Rejected Rejected
-	// KernelDrops counts the packets that the kernel dropped because a
-	// receive buffer was full, where the platform tells (Linux). They are part
-	// of what is lost.
+	// KernelDrops counts the packets that the kernel dropped because a receive buffer was
+	// full. It is known on Linux only. These packets are part of what is lost.
 	KernelDrops uint64
-	// Queued is how many packets wait to be decoded, in all queues. Each of them has
-	// QueueSize places, see [WithQueueSize].
+	// Queued is how many packets wait to be decoded, in all queues. QueueSize is how many
+	// places each queue has, see [WithQueueSize].
 	Queued, QueueSize int
 	// Sockets is how many sockets there are, see [WithReaders]. BufferAsked and
-	// BufferEffective are the size of the receive buffer of each, in bytes: as asked
+	// BufferEffective are the size of the receive buffer of each, in bytes: as it was asked
 	// for, and as the kernel granted it.
 	Sockets, BufferAsked, BufferEffective int
 }
 
 // Session is one socket of one sender, or a source address of Plain packets.
 type Session struct {
-	// Books are those of the session. How many points a Plain sender has sent nobody
-	// knows: Points.Sent is Points.Received, and Points.Lost is 0, whatever Packets.Lost
-	// says.
+	// Books are the books of the session. How many points a Plain sender has sent is not
+	// known: its Points.Sent is Points.Received, and its Points.Lost is 0, whatever
+	// Packets.Lost says.
 	Books
-	// ID is the random number in every packet of the session. Plain packets have none:
-	// the receiver makes one up for their source address.
+	// ID is the random number in every packet of the session. Plain packets have no such
+	// number: the receiver makes one up for their source address.
 	ID uint64
 	// Plain says that the packets are in the encoding Plain, see package wire/plain.
 	Plain bool
-	// Restarts is how often a Plain sender began anew at the same source address: it
+	// Restarts is how often a Plain sender began anew at the same source address and
 	// counted its packets from 0 again. The books go on.
 	Restarts uint64
-	// Source is the address the newest packet came from.
+	// Source is the address from which the newest packet came.
 	Source netip.AddrPort
-	// FirstSeen and LastSeen are when its packets came, by the local clock.
+	// FirstSeen and LastSeen are when its first and its last packet came, by the local
+	// clock.
 	FirstSeen, LastSeen time.Time
-	// Began is when the session did, by the sender's account of its age; zero until
-	// its first report, which comes within a second of traffic or ten of silence. A
-	// Plain sender makes none.
+	// Began is when the session began, by the age that its sender reports. It is zero until
+	// the first report, which comes within a second of traffic or ten seconds of silence. A
+	// Plain sender makes no reports.
 	Began time.Time
 	// Joined says that the session was under way before the receiver could count its
-	// packets: the books begin with the first one seen. Until its first report that
-	// is so for any session, since nobody knows whether what came before was lost: a
-	// Plain session stays so, if its first packet seen is not number 0.
+	// packets: the books begin with the first packet seen. Until the first report it is
+	// true for any session whose first packet was not seen, since nobody knows whether what
+	// came before was lost. A Plain session stays so, if its first packet seen is not
+	// number 0.
 	Joined bool
 	// Closed says that the sender said goodbye.
 	Closed bool
-	// Clone says that the session sent numbers again which another session of the same
-	// ID had sent, with a later time: one of the two machines is a copy of the other, or
-	// was put back to an earlier state. Its books begin with its first packet seen.
+	// Clone says that the session sent numbers that another session of the same ID had sent
+	// before, with a later time. One of the two machines is a copy of the other, or was put
+	// back to an earlier state. The books of a clone begin with its first packet seen.
 	Clone bool
-	// Dropped is what the sender says it dropped since it started, in points
-	// by reason, as of its last report; reasons without points are left out. It is nil
-	// where nothing was dropped.
+	// Dropped is what the sender says it dropped since it started, in points by reason, as
+	// of its last report. Reasons without points are left out. It is nil if nothing was
+	// dropped.
 	Dropped map[string]uint64
 }
 
-// NetworkLost is how many packets got lost before they reached this host's
-// socket: those lost, less those that the kernel dropped at the socket. What the
-// senders dropped themselves is in neither, see [Session]. Where packets without
-// a session are among the kernel's drops, it is the lower bound.
+// NetworkLost returns how many packets were lost before they reached this host's socket:
+// all lost packets, except those that the kernel dropped at the socket. What the senders
+// dropped themselves is in neither, see [Session]. The result is a lower bound, since the
+// kernel may also have dropped packets that belong to no session.
 func (s Stats) NetworkLost() uint64 {
 	if s.KernelDrops > s.Packets.Lost {
 		return 0
@@ -90,8 +91,8 @@ func (s Stats) NetworkLost() uint64 {
 }
 
 // Rejected counts packets that were not taken, by cause. Malformed, OverBudget and
-// Incomplete packets belong to a session and are in its books; of the others nobody
-// knows where they came from.
+// Incomplete packets belong to a session and are in its books. Where the others came from
+// is not known.
 type Rejected struct {
 	ForeignSource  uint64 // from a network that is not allowed
 	TooLong        uint64 // longer than [WithMaxPacketSize]
@@ -101,22 +102,23 @@ type Rejected struct {
 	BadChecksum    uint64 // damaged, or no otelgram
 	Malformed      uint64 // right checksum, wrong content
 	OverBudget     uint64 // beyond a bound of the format (expansion, attributes, resources), or too many kinds of long lists
-	// Incomplete packets are fragments of a body of which others did not come within
+	// Incomplete packets are fragments of a body whose other fragments did not come within
 	// two seconds, or that made room for newer ones, see [WithReassemblySize]. The points
-	// of the body are rejected with its last fragment, and lost where that is.
+	// of the body are rejected with its last fragment; if the last fragment is missing,
+	// they are lost.
 	Incomplete uint64
 }
 
-// Stats returns the books as they stand. It looks at 64 sessions at a time and lets
-// packets be received in between. So the books of each session, and the totals, are each
-// of one moment, but not of the same.
+// Stats returns the books as of now. It looks at 64 sessions at a time and lets packets be
+// received in between. So the books of each session, and the totals, are each as of one
+// moment, but not of the same moment.
 func (r *Receiver) Stats() Stats {
 	s := r.totals()
 	s.Sessions = r.sessions()
 	return s
 }
 
-// totals returns the books without those of each session.
+// totals returns the books without the books of each session.
 func (r *Receiver) totals() Stats {
 	s := Stats{Sockets: len(r.listeners), QueueSize: r.config.queue}
 	for _, w := range r.workers {
@@ -148,7 +150,7 @@ func (r *Receiver) settle(now time.Time) (more bool) {
 	return r.table.settle(now)
 }
 
-// sessions returns all sessions, the one heard of last first.
+// sessions returns all sessions, the one with the latest packet first.
 func (r *Receiver) sessions() []Session {
 	all := []Session{}
 	dropped := make([]drops, stride)
@@ -164,9 +166,9 @@ func (r *Receiver) sessions() []Session {
 	return all
 }
 
-// appendSessions appends the sessions in the next slots of the table, and reports
-// whether there are more. What each of them dropped goes to dropped. A session keeps its
-// slot, so that none is seen twice.
+// appendSessions appends the sessions in the next slots of the table, and reports whether
+// there are more. What each of them dropped goes to dropped. A session keeps its slot, so
+// no session is seen twice.
 func (r *Receiver) appendSessions(all []Session, dropped []drops, from int) (_ []Session, more bool) {
 	all = slices.Grow(all, stride)
 	n := 0
@@ -212,7 +214,8 @@ func (s *session) public() Session {
 	return p
 }
 
-// byReason returns what was dropped as people read it; nil for nothing.
+// byReason returns what was dropped under the names of the reasons, or nil if nothing was
+// dropped.
 func (d *drops) byReason() map[string]uint64 {
 	if *d == (drops{}) {
 		return nil

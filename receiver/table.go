@@ -12,36 +12,36 @@ import (
 const (
 	// sessionIdle is how long a silent session stays in the table.
 	sessionIdle = 10 * time.Minute
-	// sessionQuiet is how long a proven session may be silent before it makes room
-	// for another that has proven itself. A sender reports each ten seconds.
+	// sessionQuiet is how long a proven session may be silent before it makes room for
+	// another that has proven itself. A sender sends a report every ten seconds.
 	sessionQuiet = 30 * time.Second
-	// provenAfter is after how many packets a session has proven to be one.
+	// provenAfter is how many packets prove a session.
 	provenAfter = 8
-	// stride is how many sessions are looked at while the receiver's lock is held, and
-	// forgetAtOnce how many are forgotten, which takes longer.
+	// stride is how many sessions are looked at while the receiver's lock is held.
+	// forgetAtOnce is how many are forgotten, which takes longer.
 	stride       = 64
 	forgetAtOnce = 16
 )
 
-// table holds the sessions. Where it is full, a session that said goodbye makes room
-// first, then one that has not proven itself, the one silent for longest of each. So
-// forged sessions push out each other. A fraction of the table is never proven: a new
-// session always finds room there.
+// table holds the sessions. When it is full, a session that said goodbye makes room first,
+// then a session that has not proven itself, and within these classes the one that was
+// silent for longest. So forged sessions push out each other. A fraction of the table is
+// never proven, so that a new session always finds room.
 type table struct {
 	max    int
 	byID   map[uint64]*session
-	plain  map[uint64]*session // of Plain senders, by an id that the receiver made up
+	plain  map[uint64]*session // of Plain senders, by the id that the receiver made up
 	clones map[cloneKey]*session
-	slots  []*session // each session in its own; nil: vacant
+	slots  []*session // each session has a slot of its own; nil: vacant
 	vacant []int
-	// The sessions by class, with the one heard of last in front.
+	// The sessions by class. The one with the latest packet is in front.
 	closed, fresh, proven sessionList
-	pending               sessionList // of which something is not settled, the one that turned longest ago in front
-	// leftProven and leftFresh hold how far the sessions came that left, so that the
-	// books of one that returns go on where they were closed.
+	pending               sessionList // with something that is not settled; the one that turned longest ago is in front
+	// leftProven and leftFresh remember the sessions that left, so that the books of a
+	// session that returns go on where they were closed.
 	leftProven, leftFresh departures
-	// known is when the receiver began, or forgot some sessions for good. Every
-	// session that began after it is new, or still remembered.
+	// known is when the receiver began or last forgot some sessions for good. A session
+	// that began after known is new or still remembered.
 	known time.Time
 
 	totals                      account
@@ -49,7 +49,7 @@ type table struct {
 	forgotten, cloned           uint64
 }
 
-// cloneKey is what tells a clone from the session whose numbers it sends again.
+// cloneKey tells a clone from the session whose numbers it sends again.
 type cloneKey struct {
 	id     uint64
 	source netip.AddrPort
@@ -70,7 +70,7 @@ func (t *table) see(h *wire.Header, source netip.AddrPort, now time.Time) (*sess
 	v := s.judge(h, now)
 	if v != window.Fresh && !s.repeatsGoodbye(h) {
 		if !s.plain && s.repeats(h, v) {
-			t.classify(s, now) // it may have come back to the table just now
+			t.classify(s, now) // s may have come back to the table just now
 			t.enter(s)
 			s = t.addClone(h, source, now)
 			v = s.see(h, now)
@@ -84,7 +84,7 @@ func (t *table) see(h *wire.Header, source netip.AddrPort, now time.Time) (*sess
 	return s, v
 }
 
-// session returns the session of a packet, a new one where it is unknown.
+// session returns the session of a packet, and makes a new one if it is not known.
 func (t *table) session(h *wire.Header, source netip.AddrPort, now time.Time) *session {
 	isPlain := h.Format == plain.Format
 	if len(t.clones) > 0 && !isPlain {
@@ -106,7 +106,7 @@ func (t *table) session(h *wire.Header, source netip.AddrPort, now time.Time) *s
 	return s
 }
 
-// sessionsOf returns the sessions of one encoding that are no clones, by id.
+// sessionsOf returns the sessions of one encoding by id, without clones.
 func (t *table) sessionsOf(isPlain bool) map[uint64]*session {
 	if isPlain {
 		return t.plain
@@ -114,8 +114,8 @@ func (t *table) sessionsOf(isPlain bool) map[uint64]*session {
 	return t.byID
 }
 
-// addClone makes a session of its own for a sender that sends again what another has
-// sent: a machine that was copied, or put back to an earlier state.
+// addClone makes a session of its own for a sender that sends numbers again that another
+// has sent: a machine that was copied, or put back to an earlier state.
 func (t *table) addClone(h *wire.Header, source netip.AddrPort, now time.Time) *session {
 	key := cloneKey{h.Session, source}
 	if before := t.clones[key]; before != nil {
@@ -129,7 +129,7 @@ func (t *table) addClone(h *wire.Header, source netip.AddrPort, now time.Time) *
 	return s
 }
 
-// add finds a place for a session.
+// add gives a session a slot in the table.
 func (t *table) add(s *session, now time.Time) {
 	if t.len() >= t.max {
 		t.forget(t.leastUseful(), now)
@@ -144,7 +144,7 @@ func (t *table) add(s *session, now time.Time) {
 	t.slots = append(t.slots, s)
 }
 
-// classify moves a session that was just heard of to the front of its class.
+// classify moves a session whose packet has just come to the front of its class.
 func (t *table) classify(s *session, now time.Time) {
 	if !s.proven && s.received().packets >= provenAfter {
 		s.proven = t.roomForProven(now)
@@ -159,8 +159,8 @@ func (t *table) classify(s *session, now time.Time) {
 	}
 }
 
-// roomForProven reports whether one more session may be proven. The one silent for
-// longest makes room, if it has been silent for long.
+// roomForProven reports whether one more session may be proven. The proven session that was
+// silent for longest makes room, if it was silent for sessionQuiet.
 func (t *table) roomForProven(now time.Time) bool {
 	if t.proven.len < t.max-max(1, t.max/16) {
 		return true
@@ -170,7 +170,7 @@ func (t *table) roomForProven(now time.Time) bool {
 		return false
 	}
 	last.session.proven = false
-	t.fresh.pushBack(last) // the next to make room, though others there are silent for longer
+	t.fresh.pushBack(last) // it is the next to make room, though others there are silent for longer
 	return true
 }
 
@@ -183,7 +183,7 @@ func (t *table) leastUseful() *session {
 	return nil
 }
 
-// expire forgets sessions that have been silent for too long, at most a few of them.
+// expire forgets sessions that have been silent for too long, a few at a time.
 func (t *table) expire(now time.Time) {
 	n := 0
 	for _, l := range []*sessionList{&t.closed, &t.fresh, &t.proven} {
@@ -194,8 +194,8 @@ func (t *table) expire(now time.Time) {
 	}
 }
 
-// settle lets time go by for the sessions of which something is not settled, at most
-// stride of them, and reports whether there are more that are due.
+// settle brings sessions up to date of which something is not settled, at most stride of
+// them, and reports whether more are due.
 func (t *table) settle(now time.Time) (more bool) {
 	for range stride {
 		e := t.pending.front
@@ -224,8 +224,7 @@ func (t *table) enter(s *session) {
 	}
 }
 
-// replace takes what was there before out of t, and puts now in. The counts may wrap in
-// between.
+// replace takes before out of t, and puts now in. The counts may wrap in between.
 func (t *tally) replace(before, now tally) {
 	t.packets += now.packets - before.packets
 	t.points += now.points - before.points
@@ -243,13 +242,13 @@ func (t *table) count(s *session, h *wire.Header, v window.Verdict) {
 	t.lates.add(one)
 }
 
-// overrun counts a body that had no place in the queue.
+// overrun counts a body that found no place in the queue.
 func (t *table) overrun(b *body) {
 	b.session.overruns.add(b.tally())
 	t.overruns.add(b.tally())
 }
 
-// forget closes the books of a session and takes it out. What is missing by
+// forget closes the books of a session and takes it out of the table. What is missing by
 // then is lost.
 func (t *table) forget(s *session, now time.Time) {
 	s.shift()
@@ -260,7 +259,7 @@ func (t *table) forget(s *session, now time.Time) {
 	t.slots[s.slot] = nil
 	t.vacant = append(t.vacant, s.slot)
 	t.forgotten++
-	s.window = window.Window{} // bodies on their way hold the session, which sees no more packets
+	s.window = window.Window{} // bodies in the queues keep the session in memory, though no more packets come to it
 	if s.clone {
 		delete(t.clones, cloneKey{s.id, s.source})
 		return
@@ -275,7 +274,7 @@ func (t *table) forget(s *session, now time.Time) {
 	}
 }
 
-// takeDeparted returns how far a session came that left the table, and forgets it.
+// takeDeparted returns what is remembered of a session that left the table, and forgets it.
 func (t *table) takeDeparted(key sessionKey) (departed, bool) {
 	if d, ok := t.leftProven.take(key); ok {
 		return d, true

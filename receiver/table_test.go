@@ -36,8 +36,8 @@ func TestSessionsReturn(t *testing.T) {
 	}
 }
 
-// TestForgottenForGood: a session that nobody can remember is not counted a second
-// time when it returns; one that began since then is counted from its begin.
+// TestForgottenForGood: a session that is forgotten for good is not counted a second time
+// when it returns. A session that began after that is counted from its begin.
 func TestForgottenForGood(t *testing.T) {
 	table := newTabled(begin)
 	now := begin
@@ -97,8 +97,9 @@ func TestTableIsBounded(t *testing.T) {
 	assert.Zero(t, table.fresh.len+table.proven.len+table.pending.len)
 }
 
-// TestWhoMakesRoom: forged sessions push out each other, and none that has proven
-// itself, be it silent for a while; those that said goodbye make room before all others.
+// TestWhoMakesRoom: forged sessions push out each other, and no session that has proven
+// itself, even if that is silent for a while. Sessions that said goodbye make room before
+// all others.
 func TestWhoMakesRoom(t *testing.T) {
 	const honest = testSessions - testSessions/16
 	table := newTabled(begin)
@@ -125,8 +126,8 @@ func TestWhoMakesRoom(t *testing.T) {
 	assert.Equal(t, testSessions, table.len())
 }
 
-// TestProvenAreNotPushedOut by others that have proven themselves as well, unless they
-// have been silent for long.
+// TestProvenAreNotPushedOut: sessions that have proven themselves are not pushed out by
+// others that have, unless they were silent for long.
 func TestProvenAreNotPushedOut(t *testing.T) {
 	const most = testSessions - testSessions/16
 	table := newTabled(begin)
@@ -151,8 +152,8 @@ func TestProvenAreNotPushedOut(t *testing.T) {
 	assert.Equal(t, most, table.proven.len)
 }
 
-// TestReturningProven: a session that had proven itself has when it returns, also after
-// a flood of others.
+// TestReturningProven: a session that had proven itself still has when it returns, even
+// after a flood of others.
 func TestReturningProven(t *testing.T) {
 	table := newTabled(begin)
 	for sequence := range uint64(provenAfter) {

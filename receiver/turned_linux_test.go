@@ -18,8 +18,8 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// bench is a receiver without sockets and goroutines: what a packet costs is measured
-// from the datagram to the handler.
+// bench is a receiver without sockets and goroutines. With it the cost of a packet is
+// measured from the datagram to the handler.
 type bench struct {
 	*Receiver
 	now time.Time
@@ -50,9 +50,9 @@ func (b *bench) take(packet []byte, from netip.AddrPort) {
 	}
 }
 
-// turned returns the packet with each byte turned to each of a few values, one at a
-// time, and the checksum put right. Where it is not the header that is turned, the
-// packets have sequence numbers one after the other.
+// turned returns the packet with each byte changed to each of a few values, one at a time,
+// and the checksum made right. If the changed byte is not in the header, the packets have
+// consecutive sequence numbers.
 func turned(packet []byte, from int) [][][]byte {
 	var all [][][]byte
 	sequence := binary.BigEndian.Uint64(packet)
@@ -72,15 +72,15 @@ func turned(packet []byte, from int) [][][]byte {
 	return all
 }
 
-// restamped puts the checksum right.
+// restamped makes the checksum right.
 func restamped(p []byte) []byte {
 	end := len(p) - wire.TrailerSize
 	binary.BigEndian.PutUint32(p[end:], crc32.Checksum(p[:end], crc32.MakeTable(crc32.Castagnoli)))
 	return p
 }
 
-// TestTurnedFields: packets of all formats with any byte turned make the receiver
-// allocate no more than a bound for each byte, and what stays of them is bounded.
+// TestTurnedFields: packets of all formats with any byte changed make the receiver allocate
+// no more than a bound for each byte, and what stays of them is bounded.
 func TestTurnedFields(t *testing.T) {
 	var seeds [][]byte
 	for n := range hostile.Shapes {
@@ -114,7 +114,7 @@ func TestTurnedFields(t *testing.T) {
 				bytes += len(p)
 			}
 			runtime.ReadMemStats(&after)
-			// A table of sessions that doubles is paid for by all that are in it.
+			// All sessions of a table share the cost when the table doubles.
 			spread := uint64(256 << 10)
 			require.LessOrEqual(t, after.TotalAlloc-before.TotalAlloc, uint64(maxAllocated*bytes)+spread, "byte %d of % x", from+at, seed)
 		}

@@ -16,29 +16,32 @@ import (
 // Packet is what a handler of [ListenPackets] gets: the points of one packet, or of one
 // body that came in several packets.
 type Packet struct {
-	// Decoder has read the packet and stands before its first point. It is the
-	// receiver's again when the handler returns. Of a Plain packet, too: the Format of
-	// its header is [plain.Format] then, Session is the ID in [Stats], and PointsBefore
-	// is 0. Its points are gauges and sums of one empty resource and scope, without start
-	// times, and their attributes are strings.
+	// Decoder has read the packet and stands before its first point. It is the receiver's
+	// again when the handler returns.
+	//
+	// The decoder of a Plain packet is of the same kind: the Format of its header is
+	// [plain.Format], Session is the ID in [Stats], and PointsBefore is 0. Its points are
+	// gauges and sums of one empty resource and scope, without start times, and their
+	// attributes are strings.
 	Decoder *wire.Decoder
-	// Source is the address the packet came from. It is zero for Unix sockets.
+	// Source is the address from which the packet came. It is zero for Unix sockets.
 	Source netip.AddrPort
-	// Arrived is when it was read from the socket; of a body in several packets, the last.
+	// Arrived is when the packet was read from the socket. If a body came in several
+	// packets, it is when the last of them was read.
 	Arrived time.Time
 }
 
-// PacketHandler is what [ListenPackets] gives packets to. Its methods are called by one
-// goroutine at a time.
+// PacketHandler is what [ListenPackets] gives packets to. One goroutine at a time calls its
+// methods.
 type PacketHandler interface {
-	// HandlePacket is called for each packet. The packet, and all that its decoder
-	// returns, is valid until it returns.
+	// HandlePacket is called for each packet. The packet, and all that its decoder returns,
+	// is valid until HandlePacket returns.
 	HandlePacket(*Packet)
-	// Flush is called after one or several packets when no other waits, at the latest a
+	// Flush is called when no packet waits after one or several packets, at the latest a
 	// tenth of a second after the first of them, and at the end. A handler that makes
 	// batches hands over what it has. If Flush exits its goroutine, it is called again.
-	// [Receiver.Shutdown] waits for Flush as for HandlePacket. Where its context ends
-	// before that, Flush is called later: what the handler was given counts as delivered.
+	// [Receiver.Shutdown] waits for Flush as for HandlePacket. If its context ends before,
+	// Flush is called later; what the handler was given counts as delivered.
 	Flush()
 }
 
@@ -48,7 +51,7 @@ const maxUnflushed = 100 * time.Millisecond
 
 // handler is what a worker calls.
 type handler interface {
-	// handle takes a packet. It returns false for one whose data cannot be made in
+	// handle takes a packet. It returns false if the packet's data cannot be made in
 	// bounded memory.
 	handle(*Packet) bool
 	flush()
@@ -70,15 +73,15 @@ type worker struct {
 	handle    handler
 	queue     *queue
 	decoder   wire.Decoder
-	compactor compact.Compactor // of what is Plain
+	compactor compact.Compactor // for Plain packets
 	packet    Packet
-	// unflushed is when the handler was given the first packet since its last flush; zero if
-	// it was given none.
+	// unflushed is when the handler was given the first packet since its last flush. It is
+	// zero if the handler was given none.
 	unflushed time.Time
 }
 
-// run serves the queue until that is closed and empty. Where a handler exits its
-// goroutine, another goroutine goes on.
+// run serves the queue until that is closed and empty. If a handler exits its goroutine,
+// run goes on in another goroutine.
 func (w *worker) run() {
 	returned := false
 	defer func() {
@@ -86,7 +89,7 @@ func (w *worker) run() {
 			return
 		}
 		if p := recover(); p != nil {
-			panic(p) // it did not exit
+			panic(p) // the handler panicked and did not exit
 		}
 		w.receiver.working.Go(w.run)
 	}()
@@ -110,12 +113,12 @@ func (w *worker) run() {
 func (w *worker) flush() {
 	if !w.unflushed.IsZero() {
 		w.handle.flush()
-		w.unflushed = time.Time{} // not where it exits its goroutine
+		w.unflushed = time.Time{} // not reached if flush exits its goroutine
 	}
 }
 
-// serve decodes a job, which the queue says is in hand, and calls the handler. The job is
-// counted also where the handler exits its goroutine.
+// serve decodes a job, which is in hand, and calls the handler. The job is counted even if
+// the handler exits its goroutine.
 func (w *worker) serve(j *job) {
 	defer w.receiver.buffers.put(j)
 	if err := w.decode(j); err != nil {
@@ -150,7 +153,8 @@ func (w *worker) decode(j *job) error {
 	return w.decoder.ResetBody(&j.header, data)
 }
 
-// count counts what is in hand, a body of so many bytes, unless that is done.
+// count counts the job in hand, unless giveUp has counted it. bytes is the size of the
+// body, for the log.
 func (w *worker) count(cause wire.Cause, bytes int) {
 	b, ok := w.queue.returned()
 	defer w.queue.finish()
@@ -171,10 +175,10 @@ func causeOf(err error) wire.Cause {
 	return wire.Malformed
 }
 
-// buffers are jobs to be used again, each with memory for a body, by size.
+// buffers are jobs for reuse, each with memory for a body, by size.
 type buffers [classes]sync.Pool
 
-// classes is how many sizes of memory there are, each twice the one before.
+// classes is how many sizes of memory there are. Each is twice the one before.
 const classes = 4
 
 // get returns a job with a copy of data.

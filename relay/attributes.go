@@ -9,16 +9,16 @@ import (
 )
 
 // OpenTelemetry gives out the attributes of a set one by one, each as a copy made by
-// package reflect. That takes ten times as long as to look at them where they are, and
-// does not tell whether two sets are one and the same. So the relay looks at the array
-// behind a set, if sets are made as those that it knows.
+// package reflect. That takes ten times as long as reading them in place, and does not show
+// whether two sets share one array. So the relay reads the array behind a set, if sets are
+// laid out as it expects.
 
-// setData is where a set has its array, as a value of type any. readable is whether it
-// is there.
+// setData is the offset in a set of the field of type any that holds the array. readable
+// says whether such a field was found.
 var setData, readable = findSetData()
 
-// findSetData looks for the array of a set, and at a few of them to see that it is as
-// expected.
+// findSetData looks for the field with the array, and reads the arrays of a few sets to see
+// that they are as expected.
 func findSetData() (offset uintptr, ok bool) {
 	t := reflect.TypeFor[attribute.Set]()
 	place := -1
@@ -31,7 +31,7 @@ func findSetData() (offset uintptr, ok bool) {
 		return 0, false
 	}
 	offset = t.Field(place).Offset
-	for _, n := range []int{1, 2, 10, 11, 20} { // up to ten and more are made in different ways
+	for _, n := range []int{1, 2, 10, 11, 20} { // sets of up to ten attributes and larger ones are made in different ways
 		var want []attribute.KeyValue
 		for i := range n {
 			want = append(want, attribute.Int(string(rune('a'+i)), i))
@@ -44,14 +44,14 @@ func findSetData() (offset uintptr, ok bool) {
 	return offset, true
 }
 
-// holds reports whether a field of type any has an array of n attributes.
+// holds reports whether a field of type any holds an array of n attributes.
 func holds(field reflect.Value, n int) bool {
 	array := field.Elem()
 	return array.IsValid() && array.Type() == reflect.ArrayOf(n, reflect.TypeFor[attribute.KeyValue]())
 }
 
-// attributesOf returns the attributes of a set, which nobody may change. Two sets that
-// are copies of one have the same array; shared is whether that can be told.
+// attributesOf returns the attributes of a set. The caller must not change them. If shared
+// is true, two sets that are copies of one another have the same array.
 func attributesOf(set *attribute.Set) (kvs []attribute.KeyValue, shared bool) {
 	if !readable {
 		return set.ToSlice(), false
@@ -59,7 +59,7 @@ func attributesOf(set *attribute.Set) (kvs []attribute.KeyValue, shared bool) {
 	return arrayOf(set, setData), true
 }
 
-// arrayOf returns the array that stands behind the any at offset in a set.
+// arrayOf returns the array behind the field of type any at offset in a set.
 func arrayOf(set *attribute.Set, offset uintptr) []attribute.KeyValue {
 	n := set.Len()
 	if n == 0 {

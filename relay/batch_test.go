@@ -12,11 +12,12 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 )
 
-// TestBatches: what is handed over, after how long, and what has then left in which calls.
+// TestBatches: what is handed over, after what time, and what has left by then in which
+// calls.
 func TestBatches(t *testing.T) {
 	type step struct {
 		after  time.Duration
-		points int      // 0: none, just look
+		points int      // 0: none, only check
 		want   []uint64 // points of each call so far
 	}
 	for name, test := range map[string]struct {
@@ -64,8 +65,8 @@ func TestBatches(t *testing.T) {
 	}
 }
 
-// TestQueueFull: what finds no room is counted, as a whole, and what is being exported
-// takes room.
+// TestQueueFull: what finds no room is counted as a whole, and what is being exported takes
+// room.
 func TestQueueFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -93,8 +94,8 @@ func TestQueueFull(t *testing.T) {
 	})
 }
 
-// TestBatchMemory: a batch leaves when what waits takes half of the memory, so that
-// nothing is dropped while the target takes all.
+// TestBatchMemory: a batch leaves when what waits takes half of the memory, so nothing is
+// dropped while the target takes everything.
 func TestBatchMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x := &target{}
@@ -155,7 +156,7 @@ func TestForceFlush(t *testing.T) {
 }
 
 // TestForceFlushHangs: a flush of next that does not return costs one goroutine, however
-// many ask for it, and each returns with its context.
+// many calls ask for it, and each call returns with its context.
 func TestForceFlushHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -178,7 +179,7 @@ func TestForceFlushHangs(t *testing.T) {
 	})
 }
 
-// held is what the queue holds, and what it has places for.
+// held returns what the queue holds, and how many places it has.
 func held(r *Relay) (items, places, flushes int) {
 	r.queue.mu.Lock()
 	defer r.queue.mu.Unlock()
@@ -186,7 +187,7 @@ func held(r *Relay) (items, places, flushes int) {
 }
 
 // TestBounded: whatever comes while the target is down, the queue holds no more than its
-// size, and nothing once it is over.
+// size, and nothing after the outage.
 func TestBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})

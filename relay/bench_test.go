@@ -18,9 +18,9 @@ func (nowhere) Export(context.Context, *metricdata.ResourceMetrics) error { retu
 func (nowhere) ForceFlush(context.Context) error                          { return nil }
 func (nowhere) Shutdown(context.Context) error                            { return nil }
 
-// BenchmarkRelay is all that the relay does to a point, from Handle until Export, of
-// packets of fifty points of ten counters, and of as many resources. Each point has a set
-// of its own, as many attributes in it.
+// BenchmarkRelay is everything that the relay does with a point, from Handle until Export:
+// packets of fifty points of ten counters, from as many resources. Each point has a set of
+// its own with as many attributes.
 func BenchmarkRelay(b *testing.B) {
 	for _, shape := range []struct{ resources, attributes int }{{1, 0}, {10, 0}, {1, 5}, {1, 20}} {
 		b.Run(fmt.Sprintf("resources=%d/attributes=%d", shape.resources, shape.attributes), func(b *testing.B) {

@@ -22,7 +22,7 @@ func (f optionFunc) apply(c config) config { return f(c) }
 // config is what New builds a relay from. It is passed by value.
 type config struct {
 	batchSize     int
-	batchSizeSet  bool // else it is what suits the queue
+	batchSizeSet  bool // otherwise the size follows from the queue
 	batchAge      time.Duration
 	queueSize     int
 	maxMemory     int64
@@ -74,7 +74,7 @@ func newConfig(next sdkmetric.Exporter, opts []Option) (config, error) {
 	return c, nil
 }
 
-// validate names the first option with a value that is not allowed.
+// validate returns an error for the first option with a value that is not allowed.
 func (c *config) validate() error {
 	switch {
 	case c.queueSize < 2 || c.queueSize > maxQueueSize:
@@ -91,11 +91,11 @@ func (c *config) validate() error {
 	return c.retry.validate()
 }
 
-// WithBatchSize sets how many points a batch has at most, from 1 to half of the queue;
-// data that Handle got in one piece and that is larger is a batch of its own. A batch
-// leaves as soon as so many points wait, or points that take half of [WithMaxMemory].
-// Larger batches make fewer and larger requests: OTLP takes about a hundred bytes a point.
-// The default is 8192, or half of a smaller queue.
+// WithBatchSize sets how many points a batch has at most, from 1 to half of the queue. Data
+// that one call of Handle gave and that is larger is a batch of its own. A batch leaves as
+// soon as that many points wait, or points that take half of [WithMaxMemory]. Larger
+// batches make fewer and larger requests: OTLP takes about a hundred bytes a point. The
+// default is 8192, or half of a smaller queue.
 func WithBatchSize(points int) Option {
 	return optionFunc(func(c config) config {
 		c.batchSize, c.batchSizeSet = points, true
@@ -103,55 +103,60 @@ func WithBatchSize(points int) Option {
 	})
 }
 
-// WithMaxBatchAge sets how long points wait for others of their batch at most, from 1 ms
-// to 24 h. It is what the relay adds to the time that points take, and, below the batch
-// size, the least time between two requests for a resource. The default is 1 s.
+// WithMaxBatchAge sets how long points wait at most for others of their batch, from 1 ms to
+// 24 h. The relay delays points by up to this time. As long as a batch does not reach its
+// size, this is also the least time between two requests for a resource. The default is 1
+// s.
 func WithMaxBatchAge(d time.Duration) Option {
 	return optionFunc(func(c config) config { c.batchAge = d; return c })
 }
 
-// WithQueueSize sets how many points the relay holds at most, those being exported
-// or tried again included, from 2 to 16,777,216. What finds no room is dropped and
-// counted as queue_full. A queue rides out an outage of its size divided by the rate of
-// points: 65,536 points are 16 seconds of 4,000 a second. A longer queue needs more
+// WithQueueSize sets how many points the relay holds at most, from 2 to 16,777,216. Points
+// that are being exported or wait for a retry are included. What finds no room is dropped
+// and counted as queue_full. A queue bridges an outage as long as its size divided by the
+// rate of points: 65,536 points are 16 seconds at 4,000 a second. A longer queue needs more
 // memory, see [WithMaxMemory]. The default is 65,536.
 func WithQueueSize(points int) Option {
 	return optionFunc(func(c config) config { c.queueSize = points; return c })
 }
 
-// WithMaxMemory sets how much memory the points that the relay holds take at most, in
-// bytes, from 1 MiB on, by an estimate of all that they consist of. What finds no room is
-// dropped and counted as memory. A point of a counter takes about 600 bytes if it alone
-// has its five attributes, and 100 if others that came with it have the same; many
-// buckets, exemplars and long attributes take more, up to half a megabyte for a point
-// that somebody made for it. While a batch is put together, its points themselves, without
-// their attributes, are there twice; what Export makes of the data is not counted. The
-// default is 64 MiB, a kilobyte for each point of the default queue.
+// WithMaxMemory sets how much memory the points that the relay holds may take, in bytes,
+// from 1 MiB on. What finds no room is dropped and counted as memory. The default is 64
+// MiB, a kilobyte for each point of the default queue.
+//
+// The memory is estimated from all that the points consist of. A point of a counter takes
+// about 600 bytes if no other point has its five attributes, and 100 if others that came
+// with it have the same. Many buckets, exemplars and long attributes take more, up to half
+// a megabyte for a point that is made for that purpose. While a batch is put together, its
+// points are in memory twice, without their attributes. What Export makes of the data is
+// not counted.
 func WithMaxMemory(bytes int64) Option {
 	return optionFunc(func(c config) config { c.maxMemory = bytes; return c })
 }
 
-// WithExportTimeout sets how long one call of the next exporter's Export may take, from
-// 1 ms to 24 h: its context ends then. While it lasts all that is queued waits, since
-// Export is never called concurrently. The default is 10 s.
+// WithExportTimeout sets how long one call of the next exporter's Export may take, from 1
+// ms to 24 h. Then its context ends. Meanwhile all that is queued waits, since Export is
+// never called concurrently. The default is 10 s.
 func WithExportTimeout(d time.Duration) Option {
 	return optionFunc(func(c config) config { c.exportTimeout = d; return c })
 }
 
-// WithRetry sets how long an Export that failed is tried again; see [RetryConfig]. The
+// WithRetry sets for how long a failed Export is tried again, see [RetryConfig]. The
 // default is the zero RetryConfig: up to a minute.
 func WithRetry(r RetryConfig) Option {
 	return optionFunc(func(c config) config { c.retry = r; return c })
 }
 
-// WithRetryable sets which errors of Export are worth another try. The points of others
-// are counted as failed at once, and the target counts as one that answers. It is called
-// by the goroutine that exports, never concurrently. The default, also for nil, is every
-// error, since an exporter does not say: then what the target refuses for good waits for
-// further tries for as long as [WithRetry] says, and so does what comes after of the same
-// resource; what the target took in part is sent to it again; and somebody who sends bad
-// data in the name of several resources can make the target look as if it were down. The
-// package documentation shows a function for OTLP.
+// WithRetryable sets which errors of Export are worth a retry. After any other error the
+// points are counted as failed at once, and the target counts as one that answers. The
+// goroutine that exports calls the function, never concurrently. The default, also for nil,
+// is every error, since an exporter does not say which are permanent.
+//
+// The default has three costs. What the target refuses for good is retried for as long as
+// [WithRetry] says, and what comes after it of the same resource waits. What the target
+// took in part is sent to it again. And a sender of bad data in the name of several
+// resources can make the target look as if it were down. The package documentation shows a
+// function for OTLP.
 func WithRetryable(retryable func(error) bool) Option {
 	return optionFunc(func(c config) config {
 		if retryable != nil {
@@ -161,18 +166,18 @@ func WithRetryable(retryable func(error) bool) Option {
 	})
 }
 
-// WithMeterProvider sets where the relay's own metrics go, the books of [Stats] under
-// names that begin with stats.relay. The default, also for nil, is OpenTelemetry's
-// global provider, also if that is set later.
+// WithMeterProvider sets where the relay's own metrics go: the books of [Stats], under
+// names that begin with stats.relay. The default, also for nil, is OpenTelemetry's global
+// provider, even if that is set later.
 func WithMeterProvider(mp metric.MeterProvider) Option {
 	return optionFunc(func(c config) config { c.meterProvider = mp; return c })
 }
 
-// WithLogger sets where the relay logs: a warning when Export begins to fail, with its
-// error, and a line when it works again, and the same when the target counts as down and
-// when it is up again; one pair a minute at most of each. The goroutine
-// that exports calls the logger, so that a slow one delays what waits. The default, also
-// for nil, is slog.Default().
+// WithLogger sets where the relay logs. It logs a warning with the error when Export begins
+// to fail, and a line when Export works again. It does the same when the target counts as
+// down and when it is up again. There is at most one such pair a minute of each kind. The
+// goroutine that exports calls the logger, so a slow logger delays what waits. The default,
+// also for nil, is slog.Default().
 func WithLogger(l *slog.Logger) Option {
 	return optionFunc(func(c config) config {
 		if l != nil {

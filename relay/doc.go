@@ -1,37 +1,36 @@
-// Package relay takes what a receiver hands over to any exporter of the OpenTelemetry
-// SDK, in batches: for those who have no Collector.
+// Package relay hands what a receiver takes over to any exporter of the OpenTelemetry SDK,
+// in batches. It is for users without a Collector.
 //
 //	rel, err := relay.New(next) // next is an exporter of the SDK, such as otlpmetrichttp's
 //	if err != nil { ... }
 //	r, err := receiver.Listen("localhost:4319", rel.Handle)
 //
-// A receiver calls its handler once a datagram or more often. The relay makes one
-// request a second of that, for each resource, and retries; [Relay.Handle] never waits
-// for it. At the end close the receiver first and then shut the relay down:
+// A receiver calls its handler at least once a datagram. The relay makes one request a
+// second out of that, for each resource, and retries. [Relay.Handle] never waits for a
+// request. At the end, close the receiver first and then shut the relay down:
 //
 //	r.Close()
 //	rel.Shutdown(ctx)
 //
 // # Batches
 //
-// A batch leaves when the oldest of its points has waited for a second
-// ([WithMaxBatchAge]), or when 8192 points wait ([WithBatchSize]), or points that take
-// half of the memory that there is for them ([WithMaxMemory]). It has one entry for
-// each resource, scope and metric, with the points in the order in which they came:
-// what is the same in all that OpenTelemetry knows of it is put together. An exporter
-// takes one resource a call, so that a batch makes as many calls of Export as it has
-// resources: at most as many as it has points, whatever strangers send. One goroutine
-// makes them, one after the other: a target that answers in 20 ms takes fifty resources
-// a second, and where more services send than that a larger batch age makes up for it.
-// A target that refuses a request for one of its points refuses all those of the
-// resource in the batch.
+// A batch leaves when the oldest of its points has waited for a second ([WithMaxBatchAge]),
+// when 8192 points wait ([WithBatchSize]), or when the waiting points take half of the
+// memory for points ([WithMaxMemory]). It has one entry for each resource, scope and
+// metric, with the points in the order in which they came. Two metrics have one entry if
+// all that OpenTelemetry knows of them is the same.
 //
-// The relay takes about 0.2 µs a point of five attributes (go test -bench . ./relay), a
-// small part of what OTLP takes. A third of it is to find out what the point takes in
-// memory.
+// An exporter takes one resource a call, so a batch makes as many calls of Export as it has
+// resources: at most as many as it has points, whatever strangers send. One goroutine makes
+// these calls, one after the other. A target that answers in 20 ms takes fifty resources a
+// second; if more services send than that, set a larger batch age. A target that refuses a
+// request because of one of its points refuses all points of the resource in the batch.
 //
-// A series of which several points came within a batch has all of them in one request.
-// Senders that have the same resource and scope are one sender there: give each its own
+// The relay takes about 0.2 µs for a point of five attributes (go test -bench . ./relay), a
+// small part of what OTLP takes. A third of it finds out what the point takes in memory.
+//
+// If several points of a series came within a batch, one request has all of them. Senders
+// with the same resource and scope count as one sender: give each its own
 // service.instance.id.
 //
 // # The books
@@ -40,85 +39,89 @@
 //
 //	offered = relayed + failed + dropped + queued
 //
-// and nothing is queued after Shutdown. Relayed means that Export returned nil, failed
-// that it returned an error the last time that it was tried. Dropped is split by
-// reason: queue_full, memory and shutdown. offered is what the receiver's books call
-// delivered. [Relay.Stats] has them, with the last error of Export. So do the relay's own
-// metrics, stats.relay.offered, .relayed, .failed, .dropped with a reason, .queued,
-// .memory, .requests and .retries, on the provider that [WithMeterProvider] names; the
-// global one by default. Each has the attribute otel.component.name, which tells the
+// and nothing is queued after Shutdown. Relayed means that Export returned nil. Failed
+// means that Export returned an error at the last attempt. Dropped is split by reason:
+// queue_full, memory and shutdown. Offered is what the receiver's books call delivered.
+//
+// [Relay.Stats] returns the books, with the last error of Export. The relay's own metrics
+// have them too: stats.relay.offered, .relayed, .failed, .dropped with a reason, .queued,
+// .memory, .requests and .retries. They go to the provider given with [WithMeterProvider],
+// by default the global one. Each has the attribute otel.component.name, which tells the
 // relays of a process apart. A reason that never occurred is not observed, and after
 // Shutdown nothing is.
 //
 // # When the target fails
 //
-// An Export that fails is tried again for up to a minute ([WithRetry]), and each call
-// has ten seconds ([WithExportTimeout]). The log gets a line when Export begins to fail
-// and one when nothing is left that has failed, and a line when the target counts as down
-// and one when it is up again: one pair a minute at most of each.
+// A failed Export is tried again for up to a minute ([WithRetry]), and each call may take
+// ten seconds ([WithExportTimeout]). The log gets a line when Export begins to fail, and
+// one when nothing is left that has failed. It gets a line when the target counts as down,
+// and one when it is up again. There is at most one such pair a minute of each kind.
 //
-// Requests of other resources go on meanwhile, so that one sender's bad data does not
-// hold up the others. What comes of the same resource waits behind what has failed: the
-// points of a resource leave in the order in which they came. Export is still never
-// called concurrently: a request that the target takes long to refuse takes its time
-// from all.
+// Requests of other resources go on meanwhile, so that one sender's bad data does not hold
+// up the others. What comes of the same resource waits behind what has failed: the points
+// of a resource leave in the order in which they came. Export is still never called
+// concurrently: while the target takes long over one request, all wait.
 //
 // When requests of three resources have failed and none has succeeded since, the target
 // counts as down. Then one request is tried at a time, with pauses that grow up to ten
-// seconds: those first of whose resource the target took the data before, and then in
-// turns what was not tried yet and what has failed. With the first success all that
-// waited leaves. An error that is not worth another try ([WithRetryable]) comes from a
-// target that answers, and is no sign that it is down.
+// seconds. Requests of resources whose data the target took before go first. Then new
+// requests and failed ones take turns. After the first success all that waited leaves. An
+// error that is not worth a retry ([WithRetryable]) comes from a target that answers, and
+// is no sign that it is down.
 //
-// Where every error is worth another try, somebody who sends bad data in the name of
-// many resources can make the target look as if it were down, and the points of others
-// late by the pauses, for minutes after an outage, and can fill the room that all share.
-// A function that tells refusals from outages, as below, prevents it.
+// If every error is worth a retry, a sender of bad data in the name of many resources can
+// do harm. It can make the target look as if it were down, so that the points of others are
+// late by the pauses, for minutes after an outage. It can also fill the room that all
+// share. A function that tells refusals from outages, as below, prevents both.
 //
-// A retry can deliver twice: where the target took the points and its answer got lost,
-// they are sent again. Cumulative points, otelgram's default, bear that; deltas are
+// A retry can deliver twice: if the target took the points and its answer got lost, they
+// are sent again. Cumulative points, otelgram's default, are not harmed by that. Deltas are
 // counted twice.
 //
 // # Memory
 //
 // What comes while the target fails waits: at most 65,536 points ([WithQueueSize]) in at
-// most 64 MiB of memory ([WithMaxMemory]). What finds no room is dropped, as a whole as
-// Handle was given it, and counted as queue_full or as memory; where there is room for
-// neither it is queue_full. The two bounds are for two things: the first for how long an
-// outage lasts, the second for what strangers send, of whom one could else make points
-// of half a megabyte each out of a few kilobytes. All senders share the room.
+// most 64 MiB of memory ([WithMaxMemory]). What one call of Handle gave and finds no room
+// is dropped as a whole, and counted as queue_full or as memory; if both limits are
+// exceeded, as queue_full. The first limit is for the length of an outage. The second is
+// for what strangers send: out of a few kilobytes a stranger could otherwise make points of
+// half a megabyte each. All senders share the room.
 //
-// The memory is estimated from all that the data consists of: the points with their
-// buckets and exemplars, attributes and what they refer to, texts, resource and scope.
-// What one call of Handle has several times, such as a set that many points have or a text
-// of 64 bytes or more, counts once; what the calls have in common, such as their resource,
-// counts for each. The estimate is released when the points are relayed or have failed for
-// good. While a batch is put together the points are there once as they came and once in
-// it; they share what they refer to. What an exporter makes of a request comes on top of
-// it.
+// The memory is estimated from all that the data consists of: the points with their buckets
+// and exemplars, attributes and what they refer to, texts, resource and scope. What one
+// call of Handle has several times, such as a set that many points have or a text of 64
+// bytes or more, counts once. What several calls have in common, such as their resource,
+// counts for each call. The estimate is released when the points are relayed or have failed
+// for good.
+//
+// While a batch is put together, its points are in memory twice: as they came, and in the
+// batch. Both share what the points refer to. What an exporter makes of a request comes on
+// top.
 //
 // # What an exporter must do
 //
-// Export has to heed its context. One that does not holds up what is behind it for as
-// long as it takes: Handle still never waits, the queue fills up, and Shutdown returns
-// with its context, with the points counted as dropped. Export must not keep or change
-// the data. An exporter, a logger or a function of [WithRetryable] that panics ends the
-// process, like any goroutine. One that exits its goroutine ([runtime.Goexit], as
-// t.FailNow does) costs the request, whose points count as failed. All of them may call
-// the relay back, but for ForceFlush and Shutdown, which would wait for themselves.
+// Export must heed its context. An exporter that does not holds up what is behind it:
+// Handle still never waits, the queue fills up, and Shutdown returns when its context ends,
+// with the points counted as dropped. Export must not keep or change the data.
+//
+// An exporter, a logger or a function of [WithRetryable] that panics ends the process, as a
+// panic in any goroutine does. If one of them exits its goroutine ([runtime.Goexit], as
+// t.FailNow does), the points of the request count as failed. All of them may call methods
+// of the relay, except ForceFlush and Shutdown, which would wait for themselves.
 //
 // # OTLP
 //
-// Turn the exporter's own retries off: they last for up to a minute within each of the
-// relay's, and their time limit is not the relay's.
+// Turn the exporter's own retries off. Otherwise each attempt of the relay lasts for up to
+// a minute of retries within the exporter, and the exporter's time limit is not the
+// relay's.
 //
 //	otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig{Enabled: false})
 //
-// Say which errors are worth another try. By default all are, so that what a target
-// refuses for good, with status 400, is sent to it again for a minute. A target that takes
-// a part of a request says so in its answer, which otlpmetrichttp and otlpmetricgrpc
-// return as an error: what it took is sent again. Their types for such errors are not
-// exported. Over gRPC the status tells, a partial success having none of these codes:
+// Say which errors are worth a retry. By default all are, so that what a target refuses for
+// good, with status 400, is sent to it again for a minute. A target that takes a part of a
+// request says so in its answer, and otlpmetrichttp and otlpmetricgrpc return that as an
+// error: what the target took is sent again. The types of such errors are not exported.
+// Over gRPC the status tells, since a partial success has none of these codes:
 //
 //	relay.WithRetryable(func(err error) bool {
 //		switch status.Code(err) {
@@ -128,8 +131,8 @@
 //		return false
 //	})
 //
-// Over HTTP a RoundTripper remembers the status of the answer, and Export, which is never
-// called concurrently, forgets that of the call before:
+// Over HTTP a RoundTripper remembers the status of the answer. Export, which is never
+// called concurrently, forgets the status of the call before:
 //
 //	type answers struct {
 //		sdkmetric.Exporter
@@ -168,6 +171,6 @@
 //	if err != nil { ... }
 //	rel, err := relay.New(a, relay.WithRetryable(a.retryable))
 //
-// A pause that the target asks for (Retry-After) is in errors that are not exported,
-// too, and not heeded.
+// A target may ask for a pause (Retry-After). It is in an error of a type that is not
+// exported, so the relay does not heed it.
 package relay

@@ -16,7 +16,7 @@ import (
 	"github.com/otelgram/otelgram/relay"
 )
 
-// memory is an exporter that says what it was given.
+// memory is an exporter that prints what it was given.
 type memory struct{ requests chan string }
 
 func (memory) Temporality(sdkmetric.InstrumentKind) metricdata.Temporality {
@@ -58,7 +58,7 @@ func Example() {
 	// offered: 500 relayed: 500 failed: 0 dropped: 0
 }
 
-// service is one with a counter of 500 series.
+// service is a service with a counter of 500 series.
 func service(ctx context.Context, endpoint string) {
 	exp, err := exporter.New(ctx, exporter.WithEndpoint(endpoint), exporter.WithMaxPacketSize(1472), exporter.WithLogger(slog.New(slog.DiscardHandler)))
 	if err != nil {

@@ -8,14 +8,14 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 )
 
-// logPause is how far apart two failures are that are logged, at least.
+// logPause is the least time between two logged failures of one kind.
 const logPause = time.Minute
 
-// errExited is what foreign code returned that did not return.
+// errExited stands for the error of foreign code that exited its goroutine.
 var errExited = errors.New("otelgram: the exporter, the logger or a function of WithRetryable exited its goroutine")
 
-// run exports until there is nothing more. Where an exporter, a logger or a function of
-// WithRetryable exits its goroutine, another goroutine goes on.
+// run exports until there is nothing more. If an exporter, a logger or a function of
+// WithRetryable exits its goroutine, run goes on in another goroutine.
 func (r *Relay) run(s *schedule) {
 	returned := false
 	defer func() {
@@ -24,7 +24,7 @@ func (r *Relay) run(s *schedule) {
 			return
 		}
 		if p := recover(); p != nil {
-			panic(p) // it did not exit
+			panic(p) // it panicked and did not exit
 		}
 		if s.trying != nil {
 			r.queue.failed(errExited.Error(), time.Now())
@@ -51,11 +51,11 @@ func (r *Relay) step(s *schedule) bool {
 	return r.sleep(sooner(age, pause), r.queue.wake)
 }
 
-// fill takes a batch when all of the one before was tried: what waits in the queue
-// meanwhile makes fewer and larger requests. While the target is down it takes whatever is
-// due, so that a resource that failed has more to be tried with, and after Shutdown all
-// that there is. It returns how long to wait for a batch, below 0 for any time, and false
-// when nothing comes any more.
+// fill takes a batch out of the queue when all of the batch before was tried once: what
+// waits in the queue meanwhile makes fewer and larger requests. While the target is down
+// fill takes whatever is due, so that a resource that failed has more to be tried with.
+// After Shutdown it takes all that there is. It returns how long to wait for a batch, with
+// below 0 for any time, and false when nothing comes any more.
 func (r *Relay) fill(s *schedule, now time.Time) (age time.Duration, open bool) {
 	for s.tried() || s.down() || r.queue.closing() {
 		items, b, age, open := r.queue.take(now)
@@ -70,7 +70,7 @@ func (r *Relay) fill(s *schedule, now time.Time) (age time.Duration, open bool) 
 	return -1, true
 }
 
-// sooner returns the shorter wait of two; below 0 is for ever.
+// sooner returns the shorter of two waits. Below 0 means for ever.
 func sooner(a, b time.Duration) time.Duration {
 	if a < 0 || b >= 0 && b < a {
 		return b
@@ -78,7 +78,7 @@ func sooner(a, b time.Duration) time.Duration {
 	return a
 }
 
-// sleep waits for so long, below 0 for ever, or until there is a signal. It returns
+// sleep waits for a time, with below 0 for ever, or until there is a signal. It returns
 // false when Shutdown gives up.
 func (r *Relay) sleep(wait time.Duration, signal <-chan struct{}) bool {
 	var expired <-chan time.Time
@@ -97,7 +97,7 @@ func (r *Relay) sleep(wait time.Duration, signal <-chan struct{}) bool {
 }
 
 // export calls Export with a request, and settles it if there must be no other attempt. It
-// returns false when Shutdown has given up, which counts what is not settled.
+// returns false when Shutdown has given up; then Shutdown counts what is not settled.
 func (r *Relay) export(s *schedule, q *request) bool {
 	if !r.queue.request(q.attempts > 1) {
 		return false
@@ -109,7 +109,7 @@ func (r *Relay) export(s *schedule, q *request) bool {
 		return true
 	}
 	if r.drain.Err() != nil {
-		return false // it was cut short
+		return false // Shutdown cut the attempt short
 	}
 	r.queue.failed(err.Error(), time.Now())
 	if r.failing.begins() {
@@ -132,14 +132,13 @@ func (r *Relay) attempt(data *metricdata.ResourceMetrics) error {
 	return r.next.Export(ctx, data)
 }
 
-// condition is what the goroutine that exports has logged of one kind of failure.
+// condition is what the goroutine that exports has logged about one kind of failure.
 type condition struct {
-	logged bool      // the last thing said was that it began
-	said   time.Time // when that was last said
+	logged bool      // the last line said that the failure began
+	said   time.Time // when a line last said that it began
 }
 
-// begins reports whether it is to be logged that it is there: once, and once a minute at
-// most.
+// begins reports whether to log that the failure is there: once, and at most once a minute.
 func (t *condition) begins() bool {
 	now := time.Now()
 	if t.logged || !t.said.IsZero() && now.Sub(t.said) < logPause {
@@ -149,8 +148,8 @@ func (t *condition) begins() bool {
 	return true
 }
 
-// worked logs that the target is up, or that nothing is left that has failed, if it was
-// logged that it was not so.
+// worked logs that the target is up, or that nothing is left that has failed, if the
+// opposite was logged before.
 func (r *Relay) worked(s *schedule) {
 	if r.outage.logged {
 		r.over(&r.outage, "otelgram: the relay's target is up again")

@@ -6,7 +6,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 )
 
-// traits are what tells two metrics apart, beside their name and the type of their data.
+// traits tell two metrics apart, besides their name and the type of their data.
 type traits struct {
 	temporality metricdata.Temporality
 	monotonic   bool
@@ -14,10 +14,11 @@ type traits struct {
 
 // kind is what the relay does with one type of aggregation.
 type kind struct {
-	// read returns the number of points and the traits, and false for another type.
+	// read returns the number of points and the traits, and false for data of another type.
 	read func(metricdata.Aggregation) (points int, t traits, ok bool)
-	// join returns one aggregation with the points of all, which are of this kind and
-	// have the same traits. It leaves their arrays alone, unless there is just one.
+	// join returns one aggregation with the points of all, which are of this kind and have
+	// the same traits. It does not write to their arrays. If there is just one, the result
+	// shares its array.
 	join func([]metricdata.Aggregation) metricdata.Aggregation
 	// size counts what data of this kind takes in memory.
 	size func(*sizer, metricdata.Aggregation)
@@ -77,7 +78,7 @@ func summarySize(s *sizer, p *metricdata.SummaryDataPoint) {
 	s.bytes += int64(cap(p.QuantileValues)) * sizeOf[metricdata.QuantileValue]()
 }
 
-// newKind makes a kind of a function that opens an aggregation of type A, and one that
+// newKind makes a kind out of two functions: open opens an aggregation of type A, and size
 // counts what a point refers to.
 func newKind[A metricdata.Aggregation, P any](open func(*A) (*[]P, traits), size func(*sizer, *P)) kind {
 	return kind{
@@ -93,7 +94,7 @@ func newKind[A metricdata.Aggregation, P any](open func(*A) (*[]P, traits), size
 			if _, ok := data.(A); !ok {
 				return 0, traits{}, false
 			}
-			a := data.(A) // on the heap, and there only if it is of this kind
+			a := data.(A) // the copy is on the heap, so it is made only for data of this kind
 			points, t := open(&a)
 			return len(*points), t, true
 		},
@@ -115,8 +116,8 @@ func newKind[A metricdata.Aggregation, P any](open func(*A) (*[]P, traits), size
 	}
 }
 
-// kindOf returns the place in kinds of the type of data, its points and its traits, and
-// false for a type that is not there.
+// kindOf returns the place in kinds of the type of data, the number of points and the
+// traits, and false for a type that is not in kinds.
 func kindOf(data metricdata.Aggregation) (place, points int, t traits, ok bool) {
 	for i := range kinds {
 		if points, t, ok = kinds[i].read(data); ok {

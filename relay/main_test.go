@@ -31,12 +31,12 @@ type target struct {
 	inside   int // calls under way
 	flushed  int
 	shutdown int
-	// export is called by Export, if it is there, with the number of the call from 1 on.
-	// What it returns an error for is not kept.
+	// export is called by Export, if it is set, with the number of the call, from 1 on. If
+	// it returns an error, the data is not kept.
 	export func(ctx context.Context, call int) error
-	// refuse is called by Export, if it is there, with the data, before export.
+	// refuse is called by Export, if it is set, with the data, before export.
 	refuse func(*metricdata.ResourceMetrics) error
-	// flushing is called by ForceFlush, if it is there.
+	// flushing is called by ForceFlush, if it is set.
 	flushing func()
 	// closing is called by Shutdown.
 	closing func(ctx context.Context) error
@@ -100,7 +100,7 @@ func (x *target) calls() int {
 	return x.called
 }
 
-// sizes returns the points of each call that succeeded.
+// sizes returns the number of points of each call that succeeded.
 func (x *target) sizes() (sizes []uint64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -126,8 +126,8 @@ func pointsOf(rm *metricdata.ResourceMetrics) (n uint64) {
 	return n
 }
 
-// newRelay returns a relay that logs nothing and whose metrics nobody sees, unless opts
-// say otherwise.
+// newRelay returns a relay that logs nothing and whose metrics go nowhere, unless opts say
+// otherwise.
 func newRelay(t *testing.T, next sdkmetric.Exporter, opts ...Option) *Relay {
 	t.Helper()
 	r, err := New(next, append([]Option{WithLogger(slog.New(slog.DiscardHandler)), WithMeterProvider(noop.NewMeterProvider())}, opts...)...)
@@ -140,7 +140,7 @@ func named(service string) *resource.Resource {
 	return resource.NewSchemaless(attribute.String("service.name", service))
 }
 
-// points are so many of a counter, whose values go up from first on.
+// points returns n points of a counter, whose values rise from first on.
 func points(r *resource.Resource, first, n int) *metricdata.ResourceMetrics {
 	sum := metricdata.Sum[int64]{Temporality: metricdata.CumulativeTemporality, IsMonotonic: true}
 	for i := range n {
@@ -155,13 +155,13 @@ func holding(r *resource.Resource, scope string, metrics ...metricdata.Metrics) 
 	return rm
 }
 
-// service is the name of the service that data is from.
+// service returns the name of the service from which data is.
 func service(rm *metricdata.ResourceMetrics) string {
 	name, _ := rm.Resource.Set().Value("service.name")
 	return name.AsString()
 }
 
-// values are those of the counters that points makes.
+// values returns the values of the counters that points makes.
 func values(rm *metricdata.ResourceMetrics) (values []int64) {
 	for _, p := range rm.ScopeMetrics[0].Metrics[0].Data.(metricdata.Sum[int64]).DataPoints {
 		values = append(values, p.Value)

@@ -13,12 +13,12 @@ import (
 type part struct {
 	data   *metricdata.ResourceMetrics
 	points int
-	bytes  int64 // that it was counted with in the queue
+	bytes  int64 // as counted in the queue
 	batch  *batch
 }
 
-// strip takes out of rm what has no points and returns how many points there are. What
-// waits in the queue is then in proportion to them, whatever a packet defines.
+// strip takes out of rm what has no points, and returns how many points there are. So what
+// waits in the queue is in proportion to the points, whatever a packet defines.
 func strip(rm *metricdata.ResourceMetrics) (points int) {
 	scopes := rm.ScopeMetrics[:0]
 	for _, sm := range rm.ScopeMetrics {
@@ -37,7 +37,7 @@ func strip(rm *metricdata.ResourceMetrics) (points int) {
 	return points
 }
 
-// fitted returns kept in an array of its own if the one it is in held more.
+// fitted returns kept, in an array of its own if the array of kept held more.
 func fitted[T any](kept []T, held int) []T {
 	if len(kept) == held {
 		return kept
@@ -45,9 +45,9 @@ func fitted[T any](kept []T, held int) []T {
 	return slices.Clone(kept)
 }
 
-// merge returns one part for each resource of the items, in the order in which they came
-// first, and in each one entry for each scope and metric. The points of a metric are in
-// the order in which they came.
+// merge returns one part for each resource of the items, in the order in which the
+// resources first came. A part has one entry for each scope and metric. The points of a
+// metric are in the order in which they came.
 func merge(items []item) []part {
 	m := merger{resources: map[resourceKey]*resourceParts{}, scopes: map[scopeKey]*scopeParts{}, metrics: map[metricKey]*metricParts{}}
 	for _, it := range items {
@@ -67,8 +67,8 @@ func merge(items []item) []part {
 	return parts
 }
 
-// merger has the resources of a batch. Sets of attributes are found by their hash and
-// then compared: a stranger can make two that have the same.
+// merger collects the resources of a batch. It finds sets of attributes by their hash and
+// then compares them, since a stranger can make two sets with one hash.
 type merger struct {
 	all       []*resourceParts
 	resources map[resourceKey]*resourceParts
@@ -107,7 +107,7 @@ type metricKey struct {
 	traits                  traits
 }
 
-// metricParts are the data of metrics that are the same.
+// metricParts are the data of all entries of one metric.
 type metricParts struct {
 	key  metricKey
 	data []metricdata.Aggregation
@@ -124,7 +124,7 @@ func (m *merger) resource(r *resource.Resource) *resourceParts {
 	return found
 }
 
-// same reports whether two resources are one.
+// same reports whether two resources are equal.
 func same(a, b *resource.Resource) bool {
 	return a == b || a.SchemaURL() == b.SchemaURL() && a.Set().Equals(b.Set())
 }
@@ -152,7 +152,7 @@ func (m *merger) add(s *scopeParts, metrics *metricdata.Metrics) {
 	found.data = append(found.data, metrics.Data)
 }
 
-// part joins what was found.
+// part joins the scopes and metrics of a resource into one part.
 func (r *resourceParts) part() part {
 	p := part{bytes: r.bytes, data: &metricdata.ResourceMetrics{Resource: r.resource, ScopeMetrics: make([]metricdata.ScopeMetrics, 0, len(r.scopes))}}
 	for _, s := range r.scopes {

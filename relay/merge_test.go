@@ -15,7 +15,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 )
 
-// everyKind is n points of each type of aggregation, with values from first on.
+// everyKind returns n points of each type of aggregation, with values from first on.
 func everyKind(first, n int) []metricdata.Metrics {
 	var all []metricdata.Metrics
 	add := func(a metricdata.Aggregation) {
@@ -57,8 +57,8 @@ func itemsOf(pieces []*metricdata.ResourceMetrics) (items []item) {
 	return items
 }
 
-// TestMergeKinds: of what differs in its aggregation, temporality or monotonicity alone
-// each goes its own way, and points keep their order.
+// TestMergeKinds: metrics that differ only in aggregation, temporality or monotonicity stay
+// apart, and points keep their order.
 func TestMergeKinds(t *testing.T) {
 	var pieces []*metricdata.ResourceMetrics
 	for i := range 5 {
@@ -75,8 +75,8 @@ func TestMergeKinds(t *testing.T) {
 	}
 }
 
-// TestMergeIdentity: what differs in anything that tells metrics, scopes or resources
-// apart is not merged.
+// TestMergeIdentity: what differs in anything that tells metrics, scopes or resources apart
+// is not merged.
 func TestMergeIdentity(t *testing.T) {
 	type change struct {
 		resource *resource.Resource
@@ -128,7 +128,7 @@ func TestMergeIdentity(t *testing.T) {
 	assert.Len(t, flatten(merge(itemsOf([]*metricdata.ResourceMetrics{s1, s2}))), 2, "the same hash")
 }
 
-// flatten names each metric of the parts.
+// flatten returns the names of all metrics of the parts.
 func flatten(parts []part) (names []string) {
 	for _, p := range parts {
 		for _, sm := range p.data.ScopeMetrics {
@@ -140,9 +140,9 @@ func flatten(parts []part) (names []string) {
 	return names
 }
 
-// TestMergePieces: data that is taken to pieces of a point each, those of different
-// series shuffled, is the same when it has been merged, but for the order of what is not
-// the same series.
+// TestMergePieces: data is divided into pieces of a point each, and the pieces of different
+// series are shuffled. After the merge it is the same data, except for the order of
+// different series.
 func TestMergePieces(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	var whole []metricdata.ResourceMetrics

@@ -8,8 +8,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 )
 
-// queue holds what waits, and the books, which change with it. Nothing is called under
-// its lock.
+// queue holds what waits, and the books, which change with it. No foreign code is called
+// under its lock.
 type queue struct {
 	size, batchSize int   // points
 	maxMemory       int64 // bytes
@@ -19,38 +19,38 @@ type queue struct {
 	mu        sync.Mutex
 	items     []item
 	waiting   int   // points in items
-	memory    int64 // that these take
-	closed    bool  // nothing more is taken in
-	abandoned bool  // nothing more is given out, and all is counted
+	memory    int64 // of items, in bytes
+	closed    bool  // takes nothing in any more
+	abandoned bool  // gives nothing out any more, and all is counted
 	books     Stats
-	// Points ever taken in, and given out in batches.
+	// in and out are how many points were ever taken in, and ever given out in batches.
 	in, out   uint64
-	unsettled []*batch // in the order in which they were given out, from the first on that is not settled
+	unsettled []*batch // batches in the order in which they were given out, from the first unsettled one on
 	flushes   []*flush
 }
 
-// item is what Handle was given at once.
+// item is what one call of Handle gave.
 type item struct {
 	data   *metricdata.ResourceMetrics
 	points int
-	bytes  int64 // that it takes in memory
+	bytes  int64 // of memory
 	came   time.Time
 }
 
-// flush is a call of ForceFlush that waits until the first so many points are settled.
+// flush is a call of ForceFlush that waits until the first upTo points are settled.
 type flush struct {
 	upTo uint64
 	done chan struct{}
 	err  error // set before done is closed
 }
 
-// batch is what is given out together.
+// batch is what was given out at once.
 type batch struct {
-	first uint64 // points that were given out before
-	left  int    // points that are not settled
+	first uint64 // points that were given out before this batch
+	left  int    // points of this batch that are not settled
 }
 
-// offer takes in data with so many points, or counts them as dropped.
+// offer takes in data with that many points, or counts the points as dropped.
 func (q *queue) offer(data *metricdata.ResourceMetrics, points int, bytes int64, now time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -85,8 +85,8 @@ func (q *queue) signal() {
 	}
 }
 
-// take returns the items of the next batch if it is due. Otherwise it returns how long to
-// wait unless there is a signal before, below 0 for any time; open is false when nothing
+// take returns the items of the next batch if a batch is due. Otherwise it returns how long
+// to wait, with below 0 for any time; a signal ends the wait. open is false when nothing
 // comes any more.
 func (q *queue) take(now time.Time) (items []item, b *batch, wait time.Duration, open bool) {
 	q.mu.Lock()
@@ -97,7 +97,7 @@ func (q *queue) take(now time.Time) (items []item, b *batch, wait time.Duration,
 	if age := now.Sub(q.items[0].came); !q.due(age) {
 		return nil, nil, q.batchAge - age, true
 	}
-	n, end := 0, q.in // the first flush does not wait for what came after it
+	n, end := 0, q.in // a flush does not wait for what came after it
 	if i := slices.IndexFunc(q.flushes, func(f *flush) bool { return f.upTo > q.out }); i >= 0 {
 		end = q.flushes[i].upTo
 	}
@@ -111,7 +111,7 @@ func (q *queue) take(now time.Time) (items []item, b *batch, wait time.Duration,
 	clear(q.items[:n])
 	q.items = q.items[n:]
 	if len(q.items) == 0 {
-		q.items = nil // a long queue does not keep its array
+		q.items = nil // an empty queue does not keep a long array
 	}
 	q.waiting -= b.left
 	q.out += uint64(b.left)
@@ -124,11 +124,12 @@ func (q *queue) due(age time.Duration) bool {
 	return q.closed || flushed || q.full() || age >= q.batchAge
 }
 
-// full reports whether a batch is due for its size, in points, or for its memory: some room
-// is left for what comes while it is exported.
+// full reports whether a batch is due because of its size, in points or in memory. At half
+// of the memory some room is left for what comes while the batch is exported.
 func (q *queue) full() bool { return q.waiting >= q.batchSize || q.memory >= q.maxMemory/2 }
 
-// request counts a call of Export that is about to be made, and reports whether it may.
+// request counts a call of Export that is about to be made. It returns false if the call
+// must not be made.
 func (q *queue) request(again bool) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -149,9 +150,9 @@ func (q *queue) failed(text string, now time.Time) {
 	q.books.LastError, q.books.LastErrorTime = text, now
 }
 
-// settle counts the points of a request, which were exported or, with an error, failed for
-// good, and ends the flushes that waited for them. They return the error. It does nothing
-// once all is counted.
+// settle counts the points of a request, which were exported or, if err is not nil, failed
+// for good. It ends the flushes that waited for these points; they return err. It does
+// nothing after abandon, which has counted all.
 func (q *queue) settle(parts []part, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -185,16 +186,16 @@ func (q *queue) settle(parts []part, err error) {
 	})
 }
 
-// settled returns of how many points all that came before them is settled, too.
+// settled returns how many points are settled without a gap, from the first on.
 func (q *queue) settled() uint64 {
 	if len(q.unsettled) > 0 {
 		return q.unsettled[0].first
 	}
-	q.unsettled = nil // a long queue does not keep its array
+	q.unsettled = nil // an empty list does not keep a long array
 	return q.out
 }
 
-// flush has what is in the queue exported at once. It returns nil after close.
+// flush makes what is in the queue due at once. It returns nil after close.
 func (q *queue) flush() *flush {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -211,14 +212,14 @@ func (q *queue) flush() *flush {
 	return f
 }
 
-// forget ends the wait of a flush.
+// forget removes a flush whose caller waits no more.
 func (q *queue) forget(f *flush) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.flushes = slices.DeleteFunc(q.flushes, func(g *flush) bool { return f == g })
 }
 
-// close takes in nothing more.
+// close makes the queue take nothing in any more.
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -226,15 +227,15 @@ func (q *queue) close() {
 	q.signal()
 }
 
-// closing reports whether nothing more is taken in.
+// closing reports whether the queue takes nothing in any more.
 func (q *queue) closing() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.closed
 }
 
-// abandon counts as dropped what is left and returns how many points that were. What
-// becomes of them afterwards is not counted.
+// abandon counts what is left as dropped, and returns how many points that is. Nothing is
+// counted after it.
 func (q *queue) abandon() (points uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -17,8 +17,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 )
 
-// refuses returns a function that refuses all data until a time, and after that what is
-// from services with this prefix.
+// refuses returns a function that refuses all data until a time, and after that only data
+// of services with this prefix.
 func refuses(prefix string, until time.Time) func(*metricdata.ResourceMetrics) error {
 	return func(rm *metricdata.ResourceMetrics) error {
 		if time.Now().Before(until) || strings.HasPrefix(service(rm), prefix) {
@@ -28,12 +28,12 @@ func refuses(prefix string, until time.Time) func(*metricdata.ResourceMetrics) e
 	}
 }
 
-// TestRecovers: after an outage the points of good services arrive at their pace, though
-// somebody sends data that the target refuses, in the name of ever new services, all the
-// time.
+// TestRecovers: after an outage the points of good services arrive at their pace, although
+// a stranger all the time sends data that the target refuses, in the name of ever new
+// services.
 func TestRecovers(t *testing.T) {
 	const good = 5
-	const outage, settling, seconds = 600, 600, 300 // of the last ones the points are counted
+	const outage, settling, seconds = 600, 600, 300 // the points of the last 300 are counted
 	for _, bad := range []int{1, 10} {
 		t.Run(fmt.Sprint(bad), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -58,8 +58,8 @@ func TestRecovers(t *testing.T) {
 	}
 }
 
-// TestOneFails: one resource that the target refuses does not make it look as if it were
-// down, though each of its requests is given up at once.
+// TestOneFails: one resource that the target refuses does not make the target look as if it
+// were down, although each of its requests is given up at once.
 func TestOneFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x := &target{refuse: refuses("bad", time.Now())}
@@ -74,8 +74,8 @@ func TestOneFails(t *testing.T) {
 	})
 }
 
-// TestShutdownTries: Shutdown does not wait for the pauses: what the target would take by
-// now is tried once, though it counts as down.
+// TestShutdownTries: Shutdown does not wait for the pauses. What the target would take by
+// now is tried once, although the target counts as down.
 func TestShutdownTries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const services = 50
@@ -149,7 +149,7 @@ func (x exiting) Export(ctx context.Context, rm *metricdata.ResourceMetrics) err
 	return x.target.Export(ctx, rm)
 }
 
-// loggerExits may do so, too.
+// loggerExits is a logger that may exit its goroutine.
 type loggerExits struct {
 	slog.Handler
 	at func(place string)
@@ -171,8 +171,8 @@ func TestFlushExits(t *testing.T) {
 	require.ErrorIs(t, r.Shutdown(t.Context()), errExited)
 }
 
-// TestShutdownChanged: data that somebody changes after he handed it over is an error that
-// can be read.
+// TestShutdownChanged: if a caller changes data after it has handed it over, the error is
+// readable.
 func TestShutdownChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRelay(t, &target{})
@@ -185,7 +185,7 @@ func TestShutdownChanged(t *testing.T) {
 	})
 }
 
-// TestLogOutage: an outage is logged, and its end, also where something fails all the time,
+// TestLogOutage: an outage and its end are logged, even if something fails all the time,
 // and at most once a minute.
 func TestLogOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -228,7 +228,7 @@ func TestLogOutage(t *testing.T) {
 	})
 }
 
-// TestFlushEndsBatch: a flush does not wait for what came after it, though that leaves at
+// TestFlushEndsBatch: a flush does not wait for what came after it, even if that leaves at
 // the same time.
 func TestFlushEndsBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -13,20 +13,20 @@ import (
 	"github.com/otelgram/otelgram/internal/selfmetrics"
 )
 
-// shutdownTimeout is how long Shutdown takes where its context has no deadline.
+// shutdownTimeout is how long Shutdown may take if its context has no deadline.
 const shutdownTimeout = 5 * time.Second
 
 var errShutdown = errors.New("otelgram: the relay is shut down")
 
-// Relay takes metric data from many goroutines and hands it to an exporter, in batches.
-// Its methods are safe for concurrent use.
+// Relay takes metric data from many goroutines and hands it to an exporter, in batches. Its
+// methods are safe for concurrent use.
 type Relay struct {
 	config config
 	next   sdkmetric.Exporter
 	queue  queue
 	self   *selfmetrics.Set
-	// What the goroutine that exports has said: that something fails, and that the target
-	// is down.
+	// failing and outage are what the goroutine that exports has logged: that something
+	// fails, and that the target is down.
 	failing, outage condition
 
 	drain  context.Context // ends when Shutdown gives up
@@ -35,16 +35,15 @@ type Relay struct {
 
 	flushing chan struct{} // holds a token while next.ForceFlush is under way
 	shutting atomic.Bool   // Shutdown was called
-	shut     chan struct{} // closed when the first call of it returns
+	shut     chan struct{} // closed when the first call of Shutdown returns
 	shutErr  error         // set before shut is closed
 }
 
-// New starts a relay to next, which the relay owns from then on: it calls Export from
-// its goroutine, never concurrently, and Shutdown shuts it down. next must not keep or
-// change the data after Export has returned. An exporter that retries by itself should
-// be told not to, see the package documentation. A nil exporter, a nil option or a bad
-// value is an error that says so; then next is still the caller's. [Relay.Shutdown]
-// releases the goroutine.
+// New starts a relay to next, which the relay owns from then on. The relay calls Export
+// from its own goroutine, never concurrently, and Shutdown shuts next down. next must not
+// keep or change the data after Export has returned. If next retries by itself, turn that
+// off, see the package documentation. A nil exporter, a nil option or a bad value is an
+// error that says so; then next is still the caller's. [Relay.Shutdown] ends the goroutine.
 func New(next sdkmetric.Exporter, opts ...Option) (*Relay, error) {
 	c, err := newConfig(next, opts)
 	if err != nil {
@@ -63,11 +62,11 @@ func New(next sdkmetric.Exporter, opts ...Option) (*Relay, error) {
 	return r, nil
 }
 
-// Handle queues rm, which is the relay's from then on. It never waits for the exporter:
-// what finds no room in the queue is dropped as a whole, and so is everything after
-// Shutdown; [Stats] counts it. Metrics without points, and data of a type that
-// OpenTelemetry's metricdata does not have, are left out. A nil rm is ignored. It is
-// meant as the handler of receiver.Listen.
+// Handle queues rm, which is the relay's from then on. It is meant as the handler of
+// receiver.Listen. It never waits for the exporter: what finds no room in the queue is
+// dropped as a whole, and so is everything after Shutdown; [Stats] counts it. Metrics
+// without points, and data of a type that OpenTelemetry's metricdata does not have, are
+// left out. A nil rm is ignored.
 func (r *Relay) Handle(rm *metricdata.ResourceMetrics) {
 	if rm == nil {
 		return
@@ -77,15 +76,15 @@ func (r *Relay) Handle(rm *metricdata.ResourceMetrics) {
 	}
 }
 
-// Stats returns the books as they stand.
+// Stats returns the books as of now.
 func (r *Relay) Stats() Stats { return r.queue.stats() }
 
-// ForceFlush exports what is queued at the time of the call, without waiting for the age
-// of a batch, and then flushes next. It returns when that is done, failed for good
-// or dropped by Shutdown, or when ctx ends; then the relay goes on with it. What has
-// failed keeps its pauses. next is flushed by one call at a time; others wait for it. The
-// error is the last of an Export meanwhile, next's, or that of ctx. After Shutdown it is
-// an error.
+// ForceFlush exports what is queued at the time of the call, without waiting for the age of
+// a batch, and then flushes next. It returns when the points are exported, have failed for
+// good or are dropped by Shutdown, or when ctx ends; then the relay goes on with them.
+// Requests that have failed keep their pauses. One call at a time flushes next, and others
+// wait for it. The error is the last error of an Export meanwhile, joined with the error of
+// next or of ctx. After Shutdown ForceFlush returns an error.
 func (r *Relay) ForceFlush(ctx context.Context) error {
 	f := r.queue.flush()
 	if f == nil {
@@ -111,14 +110,15 @@ func (r *Relay) ForceFlush(ctx context.Context) error {
 	}))
 }
 
-// Shutdown takes in nothing more, exports what is queued, retries included, until ctx
-// ends or, if it has no deadline, for five seconds, counts the rest as dropped, and shuts
-// next down. What waits for another try is tried at once, one time. It returns when ctx
-// ends, also if next does not. The error says how many points were not relayed since the
-// call, and why; next's own is joined to it. Close the receiver before, so that what it
-// still has is relayed. Later calls wait for the first and return the same, or the error
-// of their ctx if that ends before. Called by next or by the logger, it waits for itself
-// until ctx ends.
+// Shutdown takes nothing in any more, exports what is queued, with retries, counts the rest
+// as dropped, and shuts next down. It exports until ctx ends or, if ctx has no deadline,
+// for five seconds. Requests that wait for a retry are tried at once, one time. Shutdown
+// returns when ctx ends, even if next does not return.
+//
+// The error says how many points were not relayed since the call, and why; an error of next
+// is joined to it. Close the receiver first, so that what it still holds is relayed. Later
+// calls wait for the first and return the same error, or the error of their ctx if that
+// ends before. If next or the logger calls Shutdown, it waits for itself until ctx ends.
 func (r *Relay) Shutdown(ctx context.Context) error {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
@@ -162,7 +162,7 @@ func (r *Relay) shutdown(ctx context.Context) error {
 	return err
 }
 
-// until calls f, which is not ours and may not heed ctx, and returns what it returns, or
+// until calls f, which is foreign code and may not heed ctx. It returns the error of f, or
 // the error of ctx if that ends before.
 func until(ctx context.Context, f func(context.Context) error) error {
 	result := make(chan error, 1)

@@ -6,9 +6,9 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 )
 
-// request is what waits of one resource. Its first parts are exported together, as often
-// as it takes; those behind them wait until they are settled, so that the points of a
-// resource leave in the order in which they came.
+// request holds all that waits of one resource. Its first parts are exported together, as
+// often as it takes. The parts behind them wait until the first are settled, so that the
+// points of a resource leave in the order in which they came.
 type request struct {
 	key   uint64 // of the resource
 	parts []part
@@ -17,11 +17,12 @@ type request struct {
 
 	attempts int
 	begin    time.Time // of the first attempt
-	due      time.Time // when it may be tried
+	due      time.Time // when the next attempt may begin
 }
 
-// prepare puts together what is exported: as many parts as a batch may have, and at least
-// one. Two resources may have one key, such as those that differ in the sign of a zero.
+// prepare puts together what is exported: at least one part, and no more points than
+// batchSize if there are several. Two resources may have one key, such as resources that
+// differ only in the sign of a zero; their parts are not put together.
 func (r *request) prepare(batchSize int, now time.Time) {
 	r.begin = now
 	points := 0
@@ -39,7 +40,7 @@ func (r *request) prepare(batchSize int, now time.Time) {
 	}
 }
 
-// done returns the parts that were exported or have failed for good and leaves those
+// done returns the parts that were exported or have failed for good, and keeps the parts
 // behind them.
 func (r *request) done() []part {
 	settled := r.parts[:r.n]
@@ -48,7 +49,7 @@ func (r *request) done() []part {
 	return settled
 }
 
-// byDue is a heap of requests, with the one that is due first at the top.
+// byDue is a heap of requests. The one that is due first is at the top.
 type byDue []*request
 
 func (h byDue) Len() int           { return len(h) }

@@ -6,24 +6,26 @@ import (
 	"time"
 )
 
-// RetryConfig says how an Export that failed is tried again: after a pause that doubles
-// each time, a random half of it left out. Zero fields mean their defaults. What comes
-// after of the same resource waits meanwhile, so that its points leave in the order in
-// which they came; other resources go on. When three of them have failed and nothing has
-// succeeded since, the target counts as down: all wait, and one is tried after each such
-// pause, until one succeeds. Shutdown tries all at once, one time.
+// RetryConfig says how a failed Export is tried again: after a pause that doubles each
+// time, less a random part of up to a half. A zero field means its default.
+//
+// What comes after of the same resource waits meanwhile, so that its points leave in the
+// order in which they came. Other resources go on. When three of them have failed and
+// nothing has succeeded since, the target counts as down: all wait, and one request is
+// tried after each such pause, until one succeeds. Shutdown tries all requests at once, one
+// time.
 type RetryConfig struct {
 	// MaxAttempts is how often Export is called with the same points at most, the first
-	// time included; 1 means no retry. The default, for 0, is no bound but MaxElapsed.
+	// time included. 1 means no retry. The default, for 0, is no limit except MaxElapsed.
 	MaxAttempts int
-	// MaxElapsed is how long after the first attempt began another one may be due. It
-	// begins later than that where others are under way, or where the target is down. The
-	// default, for 0, is 1 minute.
+	// MaxElapsed is how long after the begin of the first attempt another one may be due.
+	// An attempt may begin later than it is due, if others are under way or the target is
+	// down. The default, for 0, is 1 minute.
 	MaxElapsed time.Duration
 	// InitialBackoff is the first pause. The default, for 0, is 500 ms.
 	InitialBackoff time.Duration
-	// MaxBackoff is the longest pause. The default, for 0, is 10 s, or InitialBackoff
-	// if that is more.
+	// MaxBackoff is the longest pause. The default, for 0, is 10 s, or InitialBackoff if
+	// that is more.
 	MaxBackoff time.Duration
 }
 
@@ -49,7 +51,7 @@ func (r RetryConfig) withDefaults() RetryConfig {
 	return r
 }
 
-// validate names the first field with a value that is not allowed.
+// validate returns an error for the first field with a value that is not allowed.
 func (r RetryConfig) validate() error {
 	if r.MaxAttempts < 0 {
 		return fmt.Errorf("otelgram: WithRetry: MaxAttempts %d: must not be negative", r.MaxAttempts)
@@ -68,8 +70,8 @@ func (r RetryConfig) validate() error {
 	return nil
 }
 
-// next returns the pause before the next attempt, and false if there must be none. So
-// many attempts were made, the first of them so long ago.
+// next returns the pause before the next attempt, and false if there must be none. attempts
+// is how many were made, and elapsed is how long ago the first of them began.
 func (r RetryConfig) next(attempts int, elapsed time.Duration) (time.Duration, bool) {
 	if r.MaxAttempts > 0 && attempts >= r.MaxAttempts {
 		return 0, false
@@ -78,7 +80,7 @@ func (r RetryConfig) next(attempts int, elapsed time.Duration) (time.Duration, b
 	return pause, elapsed+pause <= r.MaxElapsed
 }
 
-// pause returns the pause after so many attempts that failed.
+// pause returns the pause after that many failed attempts.
 func (r RetryConfig) pause(attempts int) time.Duration {
 	pause := r.InitialBackoff
 	for range attempts - 1 {

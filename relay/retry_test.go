@@ -19,7 +19,7 @@ func TestRetry(t *testing.T) {
 	forGood := errors.New("refused for good")
 	for name, test := range map[string]struct {
 		retry   RetryConfig
-		fails   int // so many calls
+		fails   int // how many calls
 		err     error
 		hangs   bool // until the context of a call ends
 		want    Stats
@@ -28,7 +28,7 @@ func TestRetry(t *testing.T) {
 	}{
 		"then success": {
 			RetryConfig{}, 3, errTarget, false, Stats{Relayed: 5, Requests: 4, Retries: 3},
-			1750 * time.Millisecond, 3500 * time.Millisecond, // the halves of 500, 1000 and 2000 ms
+			1750 * time.Millisecond, 3500 * time.Millisecond, // one half of 500, 1000 and 2000 ms
 		},
 		"attempts": {RetryConfig{MaxAttempts: 3}, 99, errTarget, false, Stats{Failed: 5, Requests: 3, Retries: 2}, 750 * time.Millisecond, 1500 * time.Millisecond},
 		"one":      {RetryConfig{MaxAttempts: 1}, 99, errTarget, false, Stats{Failed: 5, Requests: 1}, 0, 0},
@@ -82,7 +82,7 @@ func TestRetry(t *testing.T) {
 	}
 }
 
-// TestNextPause: pauses double up to the longest, a random half left out.
+// TestNextPause: pauses double up to the longest, less a random part of up to a half.
 func TestNextPause(t *testing.T) {
 	r := RetryConfig{}.withDefaults()
 	for attempts, want := range map[int]time.Duration{1: 500 * time.Millisecond, 2: time.Second, 5: 8 * time.Second, 6: 10 * time.Second, 1000: 10 * time.Second} {
@@ -97,8 +97,8 @@ func TestNextPause(t *testing.T) {
 	assert.False(t, ok)
 }
 
-// TestLog: a line when the target starts to fail, one when it works again, for one
-// failure a minute.
+// TestLog: there is a line when the target starts to fail and one when it works again, for
+// one failure a minute.
 func TestLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
@@ -139,8 +139,8 @@ func TestLog(t *testing.T) {
 	})
 }
 
-// TestLogOne: a resource that the target refuses, among others that it takes, is one line
-// a minute at most, and so is that there is nothing more that fails.
+// TestLogOne: a resource that the target refuses, among others that it takes, is at most
+// one line a minute. So is that nothing fails any more.
 func TestLogOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer

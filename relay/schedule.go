@@ -10,21 +10,21 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 )
 
-// downAfter is how many different resources fail in a row before the target counts as
-// down. It is more than one, so that it is not one resource's data that it refuses.
+// downAfter is how many different resources must fail in a row before the target counts as
+// down. If only one fails, the target may be refusing the data of that resource.
 const downAfter = 3
 
-// maxKnown is how many resources are remembered that the target took data of.
+// maxKnown is how many resources are remembered whose data the target took.
 const maxKnown = 8192
 
 // schedule says which request is tried next. It belongs to the goroutine that exports.
 //
-// A request is fresh until it is tried, and waits for its own next attempt after it has
-// failed; the others go on. That is all while the target is up. It is down once requests
-// of several resources have failed in a row. Then there is one attempt at a time, with
-// pauses that grow, until one succeeds. Somebody may send data that is refused in the
-// name of ever new resources: so the requests of resources of which the last one was taken
-// go first, and then fresh and failed ones in turns.
+// A request is fresh until it is tried. After it has failed it waits for its own next
+// attempt, and the others go on. That is all while the target is up. The target is down
+// when requests of several resources have failed in a row. Then there is one attempt at a
+// time, with pauses that grow, until one succeeds. A stranger may send data that is refused
+// in the name of ever new resources. So requests of resources whose last request was taken
+// go first, and then fresh and failed ones take turns.
 type schedule struct {
 	retry     RetryConfig
 	batchSize int
@@ -33,16 +33,16 @@ type schedule struct {
 	requests map[uint64]*request // by the key of the resource
 	fresh    []*request          // in the order in which they came
 	proven   []*request          // like fresh, of resources that are known
-	failed   byDue               // those of resources of which the last attempt failed
-	known    map[uint64]struct{} // keys of resources of which the last attempt succeeded
-	trying   *request            // returned by next, and not settled or back yet
+	failed   byDue               // requests of resources whose last attempt failed
+	known    map[uint64]struct{} // keys of resources whose last attempt succeeded
+	trying   *request            // returned by next, and not settled or failed yet
 
-	row       []uint64  // the keys of what failed since the last answer, at most downAfter
-	probes    int       // attempts since the target is down
-	nextProbe time.Time // while the target is down there is no attempt before
-	turn      bool      // the last one tried that was not proven was fresh
+	row       []uint64  // keys of the resources that failed since the last answer, at most downAfter
+	probes    int       // attempts since the target went down
+	nextProbe time.Time // while the target is down, the time of the next attempt
+	turn      bool      // the last request tried that was not proven was fresh
 	hurried   bool
-	final     int // so many attempts are made at once, whether the target is down or not
+	final     int // how many attempts are made at once, even if the target is down
 }
 
 func newSchedule(c *config) *schedule {
@@ -73,9 +73,9 @@ func (s *schedule) refresh(r *request, now time.Time) {
 	}
 }
 
-// keyOf returns the key of a resource. Other than its own hash it has a seed: nobody can
-// make a resource that has the key of another one, and hold that up with bad data. A
-// resource with a NaN in a list, which does not equal itself, has another key each time.
+// keyOf returns the key of a resource. Unlike the resource's own hash it depends on a seed:
+// nobody can make a resource with the key of another one, and hold that up with bad data. A
+// resource with a NaN in a list does not equal itself, and has another key each time.
 func (s *schedule) keyOf(r *resource.Resource) uint64 {
 	set := r.Set()
 	if set.Len() == 0 {
@@ -92,8 +92,8 @@ type seededKey struct {
 
 func (s *schedule) down() bool { return len(s.row) >= downAfter }
 
-// next returns the request to try now, which has left the schedule, or nil and how long
-// to wait for one, below 0 for any time.
+// next returns the request to try now, which leaves the schedule. If there is none, it
+// returns nil and how long to wait for one, with below 0 for any time.
 func (s *schedule) next(now time.Time) (r *request, wait time.Duration) {
 	if s.down() && s.final == 0 && now.Before(s.nextProbe) {
 		return nil, s.nextProbe.Sub(now)
@@ -103,7 +103,7 @@ func (s *schedule) next(now time.Time) (r *request, wait time.Duration) {
 		r = (*list)[0]
 		(*list)[0] = nil
 		if *list = (*list)[1:]; len(*list) == 0 {
-			*list = nil // a long list does not keep its array
+			*list = nil // an empty list does not keep a long array
 		}
 	} else if len(s.failed) == 0 {
 		return nil, -1
@@ -121,9 +121,10 @@ func (s *schedule) next(now time.Time) (r *request, wait time.Duration) {
 	return r, 0
 }
 
-// first returns the list whose first request is next, or nil for those that failed. It is
-// the one that is due first, but that while the target is down proven ones go before, and
-// that fresh and failed ones take turns, so that many of one kind do not hold up the other.
+// first returns the list whose first request is next, or nil if a failed request is next.
+// Usually the request that is due first is next. But while the target is down, proven
+// requests go first. And fresh and failed ones take turns, so that many of one kind do not
+// hold up the other.
 func (s *schedule) first(now time.Time) *[]*request {
 	down := s.down() && s.final == 0
 	list := &s.fresh
@@ -148,8 +149,8 @@ func (s *schedule) first(now time.Time) *[]*request {
 // tried reports whether all that was added was tried once.
 func (s *schedule) tried() bool { return len(s.fresh)+len(s.proven) == 0 }
 
-// hurry has each request tried at once, one time: there is not much time left. Later calls
-// do nothing.
+// hurry makes each request due at once, one time, since little time is left. Later calls do
+// nothing.
 func (s *schedule) hurry(now time.Time) {
 	if !s.hurried {
 		s.hurried, s.final = true, len(s.requests)
@@ -157,11 +158,11 @@ func (s *schedule) hurry(now time.Time) {
 	}
 }
 
-// failedDue has what failed wait no longer than until now.
+// failedDue makes failed requests due now, if they were due later.
 func (s *schedule) failedDue(now time.Time) {
 	for _, f := range s.failed {
 		if f.due.After(now) {
-			f.due = now // the order stays
+			f.due = now // this keeps the heap's order
 		}
 	}
 }
@@ -179,14 +180,13 @@ func (s *schedule) succeeded(r *request, now time.Time) []part {
 	return s.settle(r, now)
 }
 
-// answered notes that the target is up: the row of failures is over.
+// answered notes that the target is up, which ends the row of failures.
 func (s *schedule) answered() {
 	s.row, s.probes = s.row[:0], 0
 }
 
-// fail notes that a request was not exported, with an error that is worth another try
-// or not. It returns the parts that have failed for good, if there must be no other
-// attempt.
+// fail notes that a request was not exported, and whether the error is worth a retry. It
+// returns the parts that have failed for good, if there must be no other attempt.
 func (s *schedule) fail(r *request, retryable bool, now time.Time) []part {
 	delete(s.known, r.key)
 	if !retryable {
@@ -210,7 +210,8 @@ func (s *schedule) fail(r *request, retryable bool, now time.Time) []part {
 	return s.settle(r, now)
 }
 
-// settle ends a request, or begins the next one of its resource.
+// settle ends a request, or begins the next one of its resource. It returns the settled
+// parts.
 func (s *schedule) settle(r *request, now time.Time) []part {
 	s.trying = nil
 	settled := r.done()
@@ -218,7 +219,7 @@ func (s *schedule) settle(r *request, now time.Time) []part {
 	switch {
 	case len(r.parts) == 0:
 		if delete(s.requests, r.key); len(s.requests) == 0 {
-			s.requests = map[uint64]*request{} // one that was large stays so
+			s.requests = map[uint64]*request{} // a map that was large keeps its memory
 		}
 	case known:
 		s.refresh(r, now)

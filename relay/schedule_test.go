@@ -19,9 +19,9 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 )
 
-// TestPoisoned: the target refuses what one resource sends. The points of ten others
-// arrive at their usual pace. Its own are tried until they have failed for good, in the
-// order in which they came, and no others before.
+// TestPoisoned: the target refuses what one resource sends. The points of ten others arrive
+// at their usual pace. The points of that resource are tried until they have failed for
+// good, in the order in which they came.
 func TestPoisoned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const seconds, age = 30, 900 * time.Millisecond
@@ -68,8 +68,8 @@ func TestPoisoned(t *testing.T) {
 	})
 }
 
-// TestDown: while the target is down there is one attempt at a time, with pauses that
-// grow. When it is back, all that waited leaves, and nothing was lost.
+// TestDown: while the target is down there is one attempt at a time, with pauses that grow.
+// When it is back, all that waited leaves, and nothing was lost.
 func TestDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const resources, seconds = 20, 45
@@ -142,8 +142,8 @@ func TestRefusedForGood(t *testing.T) {
 	})
 }
 
-// TestManyPoisoned: where the target refuses what many resources send, and that looks as
-// if it were down, the others, which have not failed, are tried first.
+// TestManyPoisoned: if the target refuses what many resources send, so that it looks as if
+// it were down, the others, which have not failed, are tried first.
 func TestManyPoisoned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x := &target{}
@@ -167,7 +167,7 @@ func TestManyPoisoned(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_ = r.Shutdown(ctx) // what is bad is left
+		_ = r.Shutdown(ctx) // the bad data is left
 	})
 }
 
@@ -212,8 +212,8 @@ func TestOrder(t *testing.T) {
 	})
 }
 
-// TestFlushWaits: a flush is over when all that came before it is settled, also what
-// failed and is tried again, and does not wait for what came after.
+// TestFlushWaits: a flush ends when everything that came before it is settled, even what
+// failed and is tried again. It does not wait for what came after.
 func TestFlushWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		refused := errors.New("refused")
@@ -243,8 +243,8 @@ func TestFlushWaits(t *testing.T) {
 	})
 }
 
-// TestRandomFailures: many hand over while the target fails at random. The books add up
-// at every moment.
+// TestRandomFailures: many goroutines hand over data while the target fails at random. The
+// books add up at every moment.
 func TestRandomFailures(t *testing.T) {
 	x := &target{export: func(context.Context, int) error {
 		if rand.IntN(4) == 0 {
@@ -274,8 +274,8 @@ func TestRandomFailures(t *testing.T) {
 	assert.Equal(t, uint64(x.calls()), s.Requests)
 }
 
-// TestOddResources: a resource that does not equal itself, and two that the schedule
-// cannot tell apart: none gets another's points, none is lost, and nothing is left.
+// TestOddResources: with a resource that does not equal itself, and two that the schedule
+// cannot tell apart, no resource gets another's points, none is lost, and nothing is left.
 func TestOddResources(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		list := func(values ...float64) *resource.Resource {
@@ -313,8 +313,8 @@ func TestOddResources(t *testing.T) {
 	})
 }
 
-// TestScheduleEmpty: a schedule that has nothing to do keeps nothing of what there was, but
-// for a bounded number of keys.
+// TestScheduleEmpty: a schedule that has nothing to do keeps nothing of what there was,
+// except a bounded number of keys.
 func TestScheduleEmpty(t *testing.T) {
 	c, err := newConfig(&target{}, nil)
 	require.NoError(t, err)

@@ -22,7 +22,8 @@ type view struct {
 	reasons *[len(reasons)]metric.ObserveOption
 }
 
-// instruments read the books, by name. Reasons that never occurred are not observed.
+// instruments are the relay's own instruments, which read the books. Reasons that never
+// occurred are not observed.
 var instruments = []selfmetrics.Instrument[view]{
 	{Name: "stats.relay.offered", Unit: "{data_point}", Description: "Points that the relay was given.",
 		Value: func(v *view) int64 { return int64(v.Offered) }},

@@ -20,7 +20,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 )
 
-// collected is the values of the relay's own metrics, those by reason with it.
+// collected returns the values of the relay's own metrics. Those by reason have the reason
+// in their name.
 func collected(t *testing.T, reader sdkmetric.Reader) map[string]int64 {
 	t.Helper()
 	var rm metricdata.ResourceMetrics
@@ -87,11 +88,11 @@ func TestSelfMetrics(t *testing.T) {
 	})
 }
 
-// meter has another name than the method that returns it.
+// meter is an alias, since the type and the method that returns it may not have one name.
 type meter = noop.Meter
 
-// refusing is a provider that refuses all there is, and of which Unregister does not
-// return until it may.
+// refusing is a provider that returns an error for everything, and whose Unregister does
+// not return until it may.
 type refusing struct {
 	embedded.MeterProvider
 	meter
@@ -114,8 +115,8 @@ func (p *refusing) Unregister() error {
 	return errors.New("not registered")
 }
 
-// TestForeignProvider: what a provider refuses is told to the error handler, and one that
-// does not unregister does not hold up Shutdown for longer than its context.
+// TestForeignProvider: the error handler is told what a provider refuses. If Unregister of
+// a provider does not return, that holds up Shutdown no longer than its context.
 func TestForeignProvider(t *testing.T) {
 	before := otel.GetErrorHandler()
 	defer otel.SetErrorHandler(before)
@@ -151,8 +152,8 @@ func (c *calling) Handle(context.Context, slog.Record) error {
 	return nil
 }
 
-// TestForeignCodeCallsBack: exporter, retryable and logger may use the relay, so that
-// none of them is called under a lock.
+// TestForeignCodeCallsBack: exporter, retryable and logger may use the relay, so none of
+// them is called under a lock.
 func TestForeignCodeCallsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var r *Relay

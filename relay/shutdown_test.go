@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestShutdownDrains: what is queued is exported, retries included, then next is shut
-// down, and whatever comes after is counted.
+// TestShutdownDrains: what is queued is exported, with retries, then next is shut down, and
+// whatever comes after is counted.
 func TestShutdownDrains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		closed := errors.New("closed badly")
@@ -43,7 +43,7 @@ func TestShutdownDrains(t *testing.T) {
 	})
 }
 
-// TestShutdownFails: the error of Shutdown says what failed since.
+// TestShutdownFails: the error of Shutdown says what has failed since its call.
 func TestShutdownFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x := &target{export: func(context.Context, int) error { return errTarget }}
@@ -54,12 +54,12 @@ func TestShutdownFails(t *testing.T) {
 	})
 }
 
-// TestShutdownEnds: Shutdown returns when its context ends, whatever next does, and
-// counts what was not relayed, once.
+// TestShutdownEnds: Shutdown returns when its context ends, whatever next does, and counts
+// once what was not relayed.
 func TestShutdownEnds(t *testing.T) {
 	for name, test := range map[string]struct {
 		heeds     bool  // next heeds its context
-		late      error // what a call returns that does not
+		late      error // what a call returns that does not heed its context
 		down      bool  // next fails at once
 		deadline  bool
 		takes     time.Duration
@@ -120,8 +120,8 @@ func TestShutdownEnds(t *testing.T) {
 	}
 }
 
-// TestShutdownFlushes: a flush that waits ends with Shutdown, and so does a second
-// Shutdown with its context.
+// TestShutdownFlushes: Shutdown ends a flush that waits, and a second Shutdown ends with
+// its context.
 func TestShutdownFlushes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x := &target{export: func(ctx context.Context, _ int) error { <-ctx.Done(); return ctx.Err() }}
@@ -144,8 +144,8 @@ func TestShutdownFlushes(t *testing.T) {
 	})
 }
 
-// TestConcurrent: many hand over, flush and look at the books, which add up at every
-// moment.
+// TestConcurrent: many goroutines hand over data, flush and read the books, which add up at
+// every moment.
 func TestConcurrent(t *testing.T) {
 	const goroutines, each = 8, 500
 	x := &target{export: func(_ context.Context, call int) error {

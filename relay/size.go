@@ -12,15 +12,16 @@ import (
 )
 
 const (
-	// itemSize is what the relay itself needs for what Handle is given at once: a place
-	// in the queue, the data's own structs, and later the request made of it.
+	// itemSize is what the relay needs for the data of one call of Handle, in bytes: a
+	// place in the queue, the structs of the data, and later the request that is made of
+	// it.
 	itemSize = 256
-	// resourceSize is a resource without its attributes.
+	// resourceSize is the size of a resource without its attributes, in bytes.
 	resourceSize = 64
-	// longText is from how many bytes on a text that is there several times counts once.
-	// The receiver makes those once a packet.
+	// longText is the length, in bytes, from which on a text that occurs several times
+	// counts once. The receiver makes such texts once a packet.
 	longText = 64
-	// keptPlaces is how many places a sizer has room for while it is not used.
+	// keptPlaces is how many entries of counted an unused sizer may keep.
 	keptPlaces = 1024
 )
 
@@ -36,17 +37,17 @@ func sizeOf[T any]() int64 { return int64(reflect.TypeFor[T]().Size()) }
 // such as a set that many points have or a long text, it counts once.
 type sizer struct {
 	bytes int64
-	// counted is where the sets and the long texts are that were counted, with what they
-	// were counted with. They are told apart by where they are, not by what they have: that
-	// takes the same time however large they are, and a stranger cannot make two that are
-	// taken for one.
+	// counted holds the addresses of the sets and the long texts that were counted, with
+	// the sizes counted. It tells them apart by address, not by content. That takes the
+	// same time however large they are, and a stranger cannot make two that are taken for
+	// one.
 	counted map[unsafe.Pointer]int64
-	bounds  []float64 // those counted last
+	bounds  []float64 // the bounds that were counted last
 }
 
 var sizers = sync.Pool{New: func() any { return &sizer{counted: map[unsafe.Pointer]int64{}} }}
 
-// sizeOfData returns about how many bytes of memory rm takes.
+// sizeOfData returns about how much memory rm takes, in bytes.
 func sizeOfData(rm *metricdata.ResourceMetrics) int64 {
 	s := sizers.Get().(*sizer)
 	s.bytes = itemSize
@@ -93,7 +94,7 @@ func (s *sizer) metric(m *metricdata.Metrics) {
 	}
 }
 
-// allocated returns what an allocation of n bytes takes: the small ones are in steps of
+// allocated returns what an allocation of n bytes takes: small allocations come in steps of
 // 16 bytes.
 func allocated(n int64) int64 { return (n + 15) &^ 15 }
 
@@ -107,8 +108,8 @@ func (s *sizer) text(t string) {
 	}
 }
 
-// once counts what is at a place, or by how much it is more than what was counted there
-// before, and reports whether it did.
+// once counts what is at an address, or the part of it that exceeds what was counted there
+// before. It reports whether it counted anything.
 func (s *sizer) once(place unsafe.Pointer, size int64) bool {
 	before := s.counted[place]
 	if size <= before {
@@ -148,7 +149,7 @@ func (s *sizer) keyValue(kv *attribute.KeyValue) {
 	}
 }
 
-// referred counts what v refers to, without a copy of it: the API has only copies of
+// referred counts what v refers to, without making a copy: the API gives only copies of
 // lists and maps.
 func (s *sizer) referred(v reflect.Value) {
 	switch v.Kind() {
@@ -173,7 +174,7 @@ func (s *sizer) referred(v reflect.Value) {
 	}
 }
 
-// boundaries counts the bounds of a histogram unless the point before had the same list.
+// boundaries counts the bounds of a histogram, unless the point before had the same list.
 func (s *sizer) boundaries(bounds []float64) {
 	if len(bounds) > 0 && len(s.bounds) > 0 && &bounds[0] == &s.bounds[0] && cap(bounds) <= cap(s.bounds) {
 		return

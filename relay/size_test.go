@@ -17,7 +17,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 )
 
-// gauges is a metric with a point for each set.
+// gauges returns a metric with a point for each set.
 func gauges(name string, sets ...attribute.Set) metricdata.Metrics {
 	points := make([]metricdata.DataPoint[int64], len(sets))
 	for i, set := range sets {
@@ -26,7 +26,7 @@ func gauges(name string, sets ...attribute.Set) metricdata.Metrics {
 	return metricdata.Metrics{Name: name, Data: metricdata.Gauge[int64]{DataPoints: points}}
 }
 
-// five is an ordinary set of five attributes, none of which is in memory elsewhere.
+// five returns an ordinary set of five attributes, none of which is in memory elsewhere.
 func five(i int) attribute.Set {
 	var kvs []attribute.KeyValue
 	for k, key := range []string{"http.route", "http.method", "status", "region", "customer"} {
@@ -43,7 +43,7 @@ func onePoint[N int64 | float64](p metricdata.HistogramDataPoint[N]) *metricdata
 	return holding(named("a"), "s", metricdata.Metrics{Data: metricdata.Histogram[N]{DataPoints: []metricdata.HistogramDataPoint[N]{p}}})
 }
 
-// shapes are what data can be large by.
+// shapes are the ways in which data can be large.
 var shapes = map[string]func(i int) *metricdata.ResourceMetrics{
 	"own sets": func(i int) *metricdata.ResourceMetrics {
 		var sets []attribute.Set
@@ -137,7 +137,7 @@ var shapes = map[string]func(i int) *metricdata.ResourceMetrics{
 	},
 }
 
-// live is what is in use of the heap.
+// live returns how much of the heap is in use.
 func live() int64 {
 	var m runtime.MemStats
 	runtime.GC()
@@ -146,8 +146,8 @@ func live() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// bestOf calls f until it returns true, three times at most: what else is in use of the
-// heap changes by chance.
+// bestOf calls f until it returns true, three times at most, since other use of the heap
+// changes by chance.
 func bestOf(t *testing.T, f func() bool) {
 	for range 3 {
 		if f() {
@@ -157,7 +157,7 @@ func bestOf(t *testing.T, f func() bool) {
 	t.Error("not once in three times")
 }
 
-// TestSize: the estimate is about what data takes, by the account of the heap.
+// TestSize: the estimate is about what data takes, as the heap shows.
 func TestSize(t *testing.T) {
 	for name, shape := range shapes {
 		t.Run(name, func(t *testing.T) {
@@ -182,8 +182,8 @@ func TestSize(t *testing.T) {
 	}
 }
 
-// TestSizeOnce: what is there several times is counted once, and what only has the same
-// hash as something else is not taken for it.
+// TestSizeOnce: what occurs several times is counted once, and what only has the same hash
+// as something else is not taken for it.
 func TestSizeOnce(t *testing.T) {
 	with := func(sets ...attribute.Set) int64 { return sizeOfData(holding(nil, "s", gauges("m", sets...))) }
 	one := five(1)
@@ -205,8 +205,8 @@ func TestSizeOnce(t *testing.T) {
 	assert.Greater(t, with(short, long)-with(short), int64(64_000))
 }
 
-// TestHolds: a field that a later version of OpenTelemetry may have is no array, and is no
-// panic either.
+// TestHolds: a field that a later version of OpenTelemetry may have is no array, and causes
+// no panic either.
 func TestHolds(t *testing.T) {
 	type later struct{ none, other, array any }
 	v := reflect.ValueOf(later{none: nil, other: [3]int{}, array: [3]attribute.KeyValue{}})
@@ -216,9 +216,9 @@ func TestHolds(t *testing.T) {
 	assert.True(t, holds(v.Field(2), 3))
 }
 
-// TestAttributesOf: sets are made as the relay knows them. If not, in a new version of
-// OpenTelemetry, the relay works all the same: a set that many points have is then
-// counted once for each.
+// TestAttributesOf: sets are laid out as the relay expects. If not, in a new version of
+// OpenTelemetry, the relay works all the same: a set that many points have is then counted
+// once for each.
 func TestAttributesOf(t *testing.T) {
 	assert.True(t, readable)
 	defer func(was bool) { readable = was }(readable)
@@ -238,8 +238,8 @@ func TestAttributesOf(t *testing.T) {
 	}
 }
 
-// TestMemory: whatever data is large by, the relay takes no more memory than twice its
-// bound: while it waits for a batch, and while it has failed.
+// TestMemory: in whatever way data is large, the relay takes no more memory than twice its
+// limit, while data waits for a batch and while it has failed.
 func TestMemory(t *testing.T) {
 	const bound = 4 << 20
 	for name, shape := range shapes {
@@ -250,7 +250,8 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// memoryHolds reports whether a relay that is given data until it drops some keeps its bound.
+// memoryHolds reports whether a relay that is given data until it drops some keeps its
+// limit.
 func memoryHolds(t *testing.T, shape func(i int) *metricdata.ResourceMetrics, bound int64) bool {
 	tried := make(chan struct{}, 1)
 	x := &target{export: func(context.Context, int) error {

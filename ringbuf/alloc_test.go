@@ -9,7 +9,7 @@ import (
 	"github.com/otelgram/otelgram/ringbuf"
 )
 
-// calls is over how many calls an operation must not allocate once.
+// calls is over how many calls an operation must not allocate at all.
 const calls = 10_000
 
 func TestOperationsDoNotAllocate(t *testing.T) {

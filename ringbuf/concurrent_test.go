@@ -12,8 +12,7 @@ import (
 	"github.com/otelgram/otelgram/ringbuf"
 )
 
-// event is wide enough for a torn copy to show: all its words depend on one
-// another.
+// event is wide enough for a torn copy to show: all its words depend on one another.
 type event struct {
 	producer, n, sum uint64
 	copies           [5]uint64
@@ -36,7 +35,7 @@ func (e *event) intact() bool {
 	return ok
 }
 
-// produce pushes events 0..count-1 and retries what a full ring refuses.
+// produce pushes events 0..count-1, and tries again if the ring is full.
 func produce(r *ringbuf.Ring[event], producer, count int) {
 	for n := range count {
 		for e := makeEvent(producer, n); !r.TryPush(&e); {
@@ -45,8 +44,8 @@ func produce(r *ringbuf.Ring[event], producer, count int) {
 	}
 }
 
-// consume hands each popped event to see until the ring is closed and drained.
-// It pops one by one if batch is 0, else up to batch at once.
+// consume gives each popped event to see until the ring is closed and drained. It pops one
+// by one if batch is 0, and up to batch at once otherwise.
 func consume(r *ringbuf.Ring[event], batch int, see func(*event)) {
 	dst := make([]event, max(batch, 1))
 	for {
@@ -134,8 +133,8 @@ func TestOrderPerProducerConcurrentSafe(t *testing.T) {
 	}
 }
 
-// TestCloseRacesPushConcurrentSafe: what pushes reported as accepted is what
-// comes out, however Close falls among them.
+// TestCloseRacesPushConcurrentSafe: what pushes reported as accepted comes out, whenever
+// Close is called.
 func TestCloseRacesPushConcurrentSafe(t *testing.T) {
 	const producers, rounds = 4, 300
 	for round := range rounds {
@@ -170,15 +169,15 @@ func TestCloseRacesPushConcurrentSafe(t *testing.T) {
 	}
 }
 
-// crowd runs the test on more threads than the machine has processors, so that
-// goroutines are stopped in the middle of an operation often.
+// crowd runs the test on more threads than the machine has processors, so that goroutines
+// are often stopped in the middle of an operation.
 func crowd(t *testing.T) {
 	before := runtime.GOMAXPROCS(8 * runtime.NumCPU())
 	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
 }
 
-// TestPushNeverLosesARaceConcurrentSafe: producers hold a token for a free slot
-// each, so that no push may be refused, however many compete.
+// TestPushNeverLosesARaceConcurrentSafe: each producer holds a token for a free slot, so no
+// push may return false, however many compete.
 func TestPushNeverLosesARaceConcurrentSafe(t *testing.T) {
 	crowd(t)
 	const capacity, producers, each = 4, 4, 8_000
@@ -207,8 +206,8 @@ func TestPushNeverLosesARaceConcurrentSafe(t *testing.T) {
 	assert.Zero(t, refused.Load())
 }
 
-// TestPopNeverLosesARaceConcurrentSafe: consumers hold a token for a published
-// value each, so that no pop may come back empty, however many compete.
+// TestPopNeverLosesARaceConcurrentSafe: each consumer holds a token for a published value,
+// so no pop may come back empty, however many compete.
 func TestPopNeverLosesARaceConcurrentSafe(t *testing.T) {
 	crowd(t)
 	const capacity, consumers, total = 4, 4, 32_000

@@ -6,8 +6,8 @@ import (
 	"github.com/otelgram/otelgram/ringbuf"
 )
 
-// A producer that must not wait counts what the ring refuses, and a consumer
-// takes what has gathered in one go.
+// A producer that must not wait counts the values that the ring does not take. A consumer
+// takes at once all that waits.
 func Example() {
 	ring, err := ringbuf.New[int](4)
 	if err != nil {

@@ -9,8 +9,8 @@ func NewAt[T any](capacity int, start uint64) (*Ring[T], error) {
 // PositionMask is the highest position; the next one is 0.
 const PositionMask = uint64(positionMask)
 
-// Claim takes the next position to push to and does not fill it, like a
-// producer that is descheduled in the middle of a push.
+// Claim takes the next position to push to and does not fill it, like a producer that is
+// descheduled in the middle of a push.
 func (r *Ring[T]) Claim() uint64 {
 	t := r.tail.Load()
 	r.tail.Store((t + 1) & positionMask)
@@ -23,8 +23,8 @@ func (r *Ring[T]) Publish(p uint64, v T) {
 	r.slots[p&uint64(len(r.slots)-1)].word.Store((p + 1) & positionMask)
 }
 
-// Take claims the next n values and does not copy them out, like a consumer
-// that is descheduled in the middle of a pop.
+// Take claims the next n values and does not copy them out, like a consumer that is
+// descheduled in the middle of a pop.
 func (r *Ring[T]) Take(n int) uint64 {
 	h := r.head.Load()
 	r.head.Store((h + uint64(n)) & positionMask)

@@ -10,9 +10,9 @@ import (
 	"github.com/otelgram/otelgram/ringbuf"
 )
 
-// BenchmarkPreempted has eight busy producers and a consumer, and reports for how long the
-// consumer found nothing at most though values were there: a producer was taken off its
-// core between the claim of a slot and the end of its copy.
+// BenchmarkPreempted has eight busy producers and a consumer. It reports for how long at
+// most the consumer found nothing although values were there, because a producer was
+// preempted between the claim of a slot and the end of its copy.
 func BenchmarkPreempted(b *testing.B) {
 	for _, processors := range []int{2, 64} {
 		b.Run(fmt.Sprintf("GOMAXPROCS=%d", processors), func(b *testing.B) {

@@ -16,8 +16,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// starts are the positions every law is checked from: the ordinary one, and
-// just before the counters wrap.
+// starts are the positions from which every law is checked: the ordinary one, and one just
+// before the counters wrap.
 var starts = map[string]uint64{
 	"from zero":       0,
 	"before the wrap": ringbuf.PositionMask - 300,
@@ -206,8 +206,8 @@ func TestUnfinishedPush(t *testing.T) {
 	require.Equal(t, []int{2, 3, 4, 5}, dst)
 }
 
-// TestUnfinishedPops lets four overlapping pops finish in every order: at any
-// moment the slots of the longest finished prefix are free, and no others.
+// TestUnfinishedPops lets four overlapping pops finish in every order. At any moment the
+// slots of the longest finished prefix are free, and no others.
 func TestUnfinishedPops(t *testing.T) {
 	runs := []int{1, 3, 2, 2}
 	for name, start := range starts {

@@ -12,17 +12,19 @@ import (
 // unixScheme begins the address of a Unix datagram socket.
 const unixScheme = "unixgram://"
 
-// maxUnixPath is what fits sockaddr_un on every system, in bytes: see unix(7).
+// maxUnixPath is the longest path that fits sockaddr_un on every system, in bytes: see
+// unix(7).
 const maxUnixPath = 103
 
-// ValidateAddress reports whether [Dial] can make sense of address, without
-// looking anything up: a host, a colon and a port from 1 to 65535, with IPv6
-// literals in brackets, as in "collector:4319", "192.0.2.1:4319" or
-// "[fe80::1%eth0]:4319"; or the absolute path of a Unix datagram socket, as in
-// "unixgram:///run/otelgram.sock". A nil error does not mean that the host or
-// the socket exists. An error is an [*AddressError]: it names the address, what is
-// wrong and what is wanted; where one can tell what was meant, as with
-// "unix:///run/otelgram.sock" or "udp://collector:4319", how to write that.
+// ValidateAddress reports whether [Dial] understands address. It looks nothing up, so a nil
+// error does not mean that the host or the socket exists. An address is a host, a colon and
+// a port from 1 to 65535, with IPv6 literals in brackets, as in "collector:4319",
+// "192.0.2.1:4319" or "[fe80::1%eth0]:4319". Or it is the absolute path of a Unix datagram
+// socket, as in "unixgram:///run/otelgram.sock".
+//
+// An error is an [*AddressError]: it names the address, what is wrong and what is wanted.
+// If it is clear what was meant, as with "unix:///run/otelgram.sock" or
+// "udp://collector:4319", the error says how to write that.
 func ValidateAddress(address string) error {
 	if path, ok := unixPath(address); ok {
 		return checkUnixPath(path)
@@ -36,7 +38,7 @@ func unixPath(address string) (path string, ok bool) {
 	return strings.CutPrefix(address, unixScheme)
 }
 
-// IsUnix reports whether address is that of a Unix datagram socket.
+// IsUnix reports whether address is the address of a Unix datagram socket.
 func IsUnix(address string) bool {
 	_, ok := unixPath(address)
 	return ok
@@ -57,7 +59,7 @@ func checkUnixPath(path string) error {
 	return noAddress(unixScheme+path, reason+": want "+unixScheme+"/path")
 }
 
-// splitAddress is parseAddress, with an error that says what was meant.
+// splitAddress is parseAddress with an error that says what was meant.
 func splitAddress(address string) (host string, port uint16, err error) {
 	host, port, err = parseAddress(address)
 	if err != nil {
@@ -92,9 +94,8 @@ func parseAddress(address string) (host string, port uint16, err error) {
 	return host, uint16(number), nil
 }
 
-// hostFault names what keeps host from being a name or an IPv4 literal. It is
-// lenient about names, which the resolver judges better, and catches URLs,
-// blanks and the like.
+// hostFault says why host is no name and no IPv4 literal, or returns "". It is lenient
+// about names, which the resolver judges better, and catches URLs, blanks and the like.
 func hostFault(host string) string {
 	if host == "" {
 		return "missing host"

@@ -63,8 +63,8 @@ func TestValidateAddress(t *testing.T) {
 		`udp: address "here:": port "" is not a number from 1 to 65535: want host:port, with IPv6 literals in brackets, or unixgram:///path`)
 }
 
-// TestResolve: what leads to the same place is equal, Dial takes it, and IPv4 comes
-// first.
+// TestResolve: addresses that lead to the same place are equal, Dial takes them, and IPv4
+// comes first.
 func TestResolve(t *testing.T) {
 	for address, want := range map[string]string{
 		"192.0.2.1:4319": "192.0.2.1:4319", "[::ffff:192.0.2.1]:4319": "192.0.2.1:4319", "[0::1]:04319": "[::1]:4319",
@@ -87,7 +87,7 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// TestDialAddress: what is resolved need not be parsed again.
+// TestDialAddress: an address that is resolved need not be parsed again.
 func TestDialAddress(t *testing.T) {
 	l := listen(t, "127.0.0.1:0")
 	to, err := udp.Resolve(t.Context(), l.Addr().String())

@@ -8,17 +8,17 @@ import (
 	"os"
 )
 
-// AddressError is the error of an address. [ValidateAddress] returns it for a text
-// that is no address, [Listen], [ListenMany], [Resolve] and [Dial] also for one that
-// cannot be used. [errors.Is] finds causes such as syscall.EADDRINUSE in it.
+// AddressError is the error of an address. [ValidateAddress] returns it for a text that is
+// no address. [Listen], [ListenMany], [Resolve] and [Dial] return it also for an address
+// that cannot be used. [errors.Is] finds causes such as syscall.EADDRINUSE in it.
 type AddressError struct {
-	// Op is what failed: "address" where the text is no address, else "listen on",
+	// Op is what failed: "address" if the text is no address, otherwise "listen on",
 	// "resolve" or "connect to".
 	Op string
 	// Address is the address as it was given.
 	Address string
-	// Err is the reason, such as "address already in use". Its text does not repeat
-	// the address, so that a caller who has named it can print the reason alone.
+	// Err is the reason, such as "address already in use". Its text does not repeat the
+	// address, so that a caller that has named the address can print the reason alone.
 	Err error
 }
 
@@ -38,18 +38,18 @@ const (
 	opConnect = "connect to"
 )
 
-// noAddress is the error of a text that is no address.
+// noAddress returns the error for a text that is no address.
 func noAddress(address, reason string) error {
 	return &AddressError{Op: opAddress, Address: address, Err: errors.New(reason)}
 }
 
-// failed is the error of an operation on an address. It keeps the reason of err.
+// failed returns the error of an operation on an address. It keeps the reason of err.
 func failed(op, address string, err error) error {
 	return &AddressError{Op: op, Address: address, Err: reasonOf(err)}
 }
 
-// reasonOf returns what remains of err without the operation, the address and the
-// system call, which the errors of packages net and os repeat.
+// reasonOf returns what remains of err without the operation, the address and the system
+// call, which the errors of packages net and os repeat.
 func reasonOf(err error) error {
 	var (
 		operation *net.OpError
@@ -73,8 +73,8 @@ func reasonOf(err error) error {
 	return err
 }
 
-// lookupReason returns the reason of a failed lookup without the name, but with the
-// server that was asked: it tells a wrong name from a wrong server.
+// lookupReason returns the reason of a failed look-up without the name, but with the server
+// that was asked. The server tells a wrong name from a wrong server.
 func lookupReason(e *net.DNSError) string {
 	if e.Server == "" {
 		return e.Err

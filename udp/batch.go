@@ -3,30 +3,30 @@ package udp
 import "errors"
 
 const (
-	// maxBatch is the most packets that go into one system call. Beyond it the
-	// cost of the call itself is no longer noticeable.
+	// maxBatch is the most packets that go into one system call. With more, the cost of the
+	// call itself is no longer noticeable.
 	maxBatch = 64
 
-	// maxFruitless bounds how often in a row a write that made no progress and
-	// gave no reason, or was interrupted by a signal, is tried again.
+	// maxFruitless is how often in a row a write is tried again that made no progress
+	// without a reason, or because a signal interrupted it.
 	maxFruitless = 8
 )
 
-// batchWriter writes one batch. It returns how many packets were taken, from the
-// front, and may return fewer than given without an error. An error is about the
-// first packet that was not taken. A negative count means 0, as sendmmsg has it.
+// batchWriter writes one batch. It returns how many packets were taken, from the front.
+// That may be fewer than given even without an error. An error is about the first packet
+// that was not taken. A negative count means 0, as with sendmmsg.
 type batchWriter interface {
 	writeBatch(packets [][]byte) (int, error)
 }
 
-// sendAll writes packets in chunks until all are taken or one is refused. The
-// calls to w are bounded: each takes a packet, or is one of maxFruitless+1 in a
-// row, or is the last.
+// sendAll writes packets in chunks until all are taken or there is an error. The number of
+// calls to w is bounded: each call takes a packet, or is one of maxFruitless+1 in a row, or
+// is the last.
 //
-// The first packet goes alone. Where the other side is on this host, its refusal
-// is there when the next call begins, and is reported by that; within a call the
-// kernel would take the refusal for an error of the packet at hand, stop, and
-// tell nobody why.
+// The first packet goes alone. If the other side is on this host, the answer of a closed
+// port is there when the next call begins, and that call reports it. Within one call the
+// kernel would take that answer for an error of the packet at hand, stop, and tell nobody
+// why.
 func sendAll(w batchWriter, packets [][]byte) (int, Outcome) {
 	sent, fruitless := 0, 0
 	for sent < len(packets) {
@@ -43,9 +43,8 @@ func sendAll(w batchWriter, packets [][]byte) (int, Outcome) {
 		} else {
 			fruitless++
 		}
-		// A short count hides the error of the packet after it: sendmmsg(2) says
-		// so under BUGS. Another call from there brings it to light, if it is
-		// about that packet.
+		// A short count hides the error of the packet after it: sendmmsg(2) says so under
+		// BUGS. Another call from there shows the error, if it is about that packet.
 		if err == nil && fruitless > maxFruitless {
 			return sent, Failed
 		}

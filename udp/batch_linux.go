@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Batches of the ipv4 package serve IPv6 sockets too: the family shows only in
-// the addresses, and those are handled for both.
+// Batches of the ipv4 package serve IPv6 sockets, too. The family matters only in the
+// addresses, which are handled for both.
 
 // connWriter writes batches with sendmmsg.
 type connWriter struct {

@@ -44,7 +44,7 @@ func (r *connReader) readBatch(ds []Datagram) (int, error) {
 		if errors.Is(err, errInterrupted) {
 			continue
 		}
-		// Winsock reports truncation as an error next to the data.
+		// Winsock reports truncation as an error besides the data.
 		truncated := flags&flagTruncated != 0 || classify(err) == TooLarge
 		if err != nil && !truncated {
 			return 0, err

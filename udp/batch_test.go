@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// step is what a scripted writer answers to one call.
+// step is the answer of a scripted writer to one call.
 type step struct {
 	n   int
 	err error

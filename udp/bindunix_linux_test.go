@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestBindUnixIsNarrow: from its first moment the file has no permission that was not
-// asked for, whatever the umask lets through.
+// TestBindUnixIsNarrow: from its first moment the file has no permission that was not asked
+// for, whatever the umask is.
 func TestBindUnixIsNarrow(t *testing.T) {
 	for _, mode := range []fs.FileMode{0o600, 0o200, 0o700} {
 		path := filepath.Join(t.TempDir(), "s")

@@ -17,14 +17,14 @@ func outcomeOf(err error) Outcome {
 	if !errors.As(err, &errno) {
 		return Failed
 	}
-	// EWOULDBLOCK is EAGAIN on every platform Go has.
+	// EWOULDBLOCK is EAGAIN on every platform of Go.
 	switch errno {
 	case syscall.EAGAIN:
 		return WouldBlock
 	case syscall.ENOBUFS:
 		return NoBuffers
 	case syscall.ECONNREFUSED, syscall.ENOTCONN, syscall.EPIPE:
-		// A Unix socket is told once that nobody is there any more, and is
+		// When the listener of a Unix socket has gone, the sender gets one error and is
 		// disconnected from then on. EPIPE says that the listener takes no more.
 		return Refused
 	case syscall.EMSGSIZE:

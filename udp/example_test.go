@@ -7,7 +7,7 @@ import (
 	"github.com/otelgram/otelgram/udp"
 )
 
-// A packet that the kernel refuses is skipped, and counted, by its sender.
+// A sender skips and counts a packet that the kernel does not take.
 func Example() {
 	listener, err := udp.Listen("127.0.0.1:0")
 	if err != nil {

@@ -12,8 +12,8 @@ const keepGroup = -1
 
 var errUnknownGroup = errors.New("unknown group")
 
-// groupID returns the number of a group, given by name or by number. A name that looks
-// like a number comes first, as for chown(1).
+// groupID returns the number of a group that is given by name or by number. A name that
+// looks like a number wins over the number, as for chown(1).
 func groupID(group string) (int, error) {
 	if group == "" {
 		return 0, errors.New("want a name or a number")
@@ -30,7 +30,7 @@ func groupID(group string) (int, error) {
 	var unknown user.UnknownGroupError
 	switch {
 	case err == nil:
-		return keepGroup, nil // Windows, where groups have no numbers and sockets no files
+		return keepGroup, nil // Windows: groups have no numbers there, and sockets no files
 	case bad == nil || errors.As(err, &unknown):
 		return 0, errUnknownGroup
 	}

@@ -8,17 +8,16 @@ import (
 	"syscall"
 )
 
-// Listen opens a socket on address, which is host:port as for
-// [net.ListenPacket]: an empty host means all addresses, IPv4 and IPv6 alike,
-// and port 0 means a free port, see [Listener.Addr]. Or it is the path of a Unix
-// datagram socket, as in "unixgram:///run/otelgram.sock". The error of an address
-// is an [*AddressError].
+// Listen opens a socket on address, which is host:port as for [net.ListenPacket]. An empty
+// host means all addresses, IPv4 and IPv6 alike. Port 0 means a free port, see
+// [Listener.Addr]. Or address is the path of a Unix datagram socket, as in
+// "unixgram:///run/otelgram.sock". The error of an address is an [*AddressError].
 //
-// The file of a Unix socket is made by Listen, in place of a socket on which nobody
-// listens any more, and removed by Close. Everybody may write to it whom the
-// permissions of its directory let in, unless [WithSocketMode] says otherwise. A file
-// beside it, whose name ends in ".lock", is locked until Close: of several processes
-// that start at once, one gets the socket.
+// Listen makes the file of a Unix socket, and Close removes it. A socket at the path on
+// which no process listens any more is replaced. Every process that the permissions of the
+// directory let in may write to the file, unless [WithSocketMode] says otherwise. A second
+// file, whose name ends in ".lock", is locked until Close: if several processes start at
+// once, one of them gets the socket.
 func Listen(address string, opts ...Option) (*Listener, error) {
 	c, err := newConfig("Listen", opts)
 	if err != nil {
@@ -37,19 +36,18 @@ func Listen(address string, opts ...Option) (*Listener, error) {
 	return ls[0], nil
 }
 
-// ListenMany opens n sockets on one address, as [Listen] opens one, so that n
-// goroutines can read. The kernel chooses a socket by the source of a datagram: what
-// comes from one address and port arrives on one socket, from when ListenMany has
-// returned until the first of them is closed. A datagram to a broadcast or multicast
-// address arrives on each of them. [WithReceiveBuffer] is the size for each socket.
+// ListenMany opens n sockets on one address, as [Listen] opens one, so that n goroutines
+// can read. The kernel chooses a socket by the source of a datagram: what comes from one
+// address and port arrives on one socket, from when ListenMany has returned until the first
+// of the sockets is closed. A datagram to a broadcast or multicast address arrives on each
+// of them. [WithReceiveBuffer] is the size for each socket.
 //
-// The address stays exclusive: no other Listen or ListenMany gets it without
-// [WithSharedAddress]. With it one does, if it is of the same user, where these sockets have
-// the option too, and where they are more than one. So does a program that sets
-// SO_REUSEPORT itself.
+// The address stays exclusive: no other Listen or ListenMany without [WithSharedAddress]
+// gets it. One with that option, by the same user, gets it if these sockets have the option
+// too, or if there are several of them. So does a program that sets SO_REUSEPORT itself.
 //
-// On systems other than Linux, and for a Unix socket, ListenMany opens one socket,
-// whatever n is. An n below 1 is an error.
+// On systems other than Linux, and for a Unix socket, ListenMany opens one socket, whatever
+// n is. An n below 1 is an error.
 func ListenMany(address string, n int, opts ...Option) ([]*Listener, error) {
 	c, err := newConfig("ListenMany", opts)
 	if err != nil {
@@ -76,8 +74,8 @@ func ListenMany(address string, n int, opts ...Option) ([]*Listener, error) {
 
 // listenUDP opens n sockets on address, or none.
 //
-// The first one is bound without SO_REUSEPORT: it cannot join the sockets of
-// somebody else, unless the address is shared and taken. The option is set on it
+// The first socket is bound without SO_REUSEPORT, so that it cannot join the sockets of
+// another program, unless the address is shared and taken. The option is set on it
 // afterwards, so that the others can join it.
 func listenUDP(address string, n int, c config) (ls []*Listener, err error) {
 	defer func() {
@@ -120,7 +118,7 @@ func listenUDP(address string, n int, c config) (ls []*Listener, err error) {
 	return ls, nil
 }
 
-// bindUDP opens a socket on address. If shared is set, it joins those that are there.
+// bindUDP opens a socket on address. If shared is set, it joins the sockets that are there.
 func bindUDP(address string, shared bool, c config) (*Listener, error) {
 	var lc net.ListenConfig
 	if shared {

@@ -32,7 +32,7 @@ func closeAll(ls []*udp.Listener) {
 	}
 }
 
-// TestListenManyDistributes: each socket gets datagrams, and all those of one source
+// TestListenManyDistributes: each socket gets datagrams, and all datagrams of one source
 // arrive on one socket.
 func TestListenManyDistributes(t *testing.T) {
 	const sockets, senders, each = 4, 200, 3
@@ -89,8 +89,8 @@ func TestListenManyDistributes(t *testing.T) {
 	}
 }
 
-// TestListenIsExclusive: whoever comes second is refused, however many sockets either
-// has; when the first has closed all of its sockets, the address is free.
+// TestListenIsExclusive: the second listener gets an error, however many sockets either
+// has. When the first has closed all of its sockets, the address is free.
 func TestListenIsExclusive(t *testing.T) {
 	for _, first := range []string{"127.0.0.1:0", ":0", "[::1]:0"} {
 		if first == "[::1]:0" {
@@ -123,7 +123,7 @@ func TestListenIsExclusive(t *testing.T) {
 	require.ErrorIs(t, err, syscall.EADDRINUSE, "nobody joins a single socket")
 }
 
-// TestListenManyAllOrNone: if one of the sockets cannot be had, none is left.
+// TestListenManyAllOrNone: if one of the sockets cannot be opened, none is left.
 func TestListenManyAllOrNone(t *testing.T) {
 	before := descriptors(t)
 	var limit unix.Rlimit

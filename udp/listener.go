@@ -13,14 +13,14 @@ import (
 
 // Datagram is one datagram received, or room for one.
 type Datagram struct {
-	// Data is what was received. It may be empty: a datagram of no bytes is a
-	// valid one. Its memory is the caller's.
+	// Data is what was received. It may be empty, since a datagram may have no bytes. Its
+	// memory is the caller's.
 	Data []byte
-	// Source is the sender's address and port; IPv4 addresses are always in
-	// their own form, on dual-stack sockets too.
+	// Source is the sender's address and port. IPv4 addresses are always in their own form,
+	// on dual-stack sockets too. It is zero for Unix sockets.
 	Source netip.AddrPort
-	// Truncated says that the datagram was longer than the room for it, and
-	// that Data is only its beginning.
+	// Truncated says that the datagram was longer than the room for it, and that Data is
+	// only its begin.
 	Truncated bool
 }
 
@@ -30,29 +30,28 @@ type Listener struct {
 	conn   socket
 	reader batchReader
 	asked  int
-	shared bool        // others may listen on the address
+	shared bool        // other listeners may have the address
 	file   *socketFile // of a Unix socket, until it is removed; nil for UDP
 
 	last atomic.Int64 // until when ReadBatch reads after Drain, in Unix nanoseconds; 0 before Drain
 
-	// mu guards drops and file, and makes Close take a last reading of drops.
+	// mu guards drops and file. Close takes it to read drops a last time.
 	mu    sync.Mutex
 	drops dropCounter
 }
 
-// batchReader fills ds, which is not empty, from the front, and waits until at
-// least one datagram is there.
+// batchReader fills ds, which is not empty, from the front, and waits until at least one
+// datagram is there.
 type batchReader interface {
 	readBatch(ds []Datagram) (int, error)
 }
 
-// ReadBatch waits until at least one datagram is there, fills ds from the front
-// with what is there, and returns how many that is: up to len(ds), and up to 64.
-// Each datagram is read into the memory of its element's Data, up to its
-// capacity whatever its length, and replaces Data, Source and Truncated. Elements
-// behind the returned count are left alone. With an empty ds it returns 0 at
-// once. An error that wraps [net.ErrClosed] means that Close was called, or that Drain
-// was and nothing is left.
+// ReadBatch waits until at least one datagram is there, fills ds from the front with what
+// is there, and returns how many that is: at most len(ds), and at most 64. Each datagram is
+// read into the memory of its element's Data, up to its capacity whatever its length, and
+// replaces Data, Source and Truncated. Elements behind the returned count do not change.
+// With an empty ds ReadBatch returns 0 at once. An error that wraps [net.ErrClosed] means
+// that Close was called, or that Drain was called and nothing is left.
 func (l *Listener) ReadBatch(ds []Datagram) (int, error) {
 	if len(ds) == 0 {
 		return 0, nil
@@ -64,7 +63,7 @@ func (l *Listener) ReadBatch(ds []Datagram) (int, error) {
 		n, err := l.reader.readBatch(ds)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded) && l.last.Load() != 0:
-			// Drain has interrupted it.
+			// Drain has interrupted the read.
 		case err != nil:
 			return 0, fmt.Errorf("udp: read: %w", err)
 		default:
@@ -73,33 +72,33 @@ func (l *Listener) ReadBatch(ds []Datagram) (int, error) {
 	}
 }
 
-// How long ReadBatch reads after Drain, at the most: where nothing arrives any more, and
-// where datagrams arrive all the same.
+// How long ReadBatch reads after Drain at most: drainTime if nothing arrives any more,
+// drainTimeOpen if datagrams still arrive.
 const (
 	drainTime     = 5 * time.Second
 	drainTimeOpen = 50 * time.Millisecond
 )
 
-// another reports whether a datagram is to be read after Drain.
+// another reports whether ReadBatch is to read once more after Drain.
 func (l *Listener) another() bool {
 	last := time.Unix(0, l.last.Load())
 	return time.Now().Before(last) && readable(l.conn) && l.conn.SetReadDeadline(last) == nil
 }
 
 // Drain lets ReadBatch return the datagrams that are there, and then an error that wraps
-// [net.ErrClosed]. The listener is to be closed then. Drain does not wait; further calls
-// have no effect.
+// [net.ErrClosed]. After that the caller closes the listener. Drain does not wait. Further
+// calls have no effect.
 //
-// On Linux Drain ends the arrival of datagrams at a Unix socket, whose senders are refused
-// from then on, and at a UDP socket with [WithSharedAddress]: what is sent from then on
-// goes to the other listeners of the address, and nothing is lost. At other UDP sockets
-// datagrams still arrive: ReadBatch goes on for 50 milliseconds at most, and what arrives
-// after that is lost. On other systems ReadBatch returns the error at once, and what is
-// there is lost.
+// On Linux Drain ends the arrival of datagrams at a Unix socket, whose senders get
+// [Refused] from then on, and at a UDP socket with [WithSharedAddress]. What is sent from
+// then on goes to the other listeners of the address, and nothing is lost. At other UDP
+// sockets datagrams still arrive: ReadBatch goes on for 50 milliseconds at most, and what
+// arrives after that is lost. On other systems ReadBatch returns the error at once, and
+// what is there is lost.
 func (l *Listener) Drain() {
 	l.mu.Lock()
 	if l.file != nil {
-		l.file.remove() // who dials from now on finds a successor, or nobody
+		l.file.remove() // a process that dials from now on finds a successor, or no file
 		l.file = nil
 	}
 	l.mu.Unlock()
@@ -110,41 +109,41 @@ func (l *Listener) Drain() {
 	if !l.last.CompareAndSwap(0, time.Now().Add(open).UnixNano()) {
 		return
 	}
-	_ = l.conn.SetReadDeadline(time.Unix(1, 0)) // it fails where the listener is closed
+	_ = l.conn.SetReadDeadline(time.Unix(1, 0)) // it fails if the listener is closed
 }
 
-// Addr returns the address listened on, a [*net.UDPAddr] with the actual port or
-// a [*net.UnixAddr].
+// Addr returns the address of the socket: a [*net.UDPAddr] with the actual port, or a
+// [*net.UnixAddr].
 func (l *Listener) Addr() net.Addr {
 	return l.conn.LocalAddr()
 }
 
-// ReceiveBuffer returns the size in bytes of the kernel's receive buffer, as
-// asked for by [WithReceiveBuffer] and as granted. Linux doubles the number for
-// its own bookkeeping; effective has that taken out, and so compares with asked
-// and with net.core.rmem_max. It is 0 if the platform does not tell, and after
-// Close.
+// ReceiveBuffer returns the size of the kernel's receive buffer in bytes, as asked for by
+// [WithReceiveBuffer] and as granted. Linux doubles the number for its own bookkeeping;
+// effective is without that, so that it compares with asked and with net.core.rmem_max.
+// effective is 0 if the platform does not tell, and after Close.
 func (l *Listener) ReceiveBuffer() (asked, effective int) {
 	return l.asked, receiveBufferSize(l.conn)
 }
 
-// Drops returns how many datagrams the kernel has dropped since the socket was
-// opened: because the receive buffer was full, in the main, or because their
-// checksum was wrong. After Close it stays at the last count. ok is false on
-// platforms without such a count, which is all but Linux.
+// Drops returns how many datagrams the kernel has dropped since the socket was opened,
+// mostly because the receive buffer was full, sometimes because of a wrong checksum. After
+// Close it stays at the last count. ok is false on platforms without such a count, which is
+// all except Linux.
 func (l *Listener) Drops() (dropped uint64, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.drops.read(l.conn)
 }
 
-// Close closes the socket and makes a waiting ReadBatch return. Datagrams not
-// read yet are lost. Closing again returns an error that wraps [net.ErrClosed].
+// Close closes the socket and makes a waiting ReadBatch return. Datagrams that are not read
+// yet are lost. Closing again returns an error that wraps [net.ErrClosed].
 func (l *Listener) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.drops.read(l.conn)
-	// While the socket is open nobody takes its file for one left behind.
+	// The file goes first: while the socket is open, no process takes the file for one left
+	// behind.
 	if l.file != nil {
 		l.file.remove()
 		l.file = nil

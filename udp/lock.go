@@ -11,20 +11,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fileLock is a file that this process has locked, for as long as it lives. A shared lock
-// keeps out those that want it for themselves, and the other way round.
+// fileLock is a file that this process has locked, for as long as the process lives. A
+// shared lock keeps out exclusive locks, and an exclusive lock keeps out all others.
 type fileLock struct {
 	file   *os.File
 	shared bool
 }
 
-// maxLockAttempts bounds how often lockFile meets a file that its owner removes in
-// the same moment.
+// maxLockAttempts is how often lockFile tries again because the owner of the file has
+// removed it in the same moment.
 const maxLockAttempts = 100
 
-// lockFile makes the file at path, if need be, and locks it. It does not wait: if
-// somebody else has the lock, the error is syscall.EADDRINUSE. Only its owner can open
-// the file, so that nobody else can take the lock.
+// lockFile makes the file at path if there is none, and locks it. It does not wait: if
+// another process has the lock, the error is syscall.EADDRINUSE. Only its owner can open
+// the file, so that no other user can take the lock.
 func lockFile(path string, shared bool) (*fileLock, error) {
 	for range maxLockAttempts {
 		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
@@ -47,7 +47,7 @@ func lockFile(path string, shared bool) (*fileLock, error) {
 			_ = file.Close()
 			return nil, err
 		}
-		// An owner removes the file before it unlocks it: this may be that file.
+		// An owner removes the file before it unlocks it, so this may be a removed file.
 		made, err := file.Stat()
 		now, gone := os.Lstat(path)
 		if err == nil && gone == nil && os.SameFile(made, now) {
@@ -71,7 +71,7 @@ func (l *fileLock) lock(how int) error {
 	}
 }
 
-// release removes the file, then unlocks it. The file stays where others share the lock.
+// release removes the file, then unlocks it. The file stays if others share the lock.
 // Without a lock release does nothing.
 func (l *fileLock) release() {
 	if l == nil {

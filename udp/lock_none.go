@@ -2,8 +2,7 @@
 
 package udp
 
-// fileLock stands for no lock: this system has none of the kind that ends with its
-// process.
+// fileLock stands for no lock: this system has no locks that end with their process.
 type fileLock struct{}
 
 func lockFile(string, bool) (*fileLock, error) { return nil, nil }

@@ -125,7 +125,7 @@ func TestClosedPortRefusesAndRecovers(t *testing.T) {
 	}
 }
 
-// TestClosedPortRefusesBatches: a refusal shows whatever the size of the batch.
+// TestClosedPortRefusesBatches: a closed port shows, whatever the size of the batch.
 func TestClosedPortRefusesBatches(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("elsewhere the answer may take longer")
@@ -175,8 +175,8 @@ func TestTooLargeIsAboutOnePacket(t *testing.T) {
 	}
 }
 
-// TestFullReceiver: a receiver that does not read costs it packets, and the
-// sender nothing; the kernel's count of them closes the books.
+// TestFullReceiver: a receiver that does not read loses packets, and the sender loses
+// nothing. The kernel's count of them closes the books.
 func TestFullReceiver(t *testing.T) {
 	const packets = 2_000
 	l := listen(t, "127.0.0.1:0", udp.WithReceiveBuffer(4096))
@@ -223,7 +223,7 @@ func TestReceiveBuffer(t *testing.T) {
 	if effective == 0 {
 		t.Skip("this platform does not tell")
 	}
-	// The limit of the machine may be lower, and is never near nothing.
+	// The limit of the machine may be lower, but never near nothing.
 	assert.GreaterOrEqual(t, effective, 64<<10)
 	t.Logf("asked %d, effective %d", asked, effective)
 

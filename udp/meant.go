@@ -12,8 +12,8 @@ import (
 // defaultPort is the port of otelgram, for an address that has none.
 const defaultPort = "4319"
 
-// meantError is the error for an address that is none, of which one can tell what was
-// meant: it says so, with the text to write instead.
+// meantError returns the error for a text that is no address, if it is clear what was
+// meant: it says what to write instead. Otherwise it returns nil.
 func meantError(address string, listening bool) error {
 	if says := meant(address, listening); says != "" {
 		return noAddress(address, says)
@@ -21,8 +21,8 @@ func meantError(address string, listening bool) error {
 	return nil
 }
 
-// meant says what to write instead of an address that is none, and why; nothing if it
-// cannot tell.
+// meant says what to write instead of a text that is no address, and why. It returns "" if
+// it cannot tell.
 func meant(address string, listening bool) string {
 	trimmed := strings.TrimSpace(address)
 	written, rest, _ := strings.Cut(trimmed, ":")
@@ -52,13 +52,13 @@ func meant(address string, listening bool) string {
 	return fmt.Sprintf("leave out %q: want %q", written+"://", want)
 }
 
-// protocols are what other endpoints speak, by scheme.
+// protocols are the protocols of endpoints that are not otelgram's, by scheme.
 var protocols = map[string]string{
 	"http": "HTTP", "https": "HTTP", "grpc": "gRPC", "grpcs": "gRPC", "tcp": "TCP", "tcp4": "TCP", "tcp6": "TCP", "tls": "TLS",
 }
 
-// meantPath says how to write the address of a Unix socket, of which rest comes after
-// the colon.
+// meantPath says how to write the address of a Unix socket. rest is what comes after the
+// colon.
 func meantPath(scheme, rest string) string {
 	why := "datagrams go to a socket of type unixgram"
 	if scheme == "unixgram" {
@@ -70,7 +70,7 @@ func meantPath(scheme, rest string) string {
 	return wantPath("/"+strings.TrimLeft(rest, "/"), why)
 }
 
-// wantPath asks for path, or for one like it should be if that cannot be.
+// wantPath asks for path, or for an example if path cannot be the path of a socket.
 func wantPath(path, why string) string {
 	if checkUnixPath(path) != nil {
 		return fmt.Sprintf("want an absolute path, as in %q: %s", unixScheme+"/run/otelgram.sock", why)
@@ -96,8 +96,8 @@ func meantHost(trimmed string, blanks, listening bool) string {
 	return fmt.Sprintf("the port is missing: want %q", want)
 }
 
-// corrected makes an address of what comes after a scheme: without a path, with a
-// port. It is empty if that is none either.
+// corrected makes an address of what comes after a scheme: without a path, with a port. It
+// returns "" if that is no address either.
 func corrected(rest string, listening bool) string {
 	rest, _, _ = strings.Cut(rest, "/")
 	if _, _, err := net.SplitHostPort(rest); err != nil {
@@ -117,7 +117,7 @@ func corrected(rest string, listening bool) string {
 	return rest
 }
 
-// withPort adds what is missing of a port or of brackets, as err says.
+// withPort adds the port or the brackets that are missing according to err.
 func withPort(host string, err error) string {
 	inside, begins := strings.CutPrefix(host, "[")
 	inside, ends := strings.CutSuffix(inside, "]")
@@ -142,8 +142,8 @@ func validHost(host string) bool {
 	return err == nil || hostFault(host) == ""
 }
 
-// checkListen returns an error for what net.ListenPacket would look up, take for a
-// free port, or refuse in words that do not help.
+// checkListen returns an error for addresses that net.ListenPacket would look up, take for
+// a free port, or reject in words that do not help.
 func checkListen(address string) error {
 	host, service, err := net.SplitHostPort(address)
 	if ip, bad := netip.ParseAddr(host); bad == nil && ip.IsMulticast() {

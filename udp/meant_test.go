@@ -10,8 +10,8 @@ import (
 	"github.com/otelgram/otelgram/udp"
 )
 
-// TestMeantAddress: what people write instead of an address is told how to be
-// written, in the same words wherever it is written.
+// TestMeantAddress: for what people write instead of an address, the error says how to
+// write it, in the same words everywhere.
 func TestMeantAddress(t *testing.T) {
 	const datagrams = "datagrams go to a socket of type unixgram"
 	http := func(want string) string {
@@ -66,7 +66,7 @@ func TestMeantAddress(t *testing.T) {
 	}
 }
 
-// TestMeantToListen: what is no address to send to may be one to listen on.
+// TestMeantToListen: what is no address to send to may be an address to listen on.
 func TestMeantToListen(t *testing.T) {
 	for address, says := range map[string]string{
 		"udp://:0":        `leave out "udp://": want ":0"`,
@@ -87,8 +87,8 @@ func TestMeantToListen(t *testing.T) {
 	}
 }
 
-// FuzzMeant: whatever is written, there is an error or an address, and the one that an
-// error names is none of those that are refused.
+// FuzzMeant: whatever is written, there is an error or an address, and the address that an
+// error names is valid.
 func FuzzMeant(f *testing.F) {
 	f.Add("udp://[::1]:4319/x")
 	f.Add("unix:run")
@@ -105,7 +105,7 @@ func FuzzMeant(f *testing.F) {
 
 func quote(s string) string { return strconv.Quote(s) }
 
-// wanted is the address that an error names to write instead.
+// wanted returns the address that an error names to write instead.
 func wanted(says string) (string, bool) {
 	i := strings.LastIndex(says, `: want "`)
 	if i < 0 {

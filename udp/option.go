@@ -11,9 +11,8 @@ const (
 	defaultSocketMode    = 0o666
 )
 
-// Option configures [Dial], [Listen] or [ListenMany]. An option that does not concern
-// the one it is given to, or its address, is validated and otherwise ignored. A nil
-// option is an error.
+// Option configures [Dial], [Listen] or [ListenMany]. An option that does not concern the
+// function or the address is validated and otherwise ignored. A nil option is an error.
 type Option interface {
 	apply(config) config
 }
@@ -32,11 +31,11 @@ type optionFunc func(config) config
 
 func (f optionFunc) apply(c config) config { return f(c) }
 
-// WithReceiveBuffer sets the size in bytes of the kernel's receive buffer for
-// [Listen], which has to hold what arrives while the reader is busy. The kernel
-// caps it silently (net.core.rmem_max on Linux, unless the process has
-// CAP_NET_ADMIN): [Listener.ReceiveBuffer] tells what it granted. The size must
-// be positive. Default: 4 MiB.
+// WithReceiveBuffer sets the size of the kernel's receive buffer for [Listen], in bytes.
+// The buffer has to hold what arrives while the reader is busy. The kernel caps the size
+// silently (net.core.rmem_max on Linux, unless the process has CAP_NET_ADMIN);
+// [Listener.ReceiveBuffer] tells what it granted. The size must be positive. The default is
+// 4 MiB.
 func WithReceiveBuffer(bytes int) Option {
 	return optionFunc(func(c config) config {
 		c.receiveBuffer = bytes
@@ -44,9 +43,9 @@ func WithReceiveBuffer(bytes int) Option {
 	})
 }
 
-// WithSendBuffer sets the size in bytes of the kernel's send buffer for [Dial].
-// When it is full, Send reports [WouldBlock]. The kernel caps it silently
-// (net.core.wmem_max on Linux). The size must be positive. Default: 1 MiB.
+// WithSendBuffer sets the size of the kernel's send buffer for [Dial], in bytes. When the
+// buffer is full, Send reports [WouldBlock]. The kernel caps the size silently
+// (net.core.wmem_max on Linux). The size must be positive. The default is 1 MiB.
 func WithSendBuffer(bytes int) Option {
 	return optionFunc(func(c config) config {
 		c.sendBuffer = bytes
@@ -54,10 +53,10 @@ func WithSendBuffer(bytes int) Option {
 	})
 }
 
-// WithSocketMode sets the permissions of the file that [Listen] makes for a Unix
-// socket. A sender needs the permission to write. The umask has no part in it. The
-// mode must have permission bits only, among them that of the owner to write, 0o200.
-// Default: 0o666, so that the permissions of the directory decide who may send.
+// WithSocketMode sets the permissions of the file that [Listen] makes for a Unix socket,
+// whatever the umask is. A sender needs the permission to write. The mode must have
+// permission bits only, among them the owner's permission to write, 0o200. The default is
+// 0o666, so that the permissions of the directory decide which processes may send.
 func WithSocketMode(mode fs.FileMode) Option {
 	return optionFunc(func(c config) config {
 		c.socketMode = mode
@@ -65,11 +64,11 @@ func WithSocketMode(mode fs.FileMode) Option {
 	})
 }
 
-// WithSocketGroup sets the group of the file that [Listen] makes for a Unix socket, as
-// a name or a number. A process without privileges can give the file to groups that it
-// is a member of. With [WithSocketMode](0o660) the members of the group may send.
-// A group that is not known is an error. Default: the group of the process, or of the
-// directory where that is the custom.
+// WithSocketGroup sets the group of the file that [Listen] makes for a Unix socket, by name
+// or number. A process without privileges can give the file to groups that it is a member
+// of. With [WithSocketMode](0o660) the members of the group may send. An unknown group is
+// an error. The default is the group of the process, or of the directory on systems that do
+// so.
 func WithSocketGroup(group string) Option {
 	return optionFunc(func(c config) config {
 		c.group, c.groupAsked = group, true
@@ -77,16 +76,19 @@ func WithSocketGroup(group string) Option {
 	})
 }
 
-// WithSharedAddress lets [Listen] and [ListenMany] take an address that a process of the
-// same user listens on already, if both have this option: a new process can start before
-// the old one stops. The kernel spreads datagrams over all sockets by their source
-// (SO_REUSEPORT in socket(7)); [Listener.Drain] lets a socket leave without a loss. Of
-// listeners without the option, those of ListenMany with several sockets can be joined,
-// too. At the path of a Unix socket the newer one takes over: it replaces the file, while
-// whoever has dialled the older one stays with it until that is closed. The path has to be
-// four bytes shorter than otherwise, for the name under which the file is made. The option
-// works on Linux and, for Unix sockets, on all systems but Windows; elsewhere it has no
-// effect.
+// WithSharedAddress lets [Listen] and [ListenMany] take an address on which a process of
+// the same user listens already, if both have this option. So a new process can start
+// before the old one stops. The kernel spreads datagrams over all sockets by their source
+// (SO_REUSEPORT in socket(7)), and [Listener.Drain] lets a socket leave without a loss.
+// Listeners without the option can be joined, too, if ListenMany opened several sockets for
+// them.
+//
+// At the path of a Unix socket the newer listener takes over. It replaces the file. A
+// sender that has dialled the older listener stays with it until that is closed. The path
+// must be four bytes shorter than otherwise, for the name under which the new file is made.
+//
+// The option works on Linux and, for Unix sockets, on all systems except Windows. Elsewhere
+// it has no effect.
 func WithSharedAddress() Option {
 	return optionFunc(func(c config) config {
 		c.shared = true
@@ -94,8 +96,7 @@ func WithSharedAddress() Option {
 	})
 }
 
-// newConfig applies the options that function was called with, and validates the
-// result.
+// newConfig applies the options of a call of function, and validates the result.
 func newConfig(function string, opts []Option) (config, error) {
 	c := config{receiveBuffer: defaultReceiveBuffer, sendBuffer: defaultSendBuffer, socketMode: defaultSocketMode, gid: keepGroup}
 	for i, opt := range opts {

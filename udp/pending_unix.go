@@ -4,7 +4,7 @@ package udp
 
 import "syscall"
 
-// pendingError takes the error that the socket would answer to the next call.
+// pendingError takes the error that the socket would return for the next call.
 func pendingError(conn socket) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {

@@ -2,5 +2,5 @@
 
 package udp_test
 
-// raceEnabled says that sync.Pool, which x/net relies on, forgets at random.
+// raceEnabled says that sync.Pool, on which x/net relies, forgets at random.
 const raceEnabled = true

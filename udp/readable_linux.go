@@ -6,8 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readable reports whether a datagram is there to be read. It asks by reading one without
-// taking it: poll(2) calls a Unix socket readable for ever that is shut down for reading.
+// readable reports whether a datagram is there to be read. It tries to read one without
+// taking it, since poll(2) calls a Unix socket that is shut down for reading readable for
+// ever.
 func readable(conn socket) (ready bool) {
 	control(conn, func(fd int) {
 		for {

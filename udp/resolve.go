@@ -8,14 +8,15 @@ import (
 	"slices"
 )
 
-// Address is what [DialAddress] connects to: an IP address and a port, or the path of a Unix
-// datagram socket. Two that are equal lead to the same place. The zero value is no address.
+// Address is what [DialAddress] connects to: an IP address and a port, or the path of a
+// Unix datagram socket. Equal addresses lead to the same place. The zero value is no
+// address.
 type Address struct {
 	AddrPort netip.AddrPort // the zero value for a Unix socket
 	Path     string         // "" for a UDP socket
 }
 
-// IsUnix reports whether it is that of a Unix datagram socket.
+// IsUnix reports whether a is the address of a Unix datagram socket.
 func (a Address) IsUnix() bool { return a.Path != "" }
 
 // String returns the address in the form that [Dial] takes, and "" for the zero value.
@@ -29,14 +30,16 @@ func (a Address) String() string {
 	return ""
 }
 
-// Resolve returns what [Dial] connects to for an address in text: the address itself if it
-// is a literal or a Unix socket, else all the addresses found for the name, each once. They
-// are in the order in which to try them. IPv4 comes first, because that is what a listener
-// on that name takes (see [net.ListenPacket]), and UDP cannot tell that nobody listens
-// elsewhere: localhost must meet localhost. Within a family the order is the resolver's,
-// which may change from one call to the next: a caller that is content with an address need
-// not leave it while it is among them. Resolve waits for the resolver, until ctx ends. Its
-// error is an [*AddressError].
+// Resolve returns what [Dial] connects to for an address in text. For an IP literal or a
+// Unix socket that is the address itself. For a name it is all addresses of the name, each
+// once, in the order in which to try them.
+//
+// IPv4 comes first, because that is what a listener on the name takes (see
+// [net.ListenPacket]), and UDP cannot tell that nobody listens elsewhere: a sender to
+// localhost must meet a listener on localhost. Within a family the order is the resolver's,
+// which may change from one call to the next. So a caller need not leave an address that
+// works as long as it is among those returned. Resolve waits for the resolver, until ctx
+// ends. Its error is an [*AddressError].
 func Resolve(ctx context.Context, address string) ([]Address, error) {
 	if path, ok := unixPath(address); ok {
 		if err := checkUnixPath(path); err != nil {

@@ -8,8 +8,8 @@ import (
 	"net/netip"
 )
 
-// Sender sends datagrams to one address. One goroutine at a time may call Send;
-// the other methods may be called at any time, also during a Send.
+// Sender sends datagrams to one address. One goroutine at a time may call Send. The other
+// methods may be called at any time, also during a Send.
 type Sender struct {
 	conn   socket
 	writer batchWriter
@@ -17,12 +17,12 @@ type Sender struct {
 	remote netip.AddrPort // zero for Unix sockets
 }
 
-// Dial connects a socket to an address in text, which is a host and a port or the path of
-// a Unix socket as [ValidateAddress] describes. Only a host that is a name makes it wait:
-// for the resolver, until ctx ends. Of the addresses of a name it takes the first that can
-// be connected, in the order of [Resolve]: one of a family that this host does not have
-// cannot. No packet is sent, so a nil error says nothing about the other side of a UDP
-// socket; a Unix socket has to be there. The error of an address is an [*AddressError].
+// Dial connects a socket to an address in text: a host and a port, or the path of a Unix
+// socket, as [ValidateAddress] describes. It waits only if the host is a name: for the
+// resolver, until ctx ends. Of the addresses of a name it takes the first one that can be
+// connected, in the order of [Resolve]; an address of a family that this host does not have
+// cannot be connected. No packet is sent, so a nil error says nothing about the other side
+// of a UDP socket. A Unix socket must exist. The error of an address is an [*AddressError].
 func Dial(ctx context.Context, address string, opts ...Option) (*Sender, error) {
 	c, err := newConfig("Dial", opts)
 	if err != nil {
@@ -101,27 +101,27 @@ func dialUnix(path string, c config) (*Sender, error) {
 	return &Sender{conn: conn, writer: w}, nil
 }
 
-// Send hands packets to the kernel, in order and each as one datagram, and stops
-// at the first one the kernel refuses. It returns how many the kernel took, n.
-// If that is all of them the outcome is [Sent]; else the outcome is about
-// packets[n] alone, and nothing behind it has been tried. To skip that packet,
-// call Send again with packets[n+1:].
+// Send hands packets to the kernel, in order and each as one datagram, and stops at the
+// first packet that the kernel does not take. n is how many the kernel took. If that is all
+// of them, the outcome is [Sent]. Otherwise the outcome is about packets[n] alone, and
+// nothing behind it has been tried. To skip that packet, call Send again with
+// packets[n+1:].
 //
-// A report on an earlier packet, such as [Refused], is seen if it has arrived when
-// Send is called, or is the answer to packets[0] and comes at once, as on one
-// host. The kernel drops the report that arrives while packets behind it are being
-// taken: of a port that stays closed not every refusal is seen.
+// Send reports an error of an earlier packet, such as [Refused], in two cases: if the
+// report has arrived when Send is called, or if it is the answer to packets[0] and comes at
+// once, as on one host. The kernel drops a report that arrives while it takes the packets
+// behind. So if a port stays closed, not every packet gives a Refused.
 //
-// On Linux Send never waits and, unless a packet is refused, allocates nothing.
-// The packets belong to the caller again when it returns.
+// On Linux Send never waits and allocates nothing, unless there is an error. The packets
+// belong to the caller again when Send returns.
 func (s *Sender) Send(packets [][]byte) (n int, outcome Outcome) {
 	return sendAll(s.writer, packets)
 }
 
-// PayloadLimit returns how many bytes a packet may have to go as one piece over
-// the path to the other side, as far as the kernel knows by now: the local
-// link's limit at first, less once a router has reported a narrower link. It is
-// 0 where that is unknown: for Unix sockets, outside Linux, and after Close.
+// PayloadLimit returns how many bytes a packet may have to travel in one piece to the other
+// side, as far as the kernel knows by now. At first that is the limit of the local network
+// interface, and less after a router has reported a lower one. It is 0 if the limit is not
+// known: for Unix sockets, outside Linux, and after Close.
 func (s *Sender) PayloadLimit() int {
 	if !s.remote.IsValid() {
 		return 0
@@ -129,28 +129,27 @@ func (s *Sender) PayloadLimit() int {
 	return payloadLimit(s.conn, s.remote.Addr())
 }
 
-// Pending takes the report on an earlier packet, such as [Refused], that the next
-// Send would meet, and returns [Sent] where there is none. It tells whether
-// the packets sent so far met a closed port, as far as the answer is here
-// already. On Windows it always returns Sent.
+// Pending takes the report on an earlier packet, such as [Refused], that the next Send
+// would meet, and returns [Sent] if there is none. It tells whether the packets sent so far
+// met a closed port, if the answer has arrived. On Windows it always returns Sent.
 func (s *Sender) Pending() Outcome { return classify(pendingError(s.conn)) }
 
-// LocalAddr returns the address and port that packets come from: the zero value
-// for a Unix socket.
+// LocalAddr returns the address and port from which packets come, or the zero value for a
+// Unix socket.
 func (s *Sender) LocalAddr() netip.AddrPort { return s.local }
 
-// RemoteAddr returns the address and port that packets go to: the zero value for
-// a Unix socket.
+// RemoteAddr returns the address and port to which packets go, or the zero value for a Unix
+// socket.
 func (s *Sender) RemoteAddr() netip.AddrPort { return s.remote }
 
-// Close closes the socket. Packets that the kernel has taken are still sent.
-// Sends after it, and closing it again, fail with [Closed] and [net.ErrClosed].
+// Close closes the socket. Packets that the kernel has taken are still sent. A later Send
+// returns [Closed], and closing again returns an error that wraps [net.ErrClosed].
 func (s *Sender) Close() error {
 	return s.conn.Close()
 }
 
-// sourceOf returns a UDP address as a value. The zero value stands for an
-// address that is none.
+// sourceOf returns a UDP address as a value. For any other address it returns the zero
+// value.
 func sourceOf(addr net.Addr) netip.AddrPort {
 	u, ok := addr.(*net.UDPAddr)
 	if !ok {
@@ -159,8 +158,8 @@ func sourceOf(addr net.Addr) netip.AddrPort {
 	return unmapped(u.AddrPort())
 }
 
-// unmapped turns an IPv4 address in its IPv6 form, as dual-stack sockets have
-// it, into the IPv4 address it is.
+// unmapped turns an IPv4 address in IPv6 form, as dual-stack sockets have it, into the IPv4
+// address.
 func unmapped(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }

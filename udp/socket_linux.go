@@ -10,20 +10,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// prepareToSend tunes a socket that only sends. None of it is needed for
-// sending, so that failures are ignored.
+// prepareToSend tunes a socket that only sends. Sending works without any of this, so
+// errors are ignored.
 //
-// It also forbids fragments: a packet larger than the path allows is refused
-// with EMSGSIZE, and can be packed again, where a lost fragment would lose all
-// of it (RFC 8085, section 3.2).
+// It also forbids fragments: a packet larger than the path allows gets EMSGSIZE, and can be
+// packed again. Otherwise the loss of one fragment would lose the whole packet (RFC 8085,
+// section 3.2).
 func prepareToSend(conn socket, sendBuffer int, remote netip.Addr) {
 	_ = conn.SetWriteBuffer(sendBuffer)
-	// With extended errors on, a packet dropped by a queue below the socket is
-	// reported as ENOBUFS; without, the kernel pretends it was sent
-	// (udp_send_skb in net/ipv4/udp.c). The setting also queues a copy of each
-	// ICMP error, which nobody reads. The queue is bounded by the receive
-	// buffer, and errors are reported when it is full as well, so a small
-	// receive buffer keeps it from holding memory.
+	// With extended errors on, a packet that a queue below the socket drops is reported as
+	// ENOBUFS; without, the kernel pretends that it was sent (udp_send_skb in
+	// net/ipv4/udp.c). The setting also queues a copy of each ICMP error, which nobody
+	// reads. The receive buffer bounds that queue, and errors are reported when it is full
+	// as well, so a small receive buffer keeps the queue from holding memory.
 	_ = conn.SetReadBuffer(minReceiveBuffer)
 	control(conn, func(fd int) {
 		if remote.Is4() {
@@ -42,8 +41,8 @@ const (
 	headers6 = 40 + 8
 )
 
-// payloadLimit returns what the path to remote takes in one packet, as far as
-// the kernel knows, in bytes; 0 if it does not.
+// payloadLimit returns how many bytes the path to remote takes in one packet, as far as the
+// kernel knows, or 0 if it does not.
 func payloadLimit(conn socket, remote netip.Addr) (bytes int) {
 	level, option, headers := unix.IPPROTO_IP, unix.IP_MTU, headers4
 	if remote.Is6() {
@@ -57,7 +56,7 @@ func payloadLimit(conn socket, remote netip.Addr) (bytes int) {
 	return bytes
 }
 
-// pendingError takes the error that the socket would answer to the next call.
+// pendingError takes the error that the socket would return for the next call.
 func pendingError(conn socket) error {
 	pending := 0
 	control(conn, func(fd int) {
@@ -69,11 +68,11 @@ func pendingError(conn socket) error {
 	return unix.Errno(pending)
 }
 
-// minReceiveBuffer asks for the least; the kernel raises it to its own minimum.
+// minReceiveBuffer asks for the least. The kernel raises it to its own minimum.
 const minReceiveBuffer = 1
 
-// growReceiveBuffer asks for size bytes, with privilege if the limit for
-// everyone is lower.
+// growReceiveBuffer asks for size bytes. If the limit for all users is lower, it asks with
+// privilege.
 func growReceiveBuffer(conn socket, size int) {
 	_ = conn.SetReadBuffer(size)
 	if receiveBufferSize(conn) < size {
@@ -83,8 +82,8 @@ func growReceiveBuffer(conn socket, size int) {
 	}
 }
 
-// receiveBufferSize returns the receive buffer in the unit it is asked for, half
-// of what the kernel reports: see SO_RCVBUF in socket(7).
+// receiveBufferSize returns the size of the receive buffer in the unit in which it is asked
+// for: half of what the kernel reports, see SO_RCVBUF in socket(7).
 func receiveBufferSize(conn socket) (size int) {
 	control(conn, func(fd int) {
 		if doubled, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF); err == nil {
@@ -112,14 +111,15 @@ func sharePort(raw syscall.RawConn) error {
 // discardPort is the port from which nothing ever comes (RFC 863).
 const discardPort = 9
 
-// stopArrivals keeps new datagrams from a listener. It returns false where they arrive as
+// stopArrivals keeps new datagrams from a listener. It returns false if they arrive as
 // before.
 //
-// A UDP socket that shares its address is connected: from then on it takes datagrams
-// from one address and port alone, and the kernel chooses among the other sockets
-// (reuseport_select_sock in net/core/sock_reuseport.c). One that has the address to
-// itself is left as it is: nobody else takes what it does not. A Unix socket is shut
-// down for reading: its senders are refused, and what is queued can be read.
+// A UDP socket that shares its address is connected: from then on it takes datagrams from
+// one address and port alone, and the kernel chooses among the other sockets
+// (reuseport_select_sock in net/core/sock_reuseport.c). A socket that has the address to
+// itself is left as it is, since no other socket would take what it does not. A Unix socket
+// is shut down for reading: its senders get connection refused, and what is queued can be
+// read.
 func stopArrivals(conn socket, shared bool) (stopped bool) {
 	switch addr := conn.LocalAddr().(type) {
 	case *net.UnixAddr:
@@ -132,8 +132,8 @@ func stopArrivals(conn socket, shared bool) (stopped bool) {
 	return stopped
 }
 
-// nobody is an address that a socket bound to local can be connected to, and from which
-// nothing comes.
+// nobody returns an address to which a socket bound to local can be connected, and from
+// which no datagram comes.
 func nobody(fd int, local netip.Addr) unix.Sockaddr {
 	if local.IsUnspecified() {
 		local = netip.AddrFrom4([4]byte{127, 0, 0, 1})
@@ -148,8 +148,8 @@ func nobody(fd int, local netip.Addr) unix.Sockaddr {
 	return sa
 }
 
-// dropCounter extends the kernel's count, which has 32 bits, across wraps. It
-// has to be read at least once per 2^32 drops.
+// dropCounter extends the kernel's count, which has 32 bits, across wraps. It has to be
+// read at least once per 2^32 drops.
 type dropCounter struct {
 	last  uint32
 	total uint64
@@ -176,8 +176,8 @@ func memInfo(conn socket) (info [unix.SK_MEMINFO_VARS]uint32, ok bool) {
 	return info, ok
 }
 
-// control runs f with the socket's file descriptor, or not at all if the socket
-// is closed.
+// control runs f with the socket's file descriptor. If the socket is closed, f does not
+// run.
 func control(conn socket, f func(fd int)) {
 	raw, err := conn.SyscallConn()
 	if err != nil {

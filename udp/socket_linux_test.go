@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestErrorQueueIsBounded: ICMP errors that nobody reads must not pile up in the
-// kernel, and must be reported although their queue is full.
+// TestErrorQueueIsBounded: ICMP errors that nobody reads must not accumulate in the kernel,
+// and must be reported although their queue is full.
 func TestErrorQueueIsBounded(t *testing.T) {
 	gone, err := Listen("127.0.0.1:0")
 	require.NoError(t, err)
@@ -64,8 +64,8 @@ func TestSenderOptions(t *testing.T) {
 	}
 }
 
-// TestPendingTellsOfClosedPort: the answer to a packet can be had without
-// sending another, once.
+// TestPendingTellsOfClosedPort: the answer to a packet is available, once, without sending
+// another.
 func TestPendingTellsOfClosedPort(t *testing.T) {
 	gone, err := Listen("127.0.0.1:0")
 	require.NoError(t, err)
@@ -87,7 +87,7 @@ func TestPendingTellsOfClosedPort(t *testing.T) {
 	assert.Equal(t, Sent, s.Pending())
 }
 
-// TestPayloadLimit is that of the loopback interface.
+// TestPayloadLimit: the limit is that of the loopback interface.
 func TestPayloadLimit(t *testing.T) {
 	lo, err := net.InterfaceByName("lo")
 	require.NoError(t, err)

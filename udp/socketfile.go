@@ -16,7 +16,7 @@ import (
 type socketFile struct {
 	path string
 	lock *fileLock
-	made os.FileInfo // the file that was made; nil before
+	made os.FileInfo // the file that was made; nil until then
 }
 
 // listenUnix opens a socket at path.
@@ -31,7 +31,7 @@ func listenUnix(path string, c config) (*Listener, error) {
 	file := &socketFile{path: path, lock: lock}
 	conn, err := file.open(c)
 	if c.shared && errors.Is(err, syscall.EADDRINUSE) {
-		conn, err = file.replace(c) // whoever has it shares it, too: else the lock was not to be had
+		conn, err = file.replace(c) // the listener that has the path shares it, too: otherwise the lock would have failed
 	}
 	if err != nil {
 		file.remove()
@@ -55,9 +55,9 @@ func (f *socketFile) open(c config) (*net.UnixConn, error) {
 	return f.bind(f.path, c)
 }
 
-// replace makes the socket and puts its file in the place of one that is in use. The file
-// is made under another name and then renamed, so that there is one at the path at all
-// times.
+// replace makes the socket and puts its file in the place of a file that is in use. The
+// file is made under another name and then renamed, so that there is a file at the path at
+// all times.
 func (f *socketFile) replace(c config) (*net.UnixConn, error) {
 	made := f.path + newSuffix
 	if err := checkUnixPath(made); err != nil {
@@ -83,8 +83,8 @@ func (f *socketFile) replace(c config) (*net.UnixConn, error) {
 	return conn, nil
 }
 
-// bind makes the socket and its file at path, with the group and the mode that c asks for.
-// The mode comes last: until then the file is for its owner alone.
+// bind makes the socket and its file at path, with the group and the mode of c. The mode
+// comes last: until then only the owner may use the file.
 func (f *socketFile) bind(path string, c config) (*net.UnixConn, error) {
 	conn, err := bindUnix(path, c.socketMode&0o700)
 	if err != nil {
@@ -108,9 +108,9 @@ func (f *socketFile) bind(path string, c config) (*net.UnixConn, error) {
 
 // bindUnix opens a socket at path. Its file has at most the permissions of mode.
 func bindUnix(path string, mode fs.FileMode) (*net.UnixConn, error) {
-	// On Linux the file takes the mode of the socket, without the bits of the umask:
-	// see unix_bind_bsd in net/unix/af_unix.c. Other systems do not let the mode of
-	// a socket be changed. There the umask alone decides until the file is changed.
+	// On Linux the file takes the mode of the socket, without the bits of the umask: see
+	// unix_bind_bsd in net/unix/af_unix.c. Other systems do not let the mode of a socket be
+	// changed. There the umask alone decides until the mode of the file is changed.
 	narrow := func(_, _ string, raw syscall.RawConn) error {
 		return raw.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), uint32(mode)) })
 	}
@@ -126,9 +126,9 @@ func bindUnix(path string, mode fs.FileMode) (*net.UnixConn, error) {
 	return conn, nil
 }
 
-// removeStale removes a socket on which nobody listens any more, so that a process
-// can listen again after it was killed. It leaves anything else alone, and returns an
-// error that says what is there.
+// removeStale removes a socket on which no process listens any more, so that a process can
+// listen again after it was killed. It leaves anything else alone, and returns an error
+// that says what is there.
 func removeStale(path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -146,7 +146,7 @@ func removeStale(path string) error {
 		_ = conn.Close()
 		return syscall.EADDRINUSE
 	case errors.Is(err, syscall.EPROTOTYPE), errors.Is(err, syscall.EPERM):
-		// It is of another type, or connected to somebody else: it is alive.
+		// The socket is of another type, or connected to another socket: it is in use.
 		return syscall.EADDRINUSE
 	case errors.Is(err, fs.ErrNotExist):
 		return nil // its owner has just removed it
@@ -159,7 +159,7 @@ func removeStale(path string) error {
 	return nil
 }
 
-// kindOf names what a file is.
+// kindOf names the kind of a file.
 func kindOf(info os.FileInfo) string {
 	switch {
 	case info.Mode().IsRegular():
@@ -172,16 +172,15 @@ func kindOf(info os.FileInfo) string {
 	return "a special file"
 }
 
-// remove removes the file and gives up the lock. It leaves the file of a successor
-// alone.
+// remove removes the file and gives up the lock. It leaves the file of a successor alone.
 func (f *socketFile) remove() {
 	if f.made != nil {
-		_ = removeSame(f.path, f.made) // Listen reports it if it is still there
+		_ = removeSame(f.path, f.made) // if the file stays, the next Listen says so
 	}
 	f.lock.release()
 }
 
-// removeSame removes the file at path if it is the one given.
+// removeSame removes the file at path if it is the given one.
 func removeSame(path string, file os.FileInfo) error {
 	if file == nil {
 		return nil

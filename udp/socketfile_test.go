@@ -55,7 +55,7 @@ func (c *child) ask(t *testing.T, line string) {
 	require.NoError(t, err)
 }
 
-// answer is the next line of the child.
+// answer returns the next line of the child.
 func (c *child) answer(t *testing.T) string {
 	t.Helper()
 	require.True(t, c.out.Scan(), "the child has ended")
@@ -101,7 +101,7 @@ func reason(err error) string {
 	return fmt.Sprint(err)
 }
 
-// leaveStale leaves a socket at path, as a process does that is killed.
+// leaveStale leaves a socket at path, as a killed process does.
 func leaveStale(t *testing.T, path string) {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_DGRAM, 0)
@@ -110,8 +110,8 @@ func leaveStale(t *testing.T, path string) {
 	require.NoError(t, syscall.Close(fd))
 }
 
-// TestUnixOneWins: of several that start at once in place of one that was killed, one
-// gets the socket, and the others hear that it is in use.
+// TestUnixOneWins: if several start at once in place of a killed process, one gets the
+// socket, and the others get the error that it is in use.
 func TestUnixOneWins(t *testing.T) {
 	const goroutines, processes, rounds = 4, 3, 300
 	const inUse = "address already in use"
@@ -165,7 +165,7 @@ func TestUnixOneWins(t *testing.T) {
 	}
 }
 
-// TestUnixKilledOwner: what a killed process leaves behind is no obstacle.
+// TestUnixKilledOwner: what a killed process leaves behind does not prevent a new listener.
 func TestUnixKilledOwner(t *testing.T) {
 	address, path := unixAddress(t)
 	owner := spawn(t, "listener")
@@ -184,8 +184,8 @@ func TestUnixKilledOwner(t *testing.T) {
 	assert.NoFileExists(t, path+".lock")
 }
 
-// TestUnixLockOfOthers: a lock file that cannot be opened is named, and is not
-// followed elsewhere.
+// TestUnixLockOfOthers: a lock file that cannot be opened is named, and a symbolic link is
+// not followed.
 func TestUnixLockOfOthers(t *testing.T) {
 	address, path := unixAddress(t)
 	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
@@ -243,8 +243,8 @@ func TestUnixGroup(t *testing.T) {
 	}
 }
 
-// TestUnixStranger: another user can send where the directory lets him in, unless the
-// mode of the socket says otherwise; he cannot take over what is not his.
+// TestUnixStranger: another user can send if the directory lets that user in, unless the
+// mode of the socket says otherwise. That user cannot take over the socket.
 func TestUnixStranger(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can become another user")

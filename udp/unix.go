@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// unixWriter writes a batch packet by packet, without ever waiting: a Unix
-// socket's queue holds few packets, and a sender that waits for it is stopped by
-// a slow receiver.
+// unixWriter writes a batch packet by packet, without ever waiting. The queue of a Unix
+// socket holds few packets, so a slow receiver would stop a sender that waits for room in
+// it.
 type unixWriter struct {
 	raw     syscall.RawConn
 	packets [][]byte
@@ -30,7 +30,8 @@ func newUnixWriter(conn *net.UnixConn) (*unixWriter, error) {
 	w := &unixWriter{raw: raw}
 	w.write = func(fd uintptr) bool {
 		for w.n < len(w.packets) {
-			// The descriptor is in non-blocking mode, as all of package net's.
+			// The descriptor is in non-blocking mode, as all descriptors of package net
+			// are.
 			if _, err := syscall.Write(int(fd), w.packets[w.n]); err != nil {
 				w.err = os.NewSyscallError("write", err)
 				break

@@ -22,8 +22,8 @@ func unixAddress(t *testing.T) (address, path string) {
 	return "unixgram://" + path, path
 }
 
-// TestUnix: a full queue refuses, nothing is lost, and a receiver that is gone
-// is noticed at once.
+// TestUnix: a full queue takes no packet, nothing is lost, and it shows at once that a
+// receiver has gone.
 func TestUnix(t *testing.T) {
 	address, path := unixAddress(t)
 	l := listen(t, address)
@@ -78,8 +78,8 @@ func TestUnixTruncates(t *testing.T) {
 	assert.False(t, ds[2].Truncated)
 }
 
-// TestUnixTakesOver: a socket that a killed process has left behind is no
-// obstacle; one in use and a file are.
+// TestUnixTakesOver: a socket that a killed process has left behind is replaced. A socket
+// in use and a file are errors.
 func TestUnixTakesOver(t *testing.T) {
 	address, path := unixAddress(t)
 	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_DGRAM, 0)
@@ -101,8 +101,7 @@ func TestUnixTakesOver(t *testing.T) {
 	assert.Equal(t, "precious", string(kept))
 }
 
-// TestUnixSuccessor: closing a listener leaves the files of the one that has taken
-// its place alone.
+// TestUnixSuccessor: closing a listener leaves the files of its successor alone.
 func TestUnixSuccessor(t *testing.T) {
 	address, path := unixAddress(t)
 	first := listen(t, address)

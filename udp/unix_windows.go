@@ -10,12 +10,12 @@ func newUnixWriter(*net.UnixConn) (batchWriter, error) {
 	return nil, errors.ErrUnsupported
 }
 
-// listenUnix fails, too.
+// listenUnix fails: Windows has no Unix datagram sockets.
 func listenUnix(path string, _ config) (*Listener, error) {
 	return nil, failed(opListen, unixScheme+path, errors.ErrUnsupported)
 }
 
-// socketFile is the file of a Unix socket: there is none.
+// socketFile stands for no file: Windows has no Unix datagram sockets.
 type socketFile struct{}
 
 func (*socketFile) remove() {}

@@ -10,7 +10,7 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// interned are points of a workload as wire's objects.
+// interned returns points of a workload as wire's objects.
 func interned(w stream, n int) []*wire.Point {
 	in := interner{}
 	points := make([]*wire.Point, 0, n)
@@ -36,7 +36,7 @@ func newEncoder(t testing.TB, w stream) *encoder {
 	return e
 }
 
-// point adds one point, and finishes the packet where it does not fit.
+// point adds one point, and finishes the packet if the point does not fit.
 func (e *encoder) point() {
 	if e.p.Append(e.points[e.next]) != wire.Added {
 		e.packet()
@@ -81,7 +81,7 @@ func TestNothingAllocatesInSteadyState(t *testing.T) {
 	assert.Positive(t, sink)
 }
 
-// visit looks at all that a point holds.
+// visit reads everything that a point holds.
 func visit(v *wire.PointView) (sum uint64) {
 	sum = v.Bits + v.Distribution.Count + uint64(len(v.Metric.Name))
 	for i := range v.Attributes.All {
@@ -104,7 +104,8 @@ func weigh(v wire.Value) (sum uint64) {
 	return sum
 }
 
-// Attributes of every type and exemplars, to and fro.
+// TestRareThingsDoNotAllocate: attributes of every type and exemplars are encoded and
+// decoded.
 func TestRareThingsDoNotAllocate(t *testing.T) {
 	p, in := newPacker(t, 1472), interner{}
 	buf := make([]byte, 0, p.BufferSize())

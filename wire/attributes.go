@@ -7,11 +7,10 @@ import (
 	"github.com/otelgram/otelgram/wire/internal/number"
 )
 
-// Symbol is a string that many definitions share: a key, a string value, a
-// name. A Symbol, like every other interned object, remembers its place in the
-// dictionary of the packet that its one Packer has open, so that writing it
-// again compares two numbers and no strings. Make one Symbol a string: two
-// Symbols of one text are written twice.
+// Symbol is a string that many definitions share: a key, a string value, a name. Like every
+// interned object, a Symbol remembers its place in the dictionary of the packet that its
+// one Packer has open. So writing it again compares two numbers and no strings. Make one
+// Symbol for each string: two Symbols of one text are written twice.
 type Symbol struct {
 	text  string
 	place place
@@ -20,27 +19,26 @@ type Symbol struct {
 // NewSymbol returns a Symbol for text, which it keeps.
 func NewSymbol(text string) *Symbol { return &Symbol{text: text} }
 
-// Reset makes s a new Symbol for text. Nothing that is still to be written may
-// refer to s.
+// Reset makes s a new Symbol for text. Nothing that is still to be written may refer to s.
 func (s *Symbol) Reset(text string) { s.text, s.place = text, 0 }
 
 // Text returns the string.
 func (s *Symbol) Text() string { return s.text }
 
-// AttributeSet is an interned set of attributes in its wire form. Its zero
-// value is the empty set. It is built by one goroutine and belongs to the
-// Packer it is first used with.
+// AttributeSet is an interned set of attributes in its wire form. Its zero value is the
+// empty set. One goroutine builds it, and it belongs to the Packer with which it is first
+// used.
 type AttributeSet struct {
 	attributes []attribute
 	payloads   []byte
-	// What counts towards the limits. Both stop at the largest number, which is beyond
-	// any limit.
+	// weight and elements count towards the limits. Both stop at the largest number, which
+	// is beyond any limit.
 	weight   uint32
 	elements uint32 // of all slices and maps
 	place    place
 }
 
-// attribute holds a string value as a Symbol, any other as a payload in
+// attribute holds a string value as a Symbol, and any other value as a payload in
 // AttributeSet.payloads.
 type attribute struct {
 	key, text *Symbol
@@ -57,7 +55,7 @@ func (s *AttributeSet) Reset() {
 	s.place = 0
 }
 
-// Grow makes room for n attributes more.
+// Grow makes room for n more attributes.
 func (s *AttributeSet) Grow(n int) { s.attributes = slices.Grow(s.attributes, n) }
 
 // AddString adds an attribute whose value is a string.
@@ -66,8 +64,8 @@ func (s *AttributeSet) AddString(key, value *Symbol) {
 	s.weight = plus(s.weight, attributeWeight+len(key.text)+len(value.text))
 }
 
-// AddValue adds an attribute of any type but StringValue. The payload was
-// written with the Append functions; it is copied.
+// AddValue adds an attribute of any type except StringValue. It copies the payload, which
+// was written with the Append functions.
 func (s *AttributeSet) AddValue(key *Symbol, t ValueType, payload []byte) {
 	start := len(s.payloads)
 	s.payloads = append(s.payloads, payload...)
@@ -84,8 +82,8 @@ func (s *AttributeSet) AddValue(key *Symbol, t ValueType, payload []byte) {
 // plus adds n, and stops at the largest number.
 func plus(to uint32, n int) uint32 { return uint32(min(uint64(to)+uint64(n), math.MaxUint32)) }
 
-// Weight returns what the set counts towards MaxExpansion: about the bytes it
-// takes unfolded.
+// Weight returns what the set counts towards MaxExpansion: about the bytes that it takes
+// unfolded.
 func (s *AttributeSet) Weight() int { return int(s.weight) }
 
 // Len returns the number of attributes; a nil set has none.
@@ -100,8 +98,8 @@ func (s *AttributeSet) Len() int {
 type Attribute struct {
 	Key  string
 	Type ValueType
-	// Text is the value of a StringValue, Payload that of any other type, in the form of
-	// the Append functions. Payload must not be modified.
+	// Text is the value of a StringValue. Payload is the value of any other type, in the
+	// form of the Append functions. Payload must not be modified.
 	Text    string
 	Payload []byte
 }
@@ -125,13 +123,12 @@ func (a *Attribute) Value() Value {
 // Mark returns what SetMark has set, and 0 for a set that was made or Reset since.
 func (s *AttributeSet) Mark() uint64 { return uint64(s.place) }
 
-// SetMark has the set remember a number for an encoder other than the Packer, whose place
-// for it this is.
+// SetMark makes the set remember a number for an encoder other than the Packer. The number
+// stands where the Packer has its place.
 func (s *AttributeSet) SetMark(mark uint64) { s.place = place(mark) }
 
-// EncodedLen returns how many bytes the set takes of a packet that knows none
-// of its strings yet. It is a bound on what no packet can do without, and not
-// for hot paths.
+// EncodedLen returns how many bytes the set takes of a packet that has none of its strings
+// yet. No packet with the set is shorter. It is not for hot paths.
 func (s *AttributeSet) EncodedLen() int { return s.encodedLen(map[string]bool{"": true}) }
 
 // encodedLen counts each string that is not in known once, and enters it there.
@@ -144,13 +141,13 @@ func (s *AttributeSet) encodedLen(known map[string]bool) int {
 		a := &s.attributes[i]
 		n += symbolBytes(a.key, known) + 1 + int(a.end-a.start)
 		if a.text != nil {
-			n += symbolBytes(a.text, known) - 1 // the reference stands in the tag
+			n += symbolBytes(a.text, known) - 1 // the reference is in the tag
 		}
 	}
 	return n
 }
 
-// symbolBytes is the length of s in a packet that has the strings in known.
+// symbolBytes returns the length of s in a packet that has the strings in known.
 func symbolBytes(s *Symbol, known map[string]bool) int {
 	if s == nil || known[s.text] {
 		return 1
@@ -159,8 +156,7 @@ func symbolBytes(s *Symbol, known map[string]bool) int {
 	return 1 + textLen(s.text)
 }
 
-// symbol writes a reference to s, and its text where the packet does not have
-// it yet.
+// symbol writes a reference to s, and its text if the packet does not have it yet.
 func (p *Packer) symbol(b []byte, s *Symbol) []byte {
 	if s == nil || s.text == "" {
 		return append(b, 1)
@@ -181,11 +177,10 @@ func (p *Packer) text(b []byte, s string) []byte {
 	return number.AppendText(b, s)
 }
 
-// items is how many items the definition of the set has, see [MaxItems].
+// items returns how many items the definition of the set has, see [MaxItems].
 func (s *AttributeSet) items() int { return len(s.attributes) + int(s.elements) }
 
-// attributes writes a reference to s, and the set where the packet does not
-// have it yet.
+// attributes writes a reference to s, and the set if the packet does not have it yet.
 func (p *Packer) attributes(b []byte, s *AttributeSet) []byte {
 	if s == nil || len(s.attributes) == 0 {
 		return append(b, 1)
@@ -209,7 +204,7 @@ func (p *Packer) attributes(b []byte, s *AttributeSet) []byte {
 		if a.text != nil {
 			key, keyKnown := p.known(a.key.place)
 			text, textKnown := p.known(a.text.place)
-			if keyKnown && textKnown && key < 0x80 && text < 0x40 { // most are
+			if keyKnown && textKnown && key < 0x80 && text < 0x40 { // as usual
 				b = append(b, byte(key), byte(text<<1|1))
 				continue
 			}
@@ -245,11 +240,10 @@ type KeyValue struct {
 	Value Value
 }
 
-// AttributesView is an attribute set inside a packet, valid until the
-// Decoder's next Reset.
+// AttributesView is an attribute set inside a packet, valid until the Decoder's next Reset.
 type AttributesView struct {
-	// Index numbers the sets of one packet from 0, in the order in which they
-	// are defined; the empty set is number 0.
+	// Index numbers the sets of one packet from 0, in the order of their definitions. The
+	// empty set is number 0.
 	Index int
 	// All holds the attributes in the order of the sender.
 	All []KeyValue
@@ -274,8 +268,8 @@ func (d *Decoder) attributes() *AttributesView {
 	return &d.sets[n-1]
 }
 
-// nextAttributes reads a definition. Most attributes are a reference to a key
-// and one to a string value, of one byte each: these it reads itself.
+// nextAttributes reads a definition. Most attributes are a reference to a key and a
+// reference to a string value, of one byte each. It reads these without a call.
 func (d *Decoder) nextAttributes() *AttributesView {
 	before := d.r.items
 	n := d.r.count("attributes", 2)
@@ -307,7 +301,7 @@ func (d *Decoder) nextAttributes() *AttributesView {
 		at, strings = d.r.off, d.strings
 	}
 	d.r.off = at
-	if weight > int64(d.budget) { // here already, lest sums of weights overflow 32 bits
+	if weight > int64(d.budget) { // checked here, so that sums of weights do not overflow 32 bits
 		d.r.failAs(OverBudget, "expansion")
 	}
 	set := another(&d.sets)

@@ -12,8 +12,8 @@ var benched = slices.DeleteFunc(slices.Clone(workloads), func(w stream) bool {
 	return !slices.Contains([]string{"W1", "W2", "W3", "H1", "H3"}, w.name)
 })
 
-// BenchmarkEncode is a point on its way into full packets of 1472 bytes,
-// stamped and all; the objects are interned.
+// BenchmarkEncode packs a point into full packets of 1472 bytes and stamps them. The
+// objects are interned.
 func BenchmarkEncode(b *testing.B) {
 	for _, w := range benched {
 		b.Run(w.name, func(b *testing.B) {
@@ -27,8 +27,8 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
-// BenchmarkDecode is a full packet of 1472 bytes, checked and walked over: every
-// attribute of every point is looked at.
+// BenchmarkDecode checks a full packet of 1472 bytes and walks over it: it reads every
+// attribute of every point.
 func BenchmarkDecode(b *testing.B) {
 	for _, w := range benched {
 		b.Run(w.name, func(b *testing.B) {
@@ -55,7 +55,7 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
-// look looks at the value and every attribute, whose values are strings.
+// look reads the value and every attribute, whose values are strings.
 func look(v *wire.PointView) uint64 {
 	sum := v.Bits
 	for i := range v.Attributes.All {
@@ -65,7 +65,7 @@ func look(v *wire.PointView) uint64 {
 	return sum
 }
 
-// BenchmarkChecksum is what a packet's CRC32C takes.
+// BenchmarkChecksum computes a packet's CRC32C.
 func BenchmarkChecksum(b *testing.B) {
 	packet := make([]byte, 1472-wire.TrailerSize)
 	table := crc32.MakeTable(crc32.Castagnoli)

@@ -2,11 +2,10 @@ package wire
 
 import "slices"
 
-// Decoder reads the points of Compact bodies, one at a time. It takes
-// hostile bytes: a packet is accepted whole or not at all, no length is
-// believed before it is checked, memory is bounded by a multiple of the
-// packet's length, and nothing is allocated once the Decoder's tables have
-// grown to the traffic. It is not safe for concurrent use.
+// Decoder reads the points of Compact bodies, one at a time. It takes hostile bytes: it
+// accepts a packet whole or not at all, and checks every length before it uses it. Its
+// memory is bounded by a multiple of the packet's length. It allocates nothing once its
+// tables have grown to the traffic. It is not safe for concurrent use.
 //
 //	if err := d.Reset(packet); err != nil { ... }
 //	for d.Next() {
@@ -16,12 +15,12 @@ type Decoder struct {
 	header    Header
 	r         reader
 	expanded  int
-	budget    int // what expanded must not exceed
+	budget    int // the most that expanded may be
 	prevTime  int64
 	prevStart int64
-	none      MetricView // what a bad reference refers to
+	none      MetricView // stands for the metric of a bad reference
 
-	// What Reset found in the packet.
+	// The tables of what Reset found in the packet.
 	strings       [][]byte
 	sets          []AttributesView
 	keyValues     []KeyValue
@@ -29,20 +28,19 @@ type Decoder struct {
 	scopes        []ScopeView
 	metrics       []MetricView
 	bounds        [][]float64
-	floats        []float64 // behind bounds
+	floats        []float64 // for bounds
 	points        []pointEntry
 	distributions []Distribution
-	numbers       []uint64   // behind the counts of distributions
-	quantiles     []Quantile // behind distributions, too
+	numbers       []uint64   // for the counts of distributions
+	quantiles     []Quantile // for distributions
 
 	next  int // the entry of points that Next takes
 	point PointView
 }
 
-// Reset verifies packet, all of it, and moves before its first point. The
-// Decoder reads from packet until the next Reset: it must not change. A
-// rejected packet has no points; the error is an *[Error], valid until the
-// next Reset.
+// Reset verifies packet, all of it, and moves before its first point. The Decoder reads
+// from packet until the next Reset, so packet must not change. A rejected packet has no
+// points. The error is an *[Error], valid until the next Reset.
 func (d *Decoder) Reset(packet []byte) error {
 	h, cause, offset := parseHeader(packet)
 	if cause == Accepted && h.Format != Compact {
@@ -57,9 +55,9 @@ func (d *Decoder) Reset(packet []byte) error {
 	return d.read(&h, packet[:len(packet)-TrailerSize], HeaderSize)
 }
 
-// ResetBody is Reset for a body whose header is known: that of a packet which
-// [CheckHeader] has accepted, or one put together from fragments, with the
-// header of the last. Offsets in errors count from the begin of the body.
+// ResetBody is Reset for a body whose header is known. The header is that of a packet that
+// [CheckHeader] has accepted, or of the last fragment if the body was put together from
+// fragments. Offsets in errors count from the begin of the body.
 func (d *Decoder) ResetBody(h *Header, body []byte) error { return d.read(h, body, 0) }
 
 // read reads all records of b from off on.
@@ -97,16 +95,15 @@ func (d *Decoder) clear() {
 	d.numbers, d.quantiles = d.numbers[:0], d.quantiles[:0]
 }
 
-// extend adds n elements to table and returns them, to be written over.
+// extend adds n elements to table and returns them, to be overwritten.
 func extend[T any](table *[]T, n int) []T {
 	start := len(*table)
 	*table = slices.Grow(*table, n)[:start+n]
 	return (*table)[start : start+n : start+n]
 }
 
-// another adds an element to table and returns it, every field to be written
-// over. It is faster than to append a struct, which is built elsewhere and
-// copied.
+// another adds an element to table and returns it, with every field to be overwritten. That
+// is faster than appending a struct, which is built elsewhere and copied.
 func another[T any](table *[]T) *T {
 	n := len(*table)
 	if n == cap(*table) {
@@ -119,12 +116,12 @@ func another[T any](table *[]T) *T {
 // Header returns the header of the packet.
 func (d *Decoder) Header() Header { return d.header }
 
-// Metrics returns the identities of the packet, in the order of their Index,
-// valid until the next Reset.
+// Metrics returns the identities of the packet, in the order of their Index, valid until
+// the next Reset.
 func (d *Decoder) Metrics() []MetricView { return d.metrics }
 
-// AttributeSets returns the attribute sets of the packet, in the order of
-// their Index, valid until the next Reset.
+// AttributeSets returns the attribute sets of the packet, in the order of their Index,
+// valid until the next Reset.
 func (d *Decoder) AttributeSets() []AttributesView { return d.sets }
 
 // Next moves to the next point and reports whether there is one.

@@ -11,7 +11,7 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// Every packet repeats resource, scope and metrics: this is what it costs.
+// TestDensity: every packet repeats resource, scope and metrics. The test prints the cost.
 func TestDensity(t *testing.T) {
 	const size, full = 1472, 20
 	encoded := interner{}.resource(server).EncodedLen()

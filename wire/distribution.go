@@ -8,15 +8,15 @@ import (
 	"github.com/otelgram/otelgram/wire/internal/number"
 )
 
-// Distribution is what histograms and summaries carry beside their sum.
+// Distribution is what histograms and summaries carry besides their sum.
 type Distribution struct {
 	Count uint64 // measurements
 
-	// Histogram and ExponentialHistogram. The bits are those of an int64
-	// where the metric is Integer, else of a float64.
+	// Histogram and ExponentialHistogram. The bits are of an int64 if the metric is
+	// Integer, and of a float64 otherwise.
 	Min, Max Extremum
 
-	// Histogram. BucketCounts has one element more than Bounds, by convention.
+	// Histogram. By convention BucketCounts has one element more than Bounds.
 	Bounds       []float64
 	BucketCounts []uint64
 
@@ -118,8 +118,8 @@ func (p *Packer) quantiles(b []byte, quantiles []Quantile) []byte {
 	return b
 }
 
-// boundsList writes a reference to bounds, and the list where it is not the
-// one this metric last wrote to this packet.
+// boundsList writes a reference to bounds. If they are not the list that this metric last
+// wrote to this packet, it writes the list.
 func (p *Packer) boundsList(b []byte, m *Metric, bounds []float64) []byte {
 	if len(bounds) == 0 {
 		return append(b, 1)
@@ -163,8 +163,8 @@ func (p *Packer) decimalBounds(b []byte, bounds []float64, scale float64) []byte
 	return b
 }
 
-// commonExponent returns the smallest exponent with which every bound is
-// an integer divided by a power of ten.
+// commonExponent returns the smallest exponent with which every bound is an integer divided
+// by a power of ten.
 func commonExponent(bounds []float64) (byte, bool) {
 	exponent := byte(0)
 	for _, v := range bounds {
@@ -184,8 +184,8 @@ func commonExponent(bounds []float64) (byte, bool) {
 	return exponent, true
 }
 
-// isDecimal reports whether a decoder that divides the integer nearest v*scale
-// by scale gets all the bits of v.
+// isDecimal reports whether a decoder gets all the bits of v by dividing the integer
+// nearest to v*scale by scale.
 func isDecimal(v, scale float64) bool {
 	m := math.Round(v * scale)
 	return math.Abs(m) < 1<<52 && math.Float64bits(float64(int64(m))/scale) == math.Float64bits(v)

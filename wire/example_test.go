@@ -47,8 +47,8 @@ func ExamplePacker() {
 	// 153 bytes, 2 points
 }
 
-// A receiver reads each datagram by itself. One that is cut or is something
-// else gives an error that says why, and no points.
+// A receiver reads each datagram by itself. A datagram that is cut, or is something else,
+// gives an error that says why, and no points.
 func ExampleDecoder() {
 	datagram := exampleDatagram()
 	var decoder wire.Decoder

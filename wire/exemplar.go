@@ -6,17 +6,17 @@ import "github.com/otelgram/otelgram/wire/internal/number"
 type Exemplar struct {
 	Time int64  // Unix nanoseconds, or NoTime
 	Bits uint64 // the value, as [Point.Bits]
-	// TraceID and SpanID are empty where the measurement had none.
+	// TraceID and SpanID are empty if the measurement had none.
 	TraceID, SpanID []byte
-	// Attributes are the filtered attributes in wire form: for each a key
-	// (AppendText), a type (AppendType) and a payload.
+	// Attributes are the filtered attributes in wire form: for each a key (AppendText), a
+	// type (AppendType) and a payload.
 	Attributes []byte
-	// AttributeCount is how many there are.
+	// AttributeCount is how many Attributes has.
 	AttributeCount int
 }
 
-// exemplars writes the extra that carries pt's exemplars. Extras never touch
-// the dictionaries, so that a decoder which does not know one can skip it.
+// exemplars writes the extra that carries pt's exemplars. Extras never use the
+// dictionaries, so a decoder that does not know one can skip it.
 func (p *Packer) exemplars(b []byte, pt *Point) []byte {
 	s := p.scratch[:0]
 	for i := range pt.Exemplars {
@@ -42,8 +42,7 @@ func (p *Packer) exemplars(b []byte, pt *Point) []byte {
 	return append(b, 0)
 }
 
-// items returns how many items there are in n attributes in wire form, or more than
-// MaxItems.
+// items returns how many items n attributes in wire form have, or more than MaxItems.
 func items(attributes []byte, n int) int {
 	var r reader
 	r.reset(attributes, 0)
@@ -61,8 +60,7 @@ type ExemplarView struct {
 	attributes      []byte
 }
 
-// Attributes returns the filtered attributes; Elements yields their keys and
-// values.
+// Attributes returns the filtered attributes. Elements yields their keys and values.
 func (v *ExemplarView) Attributes() Elements {
 	return Value{Type: MapValue, data: v.attributes}.Elements()
 }
@@ -73,7 +71,7 @@ func (v *ExemplarView) Attributes() Elements {
 //		use(&e.Exemplar)
 //	}
 type Exemplars struct {
-	// Exemplar is the current one.
+	// Exemplar is the current exemplar.
 	Exemplar ExemplarView
 
 	integer   bool
@@ -107,8 +105,8 @@ func (e *Exemplars) Next() bool {
 	return !e.r.failed()
 }
 
-// checkExemplars verifies the exemplars of a point, length bytes of them, and
-// accounts for what they unfold to.
+// checkExemplars verifies the exemplars of a point, which take length bytes, and counts
+// what they unfold to.
 func (d *Decoder) checkExemplars(e Exemplars, length int) {
 	e.r.items = d.r.items
 	for e.Next() {

@@ -1,24 +1,23 @@
 package wire
 
-// fragmentHeader is what a fragment has in front of its data, in bytes.
+// fragmentHeader is the length of what comes before the data of a fragment, in bytes.
 const fragmentHeader = 2
 
-// fragmentData is how many bytes of a body a packet of so many bytes carries.
+// fragmentData returns how many bytes of a body a packet of limit bytes carries.
 func fragmentData(limit int) int { return max(1, limit-HeaderSize-fragmentHeader-TrailerSize) }
 
-// Fragment is a part of a body that is larger than a packet. The fragments of a
-// body have sequence numbers one after the other: that of the first is the
-// packet's less Index.
+// Fragment is a part of a body that is larger than a packet. The fragments of a body have
+// consecutive sequence numbers, so the first has the number of any other less its Index.
 type Fragment struct {
-	// Index is which part it is, Last which the last one is, both from 0.
+	// Index is the number of this part, and Last the number of the last part, both from 0.
 	Index, Last int
-	// Data is its part of the body: a view on the packet.
+	// Data is the part of the body, a view on the packet.
 	Data []byte
 }
 
-// Fragments returns how many packets of at most limit bytes it takes to send a
-// packet that Finish has returned: 1 where it fits as it is. A limit of MinPacketSize
-// or more never makes more of them than a fragment can count, which are 256.
+// Fragments returns how many packets of at most limit bytes it takes to send a packet that
+// Finish has returned: 1 if the packet fits. With a limit of MinPacketSize or more there
+// are never more than 256, which a fragment can count.
 func Fragments(packet []byte, limit int) int {
 	if len(packet) <= limit {
 		return 1
@@ -27,10 +26,9 @@ func Fragments(packet []byte, limit int) int {
 	return (len(packet) - HeaderSize - TrailerSize + n - 1) / n
 }
 
-// AppendFragment appends to b the fragment with the given index, from 0, of a
-// packet that Finish has returned and that takes more than one, for packets of at
-// most limit bytes. It is to be completed by [Stamp], with FragmentFormat and, in
-// the last one alone, the number of points.
+// AppendFragment appends to b the fragment with the given index, from 0, of a packet that
+// Finish has returned and that takes several packets of at most limit bytes. [Stamp]
+// completes it, with FragmentFormat and, in the last fragment alone, the number of points.
 func AppendFragment(b, packet []byte, limit, index int) []byte {
 	n := fragmentData(limit)
 	data := packet[HeaderSize : len(packet)-TrailerSize]
@@ -42,8 +40,8 @@ func AppendFragment(b, packet []byte, limit, index int) []byte {
 	return append(append(b, data...), 0, 0, 0, 0)
 }
 
-// ReadFragment reads a packet of FragmentFormat whose header [CheckHeader] has
-// accepted. It reports false for one that is malformed. It does not allocate.
+// ReadFragment reads a packet of FragmentFormat whose header [CheckHeader] has accepted. It
+// returns false if the fragment is malformed. It does not allocate.
 func ReadFragment(packet []byte, h *Header) (Fragment, bool) {
 	if len(packet) < HeaderSize+fragmentHeader+1+TrailerSize {
 		return Fragment{}, false
@@ -59,8 +57,8 @@ func ReadFragment(packet []byte, h *Header) (Fragment, bool) {
 	return f, true
 }
 
-// Assembly puts the fragments of one body together, in whatever order they come.
-// Its zero value has seen none. Its memory is in proportion to the data it took.
+// Assembly puts the fragments of one body together, in whatever order they come. Its zero
+// value has no fragment. Its memory is in proportion to the data that it took.
 type Assembly struct {
 	parts []part
 	last  int
@@ -73,9 +71,9 @@ type part struct {
 	data  []byte
 }
 
-// Add takes a fragment, whose data it copies. It reports false, and takes nothing,
-// for one that does not go with the others: of another number of fragments, one
-// that is there already, or more data than a body has.
+// Add takes a fragment and copies its data. If the fragment does not go with the others,
+// Add takes nothing and returns false: it has another number of fragments, is there
+// already, or has more data than a body may have.
 func (a *Assembly) Add(f Fragment) bool {
 	word, bit := &a.seen[f.Index/64], uint64(1)<<(f.Index%64)
 	if len(a.parts) > 0 && f.Last != a.last || *word&bit != 0 || a.size+len(f.Data) > MaxBody {
@@ -91,7 +89,7 @@ func (a *Assembly) Add(f Fragment) bool {
 // Whole reports whether all fragments are there.
 func (a *Assembly) Whole() bool { return len(a.parts) > 0 && len(a.parts) == a.last+1 }
 
-// AppendBody appends the body to b, once it is whole; see [Decoder.ResetBody].
+// AppendBody appends the body, which must be whole, to b; see [Decoder.ResetBody].
 func (a *Assembly) AppendBody(b []byte) []byte {
 	var order [256][]byte
 	for i := range a.parts {

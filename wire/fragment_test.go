@@ -33,8 +33,8 @@ func fragments(t testing.TB, packet []byte, limit int) (out [][]byte) {
 	return out
 }
 
-// assembled returns packet, by way of fragments in some order if it is larger
-// than limit.
+// assembled returns packet. If it is larger than limit, it goes through fragments in some
+// order.
 func assembled(t testing.TB, packet []byte, limit int) []byte {
 	t.Helper()
 	if wire.Fragments(packet, limit) == 1 {
@@ -70,7 +70,8 @@ func readFragment(t testing.TB, packet []byte) wire.Fragment {
 	return f
 }
 
-// Points larger than a packet, in fragments of every usual size.
+// TestLargePointsTravelInFragments: points larger than a packet travel in fragments of
+// every usual size.
 func TestLargePointsTravelInFragments(t *testing.T) {
 	histogram := func(n int) point {
 		d := wire.Distribution{Count: uint64(n), BucketCounts: make([]uint64, n+1)}
@@ -89,8 +90,8 @@ func TestLargePointsTravelInFragments(t *testing.T) {
 	assert.Len(t, tooLarge, 1, "10 bytes a bucket: more than any body")
 }
 
-// What repeats in each packet and is large shares a body with many points, of
-// four packets at most. A point that is large by itself may take more.
+// TestWideBodies: what is large and would repeat in each packet shares a body with many
+// points, of four packets at most. A point that is large by itself may take more.
 func TestWideBodies(t *testing.T) {
 	const limit = 1472
 	heavy := resource{attributes: []attribute{{"k", str(strings.Repeat("v", 1400))}}}
@@ -121,7 +122,7 @@ func TestWideBodies(t *testing.T) {
 	}
 }
 
-// A packet is padded where little is missing, and only then.
+// TestPadding: a packet is padded if little is missing, and only then.
 func TestPadding(t *testing.T) {
 	for size := 1; size < 200; size++ {
 		p, in, n := newPacker(t, 512), interner{}, 0
@@ -193,7 +194,7 @@ func TestMalformedFragments(t *testing.T) {
 	assert.False(t, a.Whole())
 }
 
-// A body of fragments is budgeted like the packet that it would make.
+// TestBoundsOnWork: a body of fragments has the budget of the packet that it would make.
 func TestBoundsOnWork(t *testing.T) {
 	set := func(n int) (attributes []attribute) {
 		for i := range n {
@@ -266,8 +267,7 @@ func TestBoundsOnWork(t *testing.T) {
 	assert.Equal(t, "resources", e.Field)
 }
 
-// FuzzFragments feeds fragments to an assembly, in any order, and what comes of
-// it to a decoder.
+// FuzzFragments feeds fragments to an assembly, in any order, and the result to a decoder.
 func FuzzFragments(f *testing.F) {
 	for i := range 4 {
 		f.Add(golden(f, fmt.Sprintf("fragment_%d", i)), golden(f, "gauge_float64"), uint8(60), uint16(i))
@@ -298,8 +298,8 @@ func FuzzFragments(f *testing.F) {
 	})
 }
 
-// FuzzBounds packs sets and resources of any number, around the bounds on them:
-// what the packer takes the decoder takes, and no packet is beyond a bound.
+// FuzzBounds packs sets and resources of any number, around their bounds. What the packer
+// takes the decoder takes, and no packet is beyond a bound.
 func FuzzBounds(f *testing.F) {
 	f.Add(uint16(wire.MaxAttributes), uint8(wire.MaxResources), uint16(1472), uint8(3))
 	f.Add(uint16(wire.MaxAttributes+1), uint8(wire.MaxResources+1), uint16(512), uint8(0))

@@ -13,9 +13,9 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// footprintFactor bounds what a Decoder may hold: bytes for each byte of the
-// largest packet it has seen. The worst is an empty histogram: at least 7 bytes
-// of a packet and 248 of memory. Append doubles that at most.
+// footprintFactor bounds what a Decoder may hold, in bytes for each byte of the largest
+// packet it has seen. The worst case is an empty histogram: at least 7 bytes of a packet
+// and 248 of memory. Append doubles that at most.
 const footprintFactor, footprintBase = 80, 16 << 10
 
 // checkDecode decodes packet, twice, and returns the points if it is accepted.
@@ -58,8 +58,8 @@ func seeds(f *testing.F, add func(packet []byte)) {
 	}
 }
 
-// FuzzDecode feeds arbitrary bytes, as they are and with a header and a
-// checksum that let them through to the body.
+// FuzzDecode feeds arbitrary bytes, as they are, and with a header and a checksum that let
+// them through to the body.
 func FuzzDecode(f *testing.F) {
 	seeds(f, func(packet []byte) { f.Add(packet) })
 	f.Fuzz(func(t *testing.T, packet []byte) {
@@ -80,7 +80,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzRoundTrip makes points of the fuzzer's bytes: what goes in comes out.
+// FuzzRoundTrip makes points of the fuzzer's bytes. What goes in comes out.
 func FuzzRoundTrip(f *testing.F) {
 	for seed := range uint64(8) {
 		f.Add(uint16(0), randomEntropy(seed, 400).bytes)
@@ -92,9 +92,8 @@ func FuzzRoundTrip(f *testing.F) {
 	})
 }
 
-// checkRoundTrip packs points: every packet keeps to limit, if need be in
-// fragments, and decodes alone, and together they hold all points but those too
-// large for a body.
+// checkRoundTrip packs points. Every packet keeps to limit, if need be in fragments, and
+// decodes alone. Together they hold all points except those too large for a body.
 func checkRoundTrip(t *testing.T, limit int, points []point) {
 	t.Helper()
 	packets, tooLarge := pack(t, limit, points)
@@ -116,7 +115,7 @@ func checkRoundTrip(t *testing.T, limit int, points []point) {
 	require.Equal(t, want, texts(got))
 }
 
-// FuzzMutate changes a good packet behind its checksum: one that is still
+// FuzzMutate changes a good packet and makes its checksum fit. A packet that is still
 // accepted is a good packet, which can be encoded again.
 func FuzzMutate(f *testing.F) {
 	seeds(f, func(packet []byte) {

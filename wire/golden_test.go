@@ -29,9 +29,9 @@ var (
 
 const second = int64(1_000_000_000)
 
-// goldens are packets of today's format. Each file under testdata/golden holds
-// one packet in hex, a field a line; # begins a comment. The files pin the
-// format: a test that fails here is right, the code is wrong.
+// goldens are packets of today's format. Each file under testdata/golden holds one packet
+// in hex, a field a line; # begins a comment. The files pin the format: if a test fails
+// here, the test is right and the code is wrong.
 var goldens = []struct {
 	name   string
 	points []point
@@ -118,7 +118,7 @@ var goldens = []struct {
 	}},
 }
 
-// everyType has an attribute of each type, nested where it can be.
+// everyType has an attribute of each type, nested if that is possible.
 var everyType = []attribute{
 	{"empty", value{}},
 	{"bool", boolean(true)},
@@ -213,8 +213,8 @@ func TestGoldenReports(t *testing.T) {
 	}
 }
 
-// A packet is accepted whole or not at all: no prefix of a golden is, whether
-// its checksum is wrong or was repaired.
+// TestPrefixesAreRejected: a packet is accepted whole or not at all. No prefix of a golden
+// is accepted, whether its checksum is wrong or was repaired.
 func TestPrefixesAreRejected(t *testing.T) {
 	for _, g := range goldens {
 		packet := golden(t, g.name)
@@ -238,7 +238,7 @@ func TestPrefixesAreRejected(t *testing.T) {
 	}
 }
 
-// The fragments of a golden body, as they are made and put together.
+// TestGoldenFragments makes the fragments of a golden body, and puts them together.
 func TestGoldenFragments(t *testing.T) {
 	const limit, last = 58, 3
 	whole := golden(t, "gauge_float64")
@@ -273,7 +273,7 @@ func TestGoldenFragments(t *testing.T) {
 	assert.Equal(t, point{metric: load, attributes: get, start: wire.NoTime, time: 5, bits: f64(0.75)}.String(), readPoint(d.Point()).String())
 }
 
-// assertRejected wants packet to be rejected for cause, without any points.
+// assertRejected asserts that packet is rejected for cause, without any points.
 func assertRejected(t *testing.T, packet []byte, cause wire.Cause, what string, args ...any) {
 	t.Helper()
 	rejection(t, packet, cause, what, args...)

@@ -34,21 +34,19 @@ type Header struct {
 	Goodbye  bool   // the last packet of the session
 	Key      uint8  // 0: plain text; other values are reserved
 	Points   uint16 // points in this packet, or in the body of which it is the last fragment
-	// PointsBefore is how many points the session sent before this packet,
-	// modulo 2^32.
+	// PointsBefore is how many points the session sent before this packet, modulo 2^32.
 	PointsBefore uint32
 }
 
-// FormatOf returns the format that the first byte of a packet names. Finish,
-// AppendFragment and AppendReport write it.
+// FormatOf returns the format that the first byte of a packet names. Finish, AppendFragment
+// and AppendReport write it.
 func FormatOf(packet []byte) Format { return Format(packet[0] & 0x0F) }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Stamp writes h into the first bytes of packet and the checksum into its last
-// four. The packet comes from [Packer.Finish], [AppendFragment] or
-// [AppendReport]. A packet that the kernel refused is stamped again when it is sent
-// again.
+// Stamp writes h into the first bytes of packet and the checksum into its last four. The
+// packet comes from [Packer.Finish], [AppendFragment] or [AppendReport]. A packet that the
+// kernel did not take is stamped again when it is sent again.
 func Stamp(packet []byte, h *Header) {
 	flags := byte(0)
 	if h.Goodbye {
@@ -66,9 +64,8 @@ func Stamp(packet []byte, h *Header) {
 	binary.BigEndian.PutUint32(packet[end:], crc32.Checksum(packet[:end], castagnoli))
 }
 
-// ParseHeader reads the header of packet after it has verified length,
-// version, flags and checksum. It does not look at the body and does not
-// allocate, except for the error.
+// ParseHeader verifies length, version, flags and checksum of packet, and returns its
+// header. It does not look at the body. It allocates nothing except the error.
 func ParseHeader(packet []byte) (Header, error) {
 	h, cause, offset := parseHeader(packet)
 	if cause != Accepted {
@@ -77,8 +74,8 @@ func ParseHeader(packet []byte) (Header, error) {
 	return h, nil
 }
 
-// CheckHeader is ParseHeader without the allocation of an error: for readers
-// that only count why a packet is rejected.
+// CheckHeader is ParseHeader without the allocation of an error, for readers that only
+// count why a packet is rejected.
 func CheckHeader(packet []byte) (Header, Cause) {
 	h, cause, _ := parseHeader(packet)
 	return h, cause

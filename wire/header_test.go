@@ -15,8 +15,7 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// checkHeader wants both forms of the header check to agree, and returns what
-// they say.
+// checkHeader asserts that both forms of the header check agree, and returns their result.
 func checkHeader(t *testing.T, packet []byte) (wire.Header, wire.Cause) {
 	t.Helper()
 	h, cause := wire.CheckHeader(packet)
@@ -79,7 +78,7 @@ func TestHeaderChecks(t *testing.T) {
 	}
 }
 
-// The checksum sees every bit, its own included.
+// TestEveryBitFlipIsRejected: the checksum covers every bit, its own included.
 func TestEveryBitFlipIsRejected(t *testing.T) {
 	for _, name := range []string{"two_resources", "report"} {
 		packet := golden(t, name)
@@ -99,7 +98,8 @@ func TestEveryBitFlipIsRejected(t *testing.T) {
 	}
 }
 
-// A packet that could not leave is stamped again: only the last stamp counts.
+// TestStampTwice: a packet that could not leave is stamped again, and only the last stamp
+// counts.
 func TestStampTwice(t *testing.T) {
 	p := newPacker(t, 1472)
 	require.Equal(t, wire.Added, p.Append(interner{}.point(goldens[1].points[0])))
@@ -115,8 +115,8 @@ func TestStampTwice(t *testing.T) {
 	assert.Equal(t, golden(t, goldens[1].name), packet)
 }
 
-// Counters at the ends of their ranges; the sequence wraps at 56 bits and
-// leaves the version alone.
+// TestHeaderRoundTrip: counters are at the ends of their ranges. The sequence wraps at 56
+// bits and leaves the version alone.
 func TestHeaderRoundTrip(t *testing.T) {
 	for _, h := range []wire.Header{
 		{Format: wire.Compact},
@@ -158,8 +158,8 @@ func TestReportRoundTrip(t *testing.T) {
 	}
 }
 
-// Fields of later versions are skipped, missing ones are 0, and the order does
-// not matter; a field without its value is malformed.
+// TestReportFields: fields of later versions are skipped, missing ones are 0, and the order
+// does not matter. A field without its value is malformed.
 func TestReportFields(t *testing.T) {
 	report := func(body ...byte) (wire.Report, error) {
 		packet := append(append(make([]byte, wire.HeaderSize), body...), 0, 0, 0, 0)

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// defined is a metric's definition up to its flags, in a scope and a
-	// resource without names and attributes; unnamed is what comes after.
+	// defined is a metric's definition up to its flags, in a scope and a resource without
+	// names and attributes. unnamed is what comes after the flags.
 	defined = "00 00 00 01 01 01 01 01 01"
 	unnamed = "01 01 01"
 
@@ -139,7 +139,7 @@ var malformed = []struct {
 	{"two points", "00" + gaugeInt + "01 00 01 01", "point count", 50},
 }
 
-// levels are so many slices inside each other, as a value in a set.
+// levels returns n slices inside each other, as a value in a set.
 func levels(n int) string { return "14 01" + strings.Repeat("0A 01", n-2) + "0A 00" }
 
 func TestMalformedBodiesAreRejected(t *testing.T) {
@@ -156,7 +156,7 @@ func TestMalformedBodiesAreRejected(t *testing.T) {
 	}
 }
 
-// A metric's flags are a kind and what this kind has, nothing else.
+// TestMetricFlags: a metric's flags are a kind and what this kind has, nothing else.
 func TestMetricFlags(t *testing.T) {
 	const integer, monotonic, delta = 0x08, 0x10, 0x20
 	kinds := map[wire.Kind]struct {
@@ -182,7 +182,7 @@ func TestMetricFlags(t *testing.T) {
 	}
 }
 
-// What looks odd and is good.
+// TestUnusualBodiesAreAccepted: what looks odd and is valid is accepted.
 func TestUnusualBodiesAreAccepted(t *testing.T) {
 	for _, good := range []struct {
 		name, body string
@@ -212,8 +212,8 @@ func TestUnusualBodiesAreAccepted(t *testing.T) {
 	}
 }
 
-// One big set and a thousand small points that refer to it: the decoder stops
-// before any reader unfolds megabytes.
+// TestAmplificationIsRejected: one big set and a thousand small points refer to each other.
+// The decoder stops before any reader unfolds megabytes.
 func TestAmplificationIsRejected(t *testing.T) {
 	key := "00" + "40" + strings.Repeat("61", 64) // defined once, then reference 2
 	set := "00" + hex.EncodeToString(binary.AppendUvarint(nil, 200)) + key + "03" + strings.Repeat("02 03", 199)
@@ -240,7 +240,7 @@ func TestAmplificationIsRejected(t *testing.T) {
 	assert.Len(t, got, within)
 }
 
-// A set that alone is over the budget does not wait for its point.
+// TestSetOverBudget: a set that alone is over the budget is rejected without a point.
 func TestSetOverBudget(t *testing.T) {
 	key := "00" + hex.EncodeToString(binary.AppendUvarint(nil, 1000)) + strings.Repeat("61", 1000)
 	set := "00" + hex.EncodeToString(binary.AppendUvarint(nil, 500)) + key + "05" + strings.Repeat("02 05", 499)

@@ -2,7 +2,7 @@ package wire
 
 import "github.com/otelgram/otelgram/wire/internal/number"
 
-// Kind is the aggregation a metric's points carry.
+// Kind is the aggregation that a metric's points carry.
 type Kind uint8
 
 // The kinds of metrics. They are part of the wire format.
@@ -29,8 +29,8 @@ type Resource struct {
 	place      place
 }
 
-// EncodedLen returns how many bytes of a packet the resource takes, with each
-// string once. It is not for hot paths.
+// EncodedLen returns how many bytes of a packet the resource takes, with each string once.
+// It is not for hot paths.
 func (r *Resource) EncodedLen() int {
 	known := map[string]bool{"": true}
 	return 1 + symbolBytes(r.SchemaURL, known) + r.Attributes.encodedLen(known)
@@ -54,19 +54,19 @@ type Metric struct {
 	Delta                   bool // temporality of a Sum, Histogram or ExponentialHistogram; else cumulative
 	place                   place
 
-	// bounds is the last list of bucket bounds, in the expectation that the
-	// points of one metric share it.
+	// bounds is the last list of bucket bounds, since the points of one metric usually
+	// share it.
 	bounds      []float64
 	boundsPlace place
 }
 
-// Mark returns what SetMark has set, and 0 where nothing has.
+// Mark returns what SetMark has set, or 0 if it was not called.
 func (m *Metric) Mark() uint64 { return uint64(m.place) }
 
-// SetMark has the metric remember a number, like [AttributeSet.SetMark].
+// SetMark makes the metric remember a number, as [AttributeSet.SetMark] does.
 func (m *Metric) SetMark(mark uint64) { m.place = place(mark) }
 
-// flags leaves out what a metric of its kind does not have.
+// flags returns the flags, without those that a metric of its kind does not have.
 func (m *Metric) flags() byte {
 	f := byte(m.Kind)
 	if m.Integer {
@@ -81,8 +81,7 @@ func (m *Metric) flags() byte {
 	return f & flagsOf(m.Kind)
 }
 
-// metric writes a reference to m, and its definition where the packet does not
-// have it yet.
+// metric writes a reference to m, and its definition if the packet does not have it yet.
 func (p *Packer) metric(b []byte, m *Metric) []byte {
 	if at, ok := p.known(m.place); ok {
 		return number.AppendUvarint(b, at)
@@ -139,8 +138,8 @@ func (p *Packer) resource(b []byte, r *Resource) []byte {
 	return p.attributes(b, r.Attributes)
 }
 
-// ResourceView is a resource inside a packet, valid until the Decoder's next
-// Reset, as are ScopeView and MetricView.
+// ResourceView is a resource inside a packet. Like ScopeView and MetricView it is valid
+// until the Decoder's next Reset.
 type ResourceView struct {
 	Index      int // numbers the resources of one packet from 0
 	SchemaURL  []byte
@@ -202,15 +201,13 @@ func (d *Decoder) nextMetricView() *MetricView {
 	return &d.metrics[len(d.metrics)-1]
 }
 
-// validFlags reports whether flags name a kind and nothing that the kind does
-// not have.
+// validFlags reports whether flags name a kind, and nothing that the kind does not have.
 func validFlags(flags byte) bool {
 	allowed := flagsOf(Kind(flags & flagKind))
 	return allowed != 0 && flags&^allowed == 0
 }
 
-// flagsOf returns the flags that a metric of kind k may have, 0 for a kind that
-// there is not.
+// flagsOf returns the flags that a metric of kind k may have, and 0 for an unknown kind.
 func flagsOf(k Kind) byte {
 	switch k {
 	case Gauge:

@@ -130,8 +130,7 @@ func texts(points []point) []string {
 	return out
 }
 
-// interner turns models into the objects of one Packer, one object for each
-// distinct thing.
+// interner turns models into the objects of one Packer, one object for each distinct thing.
 type interner map[string]any
 
 // once returns the object kept under kind and text, or makes it.
@@ -233,7 +232,7 @@ func appendPayload(b []byte, v value) []byte {
 	return b
 }
 
-// testHeader is what packets are stamped with, but for their number of points.
+// testHeader is what packets are stamped with, except for their number of points.
 var testHeader = wire.Header{
 	Format: wire.Compact, Sequence: 0x01020304050607, Time: 1_700_000_000_000_000_000,
 	Session: 0x1122334455667788, PointsBefore: 0xA1B2C3D4,

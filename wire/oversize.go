@@ -1,23 +1,22 @@
 package wire
 
-// Reduction says what a point larger than any body had to leave behind. A name,
-// a key, a value or an attribute is never cut: that would forge another series.
+// Reduction says what a point larger than any body was sent without. A name, a key, a value
+// or an attribute is never cut: that would forge another series.
 type Reduction struct {
 	Exemplars   int  // exemplars left out
 	Description bool // description left out
 	Downscales  int  // times an exponential histogram was downscaled by one
 }
 
-// minScale is the lowest scale of an exponential histogram: OpenTelemetry's
-// data model maps all of float64 to two buckets there.
+// minScale is the lowest scale of an exponential histogram, at which OpenTelemetry's data
+// model maps all of float64 to two buckets.
 const minScale = -10
 
-// AppendReduced adds a point for which Append said TooLarge. It leaves out
-// one thing after the other until the point fits: its exemplars, its
-// description, half the resolution of an exponential histogram, again and
-// again. It reports what it took, and false if nothing helped. It modifies pt
-// and its Distribution. The packet takes no point after a reduced one, since
-// that would share its reduced description.
+// AppendReduced adds a point for which Append returned TooLarge. It takes one thing after
+// the other away until the point fits: its exemplars, its description, half the resolution
+// of an exponential histogram, again and again. It returns what it took away, and false if
+// nothing helped. It modifies pt and its Distribution. The packet takes no point after a
+// reduced one, since that point would share the reduced description.
 func (p *Packer) AppendReduced(pt *Point) (Reduction, bool) {
 	var r Reduction
 	defer func() { p.withoutDescription = false }()
@@ -51,8 +50,8 @@ func (p *Packer) AppendReduced(pt *Point) (Reduction, bool) {
 	return r, false
 }
 
-// Size returns how many bytes the body of pt alone would have, after TooLarge; at
-// least that many where it exceeds 16 MB. It is for messages: it allocates.
+// Size returns how many bytes the body of pt alone would have, after TooLarge. If that is
+// more than 16 MB, it returns at least 16 MB. It is for messages, and it allocates.
 func (p *Packer) Size(pt *Point) int {
 	limit, buf, scratch := p.limit, p.buf, p.scratch
 	p.limit, p.buf = maxMeasured, make([]byte, HeaderSize, LargeBufferSize)
@@ -64,7 +63,7 @@ func (p *Packer) Size(pt *Point) int {
 	return n
 }
 
-// maxMeasured is up to what length Size measures, in bytes.
+// maxMeasured is the length up to which Size measures, in bytes.
 const maxMeasured = 16 << 20
 
 func (p *Packer) appendLast(pt *Point) bool {
@@ -75,7 +74,7 @@ func (p *Packer) appendLast(pt *Point) bool {
 	return true
 }
 
-// Downscale makes an exponential histogram half as fine, in place: it merges
+// Downscale halves the resolution of an exponential histogram, in place: it merges
 // neighbouring buckets, and the scale drops by one, as the data model allows
 // (opentelemetry-specification, metrics/data-model.md, "ExponentialHistogram").
 func (d *Distribution) Downscale() {

@@ -13,7 +13,7 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// ones are n buckets from offset on with a measurement each.
+// ones returns n buckets from offset on with a measurement each.
 func ones(offset int32, n int) wire.Buckets {
 	b := wire.Buckets{Offset: offset, Counts: make([]uint64, n)}
 	for i := range b.Counts {
@@ -100,7 +100,7 @@ func TestAppendReduced(t *testing.T) {
 	}
 }
 
-// assertMerged wants to be from with neighbours merged so many times, and
+// assertMerged asserts that to is from with neighbours merged that many times, and
 // everything else as it was.
 func assertMerged(t *testing.T, from, to wire.Distribution, downscales int) {
 	t.Helper()
@@ -111,8 +111,8 @@ func assertMerged(t *testing.T, from, to wire.Distribution, downscales int) {
 	assert.Equal(t, distText(from), distText(to))
 }
 
-// merged is the slow way: bucket i of a scale lies inside bucket floor(i/2) of
-// the next lower one.
+// merged merges in the slow way: bucket i of a scale lies inside bucket floor(i/2) of the
+// next lower one.
 func merged(b wire.Buckets, downscales int) map[int64]uint64 {
 	out := map[int64]uint64{}
 	for i, c := range b.Counts {
@@ -130,16 +130,16 @@ func merged(b wire.Buckets, downscales int) map[int64]uint64 {
 	return out
 }
 
-// counted are the buckets that are not empty, by index.
+// counted returns the buckets that are not empty, by index.
 func counted(b wire.Buckets) map[int64]uint64 { return merged(b, 0) }
 
-// Downscale against the slow way, at all offsets and lengths around zero and at
-// the ends of the offset's range.
+// TestDownscale compares Downscale with the slow way, at all offsets and lengths around
+// zero and at the ends of the offset's range.
 func TestDownscale(t *testing.T) {
 	for _, base := range []int32{-1 << 31, -4, 1<<31 - 1 - 13} {
 		for offset := base; offset <= base+8; offset += testsize.Pick[int32](3, 1) { // even and odd ones
 			for n := range 6 {
-				// Counts of five bytes: once is what the length asks for.
+				// The counts have five bytes, so that the length asks for one downscaling.
 				b := ones(offset, n)
 				for i := range b.Counts {
 					b.Counts[i] = 1<<28 + uint64(i*i)
@@ -161,8 +161,8 @@ func TestDownscale(t *testing.T) {
 	}
 }
 
-// TestReductionIsBounded: where that does not help it ends at once, whatever
-// the scale.
+// TestReductionIsBounded: if downscaling does not help, it ends at once, whatever the
+// scale.
 func TestReductionIsBounded(t *testing.T) {
 	p := newWidePacker(t)
 	large := &wire.AttributeSet{}

@@ -41,7 +41,7 @@ func TestStartTakesItsBuffer(t *testing.T) {
 	assert.NotSame(t, unsafe.SliceData(small), unsafe.SliceData(finish(p)))
 }
 
-// A point that finds no room leaves no trace in the packet, which takes
+// TestFullRollsBack: a point that finds no room leaves no trace in the packet, which takes
 // nothing more. The next packet defines what only that point had defined.
 func TestFullRollsBack(t *testing.T) {
 	small := []point{
@@ -82,8 +82,8 @@ func TestFullRollsBack(t *testing.T) {
 	}
 }
 
-// A point larger than any body leaves an empty packet, which is good for the
-// next one, also where it shares strings, sets and identities.
+// TestTooLargeLeavesAnEmptyPacket: a point larger than any body leaves an empty packet. The
+// packet can take the next point, even if that shares strings, sets and identities.
 func TestTooLargeLeavesAnEmptyPacket(t *testing.T) {
 	wide := append([]attribute{{"text", str(strings.Repeat("y", wire.MaxBody))}}, get...)
 	many := make([]attribute, wire.MaxAttributes+1)
@@ -113,7 +113,7 @@ func TestTooLargeLeavesAnEmptyPacket(t *testing.T) {
 		assert.Equal(t, capacity, cap(before), "the buffer was replaced")
 		require.Equal(t, wire.TooLarge, p.Append(pt))
 		require.Zero(t, p.Points())
-		if len(large.attributes) < len(many) { // which are not written to be measured
+		if len(large.attributes) < len(many) { // such sets are not written to be measured
 			assert.Greater(t, p.Size(pt), wire.MaxBody)
 		}
 		require.Equal(t, wire.Added, p.Append(in.point(next)))
@@ -126,8 +126,8 @@ func TestTooLargeLeavesAnEmptyPacket(t *testing.T) {
 	}
 }
 
-// A set that is large once unfolded, and points that do nothing but refer to
-// it: the packer closes each packet where the decoder would refuse it.
+// TestPacketsKeepToTheBudget: there is a set that is large once unfolded, and points that
+// only refer to it. The packer closes each packet before the decoder would reject it.
 func TestPacketsKeepToTheBudget(t *testing.T) {
 	closed := 0
 	for _, limit := range []int{512, 1472, 9000} {
@@ -160,7 +160,7 @@ func TestPacketsKeepToTheBudget(t *testing.T) {
 	assert.Positive(t, closed, "no packet was closed for its budget")
 }
 
-// What packer and decoder add up for a packet is the same.
+// TestExpansionSumsAgree: packer and decoder add up the same for a packet.
 func TestExpansionSumsAgree(t *testing.T) {
 	for seed := range uint64(200) {
 		p, in, d := newPacker(t, 9000), interner{}, wire.Decoder{}
@@ -176,8 +176,8 @@ func TestExpansionSumsAgree(t *testing.T) {
 	}
 }
 
-// What packer and decoder count of items is the same, also where sets are shared between
-// resources and values are nested.
+// TestItemsAgree: packer and decoder count the same items, even if resources share sets and
+// values are nested.
 func TestItemsAgree(t *testing.T) {
 	shared := []attribute{{"k", str("v")}, {"m", value{kind: wire.MapValue, elements: []attribute{{"a", integer(1)}, {"b", value{kind: wire.SliceValue, elements: make([]attribute, 3)}}}}}}
 	for seed := range uint64(200) {
@@ -202,8 +202,8 @@ func TestItemsAgree(t *testing.T) {
 	}
 }
 
-// By hand: a metric in scope and resource, two points, one of them with bounds
-// and an exemplar.
+// TestExpansionIsAsDocumented adds up by hand: a metric in scope and resource, two points,
+// one of them with bounds and an exemplar.
 func TestExpansionIsAsDocumented(t *testing.T) {
 	m := metric{scope: scope{resource: resource{schema: "abc", attributes: []attribute{{"k", str("vv")}}}, name: "n", version: "ve", schema: "sch", attributes: []attribute{{"key", integer(-1)}}}, name: "name", unit: "u", description: "d", kind: wire.Histogram}
 	packets, _ := pack(t, 1472, []point{
@@ -220,7 +220,7 @@ func TestExpansionIsAsDocumented(t *testing.T) {
 	assert.Equal(t, resource+scope+metric+first+second, d.Expanded())
 }
 
-// Bounds come back with all their bits, as decimals or raw.
+// TestBounds: bounds come back with all their bits, as decimals or raw.
 func TestBounds(t *testing.T) {
 	for _, bounds := range [][]float64{
 		{0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000},
@@ -244,7 +244,7 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// EncodedLen is what a packet grows by, with each string once.
+// TestResourceEncodedLen: EncodedLen is what a packet grows by, with each string once.
 func TestResourceEncodedLen(t *testing.T) {
 	length := func(r resource) (packet, resource int) {
 		in := interner{}
@@ -265,8 +265,8 @@ func TestResourceEncodedLen(t *testing.T) {
 	assert.Equal(t, 3, (&wire.Resource{}).EncodedLen())
 }
 
-// Objects that are reset between points, for what no cache keeps, are defined
-// anew each time.
+// TestResetObjects: objects that are reset between points, since no cache keeps them, are
+// defined anew each time.
 func TestResetObjects(t *testing.T) {
 	p, in := newPacker(t, 1472), interner{}
 	key, text, set := wire.NewSymbol("k"), wire.NewSymbol("v"), &wire.AttributeSet{}
@@ -290,7 +290,8 @@ func TestResetObjects(t *testing.T) {
 	assert.Equal(t, texts(want), texts(got))
 }
 
-// A missing Distribution is a zero one; gauges and sums ignore theirs.
+// TestDistributionFollowsTheKind: a missing Distribution is a zero one, and gauges and sums
+// ignore theirs.
 func TestDistributionFollowsTheKind(t *testing.T) {
 	p, in := newPacker(t, 1472), interner{}
 	var want []point
@@ -309,7 +310,7 @@ func TestDistributionFollowsTheKind(t *testing.T) {
 	assert.Equal(t, texts(want), texts(got))
 }
 
-// Accessors that do not fit a value's type return zeros.
+// TestAccessorsOfOtherTypes: accessors that do not fit a value's type return zeros.
 func TestAccessorsOfOtherTypes(t *testing.T) {
 	packets, _ := pack(t, 1472, []point{{metric: load, attributes: everyType}})
 	var d wire.Decoder

@@ -8,11 +8,11 @@ type Point struct {
 	Attributes *AttributeSet // nil: none
 	// StartTime and Time are Unix nanoseconds, or NoTime.
 	StartTime, Time int64
-	// Bits is the value of a gauge or sum, the sum of the other kinds: an
-	// int64 where the metric is Integer, else the bits of a float64.
+	// Bits is the value of a gauge or sum, or the sum of the other kinds: an int64 if the
+	// metric is Integer, and the bits of a float64 otherwise.
 	Bits uint64
-	// Distribution holds what the kinds other than Gauge and Sum add: nil is a
-	// zero Distribution. Those two ignore it.
+	// Distribution holds what the kinds other than Gauge and Sum add. nil is a zero
+	// Distribution. Gauge and Sum ignore it.
 	Distribution *Distribution
 	Exemplars    []Exemplar
 }
@@ -76,14 +76,14 @@ func (p *Packer) point(b []byte, pt *Point) []byte {
 	return b
 }
 
-// PointView is a data point inside a packet: a view that is valid until the
-// Decoder moves on. Its slices must not be modified or kept.
+// PointView is a data point inside a packet: a view that is valid until the Decoder moves
+// on. Its slices must not be modified or kept.
 type PointView struct {
 	Metric     *MetricView
 	Attributes *AttributesView
 	// StartTime and Time are Unix nanoseconds, or NoTime.
 	StartTime, Time int64
-	// Bits is the value or sum as in [Point].
+	// Bits is the value or the sum, as in [Point].
 	Bits uint64
 	// Distribution is zero for gauges and sums.
 	Distribution Distribution
@@ -97,14 +97,14 @@ func (v *PointView) Exemplars() Exemplars {
 	return exemplarsOf(v.exemplars, v.Time, v.Metric.Integer)
 }
 
-// pointEntry is a point as a Decoder keeps it: the rest of it stands in the
-// Decoder's tables.
+// pointEntry is a point as a Decoder keeps it. The rest of the point is in the Decoder's
+// tables.
 type pointEntry struct {
 	start, time             int64
 	bits                    uint64
 	metric, set             int32
 	distribution            int32 // number from 1; 0: none
-	exemplars, exemplarsEnd int32 // where they stand in the packet
+	exemplars, exemplarsEnd int32 // offsets in the packet
 }
 
 // record reads a point, or skips an extension or padding.
@@ -151,8 +151,8 @@ func (d *Decoder) record() {
 	}
 }
 
-// skip skips an extension, a record of a kind that later versions may add, or
-// the padding at the end of a body.
+// skip skips an extension, which later versions may add, or the padding at the end of a
+// body.
 func (d *Decoder) skip(tag byte) {
 	switch tag {
 	case tagExtension:
@@ -169,8 +169,8 @@ func (d *Decoder) skip(tag byte) {
 	}
 }
 
-// extras reads the fields behind a point and returns where its exemplars
-// stand. Fields of a later version are skipped.
+// extras reads the fields behind a point, and returns where its exemplars stand. It skips
+// fields of later versions.
 func (d *Decoder) extras(m *MetricView) (exemplars, end int) {
 	for {
 		id := d.r.uvarint("extra")

@@ -9,8 +9,8 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// entropy makes models out of bytes: a fuzzer's, or random ones. When it runs
-// out of bytes, every choice is the first one.
+// entropy makes models out of bytes: a fuzzer's, or random ones. After the last byte every
+// choice is the first one.
 type entropy struct {
 	bytes   []byte
 	sets    [][]attribute
@@ -225,7 +225,7 @@ func (e *entropy) point() point {
 	return p
 }
 
-// points returns points until the bytes are used up, at most so many.
+// points returns points until the bytes are used up, at most limit of them.
 func (e *entropy) points(limit int) (points []point) {
 	for len(points) < limit && len(e.bytes) > 0 {
 		points = append(points, e.point())

@@ -7,13 +7,12 @@ import (
 	"github.com/otelgram/otelgram/wire/internal/number"
 )
 
-// reader walks over hostile bytes. The first failure sticks: it moves the
-// reader to the end, so that every loop over "bytes left" ends, and later
-// reads return zero.
+// reader walks over hostile bytes. The first failure stays: it moves the reader to the end,
+// so that every loop over "bytes left" ends, and later reads return zero.
 type reader struct {
 	b   []byte
 	off int
-	// items is how many items came by, see [MaxItems].
+	// items is how many items were read, see [MaxItems].
 	items int
 	err   Error // Cause is Accepted while nothing failed
 }
@@ -22,7 +21,7 @@ func (r *reader) reset(b []byte, off int) {
 	r.b, r.off, r.items, r.err = b, off, 0, Error{}
 }
 
-// take counts n items and fails where there are too many of them.
+// take counts n items, and fails if there are too many.
 func (r *reader) take(n int, field string) {
 	if r.items += n; r.items > MaxItems {
 		r.failAs(OverBudget, field)
@@ -62,8 +61,8 @@ func (r *reader) uvarint(field string) uint64 {
 	return r.longUvarint(field)
 }
 
-// short reads a uvarint of one byte, if one follows: most are. Unlike uvarint
-// it is small enough to be inlined.
+// short reads a uvarint of one byte, if one follows, as is usual. Unlike uvarint it is
+// small enough to be inlined.
 func (r *reader) short() (uint64, bool) {
 	if at := uint(r.off); at < uint(len(r.b)) {
 		if c := r.b[at]; c < 0x80 {

@@ -1,11 +1,11 @@
 package wire
 
-// DropReason says why a sender dropped a point, or refused a measurement. Each lost point
-// has exactly one reason.
+// DropReason says why a sender dropped a point or a measurement. Each lost point has
+// exactly one reason.
 type DropReason uint8
 
 // The reasons for which a sender drops points. Their order is part of the wire format:
-// sender reports number them. What each means stands in one table, dropReasons.
+// sender reports number them. The table dropReasons says what each means.
 const (
 	RingFull DropReason = iota
 	Evicted
@@ -27,18 +27,18 @@ const (
 	DropReasons = int(endOfReasons)
 )
 
-// Stage is where on its way a point is dropped.
+// Stage says where a point is dropped.
 type Stage uint8
 
 // The stages, in the order in which a point passes them.
 const (
-	Recording Stage = iota // a measurement, or an event, before it is a data point
-	Entering               // a data point on its way into the point queue
+	Recording Stage = iota // a measurement or an event, before it is a data point
+	Entering               // a data point before it is in the point queue
 	Leaving                // a data point that has left its queue
-	Anywhere               // whatever was handed over, or was still queued
+	Anywhere               // a measurement or a point, at any of these places
 )
 
-// reason is all that is said of a drop reason.
+// reason is all that is said about a drop reason.
 type reason struct {
 	name    string
 	stage   Stage
@@ -47,7 +47,7 @@ type reason struct {
 }
 
 // dropReasons has a row for each reason. Stats, self-metrics, sender reports, the advice of
-// /health and the README's table have from here what they say of it.
+// /health and the README's table take their texts from here.
 var dropReasons = [DropReasons]reason{
 	RingFull: {"ring_full", Recording,
 		"event mode: more events than are sent, for longer than the event queue lasts",
@@ -93,7 +93,7 @@ var dropReasons = [DropReasons]reason{
 		"a longer context for Shutdown; stop recording before it"},
 }
 
-// row returns the row of r, one without texts for an unknown reason.
+// row returns the row of r. For an unknown reason it has no texts.
 func (r DropReason) row() *reason {
 	if int(r) >= DropReasons {
 		return &reason{name: "unknown", stage: Anywhere}
@@ -110,5 +110,5 @@ func (r DropReason) Meaning() string { return r.row().meaning }
 // Remedy says what to do about it, in the words of the README's table.
 func (r DropReason) Remedy() string { return r.row().remedy }
 
-// Stage says where on its way a point is dropped for the reason.
+// Stage says where a point is dropped for the reason.
 func (r DropReason) Stage() Stage { return r.row().stage }

@@ -2,20 +2,19 @@ package wire
 
 import "github.com/otelgram/otelgram/wire/internal/number"
 
-// Report is what a sender tells about itself: once a second while it is
-// active, and as its goodbye. It closes the books: a receiver that has it
-// knows what was sent, also where the last packets were lost, and what never
-// left.
+// Report is what a sender tells about itself, once a second while it is active, and in its
+// goodbye. It closes the books: with it a receiver knows what was sent, even if the last
+// packets were lost, and what never left.
 type Report struct {
-	// Age is how long ago the session began, in nanoseconds of the sender's own
-	// clock: a receiver needs no clock in step with the sender's to know whether
-	// the session is older than itself.
+	// Age is how long ago the session began, in nanoseconds by the sender's clock. So a
+	// receiver needs no clock in step with the sender's to know whether the session is
+	// older than itself.
 	Age         uint64
 	PacketsSent uint64 // packets of this session before this one, reports included
 	PointsSent  uint64 // points of this session
 	PacketLimit uint64 // the largest packet the sender makes, in bytes
-	// Dropped counts the points dropped since the sender was created, over all
-	// its sessions.
+	// Dropped counts the points dropped since the sender was created, over all its
+	// sessions.
 	Dropped [DropReasons]uint64
 }
 
@@ -28,7 +27,7 @@ const (
 	fieldDropped     = 16 // plus the DropReason
 )
 
-// AppendReport appends a whole packet with r to b, to be completed by [Stamp].
+// AppendReport appends a whole packet with r to b. [Stamp] completes it.
 func AppendReport(b []byte, r *Report) []byte {
 	var header [HeaderSize]byte
 	header[0] = version<<4 | byte(SenderReport)
@@ -50,8 +49,8 @@ func appendField(b []byte, field, v uint64) []byte {
 	return number.AppendUvarint(number.AppendUvarint(b, field), v)
 }
 
-// ParseReport reads a SenderReport packet. Fields it does not know are
-// skipped, fields that are missing are zero. It retains nothing of packet.
+// ParseReport reads a SenderReport packet. It skips unknown fields; missing fields are
+// zero. It retains nothing of packet.
 func ParseReport(packet []byte) (Report, error) {
 	h, cause, offset := parseHeader(packet)
 	if cause == Accepted && h.Format != SenderReport {
@@ -68,7 +67,7 @@ func ParseReport(packet []byte) (Report, error) {
 }
 
 // ReadReport is ParseReport for a packet whose header [CheckHeader] has accepted. It
-// reports false for one that is malformed. It does not allocate.
+// returns false if the report is malformed. It does not allocate.
 func ReadReport(packet []byte, h *Header) (Report, bool) {
 	r, err := readReport(packet, h)
 	return r, err.Cause == Accepted

@@ -10,8 +10,7 @@ import (
 // ValueType is the type of an attribute value.
 type ValueType uint8
 
-// The types of attribute values, OpenTelemetry's twelve. They are part of the
-// wire format.
+// The types of attribute values, OpenTelemetry's twelve. They are part of the wire format.
 const (
 	EmptyValue ValueType = iota
 	BoolValue
@@ -27,9 +26,9 @@ const (
 	MapValue
 )
 
-// The Append functions below write the payload of an attribute value, each to
-// the end of b. A nested value is its type (AppendType) and its payload. The
-// package documentation says which payload each type has.
+// The Append functions below append the payload of an attribute value to b. A nested value
+// is its type (AppendType) and its payload. The package documentation says which payload
+// each type has.
 
 // AppendType appends the type of a nested value.
 func AppendType(b []byte, t ValueType) []byte { return append(b, byte(t)) }
@@ -56,12 +55,11 @@ func AppendText[T string | []byte](b []byte, v T) []byte { return number.AppendT
 // AppendCount appends how many elements of a slice or map follow.
 func AppendCount(b []byte, n int) []byte { return number.AppendUvarint(b, uint64(n)) }
 
-// Value is an attribute value inside a packet: a view that is valid as long as
-// the packet and the Decoder it came from. A method that does not fit the Type
-// returns a zero.
+// Value is an attribute value inside a packet: a view that is valid as long as the packet
+// and the Decoder from which it came. A method that does not fit the Type returns a zero.
 type Value struct {
 	Type ValueType
-	// data is the text of a string or bytes value, the payload of any other.
+	// data is the text of a string or bytes value, and the payload of any other.
 	data []byte
 }
 
@@ -93,11 +91,11 @@ func (v Value) Text() []byte {
 	return v.data
 }
 
-// Payload returns the value's bytes in the packet: values of one type are equal
-// if their payloads are.
+// Payload returns the value's bytes in the packet. Values of one type are equal if their
+// payloads are.
 func (v Value) Payload() []byte { return v.data }
 
-// Elements returns the elements of a slice or map; of any other value, none.
+// Elements returns the elements of a slice or map, and none for any other value.
 func (v Value) Elements() Elements {
 	if elementType(v.Type) == EmptyValue && v.Type != SliceValue && v.Type != MapValue {
 		return Elements{}
@@ -137,8 +135,8 @@ func (e *Elements) Next() bool {
 	return !e.r.failed()
 }
 
-// elementType is the type of the elements of a homogeneous slice; EmptyValue
-// for everything else.
+// elementType returns the type of the elements of a homogeneous slice, and EmptyValue for
+// everything else.
 func elementType(t ValueType) ValueType {
 	switch t {
 	case BoolSliceValue:
@@ -153,8 +151,8 @@ func elementType(t ValueType) ValueType {
 	return EmptyValue
 }
 
-// element reads one element of a slice or map of type t. depth is how many
-// levels the element may open.
+// element reads one element of a slice or map of type t. depth is how many levels the
+// element may open.
 func (r *reader) element(t ValueType, depth int) (key []byte, v Value) {
 	if inner := elementType(t); inner != EmptyValue {
 		return nil, r.value(inner, depth)

@@ -11,28 +11,29 @@ const (
 	cacheSize = 8 << 20
 	// maxRemembered is the largest set that is remembered, in bytes of memory.
 	maxRemembered = 16 << 10
-	// setCost is what a set that is remembered takes beside its attributes, and
-	// attributeCost what each of those does beside its text, in bytes.
+	// setCost is what a set that is remembered takes besides its attributes. attributeCost
+	// is what each attribute takes besides its text. Both are in bytes.
 	setCost       = 320
 	attributeCost = 100
-	// attributeSize is what an attribute of pdata takes in memory beside its text.
-	// elementSize is the most that a list or map takes for each of its bytes in a packet, in
-	// which an element may have one byte.
+	// attributeSize is what an attribute of pdata takes in memory besides its text.
+	// elementSize is the most that a list or map takes for each of its bytes in a packet,
+	// in which an element may have one byte.
 	attributeSize = 64
 	elementSize   = 48
-	// A map of manyEntries or more is made from a Go map. The other way compares each key
-	// with all those before it.
+	// manyEntries is from how many entries on a map is made from a Go map. The other way
+	// compares each key with all keys before it.
 	manyEntries = 64
 )
 
-// attributeWriter writes attribute sets. To make a set compares its keys with each other and
-// allocates its text. A copy does neither, so a set that was written before is copied.
+// attributeWriter writes attribute sets. Making a set compares its keys with each other and
+// allocates its text. Copying a set does neither, so a set that was written before is
+// copied.
 type attributeWriter struct {
 	known  map[string]*knownSet
 	cached int // bytes of memory of known
 	last   *knownSet
 	key    []byte
-	sets   []writtenSet // of the packet, by index, as far as they were written; zero before
+	sets   []writtenSet // of the packet, by index; zero until they are written
 }
 
 // writtenSet is a set to be copied. A copy takes about size bytes.
@@ -41,8 +42,8 @@ type writtenSet struct {
 	size int
 }
 
-// knownSet is a set that was written before. Senders repeat their sets in the same order:
-// so the set that followed it the last time is the first one to compare with.
+// knownSet is a set that was written before. Senders repeat their sets in the same order,
+// so the set that followed last time is the first one to compare with.
 type knownSet struct {
 	written    writtenSet
 	attributes []knownAttribute
@@ -87,14 +88,15 @@ func (w *attributeWriter) attributes(to pcommon.Map, v *wire.AttributesView) (by
 	return s.size
 }
 
-// set returns a set, to be copied.
+// set returns a set to be copied.
 func (w *attributeWriter) set(v *wire.AttributesView) writtenSet {
 	if w.last != nil && w.last.next != nil && w.last.next.equals(v) {
 		w.last = w.last.next
 		return w.last.written
 	}
 	size := setSize(v)
-	// The copy that is kept, the key and the attributes to compare with each have the text.
+	// The text is in the copy that is kept, in the key, and in the attributes to compare
+	// with.
 	n := setCost + attributeCost*len(v.All) + 3*size
 	if n > maxRemembered {
 		return writtenSet{newSet(v), size}
@@ -103,7 +105,7 @@ func (w *attributeWriter) set(v *wire.AttributesView) writtenSet {
 	s := w.known[string(w.key)]
 	if s == nil {
 		if w.cached += n; w.cached > cacheSize {
-			clear(w.known) // and learned again
+			clear(w.known) // sets are learned again
 			w.cached, w.last = n, nil
 		}
 		s = newKnownSet(v, size)
@@ -131,7 +133,7 @@ func newSet(v *wire.AttributesView) pcommon.Map {
 		for _, kv := range v.All {
 			raw[valid(kv.Key)] = rawValue(kv.Value)
 		}
-		_ = m.FromRaw(raw) // it knows the types of rawValue
+		_ = m.FromRaw(raw) // it never fails: it knows the types of rawValue
 		return m
 	}
 	m.EnsureCapacity(len(v.All))
@@ -141,7 +143,7 @@ func newSet(v *wire.AttributesView) pcommon.Map {
 	return m
 }
 
-// setSize is about what a set takes in memory, in bytes.
+// setSize returns about what a set takes in memory, in bytes.
 func setSize(v *wire.AttributesView) (bytes int) {
 	for i := range v.All {
 		bytes += attributeSize + len(v.All[i].Key) + valueSize(v.All[i].Value)
@@ -149,8 +151,8 @@ func setSize(v *wire.AttributesView) (bytes int) {
 	return bytes
 }
 
-// entriesSize is about what the entries of a map, or the attributes of an exemplar, take in
-// memory, in bytes.
+// entriesSize returns about what the entries of a map, or the attributes of an exemplar,
+// take in memory, in bytes.
 func entriesSize(e wire.Elements) (bytes int) {
 	for e.Next() {
 		bytes += attributeSize + len(e.Key) + valueSize(e.Value)
@@ -158,7 +160,7 @@ func entriesSize(e wire.Elements) (bytes int) {
 	return bytes
 }
 
-// valueSize is about what a value takes in memory beside the attribute it is in, in bytes.
+// valueSize returns about what a value takes in memory besides its attribute, in bytes.
 func valueSize(v wire.Value) int {
 	switch v.Type {
 	case wire.StringValue, wire.BytesValue:
@@ -167,7 +169,7 @@ func valueSize(v wire.Value) int {
 	return (1 + elementSize) * len(v.Payload())
 }
 
-// appendKey appends what tells one set from another, whatever packet it is in.
+// appendKey appends bytes that tell a set from any other, whatever packet it is in.
 func appendKey(key []byte, v *wire.AttributesView) []byte {
 	for _, kv := range v.All {
 		key = wire.AppendText(key, kv.Key)
@@ -205,7 +207,7 @@ func writeValue(to pcommon.Value, v wire.Value) {
 // writeEntries writes the entries of a map, or the attributes of an exemplar.
 func writeEntries(to pcommon.Map, e wire.Elements) {
 	if e.Len() >= manyEntries {
-		_ = to.FromRaw(rawEntries(e)) // it knows the types of rawValue
+		_ = to.FromRaw(rawEntries(e)) // it never fails: it knows the types of rawValue
 		return
 	}
 	to.EnsureCapacity(e.Len())

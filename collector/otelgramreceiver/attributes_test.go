@@ -12,7 +12,7 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// viewOf returns the set of a packet that has these attributes, in pairs.
+// viewOf returns the set of a packet with these attributes, given as pairs.
 func viewOf(t *testing.T, pairs ...string) *wire.AttributesView {
 	t.Helper()
 	p, err := wire.NewPacker(wire.MaxPacketSize)
@@ -33,7 +33,7 @@ func viewOf(t *testing.T, pairs ...string) *wire.AttributesView {
 }
 
 // TestKnownSets: sets that come in any order, again and again, are written as they are,
-// also when the cache is full and begins anew.
+// even when the cache is full and begins anew.
 func TestKnownSets(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	w := newAttributeWriter()
@@ -74,7 +74,7 @@ func TestKnownSets(t *testing.T) {
 	write("a", fmt.Sprintf("%09000d", 7)) // too large to be remembered
 }
 
-// TestManyEntries: a set or map that is large is written by another way, and is the same.
+// TestManyEntries: a large set or map is written in another way, with the same result.
 func TestManyEntries(t *testing.T) {
 	var pairs []string
 	want := map[string]any{}

@@ -12,39 +12,39 @@ import (
 )
 
 // batch is what becomes one call of the next consumer: the points of packets from one
-// source, in the order in which they came. A packet goes on with the resource, scope and
-// metric that the packet before it ended with, where they are the same.
+// source, in the order in which they came. If a packet begins with the resource, scope or
+// metric with which the packet before it ended, its points go on there.
 type batch struct {
 	metrics   pmetric.Metrics
 	source    netip.AddrPort
-	arrived   time.Time // when the first packet did
+	arrived   time.Time // when the first packet arrived
 	points    int
-	invalid   int // points that are not in it, since nobody can have measured them
+	invalid   int // points that are left out, since nobody can have measured them
 	bytes     int // of memory, about
-	corrected int // points whose time was put right
+	corrected int // points whose time was corrected
 
-	// What the packet before ended with, and the keys that tell these from others. The keys
-	// are nil before the first packet.
+	// resource and scope are those with which the packet before ended. The keys tell them
+	// from others, and are nil before the first packet.
 	resource              pmetric.ResourceMetrics
 	scope                 pmetric.ScopeMetrics
 	resourceKey, scopeKey []byte
 }
 
-// batchSize is about what an empty batch takes in memory, in bytes: packets without points
-// leave one for each source.
+// batchSize is about what an empty batch takes in memory, in bytes. Packets without points
+// leave an empty batch for each source.
 const batchSize = 512
 
 func newBatch(source netip.AddrPort, arrived time.Time) *batch {
 	return &batch{metrics: pmetric.NewMetrics(), source: source, arrived: arrived, bytes: batchSize}
 }
 
-// layout says where the resources, scopes and metrics of a packet stand in a batch, by
-// their index in the packet.
+// layout says where the resources, scopes and metrics of a packet are in a batch, by their
+// index in the packet.
 type layout struct {
 	resources []pmetric.ResourceMetrics
 	scopes    []pmetric.ScopeMetrics
 	places    []place
-	scratch   []byte // a key
+	scratch   []byte // for a key
 }
 
 func (l *layout) reset() {
@@ -80,9 +80,9 @@ func (b *batch) add(p *receiver.Packet, w *pointWriter) {
 }
 
 // enterScope makes a place for a scope that the packet has not named before. It reports
-// whether that is the scope with which the packet before ended.
+// whether the packet before ended with that scope.
 func (b *batch) enterScope(s *wire.ScopeView, w *pointWriter) (goesOn bool) {
-	if s.Resource.Index == len(w.resources) { // resources, too
+	if s.Resource.Index == len(w.resources) { // so are resources
 		b.enterResource(s.Resource, w)
 	}
 	r := w.resources[s.Resource.Index]
@@ -100,15 +100,15 @@ func (b *batch) enterScope(s *wire.ScopeView, w *pointWriter) (goesOn bool) {
 		b.scope.Scope().SetVersion(w.names.text(s.Version))
 		b.bytes += w.attributes(b.scope.Scope().Attributes(), s.Attributes)
 	}
-	if r != b.resource { // the packet has come back to it: its key is not at hand any more
+	if r != b.resource { // the packet has come back to r, whose key was overwritten
 		b.resource, b.resourceKey = r, nil
 	}
 	w.scopes = append(w.scopes, b.scope)
 	return goesOn
 }
 
-// enterResource makes a place for a resource that the packet has not named before: that
-// with which the packet before ended, or a new one.
+// enterResource makes a place for a resource that the packet has not named before: the
+// resource with which the packet before ended, or a new one.
 func (b *batch) enterResource(v *wire.ResourceView, w *pointWriter) {
 	w.scratch = wire.AppendText(w.scratch[:0], v.SchemaURL)
 	w.scratch = appendKey(w.scratch, v.Attributes)
@@ -122,8 +122,8 @@ func (b *batch) enterResource(v *wire.ResourceView, w *pointWriter) {
 	w.resources = append(w.resources, b.resource)
 }
 
-// enterMetric returns where the points of a metric go. Where the scope goes on, that may
-// be its last metric.
+// enterMetric returns where the points of a metric go. If the scope goes on, that may be
+// the last metric of the scope.
 func (b *batch) enterMetric(scope pmetric.ScopeMetrics, m *wire.MetricView, goesOn bool, names texts) place {
 	if n := scope.Metrics().Len(); goesOn && n > 0 {
 		if last := scope.Metrics().At(n - 1); sameMetric(last, m, names) {

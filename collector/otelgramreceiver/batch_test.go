@@ -38,7 +38,7 @@ func newTestHandler(t testing.TB, next consumer.Metrics) *handler {
 	return newHandler(d, newSenders(100).of(), 0)
 }
 
-// give hands a packet to h.
+// give gives a packet to h.
 func give(t testing.TB, h *handler, packet []byte, source netip.AddrPort) {
 	t.Helper()
 	var d wire.Decoder
@@ -52,7 +52,7 @@ type series struct {
 	kind                    wire.Kind
 }
 
-// pack makes a packet with a point for each of the series, whose values go up from first.
+// pack makes a packet with a point for each of the series, whose values rise from first.
 func pack(t testing.TB, first int, all ...series) []byte {
 	t.Helper()
 	p, err := wire.NewPacker(wire.MaxPacketSize)
@@ -150,7 +150,8 @@ func TestBatch(t *testing.T) {
 	}
 }
 
-// TestBatchesAreBounded: by points, and over all sources by the memory that they take.
+// TestBatchesAreBounded: batches are bounded by points, and over all sources by the memory
+// that they take.
 func TestBatchesAreBounded(t *testing.T) {
 	sink := &consumertest.MetricsSink{}
 	h := newTestHandler(t, sink)
@@ -179,8 +180,8 @@ func TestBatchesAreBounded(t *testing.T) {
 	assert.Zero(t, h.bytes)
 }
 
-// TestEmptyPacketsAreBounded: also those take memory that have no points, one batch for each
-// source that is named.
+// TestEmptyPacketsAreBounded: packets without points take memory, too: one batch for each
+// source.
 func TestEmptyPacketsAreBounded(t *testing.T) {
 	sink := &consumertest.MetricsSink{}
 	h := newTestHandler(t, sink)

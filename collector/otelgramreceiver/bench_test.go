@@ -65,7 +65,7 @@ func packets(t testing.TB, counters []workload.Counter) (all [][]byte) {
 	return all
 }
 
-// BenchmarkPoints is what a data point costs from the packet to the next consumer.
+// BenchmarkPoints measures what a data point costs from the packet to the next consumer.
 func BenchmarkPoints(b *testing.B) {
 	discard, err := consumer.NewMetrics(func(context.Context, pmetric.Metrics) error { return nil })
 	require.NoError(b, err)

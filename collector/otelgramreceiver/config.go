@@ -18,7 +18,7 @@ import (
 	"github.com/otelgram/otelgram/receiver"
 )
 
-// Transports that the receiver takes.
+// The transports that the receiver takes.
 const (
 	transportUDP  = "udp"
 	transportUnix = "unixgram"
@@ -26,31 +26,31 @@ const (
 
 // Config is the configuration of the receiver. README.md describes each key.
 type Config struct {
-	// Endpoint is the address to listen on, as host:port; with the transport unixgram
+	// Endpoint is the address to listen on, as host:port, or with the transport unixgram
 	// the path of the socket.
 	Endpoint string `mapstructure:"endpoint"`
 	// Transport is udp or unixgram.
 	Transport string `mapstructure:"transport"`
-	// ReceiveBuffer is the size of the kernel's receive buffer of each socket, in bytes,
-	// as asked for.
+	// ReceiveBuffer is the size of the kernel's receive buffer of each socket, in bytes, as
+	// asked for.
 	ReceiveBuffer int `mapstructure:"receive_buffer"`
 	// MaxPacketSize is the longest packet that is taken, in bytes.
 	MaxPacketSize int `mapstructure:"max_packet_size"`
-	// AllowedSources are the networks that may send, as in 10.0.0.0/8. Empty means all.
+	// AllowedSources are the networks that may send, such as 10.0.0.0/8. Empty means all.
 	AllowedSources []string `mapstructure:"allowed_sources"`
 	// MaxSessions is how many sessions have books at a time.
 	MaxSessions int `mapstructure:"max_sessions"`
-	// SocketPermissions are those of the file of a Unix socket, in octal.
+	// SocketPermissions are the permissions of the file of a Unix socket, in octal.
 	SocketPermissions string `mapstructure:"socket_permissions"`
-	// SocketGroup is the group of the file of a Unix socket, by name or number. Empty
-	// means that of the process.
+	// SocketGroup is the group of the file of a Unix socket, by name or number. Empty means
+	// the group of the process.
 	SocketGroup string `mapstructure:"socket_group"`
 	// Async says how many goroutines work.
 	Async AsyncConfig `mapstructure:"async"`
-	// MaxTimestampSkew bounds how far the time of a point may be from its arrival; 0
-	// means without bound.
+	// MaxTimestampSkew bounds how far the time of a point may be from its arrival. 0 means
+	// no limit.
 	MaxTimestampSkew time.Duration `mapstructure:"max_timestamp_skew"`
-	// Retry says how a batch is tried again that the next consumer refused for now.
+	// Retry says how a batch is tried again that the next consumer has refused for now.
 	Retry configretry.BackOffConfig `mapstructure:"retry"`
 
 	// prevent unkeyed literal initialization
@@ -60,7 +60,7 @@ type Config struct {
 // AsyncConfig says how many goroutines work, under the names that other receivers of
 // datagrams use.
 type AsyncConfig struct {
-	// Readers is how many sockets there are, with a goroutine each that reads it.
+	// Readers is how many sockets there are, each with a goroutine that reads it.
 	Readers int `mapstructure:"readers"`
 	// Processors is how many goroutines decode packets and call the next consumer.
 	Processors int `mapstructure:"processors"`
@@ -71,7 +71,7 @@ type AsyncConfig struct {
 	_ struct{}
 }
 
-// Limits of the keys, those of package receiver and of the format.
+// Limits of the keys. They are those of package receiver and of the format.
 const (
 	maxReceiveBuffer = 1 << 30
 	minPacketSize    = 512
@@ -101,7 +101,7 @@ func createDefaultConfig() component.Config {
 	}
 }
 
-// Validate returns an error for each value that cannot work. It names the key.
+// Validate returns an error for each value that cannot work. The error names the key.
 func (c *Config) Validate() error {
 	errs := []error{c.validateEndpoint(), c.validateSocket(), c.validateRetry()}
 	for _, b := range []struct {
@@ -154,7 +154,7 @@ func (c *Config) validateEndpoint() error {
 	return nil
 }
 
-// validateSocket checks what concerns a Unix socket alone.
+// validateSocket checks what concerns only a Unix socket.
 func (c *Config) validateSocket() error {
 	mode, err := c.socketMode()
 	switch {
@@ -180,7 +180,7 @@ func (c *Config) socketMode() (fs.FileMode, error) {
 	return fs.FileMode(mode), err
 }
 
-// validateRetry checks what the type of Retry does not: here retries end.
+// validateRetry checks what the type of Retry does not: that retries end.
 func (c *Config) validateRetry() error {
 	switch r := &c.Retry; {
 	case !r.Enabled:
@@ -211,7 +211,7 @@ func (c *Config) sources() ([]netip.Prefix, error) {
 	return networks, errors.Join(errs...)
 }
 
-// address returns the address as package receiver takes it.
+// address returns the address in the form that package receiver takes.
 func (c *Config) address() string {
 	if c.Transport == transportUnix {
 		return "unixgram://" + c.Endpoint
@@ -219,7 +219,7 @@ func (c *Config) address() string {
 	return c.Endpoint
 }
 
-// options returns the options of package receiver that c stands for.
+// options returns the options of package receiver for c.
 func (c *Config) options() ([]receiver.Option, error) {
 	networks, err := c.sources()
 	if err != nil {

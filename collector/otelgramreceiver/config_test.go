@@ -102,7 +102,8 @@ func TestInvalidValues(t *testing.T) {
 	}
 }
 
-// TestAddressThatCannotBeHad: Start says so, and names the key.
+// TestAddressThatCannotBeHad: if the address is not available, Start says so, and names the
+// key.
 func TestAddressThatCannotBeHad(t *testing.T) {
 	for _, change := range []func(*Config){
 		func(c *Config) { c.Endpoint = "192.0.2.1:4319" },

@@ -19,7 +19,7 @@ import (
 	"github.com/otelgram/otelgram/exporter"
 )
 
-// contractGenerator sends points, each of which it can tell, and now and then many.
+// contractGenerator sends points, each of which it can recognise, and now and then many.
 type contractGenerator struct {
 	t        *testing.T
 	endpoint string
@@ -34,7 +34,7 @@ func (g *contractGenerator) Start() {
 	require.NoError(g.t, err)
 }
 
-func (g *contractGenerator) Stop() { _ = g.exp.Shutdown(context.Background()) } // its receiver is gone
+func (g *contractGenerator) Stop() { _ = g.exp.Shutdown(context.Background()) } // its receiver has gone
 
 func (g *contractGenerator) Generate() []receivertest.UniqueIDAttrVal {
 	first := g.next.Add(10) - 10
@@ -56,8 +56,8 @@ func (g *contractGenerator) Generate() []receivertest.UniqueIDAttrVal {
 	return ids
 }
 
-// TestConsumeContract: whatever the next consumer answers, what it refuses for now is
-// tried again, and the rest is not.
+// TestConsumeContract: whatever the next consumer answers, what it refuses for now is tried
+// again, and the rest is not.
 func TestConsumeContract(t *testing.T) {
 	free, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -18,10 +18,10 @@ import (
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 )
 
-// format is what the Collector's own telemetry calls the data that came.
+// format is the name of the data in the Collector's own telemetry.
 const format = "otelgram"
 
-// Why points were refused, as the telemetry says it.
+// The reasons why points were refused, as the telemetry names them.
 const (
 	refusedForGood  = "permanent"
 	refusedForNow   = "temporary" // and there was no other attempt
@@ -34,15 +34,15 @@ var (
 	errExited  = errors.New("otelgram: the next consumer has exited the goroutine")
 )
 
-// delivery hands batches over to the next consumer, for all processors at once.
+// delivery hands batches over to the next consumer, for all processors.
 type delivery struct {
 	next  consumer.Metrics
 	retry configretry.BackOffConfig
 	obs   *receiverhelper.ObsReport
 	self  *telemetry
 
-	// running ends when nothing may be handed over any more, trying when nothing that was
-	// refused is tried again.
+	// running ends when nothing may be handed over any more. trying ends when nothing that
+	// was refused is tried again.
 	running, trying      context.Context
 	stop, stopToTryAgain context.CancelFunc
 
@@ -65,8 +65,8 @@ func newDelivery(set collectorreceiver.Settings, c *Config, next consumer.Metric
 
 func (d *delivery) start(host component.Host) { d.host = host }
 
-// deliver hands a batch over, and counts its points as accepted or refused. They count as
-// refused if the next consumer exits the goroutine.
+// deliver hands a batch over, and counts its points as accepted or refused. If the next
+// consumer exits the goroutine, they count as refused.
 func (d *delivery) deliver(b *batch) {
 	if b.invalid > 0 {
 		d.self.invalid(b.invalid)
@@ -95,8 +95,8 @@ type outcome struct {
 	err     error
 }
 
-// consume calls the next consumer until it has taken the points, refuses them for good or
-// there is no time for another attempt.
+// consume calls the next consumer until that has taken the points or refuses them for good,
+// or until there is no time for another attempt.
 func (d *delivery) consume(ctx context.Context, metrics pmetric.Metrics, points int) outcome {
 	var pause *backoff.ExponentialBackOff
 	var since time.Time
@@ -108,7 +108,8 @@ func (d *delivery) consume(ctx context.Context, metrics pmetric.Metrics, points 
 		if err == nil {
 			return outcome{}
 		}
-		// It may have taken a part, and says then which one it has not.
+		// The consumer may have taken a part. Then the error says which part it has not
+		// taken.
 		var rest consumererror.Metrics
 		if errors.As(err, &rest) {
 			metrics, points = rest.Data(), min(points, rest.Data().DataPointCount())
@@ -140,7 +141,7 @@ func (d *delivery) newBackOff() *backoff.ExponentialBackOff {
 	}
 }
 
-// sleep waits, but not beyond the last attempt.
+// sleep waits, but not beyond the end of trying.
 func (d *delivery) sleep(wait time.Duration) {
 	t := time.NewTimer(wait)
 	defer t.Stop()

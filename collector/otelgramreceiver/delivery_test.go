@@ -24,8 +24,7 @@ import (
 	"github.com/otelgram/otelgram/exporter"
 )
 
-// answers is a consumer that gives one answer after the other, and nil when there is none
-// left.
+// answers is a consumer that gives one answer after the other, and nil after the last.
 type answers struct {
 	mu      sync.Mutex
 	list    []error
@@ -33,7 +32,7 @@ type answers struct {
 	points  []int
 	sources []net.Addr
 	wait    chan struct{} // nil, or closed when the consumer may return
-	entered chan struct{} // nil, or told of each call
+	entered chan struct{} // nil, or gets a token for each call
 }
 
 func (a *answers) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
@@ -79,7 +78,7 @@ func points(n int) *metricdata.ResourceMetrics {
 	return rm
 }
 
-// metricsOf returns what the receiver tells, by name and, behind it, attributes other than
+// metricsOf returns the receiver's metrics, by name and, behind it, attributes other than
 // the receiver's.
 func metricsOf(t *testing.T, tel *componenttest.Telemetry) map[string]float64 {
 	t.Helper()
@@ -197,7 +196,7 @@ func TestSource(t *testing.T) {
 }
 
 // TestStall: the next consumer does not return. The queue fills, what follows is counted,
-// and the socket is read on; then all that was queued comes, many packets a batch.
+// and the socket is read on. Then all that was queued comes, many packets a batch.
 func TestStall(t *testing.T) {
 	tel := componenttest.NewTelemetry()
 	next := &answers{wait: make(chan struct{}), entered: make(chan struct{}, 1000)}
@@ -231,8 +230,8 @@ func TestStall(t *testing.T) {
 	assert.Equal(t, 2, next.called(), "what was queued is one batch")
 }
 
-// TestShutdownWhileRefused: the context of Shutdown ends the retries; what they were for
-// counts as refused, and what was queued as overrun or refused.
+// TestShutdownWhileRefused: the context of Shutdown ends the retries. What was being
+// retried counts as refused, and what was queued as overrun or refused.
 func TestShutdownWhileRefused(t *testing.T) {
 	for _, blocks := range []bool{false, true} {
 		tel := componenttest.NewTelemetry()
@@ -262,7 +261,7 @@ func refused(tel *componenttest.Telemetry, t *testing.T) float64 {
 	return m[ours+"refused_points shutdown"]
 }
 
-// statusHost takes note of status events.
+// statusHost keeps status events.
 type statusHost struct {
 	component.Host
 	events chan *componentstatus.Event
@@ -270,8 +269,8 @@ type statusHost struct {
 
 func (h statusHost) Report(e *componentstatus.Event) { h.events <- e }
 
-// TestStatus: the component says when the next consumer refuses for now and when it takes
-// data again, once each. What is refused for good says nothing.
+// TestStatus: the component reports when the next consumer refuses for now and when it
+// takes data again, once each. What is refused for good is not reported.
 func TestStatus(t *testing.T) {
 	next := &answers{list: []error{consumererror.NewPermanent(errForNow), errForNow, errForNow, consumererror.NewPermanent(errForNow)}}
 	host := statusHost{componenttest.NewNopHost(), make(chan *componentstatus.Event, 10)}
@@ -319,8 +318,8 @@ func TestHandover(t *testing.T) {
 	assert.NotEmpty(t, newer.points)
 }
 
-// TestShutdownSoon: what is refused at the end gets one attempt each, of however many
-// senders it is, and a consumer that blocks is not waited for beyond the bound.
+// TestShutdownSoon: at the end each refused batch gets one attempt, however many senders
+// there are, and Shutdown does not wait for a consumer that blocks beyond the limit.
 func TestShutdownSoon(t *testing.T) {
 	tel := componenttest.NewTelemetry()
 	next := &answers{entered: make(chan struct{}, 10_000), list: make([]error, 10_000)}
@@ -353,8 +352,8 @@ func (e *exiting) ConsumeMetrics(ctx context.Context, m pmetric.Metrics) error {
 	return nil
 }
 
-// TestConsumerExits: a consumer that exits its goroutine has refused the batch, and the
-// batches of other senders behind it come all the same.
+// TestConsumerExits: if a consumer exits its goroutine, the batch counts as refused, and
+// the batches of other senders behind it come all the same.
 func TestConsumerExits(t *testing.T) {
 	tel := componenttest.NewTelemetry()
 	next := &exiting{answers{entered: make(chan struct{}, 100), wait: make(chan struct{})}}

@@ -65,8 +65,8 @@ func (o *otlp) pdata(t *testing.T, rm *metricdata.ResourceMetrics) pmetric.Metri
 	return o.last
 }
 
-// joined puts what came in several batches together, where one goes on with the metric
-// that the other ended with.
+// joined puts what came in several batches together, if one goes on with the metric with
+// which another ended.
 func joined(batches []pmetric.Metrics) pmetric.Metrics {
 	all := batches[0]
 	for _, b := range batches[1:] {
@@ -143,8 +143,8 @@ func bytesOf(t *testing.T, m pmetric.Metrics) []byte {
 	return b
 }
 
-// TestManyAttributesEqualOTLP: sets and maps so large that they are made in another way, with
-// values of all types.
+// TestManyAttributesEqualOTLP: the sets and maps are so large that they are made in another
+// way, with values of all types.
 func TestManyAttributesEqualOTLP(t *testing.T) {
 	values := []attribute.Value{
 		attribute.BoolValue(true), attribute.Int64Value(-7), attribute.Float64Value(0.1), attribute.StringValue("ä"),

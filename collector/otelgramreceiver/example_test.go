@@ -66,7 +66,7 @@ func service(ctx context.Context, endpoint string) {
 	}
 }
 
-// freePort is an address at which nobody listens.
+// freePort returns an address at which no receiver listens.
 func freePort() string {
 	c, err := net.ListenPacket("udp", "localhost:0")
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 const (
 	// maxBatchPoints is how many points make a batch full.
 	maxBatchPoints = 8192
-	// maxOpenBytes bounds the memory of all batches that a processor has open: what is
-	// beyond it is what one packet unfolds to, 8 MiB at the most.
+	// maxOpenBytes bounds the memory of all batches that a processor has open. They may
+	// exceed it by what one packet unfolds to, 8 MiB at most.
 	maxOpenBytes = 16 << 20
 )
 
@@ -50,8 +50,8 @@ func (h *handler) HandlePacket(p *receiver.Packet) {
 	}
 }
 
-// Flush hands over all batches. A consumer that exits the goroutine ends it; the next call
-// goes on with the batch behind.
+// Flush hands over all batches. If a consumer exits the goroutine, Flush ends there, and
+// the next call goes on with the batch behind.
 func (h *handler) Flush() {
 	for len(h.order) > 0 {
 		b := h.order[0]

@@ -23,8 +23,8 @@ import (
 // maxAllocated is what a packet may make the receiver allocate for each of its bytes.
 const maxAllocated = 512
 
-// TestHostilePackets prints what packets cost that are made to cost much, and asserts that
-// what is allocated for one is bounded. Some are refused, which costs as well.
+// TestHostilePackets prints the cost of packets that are made to cost much, and asserts
+// that what is allocated for one is bounded. Some are rejected, which costs as well.
 func TestHostilePackets(t *testing.T) {
 	discard, err := consumer.NewMetrics(func(context.Context, pmetric.Metrics) error { return nil })
 	require.NoError(t, err)
@@ -56,8 +56,8 @@ func TestHostilePackets(t *testing.T) {
 	}
 }
 
-// TestOpenBatchesTakeLittle: whatever shape the packets have, and whoever sends them, the
-// batches that are open take a bounded memory.
+// TestOpenBatchesTakeLittle: whatever shape the packets have, and whatever sources they
+// come from, open batches take a bounded memory.
 func TestOpenBatchesTakeLittle(t *testing.T) {
 	discard, err := consumer.NewMetrics(func(context.Context, pmetric.Metrics) error { return nil })
 	require.NoError(t, err)
@@ -96,7 +96,7 @@ func costOf(f func()) (bytes uint64, took time.Duration) {
 	return after.TotalAlloc - before.TotalAlloc, took
 }
 
-// threadTime is the processor time that this thread has taken.
+// threadTime returns the processor time that this thread has taken.
 func threadTime() time.Duration {
 	var t unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t)

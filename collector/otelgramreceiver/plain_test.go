@@ -32,7 +32,7 @@ func plainPacket(t *testing.T, sequence uint64, events ...plain.Event) []byte {
 	return b
 }
 
-// TestPlainArrives: what the next consumer gets of Plain packets is what they say.
+// TestPlainArrives: the next consumer gets what Plain packets say.
 func TestPlainArrives(t *testing.T) {
 	sink := &consumertest.MetricsSink{}
 	r := start(t, sink)
@@ -81,8 +81,8 @@ func TestPlainArrives(t *testing.T) {
 	require.Equal(t, bytesOf(t, want), bytesOf(t, sink.AllMetrics()[0]))
 }
 
-// TestPlainBesideOthers: Plain senders and an exporter at one receiver, and what the Plain
-// ones lost.
+// TestPlainBesideOthers: Plain senders and an exporter use one receiver, which counts what
+// the Plain senders lost.
 func TestPlainBesideOthers(t *testing.T) {
 	sink := &consumertest.MetricsSink{}
 	r := start(t, sink)

@@ -55,8 +55,8 @@ func TestPlausible(t *testing.T) {
 	}
 }
 
-// TestPlausiblePointsDoNoHarm: delta_to_cumulative takes whatever passes, at once and without
-// a panic.
+// TestPlausiblePointsDoNoHarm: delta_to_cumulative takes whatever passes, at once and
+// without a panic.
 func TestPlausiblePointsDoNoHarm(t *testing.T) {
 	factory := deltatocumulativeprocessor.NewFactory()
 	sink := &consumertest.MetricsSink{}
@@ -92,8 +92,8 @@ func TestPlausiblePointsDoNoHarm(t *testing.T) {
 	require.NoError(t, p.Shutdown(t.Context()))
 }
 
-// TestInvalidPointsAreRefused: what nobody can have measured is counted, and the points
-// beside it come.
+// TestInvalidPointsAreRefused: points that cannot have been measured are counted, and the
+// points next to them come.
 func TestInvalidPointsAreRefused(t *testing.T) {
 	sink := &consumertest.MetricsSink{}
 	h := newTestHandler(t, sink)

@@ -11,8 +11,8 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// place is where the points of a metric go. One of the slices is set, by the kind of the
-// metric.
+// place is where the points of a metric go. The kind of the metric decides which slice is
+// set.
 type place struct {
 	numbers      pmetric.NumberDataPointSlice
 	histograms   pmetric.HistogramDataPointSlice
@@ -40,7 +40,7 @@ func newPlace(metric pmetric.Metric, m *wire.MetricView) place {
 }
 
 // placeIn returns the place in a metric that has its kind. A new metric gets room for the
-// points of the packet; where one goes on, the slice grows as it needs to.
+// points of the packet. In a metric that goes on, the slice grows as needed.
 func placeIn(metric pmetric.Metric, m *wire.MetricView) (p place) {
 	switch m.Kind {
 	case wire.Gauge:
@@ -77,7 +77,7 @@ type pointWriter struct {
 	attributeWriter
 	names     texts
 	clock     clock
-	corrected int // points of the packet whose time was put right
+	corrected int // points of the packet whose time was corrected
 }
 
 func newPointWriter(maxSkew time.Duration) pointWriter {
@@ -91,7 +91,7 @@ func (w *pointWriter) begin(p *receiver.Packet) {
 	w.sets = w.sets[:0]
 }
 
-// end forgets what was of the packet.
+// end forgets what belongs to the packet.
 func (w *pointWriter) end() {
 	w.layout.reset()
 	clear(w.sets)
@@ -162,7 +162,7 @@ func (w *pointWriter) writeExponential(p pmetric.ExponentialHistogramDataPoint, 
 		w.attributes(p.Attributes(), v.Attributes) + w.exemplars(p.Exemplars, v)
 }
 
-// summarized is what both kinds of histograms have beside their buckets.
+// summarized is what both kinds of histograms have besides their buckets.
 type summarized interface {
 	SetStartTimestamp(pcommon.Timestamp)
 	SetTimestamp(pcommon.Timestamp)
@@ -208,7 +208,7 @@ func (w *pointWriter) writeSummary(p pmetric.SummaryDataPoint, v *wire.PointView
 	return distributionSize + quantileSize*len(d.Quantiles) + w.attributes(p.Attributes(), v.Attributes)
 }
 
-// exemplars writes the exemplars of a point. The slice is asked for where there are any.
+// exemplars writes the exemplars of a point. It asks for the slice only if there are any.
 func (w *pointWriter) exemplars(slice func() pmetric.ExemplarSlice, v *wire.PointView) (bytes int) {
 	for e := v.Exemplars(); e.Next(); {
 		to := slice().AppendEmpty()

@@ -39,14 +39,14 @@ func newOtelgramReceiver(set collectorreceiver.Settings, c *Config, next consume
 	return &otelgramReceiver{settings: set, config: c, delivery: d, senders: newSenders(2 * c.MaxSessions / c.Async.Processors), self: self}, nil
 }
 
-// Start listens. It fails where the address cannot be had.
+// Start listens. It returns an error if the address is not available.
 func (r *otelgramReceiver) Start(_ context.Context, host component.Host) error {
 	opts, err := r.config.options()
 	if err != nil {
 		return err
 	}
 	opts = append(opts,
-		receiver.WithMeterProvider(noop.NewMeterProvider()), // the books are told in the Collector's way, see telemetry
+		receiver.WithMeterProvider(noop.NewMeterProvider()), // telemetry shows the books in the Collector's way
 		receiver.WithLogger(slog.New(zapslog.NewHandler(r.settings.Logger.Core()))),
 	)
 	r.delivery.start(host)
@@ -70,10 +70,10 @@ func (r *otelgramReceiver) Start(_ context.Context, host component.Host) error {
 // shutdownTime is how long Shutdown waits for the next consumer.
 const shutdownTime = 5 * time.Second
 
-// Shutdown closes the sockets and hands over what is queued. What is refused is not tried
-// again. Where ctx or five seconds end before all is handed over, the rest counts as refused
-// or overrun, and the error says so. The books as they stand then are logged, since nobody
-// may collect them any more.
+// Shutdown closes the sockets and hands over what is queued. A batch that is refused is not
+// tried again. If ctx or five seconds end before all is handed over, the rest counts as
+// refused or overrun, and the error says so. The final books are logged, since nobody may
+// collect them any more.
 func (r *otelgramReceiver) Shutdown(ctx context.Context) error {
 	if r.receiver == nil {
 		r.delivery.stop()

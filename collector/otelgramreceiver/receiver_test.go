@@ -45,7 +45,7 @@ func startOn(t *testing.T, host component.Host, tel *componenttest.Telemetry, ne
 	require.NoError(t, err)
 	r := made.(*otelgramReceiver)
 	require.NoError(t, r.Start(t.Context(), host))
-	t.Cleanup(func() { _ = r.Shutdown(context.Background()) }) // some tests have done that
+	t.Cleanup(func() { _ = r.Shutdown(context.Background()) }) // some tests have done that already
 	return r
 }
 
@@ -54,7 +54,7 @@ func newExporter(t *testing.T, r *otelgramReceiver, opts ...exporter.Option) *ex
 	t.Helper()
 	exp, err := exporter.New(t.Context(), append([]exporter.Option{exporter.WithEndpoint(r.receiver.Addr().String())}, opts...)...)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = exp.Shutdown(context.Background()) }) // some tests have done that
+	t.Cleanup(func() { _ = exp.Shutdown(context.Background()) }) // some tests have done that already
 	return exp
 }
 

@@ -15,14 +15,15 @@ import (
 const (
 	// maxLosers is how many senders the metric of lost points names.
 	maxLosers = 1000
-	// maxName is the longest name of a service or instance that it tells, in bytes.
+	// maxName is the longest name of a service or instance in that metric, in bytes.
 	maxName = 128
 	// provenAfter is how many packets a session must have for its sender to be named. So
-	// forged sessions of a few packets are not.
+	// forged sessions of a few packets are not named.
 	provenAfter = 8
 )
 
-// senderName is what a resource says of the sender: service.name and service.instance.id.
+// senderName is what a resource says about the sender: service.name and
+// service.instance.id.
 type senderName struct{ service, instance string }
 
 func (n senderName) attributes() []attribute.KeyValue {
@@ -36,18 +37,18 @@ func (n senderName) attributes() []attribute.KeyValue {
 	return kvs
 }
 
-// senders know the names of sessions, from the first packet of each that was decoded. There
-// are at most twice as many as there may be sessions. Where strangers fill those of a
-// processor they are forgotten, and learned again from the next packet of each session.
+// senders knows the names of sessions, from the first decoded packet of each. It keeps at
+// most twice as many as there may be sessions. If strangers fill the names of a processor,
+// these are forgotten, and learned again from the next packet of each session.
 type senders struct {
 	max int
 	all []*sessionNames
 }
 
-// newSenders is for processors that may take note of so many names each.
+// newSenders returns senders for processors that may remember that many names each.
 func newSenders(names int) *senders { return &senders{max: names} }
 
-// of returns the names that one more processor takes note of.
+// of returns the names that one more processor remembers.
 func (s *senders) of() *sessionNames {
 	n := &sessionNames{max: s.max, names: map[uint64]senderName{}}
 	s.all = append(s.all, n)
@@ -62,7 +63,7 @@ type sessionNames struct {
 	names map[uint64]senderName
 }
 
-// note takes note of the name of a packet's session.
+// note remembers the name of a packet's session.
 func (n *sessionNames) note(d *wire.Decoder) {
 	session := d.Header().Session
 	n.mu.Lock()
@@ -80,7 +81,8 @@ func (n *sessionNames) note(d *wire.Decoder) {
 	n.names[session] = nameOf(metrics[0].Scope.Resource)
 }
 
-// nameOf returns the name of the sender that a resource describes, without what is too long.
+// nameOf returns the name of the sender that a resource describes. It leaves out what is
+// too long.
 func nameOf(r *wire.ResourceView) (name senderName) {
 	for _, kv := range r.Attributes.All {
 		text := kv.Value.Text()
@@ -97,8 +99,9 @@ func nameOf(r *wire.ResourceView) (name senderName) {
 	return name
 }
 
-// lost returns how many points the sessions with books have lost, by sender: of the senders
-// that lost most, if there are many. It forgets the names of sessions that have no books.
+// lost returns how many points the sessions with books have lost, by sender. If there are
+// many senders, it returns those that lost most. It forgets the names of sessions that have
+// no books.
 func (s *senders) lost(sessions []receiver.Session) map[senderName]int64 {
 	lost := map[senderName]int64{}
 	known := make(map[uint64]bool, len(sessions))
@@ -132,7 +135,7 @@ func (s *senders) lost(sessions []receiver.Session) map[senderName]int64 {
 	return lost
 }
 
-// name returns the name of a session; none where nobody took note of it.
+// name returns the name of a session, or no name if none was remembered.
 func (s *senders) name(session uint64) senderName {
 	for _, n := range s.all {
 		n.mu.Lock()

@@ -7,17 +7,17 @@ import (
 	"go.opentelemetry.io/collector/component/componentstatus"
 )
 
-// status tells the Collector when the next consumer has refused a batch at every attempt, and
-// when it takes data again. Processors report at the same time. One of them tells, and the
-// others do not wait for it.
+// status tells the Collector when the next consumer has refused a batch at every attempt,
+// and when it takes data again. Processors report at the same time. One of them tells the
+// Collector, and the others do not wait for it.
 type status struct {
-	failing atomic.Pointer[error] // what is to be told; nil: all is well
+	failing atomic.Pointer[error] // the error to tell; nil: all is well
 	telling atomic.Bool
-	told    *error // of whoever has set telling
+	told    *error // what was told last; belongs to the goroutine that has set telling
 }
 
-// report takes note of an outcome. What is refused for good says something of that data, and
-// what is refused at the end nothing: both leave the status as it is.
+// report takes note of an outcome. What is refused for good says something only about that
+// data, and what is refused at the end says nothing: both leave the status as it is.
 func (s *status) report(host component.Host, o *outcome) {
 	switch failing := s.failing.Load(); {
 	case o.reason == refusedForNow && failing == nil:
@@ -30,7 +30,7 @@ func (s *status) report(host component.Host, o *outcome) {
 	s.tell(host)
 }
 
-// tell reports until what was told is what is to be told.
+// tell reports until the Collector was told the current status.
 func (s *status) tell(host component.Host) {
 	for s.telling.CompareAndSwap(false, true) {
 		failing := s.failing.Load()

@@ -14,7 +14,7 @@ import (
 )
 
 // telemetry is the receiver's own metrics. What becomes of batches is counted where it
-// happens; the rest is read from the books when somebody collects.
+// happens. The rest is read from the books when somebody collects.
 type telemetry struct {
 	builder  *metadata.TelemetryBuilder
 	receiver attribute.KeyValue // which receiver of the Collector it is
@@ -57,7 +57,7 @@ func (t *telemetry) delivered(accepted, refused int, reason string, corrected in
 	t.builder.ReceiverOtelgramLatency.Record(ctx, latency.Seconds(), t.self)
 }
 
-// invalid counts points that are not in a batch.
+// invalid counts points that are left out of a batch.
 func (t *telemetry) invalid(points int) {
 	t.refusals.Add(int64(points))
 	t.builder.ReceiverOtelgramRefusedPoints.Add(context.Background(), int64(points), t.refused[refusedInvalid])
@@ -67,7 +67,7 @@ func (t *telemetry) retried() {
 	t.builder.ReceiverOtelgramRetries.Add(context.Background(), 1, t.self)
 }
 
-// start tells the books of r from now on.
+// start makes the metrics show the books of r from now on.
 func (t *telemetry) start(r *receiver.Receiver, s *senders) error {
 	return t.builder.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		stats := r.Stats()
@@ -114,7 +114,7 @@ func (t *telemetry) observe(o metric.Observer, s *receiver.Stats) {
 	}
 }
 
-// observeLost tells the points that are lost by sender, and the rest without one.
+// observeLost observes the lost points of each named sender, and the rest without a sender.
 func (t *telemetry) observeLost(o metric.Observer, s *receiver.Stats, from *senders) {
 	rest := int64(s.Points.Lost)
 	for name, n := range from.lost(s.Sessions) {

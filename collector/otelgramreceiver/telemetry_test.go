@@ -27,8 +27,8 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// TestBooks: packets are lost, repeated, rejected and refused on the way to the receiver,
-// and what it tells adds up. The loss stands beside the name of its sender.
+// TestBooks: packets are lost, repeated and rejected, and batches refused, and the
+// receiver's metrics add up. The loss has the name of its sender.
 func TestBooks(t *testing.T) {
 	tel := componenttest.NewTelemetry()
 	r := startWith(t, tel, consumertest.NewNop(), func(c *Config) { c.AllowedSources = []string{"127.0.0.1/32"} })
@@ -80,8 +80,8 @@ func TestBooks(t *testing.T) {
 	assert.NotContains(t, metricsOf(t, tel), ours+"sessions", "the callback is gone")
 }
 
-// TestNoOtherMetric: each metric that the receiver tells is in metadata.yaml with its unit,
-// type and description, and in documentation.md, and no other is.
+// TestNoOtherMetric: each metric of the receiver is in metadata.yaml with its unit, type
+// and description, and in documentation.md, and no other metric is.
 func TestNoOtherMetric(t *testing.T) {
 	text, err := os.ReadFile("metadata.yaml")
 	require.NoError(t, err)
@@ -185,7 +185,7 @@ func TestLog(t *testing.T) {
 }
 
 // TestNamesAreBounded: names of sessions that have no books any more are forgotten, and
-// there are never more than there may be sessions; the metric names a bounded number.
+// there are never more names than sessions may be. The metric shows a bounded number.
 func TestNamesAreBounded(t *testing.T) {
 	s := newSenders(3000)
 	n := s.of()
@@ -214,8 +214,8 @@ func TestNamesAreBounded(t *testing.T) {
 	assert.Empty(t, n.names)
 }
 
-// TestSenderName: what a resource says of its service and instance, unless it is too long or
-// no text.
+// TestSenderName: the name is what a resource says about its service and instance, unless
+// that is too long or no text.
 func TestSenderName(t *testing.T) {
 	long := strings.Repeat("x", maxName+1)
 	for _, tt := range []struct {

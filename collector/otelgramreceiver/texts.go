@@ -12,8 +12,8 @@ const (
 )
 
 // texts are names, units and descriptions that were seen before. Each is made once, and not
-// for each packet. There are at most 2 MiB of them; then they are forgotten and learned
-// again. Text that is not UTF-8 is not remembered.
+// for each packet. When there are 2 MiB of them, they are forgotten and learned again. Text
+// that is not UTF-8 is not remembered.
 type texts map[string]string
 
 func (t texts) text(b []byte) string {
@@ -31,8 +31,8 @@ func (t texts) text(b []byte) string {
 	return s
 }
 
-// valid returns a text of a packet, which may be any bytes, as UTF-8: OTLP and Prometheus can
-// carry nothing else, and refuse all that comes with it.
+// valid returns a text of a packet, which may be any bytes, as UTF-8. OTLP and Prometheus
+// can carry nothing else, and refuse all that comes with it.
 func valid(b []byte) string {
 	if utf8.Valid(b) {
 		return string(b)

@@ -55,7 +55,7 @@ func TestBudget(t *testing.T) {
 	assert.True(t, b.Reached(), "for good")
 }
 
-// TestBudgetIsShared: of callers who ask at once as many get it as there is room for.
+// TestBudgetIsShared: if callers ask at once, as many get memory as there is room for.
 func TestBudgetIsShared(t *testing.T) {
 	b := NewBudget(1000)
 	var mu sync.Mutex

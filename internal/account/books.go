@@ -9,11 +9,11 @@ import (
 )
 
 // Books hold the promise: a point that was offered is sent, dropped for one reason, or
-// still queued. Every term is counted where it happens, and only grows, except what
-// the pump holds. Any goroutine may count.
+// still queued. Every term is counted where it happens, and only grows, except the number
+// of points in the pump. Any goroutine may count.
 type Books struct {
-	// offered is written by callers, the rest almost only by the pump. The event queue
-	// counts what was offered to it by itself.
+	// Callers write offered; almost only the pump writes the others. The event queue counts
+	// by itself what was pushed to it.
 	offered atomic.Uint64
 	_       cpu.CacheLinePad
 
@@ -25,10 +25,10 @@ type Books struct {
 // Offer counts points that were offered.
 func (b *Books) Offer(points int) { b.offered.Add(uint64(points)) }
 
-// Drop counts points, which were counted as offered, as dropped.
+// Drop counts points as dropped that were counted as offered.
 func (b *Books) Drop(reason wire.DropReason, points int) { b.dropped[reason].Add(uint64(points)) }
 
-// Refuse counts a point, or a measurement that becomes none, as offered and dropped.
+// Refuse counts a point, or a measurement that becomes no point, as offered and dropped.
 func (b *Books) Refuse(reason wire.DropReason) {
 	b.Offer(1)
 	b.Drop(reason, 1)
@@ -37,13 +37,13 @@ func (b *Books) Refuse(reason wire.DropReason) {
 // Take counts points that the pump has taken out of a queue.
 func (b *Books) Take(points int) { b.inPump.Add(int64(points)) }
 
-// Lose counts points that the pump held as dropped.
+// Lose counts points as dropped that the pump held.
 func (b *Books) Lose(reason wire.DropReason, points int) {
 	b.Drop(reason, points)
 	b.inPump.Add(-int64(points))
 }
 
-// Send counts points that the pump held as sent.
+// Send counts points as sent that the pump held.
 func (b *Books) Send(points int) {
 	b.sent.Add(uint64(points))
 	b.inPump.Add(-int64(points))
@@ -55,7 +55,7 @@ func (b *Books) Offered() uint64 { return b.offered.Load() }
 // InPump returns how many points the pump holds.
 func (b *Books) InPump() uint64 { return uint64(max(0, b.inPump.Load())) }
 
-// Settled is what was sent and dropped.
+// Settled is what was sent and what was dropped.
 type Settled struct {
 	Sent    uint64
 	Dropped [wire.DropReasons]uint64

@@ -7,8 +7,8 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// idleCollections is after how many collections without a measurement a series dies,
-// where only what was measured is sent.
+// idleCollections is after how many collections without a measurement a series dies, if
+// only what was measured is sent.
 const idleCollections = 8
 
 // collected is a stream, whatever the type of its numbers.
@@ -38,8 +38,8 @@ func (s *Stream[N]) collect(c *Collector) {
 	}
 }
 
-// collect reads a series, or lets it die if it was not measured for long. That of the
-// overflow stays.
+// collect reads a series, or lets it die if it was not measured for long. The overflow
+// series does not die.
 func (e *Series[N]) collect(c *Collector) {
 	s := e.stream
 	switch {
@@ -58,9 +58,9 @@ func (e *Series[N]) collect(c *Collector) {
 	}
 }
 
-// idles reports whether a series that was not measured is no longer kept. One that
-// callbacks observe goes at once, unless nobody knows whether they would have. All go at
-// once where there are more of them than the limit allows.
+// idles reports whether a series that was not measured dies. After idleCollections it does.
+// A series that callbacks observe dies at once, unless a callback failed that might have
+// observed it. If there are more series than the limit allows, each of them dies at once.
 func (e *Series[N]) idles() bool {
 	s := e.stream
 	long := e.idle == idleCollections
@@ -70,8 +70,8 @@ func (e *Series[N]) idles() bool {
 	return (long || s.beyond) && !e.overflow
 }
 
-// sweep lets a series die whose measurements go one by one: nothing is kept of them but
-// what adds up without end.
+// sweep lets a series of event mode die. Nothing is kept of its measurements, except the
+// total of a series that adds up without end.
 func (e *Series[N]) sweep() {
 	if !e.stream.passing() || e.clear(measured|admitted)&measured != 0 {
 		e.idle = 0
@@ -79,12 +79,12 @@ func (e *Series[N]) sweep() {
 	}
 	if e.idle = min(e.idle+1, idleCollections); e.idles() {
 		e.flags.Or(dead)
-		e.clear(admitted) // of a caller that has just come
+		e.clear(admitted) // a caller may have set it just now
 		e.remove()
 	}
 }
 
-// remove is the end of a dead series, of which nothing is left.
+// remove gives back what a dead and empty series took.
 func (e *Series[N]) remove() {
 	e.stream.living.Add(-1)
 	e.stream.registry.memory.Give(e.stream.cost(e) + e.state.drop())
@@ -158,8 +158,8 @@ func (c *Collector) tooLate() bool {
 	return c.late > maxLate
 }
 
-// miss is what happens where there is no room for the point in time. Under delta it is
-// made at the next collection.
+// miss is called when there is no room for the point in time. Under delta the point is made
+// at the next collection.
 func (e *Series[N]) miss(c *Collector) {
 	e.state.giveUp()
 	if e.isDead() {
@@ -179,8 +179,8 @@ func (e *Series[N]) miss(c *Collector) {
 	}
 }
 
-// postpone waits for callers that are in the middle of a measurement, or leaves the
-// series to the next collection.
+// postpone puts off a series in which a caller is in the middle of a measurement. The
+// collector waits for the caller, or leaves the series to the next collection.
 func (e *Series[N]) postpone(c *Collector) {
 	if c.reading.last {
 		e.leave(c)
@@ -189,8 +189,8 @@ func (e *Series[N]) postpone(c *Collector) {
 	c.waiting = append(c.waiting, e)
 }
 
-// leave leaves to the next collection what callers still hold. After the last one it is
-// lost. A dead series is found in no table, so that the collector remembers it.
+// leave leaves to the next collection what callers still hold. After the last collection
+// that is lost. A dead series is in no table, so the collector remembers it.
 func (e *Series[N]) leave(c *Collector) {
 	switch {
 	case c.closing:

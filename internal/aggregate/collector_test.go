@@ -14,8 +14,8 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// preempt has a caller be preempted in the middle of a measurement of a histogram, and
-// returns how it goes on.
+// preempt makes a caller stop in the middle of a measurement of a histogram, as if it were
+// preempted. It returns a function that makes the caller go on.
 func preempt(s *Stream[int64], set attribute.Set) (goOn func()) {
 	h := s.find(set.Equivalent()).state.(*explicit[int64])
 	first := &h.first
@@ -36,8 +36,8 @@ func counts(all []wire.Point) (n []uint64) {
 	return n
 }
 
-// TestPreemptedCaller: a caller that is off its core for long holds up nobody who
-// records, holds up the collection for a second at most, and loses nothing.
+// TestPreemptedCaller: a caller that does not run for long holds up no caller that records,
+// holds up the collection for a second at most, and loses nothing.
 func TestPreemptedCaller(t *testing.T) {
 	for _, delta := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -91,8 +91,8 @@ func TestPreemptedForAMoment(t *testing.T) {
 	})
 }
 
-// TestPreemptedAtTheEnd: what a caller holds when the last collection ends is counted
-// once, and what it measures then is refused.
+// TestPreemptedAtTheEnd: what a caller holds when the last collection ends is counted once,
+// and what it measures after that is dropped.
 func TestPreemptedAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := open(0)
@@ -109,7 +109,8 @@ func TestPreemptedAtTheEnd(t *testing.T) {
 	})
 }
 
-// TestPreemptedInASeriesThatDies: what the caller measured there is in the next collection.
+// TestPreemptedInASeriesThatDies: what a caller measured in a series that dies is in the
+// next collection.
 func TestPreemptedInASeriesThatDies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := open(0)
@@ -169,8 +170,8 @@ func TestLeftIsReadOnce(t *testing.T) {
 	assert.Equal(t, before-stream, w.memory.Left(), "memory")
 }
 
-// TestLastPointWithoutRoom has a caller be between its measurement and the flag while the
-// last collection finds no room for the point.
+// TestLastPointWithoutRoom: a caller is between its measurement and the flag while the last
+// collection finds no room for the point.
 func TestLastPointWithoutRoom(t *testing.T) {
 	w := open(0)
 	c := histogramConfig("h", Explicit)
@@ -187,8 +188,8 @@ func TestLastPointWithoutRoom(t *testing.T) {
 	assert.Equal(t, 1, w.dropped(wire.Deadline)+w.dropped(wire.Shutdown))
 }
 
-// TestPreemptedInAFurtherStripe: what is free is collected, and what the caller holds the
-// next time.
+// TestPreemptedInAFurtherStripe: free stripes are collected at once, and the stripe that
+// the caller holds the next time.
 func TestPreemptedInAFurtherStripe(t *testing.T) {
 	for _, delta := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -214,7 +215,8 @@ func TestPreemptedInAFurtherStripe(t *testing.T) {
 	}
 }
 
-// TestLeftWithoutRoom: what a caller held as its series died waits for room, and is there then.
+// TestLeftWithoutRoom: what a caller held when its series died waits for room, and arrives
+// then.
 func TestLeftWithoutRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := open(0)
@@ -244,8 +246,8 @@ func TestLeftWithoutRoom(t *testing.T) {
 	})
 }
 
-// TestNoRoom: where there is no room in time a cumulative point is lost, and what is
-// delta is left for the next collection. After the last one both are counted.
+// TestNoRoom: if there is no room in time, a cumulative point is lost, and a delta is left
+// for the next collection. After the last collection both are counted.
 func TestNoRoom(t *testing.T) {
 	for _, delta := range []bool{false, true} {
 		for _, kind := range []Kind{Sum, LastValue, Explicit, Exponential} {
@@ -303,8 +305,8 @@ func TestObservedWithoutRoom(t *testing.T) {
 	assert.Equal(t, []string{"o k=1: 43"}, w.lines())
 }
 
-// TestNothingIsWantedForLong: where there is no room for a series for which the collector
-// waits, callers have its stripe again.
+// TestNothingIsWantedForLong: if there is no room for a series for which the collector
+// waits, callers get its stripe back.
 func TestNothingIsWantedForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := open(0)
@@ -324,7 +326,7 @@ func TestNothingIsWantedForLong(t *testing.T) {
 	})
 }
 
-// fillingUp is a sink that has room the first time it is asked.
+// fillingUp is a sink that has room only the first time it is asked.
 type fillingUp struct{ asked bool }
 
 func (f *fillingUp) Await(context.Context, bool) bool {
@@ -356,8 +358,7 @@ func TestHandlesGoOn(t *testing.T) {
 	}
 }
 
-// TestAllocations: neither a measurement nor a collection allocates once the series are
-// there.
+// TestAllocations: once the series exist, neither a measurement nor a collection allocates.
 func TestAllocations(t *testing.T) {
 	for _, delta := range []bool{false, true} {
 		for _, kind := range []Kind{Sum, LastValue, Explicit, Exponential} {

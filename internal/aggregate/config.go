@@ -36,29 +36,29 @@ func (k Kind) wire() wire.Kind {
 	return wire.Sum
 }
 
-// Config describes a stream: a metric of one scope, and how it is aggregated. The scope
-// and the bounds are kept as they are; of the other strings the stream keeps copies.
+// Config describes a stream: a metric of one scope, and how it is aggregated. The stream
+// keeps the scope and the bounds as they are, and copies of the other strings.
 type Config struct {
 	Scope                   instrumentation.Scope
 	Name, Unit, Description string
-	Instrument              string // its kind, as people know it
+	Instrument              string // the kind of instrument, for messages
 	Kind                    Kind
 	Monotonic               bool
 	Delta                   bool
-	// Observed says that only callbacks measure: what they did not observe since the
-	// last collection is neither sent nor kept.
+	// Observed says that only callbacks measure. What they did not observe since the last
+	// collection is neither sent nor kept.
 	Observed          bool
 	Bounds            []float64 // Explicit
 	MaxSize, MaxScale int32     // Exponential
 	NoMinMax          bool
-	// NoSum leaves out a histogram's sum: that of measurements which may be negative is
-	// no counter (opentelemetry-specification, metrics/sdk.md, "Histogram
+	// NoSum leaves out a histogram's sum, since a sum of measurements that may be negative
+	// is no counter (opentelemetry-specification, metrics/sdk.md, "Histogram
 	// Aggregations").
 	NoSum bool
-	// Own says that it is one of the exporter's own metrics.
+	// Own says that this is one of the exporter's own metrics.
 	Own bool
-	// Events takes the measurements one by one; nil: they are aggregated. Priority is
-	// how much they matter to it.
+	// Events takes the measurements one by one. If it is nil, they are aggregated. Priority
+	// is the priority of the measurements for Events.
 	Events   Events
 	Priority drop.Priority
 }
@@ -79,19 +79,19 @@ func (c *Config) metricKey(integer bool) intern.MetricKey {
 	}
 }
 
-// What things take besides their strings and lists, in bytes, about.
+// About what things take besides their strings and lists, in bytes.
 const (
 	streamCost = 768
 	seriesCost = 320
 	stripeCost = 96
 	bucketCost = 9 // the allocator rounds up
 
-	// mostBuckets bounds what a histogram is charged. It needs as many distinct values to
-	// fill more.
+	// mostBuckets bounds the buckets for which a histogram is charged. To fill more, it
+	// would need as many distinct values.
 	mostBuckets = 1 << 26
 )
 
-// stripeCost is about what a stripe of a histogram takes at most.
+// stripeCost returns about what a stripe of a histogram takes at most.
 func (c *Config) stripeCost() int64 {
 	switch c.Kind {
 	case Explicit:
@@ -102,7 +102,7 @@ func (c *Config) stripeCost() int64 {
 	return 0
 }
 
-// own copies the strings of a caller's.
+// own replaces the caller's strings by copies.
 func (c *Config) own() {
 	c.Name, c.Unit, c.Description = strings.Clone(c.Name), strings.Clone(c.Unit), strings.Clone(c.Description)
 }

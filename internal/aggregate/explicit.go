@@ -23,7 +23,7 @@ func (h *explicit[N]) record(e *Series[N], v N) result {
 	}
 	if e.isDead() {
 		s.release()
-		e.stream.registry.memory.Give(s.refund()) // the collector may have refunded before s was there
+		e.stream.registry.memory.Give(s.refund()) // the collector may have refunded before s was in the list
 		return late
 	}
 	s.state.counts[b]++

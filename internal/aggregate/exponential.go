@@ -6,26 +6,26 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// The scales of exponential histograms (opentelemetry-specification,
-// metrics/sdk.md, "Base2 Exponential Bucket Histogram Aggregation"); the least one has
-// two buckets for all numbers, and the largest is the SDK's.
+// The scales of exponential histograms (opentelemetry-specification, metrics/sdk.md, "Base2
+// Exponential Bucket Histogram Aggregation"). At the least scale there are two buckets for
+// all numbers. The largest scale is the SDK's.
 const (
 	MinScale = -10
 	MaxScale = 20
 )
 
-// exponential counts measurements in buckets whose bounds are powers of a base, which
-// grows with the range that is measured. It equals the SDK's bucket by bucket, also
-// where its stripes are put together: the scale is the largest at which the buckets
-// from the first to the last one in use are no more than the maximum size, and that
-// does not depend on the order of the measurements.
+// exponential counts measurements in buckets whose bounds are powers of a base. The base
+// grows with the range of the measurements. The buckets equal the SDK's one by one, even
+// after stripes are put together: the scale is the largest at which the buckets from the
+// first to the last in use are no more than the maximum size, and that does not depend on
+// the order of the measurements.
 type exponential[N Number] struct {
 	first stripe[scaled[N]]
 }
 
 // scaled is what one stripe of an exponential histogram holds. With a maximum size of 1,
-// numbers on both sides of 1 do not find a bucket at the least scale. As in the SDK they
-// are in the sum, the minimum and the maximum, and in no count; that is said once a stream.
+// numbers on both sides of 1 find no bucket even at the least scale. As in the SDK they are
+// in the sum, the minimum and the maximum, and in no count. That is reported once a stream.
 type scaled[N Number] struct {
 	summary[N]
 	zeros              uint64
@@ -34,8 +34,8 @@ type scaled[N Number] struct {
 	positive, negative side
 }
 
-// side is the buckets of the positive or of the negative measurements: those from the
-// first to the last in use.
+// side holds the buckets of the positive or of the negative measurements, from the first to
+// the last in use.
 type side struct {
 	first  int32
 	counts []uint64
@@ -49,7 +49,7 @@ func (h *exponential[N]) record(e *Series[N], v N) result {
 	}
 	if e.isDead() {
 		s.release()
-		e.stream.registry.memory.Give(s.refund()) // the collector may have refunded before s was there
+		e.stream.registry.memory.Give(s.refund()) // the collector may have refunded before s was in the list
 		return late
 	}
 	s.state.record(v, x, int(e.stream.config.MaxSize))
@@ -60,7 +60,7 @@ func (h *exponential[N]) record(e *Series[N], v N) result {
 // magnitude is the absolute value of a measurement as a fraction of a power of two.
 type magnitude struct {
 	exponent int32
-	exact    bool    // it is a power of two
+	exact    bool    // the value is a power of two
 	log      float64 // of the fraction, to the base of two
 }
 
@@ -69,8 +69,8 @@ func split(v float64) magnitude {
 	return magnitude{int32(exponent), fraction == .5, math.Log(fraction) * math.Log2E}
 }
 
-// bucket returns the bucket at a scale. The bounds of a bucket are its index and the
-// next one, as exponents of the base; the upper bound belongs to it.
+// bucket returns the index of the bucket at a scale. The bounds of a bucket are its index
+// and the next one, as exponents of the base. The upper bound belongs to the bucket.
 func (m magnitude) bucket(scale int32) int32 {
 	if scale > 0 {
 		return m.exponent<<scale + int32(m.log*float64(int32(1)<<scale)) - 1
@@ -104,7 +104,7 @@ func (s *scaled[N]) record(v N, m magnitude, size int) {
 	to.add(b, 1, size)
 }
 
-// excess returns by how much the scale must drop so that the buckets in use and those
+// excess returns by how much the scale must drop so that the buckets in use and the buckets
 // from first to last are no more than size.
 func (b *side) excess(first, last int32, size int) (by int32) {
 	if len(b.counts) > 0 {
@@ -142,7 +142,7 @@ func (b *side) downscale(by int32) {
 	b.first, b.counts = first, b.counts[:n+1]
 }
 
-// add adds n to a bucket, of which the caller knows that size has room for it.
+// add adds n to a bucket. The caller has made sure that size has room for the bucket.
 func (b *side) add(bucket int32, n uint64, size int) {
 	if len(b.counts) == 0 {
 		b.first = bucket
@@ -151,7 +151,7 @@ func (b *side) add(bucket int32, n uint64, size int) {
 	b.counts[bucket-b.first] += n
 }
 
-// include makes bucket one of those from the first to the last.
+// include extends the buckets from the first to the last, so that they contain bucket.
 func (b *side) include(bucket int32, size int) {
 	below := max(0, int(b.first-bucket))
 	length := max(len(b.counts), int(bucket-b.first)+1) + below
@@ -179,7 +179,7 @@ func (h *exponential[N]) giveUp() { h.first.giveUpAll() }
 
 func (h *exponential[N]) drop() int64 { return h.first.dropAll() }
 
-// move adds from to s, and empties it.
+// move adds from to s, and empties from.
 func (s *scaled[N]) move(from *scaled[N], size int, scale int32) {
 	if by := from.scale - s.scale; by > 0 {
 		from.downscale(by)
@@ -244,7 +244,7 @@ func (h *exponential[N]) collect(c *Config, r *reading, p *wire.Point) outcome {
 	return o
 }
 
-// total is how many measurements there are in all buckets.
+// total returns how many measurements all buckets have.
 func (b *side) total() (n uint64) {
 	for _, count := range b.counts {
 		n += count

@@ -12,7 +12,7 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// anyValue is one of those that need care.
+// anyValue returns a number, often one that needs care.
 func anyValue(r *rand.Rand, spread float64) float64 {
 	v := math.Ldexp(1+r.Float64(), int((r.Float64()-0.5)*spread))
 	switch r.IntN(12) {
@@ -30,7 +30,7 @@ func anyValue(r *rand.Rand, spread float64) float64 {
 }
 
 // TestStripesAreOneHistogram: measurements on several stripes make the same buckets at the
-// same scale as on one, whatever the maximum size is.
+// same scale as measurements on one, whatever the maximum size is.
 func TestStripesAreOneHistogram(t *testing.T) {
 	for seed := range uint64(2000) {
 		r := rand.New(rand.NewPCG(seed, 3))
@@ -65,7 +65,7 @@ func TestStripesAreOneHistogram(t *testing.T) {
 	}
 }
 
-// inUse has the buckets of a side that are not empty.
+// inUse returns the buckets of a side that are not empty.
 func inUse(s *side) map[int]uint64 {
 	used := map[int]uint64{}
 	for i, n := range s.counts {
@@ -76,8 +76,8 @@ func inUse(s *side) map[int]uint64 {
 	return used
 }
 
-// TestOutside: numbers on both sides of 1 do not fit a single bucket. Those that are in none
-// are in the sum and the extrema, and said once.
+// TestOutside: numbers on both sides of 1 do not fit into a single bucket. A number that is
+// in no bucket is in the sum and the extrema, and that is reported once.
 func TestOutside(t *testing.T) {
 	w := open(0)
 	c := histogramConfig("h", Exponential)

@@ -6,15 +6,16 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 )
 
-// Handle remembers the series of one attribute set of a stream, so that recording does not
-// look it up. It is safe for concurrent use, and must not be copied.
+// Handle remembers the series of one attribute set of a stream, so that recording needs no
+// look-up. It is safe for concurrent use, and must not be copied.
 type Handle[N Number] struct {
 	Stream *Stream[N]
 	series atomic.Pointer[Series[N]]
 }
 
-// Record takes a measurement in, and reports whether it did. With again it has not, since
-// there is no series yet, or not any more: RecordAnew has to take what is left.
+// Record takes a measurement, and reports whether it did in ok. If again is true, it has
+// not taken the measurement, because there is no series yet, or none any more: the caller
+// passes left to RecordAnew.
 func (h *Handle[N]) Record(v N) (left N, again, ok bool) {
 	e := h.series.Load()
 	if e == nil || e.flags.Load()&(admitted|dead) != admitted && !e.readmit() {
@@ -34,8 +35,8 @@ func (h *Handle[N]) Alive() bool {
 	return e != nil && !e.isDead()
 }
 
-// RecordAnew is Record of the stream. It remembers the series, but for that of the overflow,
-// which stands for the set this time only.
+// RecordAnew records on the stream. It remembers the series, unless that is the overflow
+// series, which stands for the set only this time.
 func (h *Handle[N]) RecordAnew(set attribute.Set, v N) bool {
 	e, ok := h.Stream.record(nil, set, v)
 	if ok && !e.overflow {

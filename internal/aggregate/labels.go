@@ -7,12 +7,12 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// labels are the attributes of a series. Who makes a series copies them; the collector
-// brings them into wire form, when it first sends a point, so that equal strings of all
-// series are one.
+// labels are the attributes of a series. The caller that makes a series copies them. The
+// collector brings them into wire form when it first sends a point, so that all series
+// share equal strings.
 type labels struct {
 	wire    wire.AttributeSet
-	pending *attribute.Set // nil once they are in wire form, or are found to have none
+	pending *attribute.Set // nil when the attributes are in wire form
 }
 
 func own(set attribute.Set) *attribute.Set {
@@ -21,7 +21,7 @@ func own(set attribute.Set) *attribute.Set {
 }
 
 // compile brings the attributes into wire form, the first time, and reports whether they
-// have one. Those that have none stay as they are.
+// have one. Attributes without a wire form stay as they are.
 func (l *labels) compile(i *intern.Identifier) bool {
 	if l.pending != nil && i.Compile(&l.wire, *l.pending) {
 		l.pending = nil
@@ -29,7 +29,7 @@ func (l *labels) compile(i *intern.Identifier) bool {
 	return l.pending == nil
 }
 
-// attributes returns the wire form, nil where there are none.
+// attributes returns the wire form, or nil if there are no attributes.
 func (l *labels) attributes() *wire.AttributeSet {
 	if l.wire.Len() == 0 {
 		return nil
@@ -37,7 +37,7 @@ func (l *labels) attributes() *wire.AttributeSet {
 	return &l.wire
 }
 
-// identify brings what the series is called into wire form, the first time, and returns the
+// identify brings the identity of the series into wire form, the first time. It returns the
 // reason why its points cannot be sent, or intern.Sendable.
 func (e *Series[N]) identify(i *intern.Identifier) wire.DropReason {
 	s := &e.stream.base

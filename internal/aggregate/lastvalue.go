@@ -6,8 +6,8 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// lastValue keeps the last measurement. That of a call which had returned before
-// another one began is never reported after the other's.
+// lastValue keeps the last measurement. If one call has returned before another begins, its
+// measurement is never reported after the other's.
 type lastValue[N Number] struct {
 	oneWord
 	value atomic.Uint64
@@ -18,11 +18,12 @@ func (l *lastValue[N]) record(_ *Series[N], v N) result {
 	return taken
 }
 
-// takeBack returns v: who has stored it late stores it again where it is found.
+// takeBack returns v: a caller that has stored v late stores it again in the series that is
+// found.
 func (l *lastValue[N]) takeBack(v N) (N, bool) { return v, true }
 
 func (l *lastValue[N]) collect(_ *Config, r *reading, p *wire.Point) outcome {
 	r.kill()
 	p.Bits = l.value.Load()
-	return nothing // of a series that dies: who has just stored it stores it again
+	return nothing // also for a series that dies: a caller that has just stored a value stores it again
 }

@@ -30,8 +30,9 @@ func recordAll(t *testing.T, all []*bound[int64]) {
 	}
 }
 
-// TestBoundKeepsItsAttributes: under delta its series is forgotten when it is idle, and
-// it may meet the overflow; after that it is what it was.
+// TestBoundKeepsItsAttributes: under delta the series of a bound instrument is forgotten
+// when it is idle, and may meet the overflow. After that the instrument has its attributes
+// again.
 func TestBoundKeepsItsAttributes(t *testing.T) {
 	w := open(testLimit)
 	s := streamOf[int64](t, w, deltaConfig("n"))
@@ -53,7 +54,8 @@ func TestBoundKeepsItsAttributes(t *testing.T) {
 	}
 }
 
-// TestBoundsMeetTheLimit, in every interval anew, and only the ones that come late in it.
+// TestBoundsMeetTheLimit: bound instruments meet the limit in every interval anew, and only
+// the late ones.
 func TestBoundsMeetTheLimit(t *testing.T) {
 	w := open(testLimit)
 	s := streamOf[int64](t, w, deltaConfig("n"))
@@ -74,8 +76,8 @@ func TestBoundsMeetTheLimit(t *testing.T) {
 	assert.Equal(t, []string{fmt.Sprintf("n k=%d: 1", len(all)-1)}, w.lines(), "there is room again")
 }
 
-// TestLimits: a stream has so many series and one of the overflow among them; without a
-// limit it has as many as there are sets.
+// TestLimits: a stream has as many series as the limit says, the overflow series included.
+// Without a limit it has as many as there are sets.
 func TestLimits(t *testing.T) {
 	for _, tt := range []struct{ limit, sets, series int }{
 		{0, 5000, 5000}, {1, 3, 1}, {2, 1, 1}, {2, 2, 2}, {2, 3, 2}, {2000, 1999, 1999}, {2000, 2500, 2000},
@@ -99,8 +101,9 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestTheLastOfTheLimit: where several measure the last set for which there is room first
-// at the same time, a measurement may overflow, and none is lost or doubled.
+// TestTheLastOfTheLimit: several callers measure the last set for which there is room at
+// the same time, for the first time. A measurement may overflow, and none is lost or
+// counted twice.
 func TestTheLastOfTheLimit(t *testing.T) {
 	for _, c := range []Config{counterConfig("n"), deltaConfig("n")} {
 		for range 300 {
@@ -147,8 +150,8 @@ func TestEmptySetsAreOne(t *testing.T) {
 	assert.Equal(t, []string{"n: 3"}, w.lines())
 }
 
-// TestNamesIgnoreCase: as in the SDK an instrument is found in whatever case, and sent
-// under the name it came with first.
+// TestNamesIgnoreCase: as in the SDK, an instrument is found whatever the case of its name,
+// and sent under the first spelling.
 func TestNamesIgnoreCase(t *testing.T) {
 	w := open(0)
 	for _, name := range []string{"Requests", "requests", "REQUESTS"} {
@@ -157,7 +160,7 @@ func TestNamesIgnoreCase(t *testing.T) {
 	assert.Equal(t, []string{"Requests: 3"}, w.lines())
 }
 
-// TestOrder: the points of streams come in the order in which those were made.
+// TestOrder: the points of streams come in the order in which the streams were made.
 func TestOrder(t *testing.T) {
 	w := open(0)
 	var want []string

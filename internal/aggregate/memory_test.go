@@ -18,8 +18,8 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// TestBudget: series that find no memory are refused, those that are there go on, and
-// one that is forgotten makes room.
+// TestBudget: series for which there is no memory are dropped, existing series go on, and a
+// forgotten series makes room.
 func TestBudget(t *testing.T) {
 	weight := seriesCost + intern.SetSize(kSet(0))
 	w := openWith(0, streamCost+int64(len("n"))+5*weight, resource.Empty())
@@ -79,8 +79,8 @@ func TestSeriesStayWithinTheirCost(t *testing.T) {
 	}
 }
 
-// TestCallersStringsAreNotKept: series whose strings were cut from large ones keep none of
-// those alive, whoever made the series.
+// TestCallersStringsAreNotKept: series whose strings were cut from large strings keep none
+// of these in memory, whichever goroutine made the series.
 func TestCallersStringsAreNotKept(t *testing.T) {
 	const large, many = 64 << 10, 500
 	cut := func(k int) string { return strings.Repeat(fmt.Sprintf("%08d", k), large/8)[:8] }
@@ -110,8 +110,8 @@ func TestCallersStringsAreNotKept(t *testing.T) {
 	}
 }
 
-// TestStripesAreFew: the memory of a series that many goroutines use is bounded by how
-// many of them are in the middle of a measurement at once, and is charged.
+// TestStripesAreFew: the number of goroutines in the middle of a measurement at once bounds
+// the memory of a series, and this memory is charged.
 func TestStripesAreFew(t *testing.T) {
 	const callers, each = 64, 2000
 	for _, series := range []int{1, 2000} {
@@ -181,7 +181,7 @@ func emptyKey() attribute.Distinct {
 	return none.Equivalent()
 }
 
-// TestStripesPastTheBudget: a measurement of a series that is there is not refused though all
+// TestStripesPastTheBudget: a measurement of an existing series is taken even if all
 // stripes are held and no memory is left.
 func TestStripesPastTheBudget(t *testing.T) {
 	w := open(0)
@@ -197,7 +197,8 @@ func TestStripesPastTheBudget(t *testing.T) {
 	assert.Equal(t, []uint64{3}, counts(w.collect(false)))
 }
 
-// TestDeadSeriesTakeLittle: what a handle keeps of a series that is dead is no histogram.
+// TestDeadSeriesTakeLittle: a handle that refers to a dead series keeps no histogram in
+// memory.
 func TestDeadSeriesTakeLittle(t *testing.T) {
 	w := open(0)
 	c := histogramConfig("h", Exponential)

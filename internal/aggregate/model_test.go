@@ -12,43 +12,43 @@ import (
 	"github.com/otelgram/otelgram/internal/testsize"
 )
 
-// A model is one of the protocols of this package as step machines: callers and a
-// collector that share a state. One step is one atomic operation of the real code, with
-// what the goroutine does alone until its next one. The comment at a step names both.
-// The explorer walks through all interleavings of the steps.
+// A model is one of the protocols of this package as step machines: callers and a collector
+// that share a state. One step is one atomic operation of the real code, together with what
+// the goroutine does alone until its next atomic operation. The comment at a step names
+// both. The explorer walks through all interleavings of the steps.
 //
-// A mutant is a model with a deliberate mistake. The explorer has to find what it breaks:
-// so each test of a model is a test of the explorer, too.
+// A mutant is a model with a deliberate mistake. The explorer has to find what the mistake
+// breaks, so each test of a model is also a test of the explorer.
 type model[S comparable] struct {
 	start     S
 	processes int // the callers, and the collector behind them
-	// step returns the states after the next step of a process, several where that has a
-	// choice. There are none where it has ended, or where it waits: the collector waits at
-	// the end for the callers. A caller never waits.
+	// step returns the states after the next step of a process, several if the step has a
+	// choice. There are none if the process has ended, or waits: at the end the collector
+	// waits for the callers. A caller never waits.
 	step func(s S, process int) []S
-	// tidy gives states one form that differ only in which caller is which.
+	// tidy gives one form to states that differ only in which caller is which.
 	tidy func(s *S)
-	// wrong says what is wrong in a state, "" if nothing is.
+	// wrong says what is wrong in a state, or "" if nothing is.
 	wrong func(s *S) string
 	// lacking says what is wrong in a state in which no process has a step.
 	lacking func(s *S) string
 }
 
-// longest is how many steps the callers take together at most until the end, and how many
+// longest is how many steps all callers take together at most until the end, and how many
 // the collector takes.
 type longest struct{ callers, collector uint8 }
 
-// visit is what the explorer knows of a state.
+// visit is what the explorer knows about a state.
 type visit struct {
 	steps longest
-	open  bool // the states after it are being looked at
+	open  bool // the states after it are under examination
 }
 
-// explorer looks at each state once, depth first.
+// explorer examines each state once, depth first.
 type explorer[S comparable] struct {
 	model[S]
 	seen map[S]visit
-	path []string // the steps to where a violation was found, the last one first
+	path []string // the steps to the violation, the last one first
 }
 
 // explore returns how many states there are, the longest ways of the processes, and the
@@ -105,7 +105,7 @@ func (x *explorer[S]) visit(s S) (steps longest, violation string) {
 	return steps, ""
 }
 
-// changes returns the words of a state that are not those of the state before it.
+// changes returns the words of a state that differ from the state before it.
 func changes(before, after any) string {
 	old := strings.Fields(fmt.Sprintf("%+v", before))
 	var b strings.Builder
@@ -117,8 +117,8 @@ func changes(before, after any) string {
 	return b.String()
 }
 
-// holds checks that a model has no violation, and that its processes take no more steps
-// than so many. So no caller waits for anybody, and none goes on and on.
+// holds checks that a model has no violation, and that its processes take at most that many
+// steps. So no caller waits, and none runs for ever.
 func holds[S comparable](t *testing.T, m model[S], atMost longest) {
 	t.Helper()
 	began := time.Now()
@@ -129,7 +129,7 @@ func holds[S comparable](t *testing.T, m model[S], atMost longest) {
 	assert.LessOrEqual(t, steps.collector, atMost.collector, "the collector goes on and on")
 }
 
-// inTheLongForm leaves a model with very many states out of the short one.
+// inTheLongForm skips a model with very many states in the short form of the tests.
 func inTheLongForm(t *testing.T) {
 	t.Helper()
 	if !testsize.Long() {
@@ -146,7 +146,7 @@ func breaks[S comparable](t *testing.T, m model[S]) {
 	t.Logf("after %d states and %d steps: %s", states, strings.Count(rest, "\n"), first)
 }
 
-// to is the states after a step without a choice.
+// to returns the states after a step without a choice.
 func to[S any](s S) []S { return []S{s} }
 
 // sorted puts three callers into the order of their keys.

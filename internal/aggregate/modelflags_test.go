@@ -3,9 +3,10 @@ package aggregate
 import "testing"
 
 // flagsModel is the flags measured and admitted under delta, from Series.record to
-// Series.read: who sets them, who clears them, and when the state is read. The state is one
-// number. A collection finds it busy at any time, or gets a part of it, or has no room for
-// its point. A call that finds the series without admitted has it admitted first.
+// Series.read: which process sets them, which clears them, and when the state is read. The
+// state is one number. A collection may find it busy at any time, may get a part of it, or
+// may have no room for its point. A call that finds the series without admitted sets
+// admitted first.
 type flagsModel struct {
 	mutant        flagsMutant
 	calls, rounds uint8
@@ -26,7 +27,7 @@ const (
 
 type flagsState struct {
 	flags     uint8
-	value     uint8 // not collected yet
+	value     uint8 // that is not collected yet
 	callers   [3]flagsCaller
 	collector flagsCollector
 	delivered uint8
@@ -34,13 +35,13 @@ type flagsState struct {
 
 type flagsCaller struct {
 	at    flagsStep
-	calls uint8 // to come
+	calls uint8 // still to come
 	old   uint8
 }
 
 type flagsCollector struct {
 	at           flagsStep
-	rounds       uint8 // to come
+	rounds       uint8 // still to come
 	was          uint8
 	last, reread bool
 }
@@ -48,7 +49,7 @@ type flagsCollector struct {
 // flagsStep is the next step of a process.
 type flagsStep uint8
 
-// The steps of a caller, and behind them those of the collector.
+// The steps of a caller, followed by those of the collector.
 const (
 	flagsBegin flagsStep = iota
 	flagsFound
@@ -88,8 +89,8 @@ func (m *flagsModel) model() model[flagsState] {
 	}
 }
 
-// wrong checks that where nobody is in the middle of anything, a value has the flag that
-// tells the next collection of it.
+// wrong checks that, if no process is in the middle of anything, a value has the flag that
+// tells the next collection about it.
 func (m *flagsModel) wrong(s *flagsState) string {
 	for _, c := range s.callers {
 		if c.at != flagsBegin {
@@ -174,7 +175,7 @@ func (m *flagsModel) collect(s *flagsState) []flagsState {
 		case c.rounds > 0:
 			c.rounds--
 			c.at = flagsLook
-		default: // the one that shows what is left
+		default: // the collection that shows what is left
 			for _, x := range s.callers {
 				if x.at != flagsBegin || x.calls > 0 {
 					return nil
@@ -222,7 +223,7 @@ func (m *flagsModel) collect(s *flagsState) []flagsState {
 	return to(*s)
 }
 
-// outcomes are what a collection may find. The last one finds everything.
+// outcomes returns what a collection may find. The last collection finds everything.
 func (m *flagsModel) outcomes(s *flagsState) []flagsState {
 	busy, rest := *s, *s
 	s.delivered += s.value
@@ -251,7 +252,7 @@ func TestModelFlags(t *testing.T) {
 	holds(t, m.model(), longest{142, 29})
 }
 
-// TestModelFlagsMutants has the explorer find each mistake.
+// TestModelFlagsMutants: the explorer finds each mistake.
 func TestModelFlagsMutants(t *testing.T) {
 	for name, mutant := range map[string]flagsMutant{
 		"measured is cleared after the read":      flagsClearedAfterTheRead,

@@ -66,7 +66,7 @@ func (m *stripeModel) last(c *stripeCollector) bool {
 	return int(c.read) < len(m.reads) && m.reads[c.read]
 }
 
-// taken is what follows where tryTake returns true.
+// taken is what follows if tryTake returns true.
 func (m *stripeModel) taken(s *stripeState) {
 	c := &s.collector
 	e := &s.stripes[c.on]
@@ -76,7 +76,7 @@ func (m *stripeModel) taken(s *stripeState) {
 	}
 }
 
-// refused is what follows where it returns false.
+// refused is what follows if tryTake returns false.
 func (m *stripeModel) refused(s *stripeState) {
 	c := &s.collector
 	if c.settled {
@@ -87,7 +87,7 @@ func (m *stripeModel) refused(s *stripeState) {
 		c.at = stripeGiveUp
 		return
 	}
-	// Callers that take it before it was marked do not come to hold it afterwards.
+	// A caller that takes it before it was marked does not hold it any longer afterwards.
 	s.stripes[c.on].asked = true
 	m.passed(s)
 }
@@ -167,7 +167,7 @@ func (m *stripeModel) move(s *stripeState) {
 	}
 }
 
-// TestModelStripesMutants has the explorer find each mistake.
+// TestModelStripesMutants: the explorer finds each mistake.
 func TestModelStripesMutants(t *testing.T) {
 	for name, mutant := range map[string]stripeMutant{
 		"release stores":                      stripeReleasedByStore,

@@ -3,12 +3,12 @@ package aggregate
 import "testing"
 
 // gaugeModel is last values with their series: the store, the flags, expiry, the last
-// collection, and the store on the new series. Where a series passes, it dies after one
-// collection without a measurement that began when it was there. Else it dies at the last
-// collection. Two facts matter. Others see a new series in the table before it has a value:
-// so it is not sent before it was measured. And the step that kills a series tells whether
-// it was measured since the flag was cleared: else the value of a call that comes between
-// the two, and returns, is lost.
+// collection, and the store on the new series. If a series passes, it dies after one
+// collection without a measurement that began when the series existed. Otherwise it dies at
+// the last collection. Two facts matter. Others see a new series in the table before it has
+// a value, so it is not sent before it was measured. And the step that kills a series tells
+// whether the series was measured since the flag was cleared: otherwise the value of a call
+// that comes between the two, and returns, would be lost.
 type gaugeModel struct {
 	mutant  gaugeMutant
 	calls   [3]uint8
@@ -40,11 +40,11 @@ type gaugeState struct {
 	callers   [3]gaugeCaller
 	collector gaugeCollector
 	ended     uint8    // the calls that have returned, as bits
-	before    [6]uint8 // those that had when a call began
+	before    [6]uint8 // the calls that had returned when a call began
 	begun     uint8    // the number of calls that have begun
 	reported  uint8    // the last value in a point
-	stale     bool     // a point had a value that was over
-	unknown   bool     // a point had a value that nobody measured
+	stale     bool     // a point had a value that was replaced before
+	unknown   bool     // a point had a value that no call had measured
 	closed    bool
 }
 
@@ -57,14 +57,14 @@ type gaugeSeries struct {
 
 type gaugeCaller struct {
 	at             gaugeStep
-	calls          uint8 // to come
+	calls          uint8 // still to come
 	on, slot, call uint8
 	old            uint8
 }
 
 type gaugeCollector struct {
 	at             gaugeStep
-	rounds         uint8 // to come
+	rounds         uint8 // still to come
 	on, was, value uint8
 	ended, born    uint8 // the calls that had returned, and the series, when the collection began
 	last           bool
@@ -73,12 +73,12 @@ type gaugeCollector struct {
 // gaugeStep is the next step of a process.
 type gaugeStep uint8
 
-// The steps of a caller, and behind them those of the collector.
+// The steps of a caller, followed by those of the collector.
 const (
 	gaugeBegin gaugeStep = iota
 	gaugeClosedEarly
 	gaugeFind
-	gaugeClosed // the next step follows where it is not closed
+	gaugeClosed // the next step follows if it is not closed
 	gaugeFound
 	gaugeReload
 	gaugeAdmit
@@ -136,8 +136,8 @@ func (m *gaugeModel) model() model[gaugeState] {
 	}
 }
 
-// replaced reports whether a value is that of a call that had returned before one of
-// others began.
+// replaced reports whether a value is of a call that had returned before one of the other
+// calls began.
 func (s *gaugeState) replaced(value, others uint8) bool {
 	for call := range s.begun {
 		if others>>call&1 != 0 && (value == 0 || s.before[call]>>(value-1)&1 != 0) {
@@ -273,7 +273,7 @@ func (m *gaugeModel) collect(s *gaugeState) []gaugeState {
 			c.rounds--
 		case m.closing: // Collect: c.registry.closed.Store(true)
 			s.closed, c.last = true, true
-		default: // the one that shows what is left
+		default: // the collection that shows what is left
 			for _, x := range s.callers {
 				if x.at != gaugeBegin || x.calls > 0 {
 					return nil
@@ -325,7 +325,7 @@ func (m *gaugeModel) collect(s *gaugeState) []gaugeState {
 	return to(*s)
 }
 
-// cleared are the flags that a collection clears.
+// cleared returns the flags that a collection clears.
 func (m *gaugeModel) cleared() uint8 {
 	if m.passing {
 		return measured | admitted
@@ -374,7 +374,7 @@ func TestModelGauge(t *testing.T) {
 	}
 }
 
-// TestModelGaugeMutants has the explorer find each mistake.
+// TestModelGaugeMutants: the explorer finds each mistake.
 func TestModelGaugeMutants(t *testing.T) {
 	for _, x := range []struct {
 		name  string

@@ -2,11 +2,12 @@ package aggregate
 
 import "testing"
 
-// leftModel is a histogram under delta whose points a collection postpones: Collector.Collect
-// and wait, Stream.collect, and Series.read with miss, postpone, leave and remove. The
-// stripes are one number, and who holds one of them: stripeModel has their steps. The series
-// dies where it was not measured, or at the last collection. A dead series is read until
-// nothing is held, and then removed, once. Where the table was built anew it is in no table.
+// leftModel is a histogram under delta whose points a collection postpones:
+// Collector.Collect and wait, Stream.collect, and Series.read with miss, postpone, leave
+// and remove. The stripes are one number, and which caller holds one of them; stripeModel
+// has their steps. The series dies if it was not measured, or at the last collection. A
+// dead series is read until nothing is held, and then removed, once. If the table was built
+// anew, the dead series is in no table.
 type leftModel struct {
 	mutant         leftMutant
 	callers, calls uint8
@@ -40,14 +41,14 @@ type leftState struct {
 
 type leftCaller struct {
 	at    leftStep
-	calls uint8 // to come
+	calls uint8 // still to come
 }
 
 type leftCollector struct {
 	at       leftStep
-	rounds   uint8 // to come
+	rounds   uint8 // still to come
 	again    uint8 // to be read now
-	waiting  uint8 // to be read after those
+	waiting  uint8 // to be read after that
 	final    bool  // reading.last
 	measured bool
 	missed   bool // there is no room: its point counts as deadline
@@ -59,10 +60,10 @@ type leftCollector struct {
 // leftStep is the next step of a process.
 type leftStep uint8
 
-// The steps of a caller, and behind them those of the collector.
+// The steps of a caller, followed by those of the collector.
 const (
 	leftBegin leftStep = iota
-	leftDead           // here and at the next two it holds a stripe
+	leftDead           // here and at the next two steps it holds a stripe
 	leftCount
 	leftRelease
 	leftFlags
@@ -110,7 +111,7 @@ func (m *leftModel) model() model[leftState] {
 	}
 }
 
-// lacking checks that nothing is lost without a word.
+// lacking checks that everything that is lost is counted.
 func (m *leftModel) lacking(s *leftState) string {
 	switch {
 	case s.collector.at != leftOver:
@@ -123,7 +124,7 @@ func (m *leftModel) lacking(s *leftState) string {
 	return ""
 }
 
-// record is a step of a caller: explicit.record and Series.record, where admitted is set.
+// record is a step of a caller: explicit.record and Series.record, with admitted set.
 func (m *leftModel) record(s *leftState, c *leftCaller) []leftState {
 	switch c.at {
 	case leftBegin: // record: s.tryHold
@@ -153,7 +154,7 @@ func (m *leftModel) record(s *leftState, c *leftCaller) []leftState {
 	return to(*s)
 }
 
-// TestModelLeft looks at all interleavings of callers that hold stripes with a collector
+// TestModelLeft examines all interleavings of callers that hold stripes with a collector
 // that postpones, misses and leaves what they hold.
 func TestModelLeft(t *testing.T) {
 	for _, x := range []struct {
@@ -170,7 +171,7 @@ func TestModelLeft(t *testing.T) {
 	}
 }
 
-// TestModelLeftMutants has the explorer find each mistake.
+// TestModelLeftMutants: the explorer finds each mistake.
 func TestModelLeftMutants(t *testing.T) {
 	for _, x := range []struct {
 		name    string

@@ -41,7 +41,7 @@ func (m *leftModel) collect(s *leftState) []leftState {
 	return to(*s)
 }
 
-// begin begins a collection, or is the end of all.
+// begin begins a collection, or ends the run.
 func (m *leftModel) begin(s *leftState) []leftState {
 	c := &s.collector
 	switch {
@@ -65,7 +65,7 @@ func (m *leftModel) begin(s *leftState) []leftState {
 	if !s.listed || s.flags&dead == 0 {
 		return to(*s)
 	}
-	anew := *s // somebody has built the table anew
+	anew := *s // another process has built the table anew
 	anew.listed = false
 	return []leftState{*s, anew}
 }
@@ -105,8 +105,8 @@ func (m *leftModel) miss(s *leftState) {
 	c.read()
 }
 
-// gather is what the collector may find. A caller that holds a stripe keeps it from some of
-// what there is, or from all of it.
+// gather returns what the collector may find. A caller that holds a stripe keeps the
+// collector from some of what there is, or from all of it.
 func (m *leftModel) gather(s *leftState) []leftState {
 	c := &s.collector
 	s.busy = false
@@ -132,7 +132,7 @@ func (m *leftModel) gather(s *leftState) []leftState {
 	}
 	next := []leftState{busy}
 	if !counting {
-		next = append(next, all) // who holds a stripe was not seen, or is late
+		next = append(next, all) // the caller that holds a stripe was not seen, or is late
 	}
 	for n := uint8(1); c.final && n <= s.value; n++ { // outcome part
 		part := *s
@@ -143,7 +143,7 @@ func (m *leftModel) gather(s *leftState) []leftState {
 	return next
 }
 
-// deliver hands a point over, or drops it where there is no room.
+// deliver hands a point over, or drops it if there is no room.
 func (s *leftState) deliver(n uint8) {
 	switch {
 	case !s.collector.missed:
@@ -173,12 +173,12 @@ func (m *leftModel) leave(s *leftState) {
 	c.read()
 }
 
-// read is the end of a read.
+// read ends a read.
 func (c *leftCollector) read() {
 	c.at, c.measured, c.missed, c.part = leftWait, false, false, false
 }
 
-// wait reads the next one of those that were busy, for the last time where time is over.
+// wait reads the next series that was busy, for the last time if the time is over.
 func (m *leftModel) wait(s *leftState) []leftState {
 	c := &s.collector
 	switch {

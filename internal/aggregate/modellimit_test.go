@@ -8,21 +8,21 @@ import (
 
 // limitModel is the limit of the series of a stream: Stream.admit and reserve, the flags,
 // Series.clear, and Stream.collect. Callers choose a key for each call. A search of the
-// table is one step here: sumModel has its steps.
+// table is one step here; sumModel has its steps.
 //
 // In every state fewer series have the flag admitted than the limit allows. A collection
 // may have more points than that, for two reasons. A series that is cleared makes room for
-// another, which the same collection may come to later: that is one point for each series
-// that is admitted while it runs. And a call in the middle may mark its series after that
-// was cleared: that is one point of a later collection for each series that was cleared
-// with a call in the middle.
+// another, which the same collection may reach later: that is one point for each series
+// that is admitted while the collection runs. And a call in the middle may mark its series
+// after that was cleared: that is one point of a later collection for each series that was
+// cleared with a call in the middle.
 type limitModel struct {
 	mutant               limitMutant
 	callers, calls, keys uint8
 	limit                int8
 	rounds               uint8
 	delta                bool
-	expiry               bool // a series dies where it was not measured
+	expiry               bool // a series dies if it was not measured
 	events               bool // each measurement is a point of its own
 }
 
@@ -59,7 +59,7 @@ type limitSeries struct {
 
 type limitCaller struct {
 	at       limitStep
-	calls    uint8 // to come
+	calls    uint8 // still to come
 	key, on  uint8
 	found    bool
 	overflow bool
@@ -79,18 +79,18 @@ func (c *limitCaller) sorting() uint64 {
 
 type limitCollector struct {
 	at       limitStep
-	rounds   uint8 // to come
+	rounds   uint8 // still to come
 	on, born uint8
 	measured bool
 	points   int8 // of series that were admitted
-	late     int8 // and of others
-	gained   int8 // the series that were admitted meanwhile
+	late     int8 // of other series
+	gained   int8 // the series that were admitted during the collection
 }
 
 // limitStep is the next step of a process.
 type limitStep uint8
 
-// The steps of a caller, and behind them those of the collector.
+// The steps of a caller, followed by those of the collector.
 const (
 	limitBegin limitStep = iota
 	limitFlags
@@ -102,7 +102,7 @@ const (
 	limitReload
 	limitAdmit
 	limitGiveBack
-	limitRecord // here and at the next one it is in the middle
+	limitRecord // here and at the next step it is in the middle
 	limitSettle
 
 	limitRest
@@ -133,7 +133,7 @@ func (m *limitModel) model(excess *int8) model[limitState] {
 	}
 }
 
-// inUse is how many series have the flag admitted.
+// inUse returns how many series have the flag admitted.
 func (s *limitState) inUse() (n int8) {
 	for _, e := range s.series {
 		if e.flags&admitted != 0 {
@@ -158,7 +158,7 @@ func (m *limitModel) wrong(s *limitState, excess *int8) string {
 	return ""
 }
 
-// lacking checks that what was reserved in vain, or is no longer used, was given back.
+// lacking checks that what was reserved and is not used, or no longer used, was given back.
 func (m *limitModel) lacking(s *limitState) string {
 	for _, e := range s.series {
 		if e.gone && e.flags&admitted != 0 {
@@ -266,7 +266,7 @@ func (m *limitModel) admit(s *limitState, c *limitCaller) {
 	}
 }
 
-// admit is what follows where a series was admitted.
+// admit is what follows if a series was admitted.
 func (s *limitState) admit(c *limitCaller) {
 	if c.at = limitRecord; s.collector.at != limitRest && s.collector.at != limitOver {
 		s.collector.gained++

@@ -3,7 +3,7 @@ package aggregate
 import "testing"
 
 // collect is a step of the collector: Stream.collect, Series.collect, sweep and read. A
-// series that was not measured dies at once where it was there when the collection began.
+// series that was not measured dies at once, if it existed when the collection began.
 func (m *limitModel) collect(s *limitState) []limitState {
 	c := &s.collector
 	e := &s.series[int(c.on)%len(s.series)]
@@ -85,7 +85,7 @@ func (m *limitModel) clear(s *limitState) {
 	c.at = limitMakeRoom
 }
 
-// count counts a point of a series that had such flags.
+// count counts a point of a series that had these flags.
 func (s *limitState) count(e *limitSeries, flags uint8) {
 	if flags&admitted != 0 {
 		s.collector.points++
@@ -117,7 +117,7 @@ func (s *limitState) remove(e *limitSeries) {
 	s.next()
 }
 
-// TestModelLimitMutants has the explorer find each mistake.
+// TestModelLimitMutants: the explorer finds each mistake.
 func TestModelLimitMutants(t *testing.T) {
 	for _, x := range []struct {
 		name  string

@@ -7,14 +7,14 @@ import (
 )
 
 // stripeModel is the stripes of a histogram under delta, from explicit.record and
-// stripe.hold to stripe.gather. A measurement is two words, as count and sum are. Where the
-// series dies, the measurement goes to the series of today, which is one number here. Each
-// stripe but the first is charged to the memory budget, and given back once where the series
-// is removed: by the collector, or by a caller that was late.
+// stripe.hold to stripe.gather. A measurement is two words, as count and sum are. If the
+// series dies, the measurement goes to the series that has taken its place, which is one
+// number here. Each stripe except the first is charged to the memory budget. It is given
+// back once when the series is removed: by the collector, or by a caller that was late.
 type stripeModel struct {
 	mutant         stripeMutant
 	callers, calls uint8
-	reads          []bool // while the callers run: whether each is the last of its collection
+	reads          []bool // while the callers run: whether each read is the last of its collection
 	dying          bool
 }
 
@@ -45,7 +45,7 @@ type stripeState struct {
 	callers   [3]stripeCaller
 	collector stripeCollector
 	delivered uint8
-	elsewhere uint8 // on the series of today
+	elsewhere uint8 // on the series that has taken the place
 	owed      int8  // bytes that were charged, and not given back: 1 for a stripe
 	removed   bool
 	bad       stripeBad
@@ -60,14 +60,14 @@ type stripeWords struct {
 
 type stripeCaller struct {
 	at    stripeStep
-	calls uint8 // to come
+	calls uint8 // still to come
 	on    uint8
 	late  bool
 }
 
 type stripeCollector struct {
 	at         stripeStep
-	read       uint8 // how many there were
+	read       uint8 // how many reads there were
 	on         uint8
 	incomplete bool
 	settled    bool // the callers have ended
@@ -86,7 +86,7 @@ const (
 // stripeStep is the next step of a process.
 type stripeStep uint8
 
-// The steps of a caller, and behind them those of the collector.
+// The steps of a caller, followed by those of the collector.
 const (
 	stripeBegin stripeStep = iota
 	stripeDeadEarly
@@ -99,7 +99,7 @@ const (
 	stripeCount
 	stripeSum
 	stripeRelease
-	stripeRefund // from here on it does not
+	stripeRefund // from here on it does not hold the stripe
 	stripeRefundStore
 
 	stripeRest
@@ -107,7 +107,7 @@ const (
 	stripeWant
 	stripeGiveUp
 	stripeTake      // from here on it holds the stripe
-	stripeMoveCount // here and at the next two that is a further one
+	stripeMoveCount // here and at the next two steps it is a further stripe
 	stripeMoveSum
 	stripeMoved
 	stripeFollow
@@ -148,7 +148,7 @@ func (m *stripeModel) model(most *uint8) model[stripeState] {
 	}
 }
 
-// wrong checks that nobody holds what somebody else holds.
+// wrong checks that no stripe has two holders.
 func (m *stripeModel) wrong(s *stripeState) string {
 	var holders [len(s.stripes)]uint8
 	for _, c := range s.callers {
@@ -222,7 +222,7 @@ func (m *stripeModel) record(s *stripeState, c *stripeCaller) []stripeState {
 		if c.on+1 < s.made {
 			c.on, c.at = c.on+1, stripeTry
 		}
-	case stripeAppend: // hold: s.next.CompareAndSwap(nil, n); where it fails, s.next.Load()
+	case stripeAppend: // hold: s.next.CompareAndSwap(nil, n); if it fails, s.next.Load()
 		c.on++
 		if c.on == s.made {
 			s.made++
@@ -294,7 +294,7 @@ func (s *stripeState) refund(e *stripeWords) {
 	}
 }
 
-// hold has a caller hold the stripe on which it is.
+// hold makes a caller hold the stripe at which it is.
 func (s *stripeState) hold(c *stripeCaller, inside stripeStep) {
 	e := &s.stripes[c.on]
 	if e.asked {
@@ -304,10 +304,10 @@ func (s *stripeState) hold(c *stripeCaller, inside stripeStep) {
 	c.at = inside
 }
 
-// TestModelStripes looks at all interleavings of callers that hold stripes with a collector
-// that gathers them. There may be more stripes than callers: those that the collector wants
-// are passed by, also when their holder has released them. So a single caller appends one
-// for each of its measurements, if the collector comes in the middle of each.
+// TestModelStripes examines all interleavings of callers that hold stripes with a collector
+// that gathers them. There may be more stripes than callers: callers pass a stripe by that
+// the collector wants, even if its holder has released it. So a single caller appends one
+// stripe for each of its measurements, if the collector comes in the middle of each.
 func TestModelStripes(t *testing.T) {
 	for _, x := range []struct {
 		name    string

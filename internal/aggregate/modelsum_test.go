@@ -3,9 +3,10 @@ package aggregate
 import "fmt"
 
 // sumModel is sums with their series, from Stream.record to Series.read: the value and the
-// cells, the flags, expiry, and the hand-over to a new series. A series dies after one
-// collection without a measurement that began when it was there. A sum grows cells when
-// callers have met once. There is always room below the limit: that is limitModel's.
+// cells, the flags, expiry, and the change to a new series. A series dies after one
+// collection without a measurement that began when the series existed. A sum grows cells
+// when callers have met once. There is always room below the limit, which is the subject of
+// limitModel.
 type sumModel struct {
 	mutant         sumMutant
 	callers, calls uint8
@@ -39,13 +40,13 @@ const (
 // sumState is what the processes share. A measurement is 1.
 type sumState struct {
 	series    [4]sumSeries
-	made      uint8 // so many of them are in the table
+	made      uint8 // how many of them are in the table
 	callers   [3]sumCaller
 	collector sumCollector
 	closed    bool
-	delivered uint8 // in all points under delta, else in the last one
-	dropped   uint8 // measurements; the code counts a refusal, which may stand for several
-	shrunk    bool  // a point told less than it had to
+	delivered uint8 // in all points under delta, otherwise in the last point
+	dropped   uint8 // measurements; the code counts once what may stand for several
+	shrunk    bool  // a point had less than it had to
 }
 
 type sumSeries struct {
@@ -55,12 +56,12 @@ type sumSeries struct {
 	grown, met  bool
 	cells       [2]uint8
 	charged     bool // for its cells
-	owed        int8 // what was taken of the budget, and not given back
+	owed        int8 // what was taken from the budget, and not given back
 }
 
 type sumCaller struct {
 	at    sumStep
-	calls uint8 // to come
+	calls uint8 // still to come
 	on    uint8 // the series
 	slot  uint8
 	left  uint8 // to be recorded
@@ -73,10 +74,10 @@ func (c *sumCaller) key() uint64 {
 
 type sumCollector struct {
 	at     sumStep
-	rounds uint8 // to come
+	rounds uint8 // still to come
 	on     uint8
 	end    uint8 // Each looks at the slots below
-	born   uint8 // so many series there were when the collection began
+	born   uint8 // how many series there were when the collection began
 	again  bool  // the series is dead, and its total is taken once more
 	last   bool
 	v      uint8
@@ -87,11 +88,11 @@ type sumCollector struct {
 // sumStep is the next step of a process.
 type sumStep uint8
 
-// The steps of a caller, and behind them those of the collector.
+// The steps of a caller, followed by those of the collector.
 const (
 	sumBegin sumStep = iota
 	sumFind
-	sumClosed // the next step follows where it is not closed
+	sumClosed // the next step follows if it is not closed
 	sumFound
 	sumReload
 	sumAdmitted
@@ -362,7 +363,7 @@ func (m *sumModel) settle(s *sumState, c *sumCaller) []sumState {
 	return to(*s)
 }
 
-// goOn is what follows takeBack: where it found something the series is late, and
+// goOn is what follows takeBack. If that found something, the series is late, and
 // Stream.record goes on with what it found.
 func (c *sumCaller) goOn() {
 	c.at = sumBegin

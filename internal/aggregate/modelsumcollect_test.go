@@ -63,7 +63,7 @@ func (m *sumModel) collect(s *sumState) []sumState {
 	return to(*s)
 }
 
-// cleared are the flags that a collection clears.
+// cleared returns the flags that a collection clears.
 func (m *sumModel) cleared() uint8 {
 	if m.delta {
 		return measured | admitted
@@ -71,9 +71,9 @@ func (m *sumModel) cleared() uint8 {
 	return measured
 }
 
-// begin begins a collection, or is the end of all. Each sees the series that are made
-// meanwhile where their slots come later in the table, and does not where they come
-// earlier, or where the table was built anew.
+// begin begins a collection, or ends the run. Each sees a series that is made meanwhile if
+// its slot comes later in the table. It does not if the slot comes earlier, or if the table
+// was built anew.
 func (m *sumModel) begin(s *sumState) []sumState {
 	c := &s.collector
 	switch {
@@ -167,8 +167,8 @@ func (m *sumModel) push(s *sumState) {
 	c.on, c.at = c.on+1, sumLook
 }
 
-// end ends a collection. The point of a cumulative one has all measurements whose calls
-// had ended when it began, and is never less than the one before.
+// end ends a collection. The point of a cumulative series has all measurements whose calls
+// had ended when the collection began, and is never less than the point before.
 func (m *sumModel) end(s *sumState) {
 	c := &s.collector
 	if !m.delta {
@@ -238,7 +238,7 @@ func TestModelSum(t *testing.T) {
 	}
 }
 
-// TestModelSumMutants has the explorer find each mistake.
+// TestModelSumMutants: the explorer finds each mistake.
 func TestModelSumMutants(t *testing.T) {
 	for _, x := range []struct {
 		name  string

@@ -15,7 +15,7 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// TestNoSum leaves out the sum of a histogram, and only that.
+// TestNoSum: the sum of a histogram is left out, and only the sum.
 func TestNoSum(t *testing.T) {
 	noSum[int64](t)
 	noSum[float64](t)
@@ -57,8 +57,8 @@ func TestExtremaOfIntegers(t *testing.T) {
 	}
 }
 
-// TestDeltaStarts: under delta the points of a collection begin where the one before
-// ended, also those of a series that was idle then or is new, and none before its stream.
+// TestDeltaStarts: under delta the points of a collection begin where the collection before
+// ended, even for a series that was idle then or is new. No point begins before its stream.
 func TestDeltaStarts(t *testing.T) {
 	begin := time.Now()
 	w := open(0)
@@ -86,8 +86,8 @@ func TestDeltaStarts(t *testing.T) {
 	assert.Equal(t, []string{"late k=1: 35 40", "old k=1: 30 40"}, starts(40, map[*Stream[int64]][]int{old: {1}, late: {1}}))
 }
 
-// TestClockStepsBack: the start of cumulative points stays where it was, whatever the
-// clock does; another start would be read as a reset.
+// TestClockStepsBack: the start of cumulative points stays as it was, whatever the clock
+// does. Another start would be read as a reset.
 func TestClockStepsBack(t *testing.T) {
 	w := open(0)
 	begin := time.Now()
@@ -107,7 +107,7 @@ func TestClockStepsBack(t *testing.T) {
 }
 
 // TestUnsendable: a stream whose resource or scope has no wire form, or leaves no room,
-// sends nothing, since less than all of it would be another's, and says so once.
+// sends nothing, since with less it would be another stream. That is reported once.
 func TestUnsendable(t *testing.T) {
 	deep := attribute.IntValue(1)
 	for range wire.MaxDepth + 1 {

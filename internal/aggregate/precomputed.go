@@ -4,18 +4,18 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// precomputed is a sum that callbacks observe as it stands. Observations of one round add
-// up, as those of sets that differ in what is not kept do; those of the next round replace
-// them. Measurements come under the lock of a [Round], and the collector reads when that
-// has ended.
+// precomputed is a sum that callbacks observe as an absolute value. Observations of one
+// round add up if their sets differ only in attributes that are not kept. The observations
+// of the next round replace them. Measurements come under the lock of a [Round], and the
+// collector reads after the round has ended.
 type precomputed[N Number] struct {
 	oneWord
 	stream  *base
 	value   N
 	sent    N      // the value at the last collection
-	round   uint32 // the last one in which it was observed
+	round   uint32 // the last round in which it was observed
 	several bool   // more than one observation went into value
-	// composed says so of the value that was whole when it was collected last.
+	// composed is the value of several when the value was last collected as a whole.
 	composed bool
 }
 
@@ -47,5 +47,5 @@ func (p *precomputed[N]) collect(_ *Config, r *reading, to *wire.Point) outcome 
 	}
 	p.sent = p.value
 	to.Bits = bitsOf(v)
-	return nothing // but what was measured
+	return nothing // unless it was measured
 }

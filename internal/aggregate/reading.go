@@ -10,21 +10,21 @@ import (
 type reading struct {
 	take         bool           // leave nothing behind
 	last         bool           // do not come again for what callers hold
-	dying        *atomic.Uint32 // flags of a series that is to be dead from now on
-	measured     bool           // since the last collection
+	dying        *atomic.Uint32 // the flags of a series that dies now
+	measured     bool           // the series was measured since the last collection
 	outside      bool           // a measurement is in no bucket of an exponential histogram
 	distribution wire.Distribution
 }
 
-// kill has the series take no more measurements, where that is asked for.
+// kill marks the series as dead, if it is to die, so that it takes no more measurements.
 func (r *reading) kill() {
 	if r.dying != nil && r.dying.Or(dead)&measured != 0 {
 		r.measured = true
 	}
 }
 
-// distributionOf begins the distribution of a point in d, whose memory it uses again,
-// with what both kinds of histograms have. The count is still to come.
+// distributionOf begins the distribution of a point in d, and reuses the memory of d. It
+// sets what both kinds of histograms have. The caller sets the count.
 func distributionOf[N Number](d *wire.Distribution, p *wire.Point, c *Config, s *summary[N]) *wire.Distribution {
 	*d = wire.Distribution{
 		BucketCounts: d.BucketCounts[:0],
@@ -41,7 +41,7 @@ func distributionOf[N Number](d *wire.Distribution, p *wire.Point, c *Config, s 
 	return d
 }
 
-// outcomeOf is what a histogram found.
+// outcomeOf returns what a histogram has found.
 func outcomeOf(g gathering, empty bool) outcome {
 	switch {
 	case g == incomplete && empty:

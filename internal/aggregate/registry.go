@@ -11,12 +11,12 @@ import (
 	"github.com/otelgram/otelgram/internal/table"
 )
 
-// Registry holds the streams of a provider. It is safe for concurrent use; who makes a
-// stream waits for nobody.
+// Registry holds the streams of a provider. It is safe for concurrent use. Making a stream
+// waits for nothing.
 type Registry struct {
 	books  *account.Books
 	memory *account.Budget
-	limit  int // of the series of a stream; 0: none
+	limit  int // of the series of a stream; 0: no limit
 	seed   maphash.Seed
 
 	all        table.Table[registered]
@@ -27,19 +27,19 @@ type Registry struct {
 	closed     atomic.Bool
 }
 
-// registered is a stream and what tells it from others.
+// registered is a stream with what tells it from others.
 type registered struct {
 	key     streamKey
 	stream  collected
-	ordinal uint64 // in the order in which streams were made
+	ordinal uint64 // numbers the streams in the order in which they were made
 }
 
-// streamKey is what makes two instruments one stream
+// streamKey is the identity of a stream: instruments with the same key are one stream
 // (opentelemetry-specification, metrics/sdk.md, "Duplicate instrument registration").
 type streamKey struct {
 	name, version, schemaURL string // of the scope
 	attributes               attribute.Distinct
-	metric                   string // in lower case: that is all the same (metrics/api.md, "Instrument name syntax")
+	metric                   string // in lower case, since case makes no difference (metrics/api.md, "Instrument name syntax")
 	unit, description        string
 	kind                     Kind
 	integer, monotonic       bool
@@ -51,8 +51,8 @@ const maxStreams = 8192
 
 var sealedStream registered
 
-// NewRegistry returns an empty one, which allows so many series a stream, or any number
-// where limit is 0.
+// NewRegistry returns an empty registry that allows limit series a stream, or any number if
+// limit is 0.
 func NewRegistry(b *account.Books, memory *account.Budget, limit int) *Registry {
 	r := &Registry{books: b, memory: memory, limit: limit, seed: maphash.MakeSeed()}
 	r.all.Init(&sealedStream, func(e *registered) uint64 { return maphash.Comparable(r.seed, e.key) }, func(*registered) bool { return false })
@@ -60,7 +60,7 @@ func NewRegistry(b *account.Books, memory *account.Budget, limit int) *Registry 
 }
 
 // StreamOf returns the stream that c describes, always the same for the same identity, and
-// whether it was made for c; nil where there is no room for it.
+// whether the stream was made for c. It returns nil if there is no room for it.
 func StreamOf[N Number](r *Registry, c Config, now int64) (s *Stream[N], made bool) {
 	key := keyOf[N](&c)
 	slots := r.all.Slots()

@@ -9,15 +9,15 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// Round takes the observations that belong together: those that callbacks make for one
-// collection. It is safe for concurrent use. There is one at a time.
+// Round takes the observations that callbacks make for one collection. It is safe for
+// concurrent use. There is one at a time.
 type Round struct {
 	registry *Registry
 	ctx      context.Context
 	number   uint32
 
-	mu    sync.Mutex // held for an observation, and for nothing of anybody else's
-	lost  bool       // since Whole
+	mu    sync.Mutex // held for an observation, and never while foreign code runs
+	lost  bool       // an observation was lost since the last call of Whole
 	ended bool
 }
 
@@ -26,8 +26,8 @@ func (r *Registry) Round(ctx context.Context) *Round {
 	return &Round{registry: r, ctx: ctx, number: r.rounds.Add(1)}
 }
 
-// Observe takes an observation of a stream. One that comes when the round is over counts
-// as deadline, after the registry was closed as shutdown.
+// Observe takes an observation of a stream. An observation that comes when the round is
+// over counts as deadline, and one that comes after the registry was closed as shutdown.
 func Observe[N Number](r *Round, s *Stream[N], set attribute.Set, v N) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -42,7 +42,7 @@ func Observe[N Number](r *Round, s *Stream[N], set attribute.Set, v N) {
 	}
 }
 
-// over says why nothing is taken any more, if so.
+// over says why no observation is taken any more, if so.
 func (r *Round) over() (wire.DropReason, bool) {
 	if r.registry.closed.Load() {
 		return wire.Shutdown, true

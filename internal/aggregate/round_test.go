@@ -17,7 +17,7 @@ func observedConfig(name string, delta bool) Config {
 	return Config{Scope: scope("s"), Name: name, Kind: Precomputed, Monotonic: true, Observed: true, Delta: delta}
 }
 
-// observe runs a round of one callback that observes values[k] for k.
+// observe runs a round of one callback, which observes values[k] for k.
 func (w *world) observe(t *testing.T, s *Stream[int64], values map[int]int64) {
 	t.Helper()
 	r := w.Round(t.Context())
@@ -28,8 +28,8 @@ func (w *world) observe(t *testing.T, s *Stream[int64], values map[int]int64) {
 	require.True(t, r.Whole())
 }
 
-// TestRoundsAddAndReplace: what one round observes of a series is added, what the next
-// one does takes its place, whether there was a collection in between or not.
+// TestRoundsAddAndReplace: what one round observes for a series is added up. What the next
+// round observes takes its place, whether there was a collection in between or not.
 func TestRoundsAddAndReplace(t *testing.T) {
 	for _, delta := range []bool{false, true} {
 		w := open(0)
@@ -40,7 +40,7 @@ func TestRoundsAddAndReplace(t *testing.T) {
 			for _, v := range parts {
 				sum += v
 			}
-			for range 2 { // the first of these rounds comes to no collection
+			for range 2 { // no collection follows the first of these rounds
 				r := w.Round(t.Context())
 				for _, v := range parts {
 					Observe(r, s, attribute.Set{}, v)
@@ -112,7 +112,8 @@ func TestPartialObservations(t *testing.T) {
 	}
 }
 
-// TestPartialSeriesAreBounded, however long observations are missing.
+// TestPartialSeriesAreBounded: however long observations are missing, the number of series
+// is bounded.
 func TestPartialSeriesAreBounded(t *testing.T) {
 	w := open(testLimit)
 	s := streamOf[int64](t, w, observedConfig("o", true))
@@ -134,7 +135,8 @@ func TestPartialSeriesAreBounded(t *testing.T) {
 	}
 }
 
-// TestObservationsTooLate are counted once each, for what they were too late for.
+// TestObservationsTooLate: late observations are counted once each, by what they were too
+// late for.
 func TestObservationsTooLate(t *testing.T) {
 	w := open(0)
 	s := streamOf[int64](t, w, observedConfig("o", false))

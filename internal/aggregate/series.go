@@ -8,20 +8,20 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// Series is one attribute set of a stream, and what was measured for it. Callers
-// record on it at any time. All but flags and state is the collector's.
+// Series is one attribute set of a stream, and what was measured for it. Callers record on
+// it at any time. Everything except flags and state belongs to the collector.
 //
-// A series dies when it was not measured for long, where the stream allows it, and when
-// the provider is closed. The collector first says so in flags, and takes what is there
-// afterwards. A caller reads flags after it has recorded. Where the series is dead by
-// then, the caller takes back what it finds, and records that on the series that has
-// taken its place. So each measurement is taken once, by the one or by the other.
+// A series dies when it was not measured for long, if the stream allows that, and when the
+// provider is closed. The collector first sets dead in flags, and takes what is there
+// afterwards. A caller reads flags after it has recorded. If the series is dead by then,
+// the caller takes back what it finds, and records that on the series that has taken its
+// place. So either the collector or a caller takes each measurement, and only once.
 type Series[N Number] struct {
 	flags    atomic.Uint32
-	size     uint32 // what its attributes were charged, in bytes
+	size     uint32 // for how much its attributes were charged, in bytes
 	idle     uint8  // collections without a measurement
-	overflow bool   // it is that of the overflow
-	known    bool   // it was measured at some time
+	overflow bool   // it is the overflow series
+	known    bool   // it was ever measured
 	dying    bool   // the collector lets it die
 	state    state[N]
 	stream   *Stream[N]
@@ -32,38 +32,37 @@ type Series[N Number] struct {
 
 // The flags of a series.
 const (
-	// measured is set after a measurement, and cleared by the collector before it reads
-	// the state: what is not in this point is in the next.
+	// measured is set after a measurement. The collector clears it before it reads the
+	// state: what is not in this point is in the next.
 	measured = 1 << iota
 	// admitted says that the series counts towards the limit. It does so from its first
-	// measurement on, and where only what was measured is sent until the next collection.
+	// measurement on. If only what was measured is sent, the next collection clears it.
 	admitted
-	// dead is set once and for all.
+	// dead is set once and never cleared.
 	dead
 
-	// current are the flags with which a caller has nothing to do but record.
+	// current are the flags with which a caller has nothing to do except record.
 	current = measured | admitted
 )
 
-// state is what an aggregation keeps for a series. The kind of aggregation is looked at
-// where a series is made, and nowhere else.
+// state is what an aggregation keeps for a series. Only the code that makes a series
+// depends on the kind of aggregation.
 type state[N Number] interface {
-	// record takes a measurement in. It may be called concurrently, and never waits.
+	// record takes a measurement. It may be called concurrently, and never waits.
 	record(e *Series[N], v N) result
-	// takeBack returns what is left in a dead series of the measurement v, and
-	// perhaps of others, and whether that is anything.
+	// takeBack returns what is left in a dead series of the measurement v, and perhaps of
+	// others, and whether anything is left.
 	takeBack(v N) (N, bool)
 	// collect puts what there is into a point.
 	collect(c *Config, r *reading, p *wire.Point) outcome
-	// giveUp gives back to callers what the collector wanted and does not wait for any more.
+	// giveUp lets callers use again what the collector wanted and no longer waits for.
 	giveUp()
-	// drop forgets the memory of a dead series, and returns how much of that was charged
+	// drop forgets the memory of a dead series. It returns how much of that was charged
 	// since the series was made, in bytes.
 	drop() int64
 }
 
-// oneWord is what states of one word have in common: nobody holds them, and they take no
-// further memory.
+// oneWord is for states of one word: no caller holds them, and they take no further memory.
 type oneWord struct{}
 
 func (oneWord) giveUp()     {}
@@ -84,9 +83,9 @@ type outcome uint8
 const (
 	found outcome = iota
 	nothing
-	// withheld: there is something, which is not to be sent.
+	// withheld: there is something, which must not be sent.
 	withheld
-	// part is found, but for what a caller was just recording.
+	// part: found, except what a caller was just recording.
 	part
 	// busy: a caller is in the middle of a measurement.
 	busy
@@ -94,8 +93,8 @@ const (
 
 func (e *Series[N]) isDead() bool { return e.flags.Load()&dead != 0 }
 
-// record takes a measurement in. Where the result is late, the caller has to record what is
-// left elsewhere.
+// record takes a measurement. If the result is late, the caller must record what is left
+// elsewhere.
 func (e *Series[N]) record(v N) (left N, r result) {
 	if r = e.state.record(e, v); r == taken && e.flags.Load() == current {
 		return 0, taken
@@ -103,8 +102,8 @@ func (e *Series[N]) record(v N) (left N, r result) {
 	return e.settle(v, r)
 }
 
-// settle is the end of a measurement that the state did not take, or that met the
-// collector, or was the first one.
+// settle ends a measurement that the state did not take, that met the collector, or that
+// was the first one.
 func (e *Series[N]) settle(v N, r result) (left N, _ result) {
 	if r != taken {
 		return v, r
@@ -118,7 +117,7 @@ func (e *Series[N]) settle(v N, r result) (left N, _ result) {
 	return 0, taken
 }
 
-// readmit has a series that is there count towards the limit again, if that has room.
+// readmit makes an existing series count towards the limit again, if the limit has room.
 func (e *Series[N]) readmit() bool {
 	s := e.stream
 	switch {
@@ -127,12 +126,12 @@ func (e *Series[N]) readmit() bool {
 	case e.setAdmitted():
 		return true
 	}
-	s.admitted.Add(-1) // somebody else was faster
+	s.admitted.Add(-1) // another caller was faster
 	return e.flags.Load()&(admitted|dead) == admitted
 }
 
-// setAdmitted sets the flag for a caller who has reserved, and reports whether it was not
-// set before. Of a dead series it is not set.
+// setAdmitted sets the flag for a caller that has reserved, and reports whether the flag
+// was not set before. It does not set the flag of a dead series.
 func (e *Series[N]) setAdmitted() bool {
 	flags := e.flags.Load()
 	return flags&(admitted|dead) == 0 && e.flags.CompareAndSwap(flags, flags|admitted)

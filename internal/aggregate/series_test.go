@@ -15,8 +15,8 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// TestNothingIsLost has callers record while it is collected, and series die and come
-// again: each measurement is in one collection, and in no second one.
+// TestNothingIsLost: callers record during collections, and series die and come again. Each
+// measurement is in one collection, and in no second one.
 func TestNothingIsLost(t *testing.T) {
 	for _, delta := range []bool{false, true} {
 		for _, kind := range []Kind{Sum, Explicit, Exponential} {
@@ -86,7 +86,7 @@ func nothingIsLost[N Number](t *testing.T, c Config, unit N) {
 	assert.Equal(t, 1, w.dropped(wire.Shutdown))
 }
 
-// inBuckets is how many measurements the buckets of d have.
+// inBuckets returns how many measurements the buckets of d have.
 func inBuckets(d *wire.Distribution) uint64 {
 	n := d.ZeroCount
 	for _, of := range [][]uint64{d.BucketCounts, d.Positive.Counts, d.Negative.Counts} {
@@ -97,8 +97,8 @@ func inBuckets(d *wire.Distribution) uint64 {
 	return n
 }
 
-// TestGaugeOrder: a collection does not report a value whose call had returned before
-// another one began and ended, and the last value is reported in the end.
+// TestGaugeOrder: a collection does not report a value if its call had returned before
+// another call began and ended. The last value is reported in the end.
 func TestGaugeOrder(t *testing.T) {
 	for _, delta := range []bool{false, true} {
 		w := open(0)
@@ -135,8 +135,8 @@ func TestGaugeOrder(t *testing.T) {
 	}
 }
 
-// TestSeriesOfOneSetAreOne: callers that measure an attribute set first at the same time
-// make one series of it.
+// TestSeriesOfOneSetAreOne: callers that measure an attribute set for the first time at the
+// same time make one series of it.
 func TestSeriesOfOneSetAreOne(t *testing.T) {
 	for range 200 {
 		w := open(0)

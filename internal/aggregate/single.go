@@ -8,28 +8,28 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// Events takes a measurement of a series, an int64 or the bits of a float64, in event mode:
-// there each measurement is a point of its own. It reports whether it took the measurement,
-// and counts one that it does not take as dropped. It never waits.
+// Events takes a measurement of a series, an int64 or the bits of a float64, in event mode,
+// where each measurement is a point of its own. It reports whether it took the measurement.
+// It counts a measurement that it does not take as dropped. It never waits.
 type Events func(s Single, bits uint64) bool
 
-// Single is a series each of whose measurements is a point of its own. Its point is made
-// by the one goroutine that takes events out of the queue.
+// Single is a series each of whose measurements is a point of its own. The goroutine that
+// takes events out of the queue makes the points.
 type Single interface {
 	Priority() drop.Priority
-	// Own reports whether it is of the exporter's own metrics.
+	// Own reports whether the series belongs to the exporter's own metrics.
 	Own() bool
-	// Point makes the point of a measurement, with its distribution in d. It returns the
-	// reason why it cannot be sent, if ok is false.
+	// Point makes the point of a measurement, with its distribution in d. If ok is false,
+	// reason says why it cannot be sent.
 	Point(i *intern.Identifier, bits uint64, weight uint64, at int64, d *wire.Distribution) (p wire.Point, reason wire.DropReason, ok bool)
 }
 
-// single hands each measurement on as it is.
+// single passes each measurement on as it is.
 type single[N Number] struct {
 	oneWord
 	series *Series[N]
-	total  N     // of what adds up without end: up-down counters
-	last   int64 // when the last one was made
+	total  N     // of up-down counters, which add up without end
+	last   int64 // when the last point was made
 }
 
 func (x *single[N]) record(_ *Series[N], v N) result {
@@ -43,7 +43,7 @@ func (*single[N]) takeBack(N) (v N, some bool) { return 0, false }
 
 func (*single[N]) collect(_ *Config, r *reading, _ *wire.Point) outcome {
 	r.kill()
-	return withheld // it is in the queue
+	return withheld // the measurement is in the queue
 }
 
 func (x *single[N]) Priority() drop.Priority { return x.series.stream.config.Priority }
@@ -78,7 +78,7 @@ func (x *single[N]) Point(i *intern.Identifier, bits, weight uint64, at int64, d
 	return p, intern.Sendable, true
 }
 
-// distribute puts a measurement into the bucket it belongs to.
+// distribute puts a measurement into its bucket.
 func (x *single[N]) distribute(d *wire.Distribution, v N, weight uint64) {
 	c := &x.series.stream.config
 	if c.Kind == Explicit {

@@ -11,10 +11,9 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// Stream is what a view makes of an instrument, and for now each instrument is one
-// stream: an aggregation with a series for each attribute set. It is safe for concurrent
-// use, and nobody who records waits: neither for who records beside nor for the
-// collector.
+// Stream is what a view makes of an instrument: an aggregation with a series for each
+// attribute set. For now each instrument is one stream. A Stream is safe for concurrent
+// use. A caller that records never waits, neither for another caller nor for the collector.
 type Stream[N Number] struct {
 	base
 	series   table.Table[Series[N]]
@@ -26,20 +25,20 @@ type base struct {
 	config   Config
 	registry *Registry
 	seed     maphash.Seed
-	// admitted is how many series have that flag, and may be more for a moment.
+	// admitted is how many series have the flag admitted. It may be more for a moment.
 	admitted atomic.Int64
 	living   atomic.Int64 // the series in the table that are not removed
 	created  int64        // in Unix nanoseconds
-	start    atomic.Int64 // of the series to come, likewise
+	start    atomic.Int64 // of series that are made later, in Unix nanoseconds
 
-	round uint32 // of what is observed, under its lock
+	round uint32 // the number of the round whose observations came last, under the round's lock
 
 	// What follows is the collector's.
-	metric  *wire.Metric    // what the points are of, once one was made
-	reason  wire.DropReason // why none can be sent, or intern.Sendable
+	metric  *wire.Metric    // the metric of the points, once one was made
+	reason  wire.DropReason // why no point can be sent, or intern.Sendable
 	partial bool            // observations are missing in the collection under way
 	beyond  bool            // there are more series than the limit allows
-	// saidOutside is set once it was said that measurements are in no bucket.
+	// saidOutside is set once it was reported that measurements are in no bucket.
 	saidOutside bool
 }
 
@@ -50,7 +49,7 @@ var (
 	overflowSet = attribute.NewSet(attribute.Bool("otel.metric.overflow", true))
 )
 
-// deadSeries returns one that no search finds.
+// deadSeries returns a series that no search finds.
 func deadSeries[N Number]() *Series[N] {
 	e := &Series[N]{}
 	e.flags.Store(dead)
@@ -74,9 +73,9 @@ type Observed interface {
 	SetPartial(partial bool)
 }
 
-// SetPartial says whether observations are missing in the next collection, since a
-// callback has failed. What was not observed is then neither sent nor forgotten: nobody
-// knows whether it is gone. It is for who calls the collector.
+// SetPartial says whether observations are missing in the next collection, since a callback
+// has failed. Then what was not observed is neither sent nor forgotten, since it is not
+// known whether it is gone. Only the goroutine that calls the collector may call it.
 func (s *base) SetPartial(partial bool) { s.partial = partial }
 
 // Config returns what describes the stream.
@@ -89,19 +88,19 @@ func (s *base) passing() bool {
 	return c.Delta || c.Observed || c.Events != nil && c.Kind != Sum
 }
 
-// Record takes a measurement in, and reports whether it did. What is not taken is
-// counted as dropped. Nothing of set is kept.
+// Record takes a measurement, and reports whether it did. It counts a measurement that it
+// does not take as dropped. It keeps nothing of set.
 func (s *Stream[N]) Record(set attribute.Set, v N) bool {
 	_, ok := s.record(s.find(set.Equivalent()), set, v)
 	return ok
 }
 
-// record records on e, or where that may not be on the series of set as of now. It
-// returns the series on which it recorded last.
+// record records on e or, if it may not, on the series that set has now. It returns the
+// series on which it recorded last.
 func (s *Stream[N]) record(e *Series[N], set attribute.Set, v N) (*Series[N], bool) {
 	for {
-		// One that was not measured yet may have been made after the last collection, which
-		// admit finds out.
+		// A series that was not measured yet may have been made after the last collection.
+		// admit finds that out.
 		if e == nil || e.flags.Load() != current {
 			var reason wire.DropReason
 			if e, reason = s.admit(set); e == nil {
@@ -116,7 +115,7 @@ func (s *Stream[N]) record(e *Series[N], set attribute.Set, v N) (*Series[N], bo
 	}
 }
 
-// find returns the series of a set, nil if there is none that lives.
+// find returns the series of a set, or nil if no living series has it.
 func (s *Stream[N]) find(key attribute.Distinct) *Series[N] {
 	slots := s.series.Slots()
 	for place := maphash.Comparable(s.seed, key); ; place++ {
@@ -130,13 +129,14 @@ func (s *Stream[N]) find(key attribute.Distinct) *Series[N] {
 	}
 }
 
-// admit returns the series of set, or that of the overflow, for a measurement that
-// counts towards the limit. Where there is none it says why.
+// admit returns the series of set, or the overflow series, for a measurement that counts
+// towards the limit. If it returns nil, it says why.
 func (s *Stream[N]) admit(set attribute.Set) (*Series[N], wire.DropReason) {
 	key := set.Equivalent()
 	for {
 		e := s.find(key)
-		// In this order: a series that was made after the last collection is not used.
+		// This comes after find: a series that was made after the last collection must not
+		// be used.
 		if s.registry.closed.Load() {
 			return nil, wire.Shutdown
 		}
@@ -154,7 +154,7 @@ func (s *Stream[N]) admit(set attribute.Set) (*Series[N], wire.DropReason) {
 			return s.overflowing()
 		case !s.reserve():
 			if e = s.find(key); e != nil && e.flags.Load()&admitted != 0 {
-				return e, 0 // it was another caller of the same set who was faster
+				return e, 0 // another caller of the same set was faster
 			}
 			return s.overflowing()
 		case e != nil:
@@ -173,11 +173,11 @@ func (s *Stream[N]) admit(set attribute.Set) (*Series[N], wire.DropReason) {
 			}
 			s.registry.memory.Give(s.cost(e))
 		}
-		s.admitted.Add(-1) // somebody else was faster
+		s.admitted.Add(-1) // another caller was faster
 	}
 }
 
-// reserve counts a series towards the limit, unless that is reached.
+// reserve counts a series towards the limit, unless the limit is reached.
 func (s *base) reserve() bool {
 	limit := int64(s.registry.limit)
 	for {
@@ -195,15 +195,15 @@ func (s *base) reserve() bool {
 	return false
 }
 
-// check kills a series that was made while the provider was closed: the last collection may
-// not have seen it.
+// check kills a series that was made while the provider was closed, since the last
+// collection may not have seen it.
 func (s *Stream[N]) check(e *Series[N]) {
 	if s.registry.closed.Load() {
 		e.flags.Or(dead)
 	}
 }
 
-// overflowing returns the series of what is beyond the limit.
+// overflowing returns the overflow series, for what is beyond the limit.
 func (s *Stream[N]) overflowing() (*Series[N], wire.DropReason) {
 	e := s.overflow.Load()
 	if e == nil {
@@ -227,7 +227,7 @@ func (s *Stream[N]) overflowing() (*Series[N], wire.DropReason) {
 	return e, 0
 }
 
-// make returns a series that is admitted, nil if there is no memory for it.
+// make returns a series that is admitted, or nil if there is no memory for it.
 func (s *Stream[N]) make(set attribute.Set) *Series[N] {
 	size := intern.SetSize(set)
 	if !s.registry.memory.Need(seriesCost + size + s.config.stripeCost()) {
@@ -240,7 +240,7 @@ func (s *Stream[N]) make(set attribute.Set) *Series[N] {
 	return e
 }
 
-// cost is what a series was charged, in bytes.
+// cost returns for how much a series was charged, in bytes.
 func (s *Stream[N]) cost(e *Series[N]) int64 {
 	return seriesCost + int64(e.size) + s.config.stripeCost()
 }
@@ -251,13 +251,13 @@ func (s *base) lose(reason wire.DropReason) bool {
 	return false
 }
 
-// beside is a series with its state in one piece of memory.
+// beside is a series and its state in one allocation.
 type beside[N Number, S any] struct {
 	Series[N]
 	own S
 }
 
-// madeOf makes the state of a series beside it.
+// madeOf makes a series and its state.
 func (s *Stream[N]) madeOf() *Series[N] {
 	if s.config.Events != nil {
 		x := &beside[N, single[N]]{}

@@ -2,15 +2,16 @@ package aggregate
 
 import "sync/atomic"
 
-// stripe is a part of the state of a series behind a lock that nobody waits for. The
-// stripes of a series are a list that only ever grows. A caller records on the first one
-// that it can hold, and appends one where all are held: so it never waits, however long
-// a holder is off its core. There are as many as callers were in the middle of a measurement
-// at once, and some more where the collector wanted a stripe just then.
+// stripe is a part of the state of a series, behind a lock for which nobody waits. The
+// stripes of a series are a list that only grows. A caller records on the first stripe that
+// it can hold, and appends one if all are held. So it never waits, however long the
+// goroutine that holds a stripe does not run. There are as many stripes as callers were
+// ever in the middle of a measurement at once, and some more if the collector wanted a
+// stripe just then.
 type stripe[S any] struct {
 	lock atomic.Uint32
-	// charged is what it takes of the memory budget, in bytes; 0: it is charged with its
-	// series.
+	// charged is what the stripe takes of the memory budget, in bytes. 0 means that it is
+	// charged with its series.
 	charged atomic.Uint32
 	next    atomic.Pointer[stripe[S]]
 	state   S
@@ -20,18 +21,19 @@ type stripe[S any] struct {
 const (
 	free uint32 = 0
 	held uint32 = 1 << (iota - 1)
-	// wanted is set by the collector while it waits for the holder. Callers pass by.
+	// wanted is set by the collector while it waits for the holder. Callers pass the stripe
+	// by.
 	wanted
 )
 
 // tryHold takes the lock for a caller.
 func (s *stripe[S]) tryHold() bool { return s.lock.CompareAndSwap(free, held) }
 
-// release gives the lock back; what the collector wants stays wanted.
+// release gives the lock back. wanted stays set.
 func (s *stripe[S]) release() { s.lock.And(^held) }
 
-// tryTake takes the lock for the collector, and wants it where it is held. A lock that is
-// wanted and not held is the collector's alone.
+// tryTake takes the lock for the collector, and sets wanted if the lock is held. A lock
+// that is wanted and not held is the collector's alone.
 func (s *stripe[S]) tryTake() bool {
 	if s.lock.Or(wanted)&held != 0 {
 		return false
@@ -40,7 +42,7 @@ func (s *stripe[S]) tryTake() bool {
 	return true
 }
 
-// giveUp has callers use the stripe again, which its holder has not released.
+// giveUp lets callers use a stripe again that its holder has not released.
 func (s *stripe[S]) giveUp() { s.lock.And(^wanted) }
 
 // giveUpAll is giveUp for all stripes of the list.
@@ -50,9 +52,10 @@ func (s *stripe[S]) giveUpAll() {
 	}
 }
 
-// hold returns a stripe of the list that it holds, a new one where all others are held,
-// which begins empty. That is charged to the memory budget even where there is nothing left:
-// who measures for a series that is there is not refused for who does so beside.
+// hold returns a stripe of the list that it holds. If all are held, it appends a new, empty
+// one. The new stripe is charged to the memory budget even if nothing is left: a
+// measurement of an existing series is never dropped because another caller measures at the
+// same time.
 func hold[S any](s *stripe[S], of *base, empty func(*Config) S) *stripe[S] {
 	for {
 		if s.tryHold() {
@@ -80,15 +83,15 @@ type gathering uint8
 const (
 	// refused: a caller holds a stripe.
 	refused gathering = iota
-	// incomplete: callers hold further ones, which are left for the next time.
+	// incomplete: callers hold further stripes, which are left for the next time.
 	incomplete
 	complete
 )
 
-// gather has the collector move what the further stripes hold into the first one, which
-// it holds afterwards unless the result is refused. That is so where a caller holds one of
-// them; callers pass that one by until the collector comes again. With last it does not,
-// and takes what it gets.
+// gather lets the collector move what the further stripes hold into the first one. If the
+// result is not refused, the collector holds the first one afterwards. The result is
+// refused if a caller holds a stripe; other callers pass that stripe by until the collector
+// comes again. With last the collector does not come again, and takes what it gets.
 func (s *stripe[S]) gather(last bool, move func(from, to *S)) gathering {
 	if !s.tryTake() {
 		if last {
@@ -115,12 +118,13 @@ func (s *stripe[S]) gather(last bool, move func(from, to *S)) gathering {
 	return got
 }
 
-// refund returns how much of the memory budget a stripe still takes, and has it take none.
+// refund returns how much of the memory budget a stripe still takes, and sets that to
+// nothing.
 func (s *stripe[S]) refund() int64 { return int64(s.charged.Swap(0)) }
 
-// dropAll forgets the state and the further stripes of a dead series, which nobody uses any
-// more: a caller that takes a lock looks whether the series is dead before anything else.
-// It returns what the stripes took of the memory budget.
+// dropAll forgets the state and the further stripes of a dead series. Nobody uses them any
+// more: a caller that takes a lock first looks whether the series is dead. dropAll returns
+// what the stripes took of the memory budget.
 func (s *stripe[S]) dropAll() (bytes int64) {
 	for n := s; n != nil; n = n.next.Load() {
 		bytes += n.refund()

@@ -12,15 +12,15 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// sum adds measurements up in one word. Where callers meet in that word often it grows
-// cells, and each caller adds to one of them.
+// sum adds measurements up in one word. If callers often meet in that word, it grows cells,
+// and each caller adds to one of them.
 type sum[N Number] struct {
 	oneWord
 	value    atomic.Uint64
 	meetings atomic.Pointer[meetings] // nil before the first
 }
 
-// meetings are those of callers in one word, and the cells where they meet less.
+// meetings counts how often callers met in one word, and holds the cells that avoid it.
 type meetings struct {
 	number  atomic.Uint32
 	charged atomic.Uint32 // what the cells take of the memory budget, in bytes
@@ -34,7 +34,7 @@ type cell struct {
 }
 
 const (
-	// often is how many meetings it takes to make cells: what is seldom contended need
+	// often is how many meetings make cells, so that a sum that is seldom contended does
 	// not pay for them.
 	often    = 64
 	maxCells = 64
@@ -55,7 +55,7 @@ func (s *sum[N]) record(e *Series[N], v N) result {
 	return taken
 }
 
-// meet adds what has met another caller's.
+// meet adds v after another caller has changed the word.
 func (s *sum[N]) meet(e *Series[N], v N) {
 	add(&s.value, v)
 	m := s.meetings.Load()
@@ -85,7 +85,7 @@ func (m *meetings) grow(memory *account.Budget) {
 	m.cells.Store(&cells)
 }
 
-// refund returns what the cells take of the memory budget, and has them take nothing.
+// refund returns what the cells take of the memory budget, and sets that to nothing.
 func (m *meetings) refund() int64 { return int64(m.charged.Swap(0)) }
 
 func add[N Number](to *atomic.Uint64, v N) {
@@ -101,7 +101,7 @@ func add[N Number](to *atomic.Uint64, v N) {
 	}
 }
 
-// total returns what there is, and leaves nothing of it if take is set.
+// total returns what there is, and leaves nothing if take is set.
 func (s *sum[N]) total(take bool) N {
 	read := (*atomic.Uint64).Load
 	if take {
@@ -133,8 +133,8 @@ func (s *sum[N]) takeBack(N) (left N, some bool) {
 func (s *sum[N]) collect(_ *Config, r *reading, p *wire.Point) outcome {
 	v := s.total(r.take)
 	if r.dying != nil {
-		// Callers take back what they find once the series is dead. So the total leaves
-		// before, and what came meanwhile afterwards.
+		// Callers take back what they find once the series is dead. So the total is taken
+		// before the series is marked as dead, and what came meanwhile is taken after.
 		r.kill()
 		v += s.total(true)
 	}

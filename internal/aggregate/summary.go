@@ -2,8 +2,8 @@ package aggregate
 
 import "math"
 
-// summary is what both kinds of histograms have beside their buckets. The count is that of
-// the buckets.
+// summary is what both kinds of histograms have besides their buckets. The count is in the
+// buckets.
 type summary[N Number] struct{ sum, min, max N }
 
 // noSummary is the summary of no measurement: its minimum is above its maximum.

@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// points is a sink that keeps what it gets. It has room for so many points.
+// points is a sink that keeps what it gets. It has room for a limited number of points.
 type points struct {
 	all  []wire.Point
 	room int
@@ -55,7 +55,7 @@ type world struct {
 	sink  points
 	books account.Books
 	said  []error
-	// packer is the only one of this world: metrics and attributes carry their places in
+	// packer is the only packer of this world: metrics and attributes carry their places in
 	// its packets.
 	packer *wire.Packer
 }
@@ -96,7 +96,7 @@ func (w *world) lines() []string {
 	return out
 }
 
-// label returns "name attributes" of a point, as a stranger's decoder reads it.
+// label returns "name attributes" of a point, as an independent decoder reads it.
 func (w *world) label(p *wire.Point) string {
 	w.packer.Start(nil)
 	w.packer.Append(&wire.Point{Metric: p.Metric, Attributes: p.Attributes, Distribution: p.Distribution})
@@ -126,12 +126,12 @@ func deltaConfig(name string) Config {
 	return c
 }
 
-// histogramConfig is that of either kind of histogram.
+// histogramConfig returns the Config of either kind of histogram.
 func histogramConfig(name string, k Kind) Config {
 	return Config{Scope: scope("s"), Name: name, Kind: k, Bounds: []float64{1, 5, 10}, MaxSize: 160, MaxScale: MaxScale}
 }
 
-// streamOf returns the stream of c, which there must be room for.
+// streamOf returns the stream of c, for which there must be room.
 func streamOf[N Number](t testing.TB, w *world, c Config) *Stream[N] {
 	t.Helper()
 	s, _ := StreamOf[N](w.Registry, c, time.Now().UnixNano())

@@ -1,5 +1,5 @@
-// Package clock is a clock for hot paths: it costs one reading of the monotonic clock,
-// where time.Now reads two clocks, and needs no goroutine that has to be scheduled.
+// Package clock is a clock for hot paths. It reads the monotonic clock once, while time.Now
+// reads two clocks, and it needs no goroutine that has to be scheduled.
 package clock
 
 import (
@@ -24,8 +24,8 @@ func New() *Clock {
 // Now returns the time in Unix nanoseconds.
 func (c *Clock) Now() int64 { return c.wall.Load() + int64(time.Since(c.origin)) }
 
-// Set sets the clock by the wall clock. Who calls it now and then follows the steps of
-// that.
+// Set sets the clock by the wall clock. Call it now and then, so that the clock follows the
+// steps of the wall clock.
 func (c *Clock) Set() {
 	now := time.Now()
 	c.wall.Store(now.UnixNano() - int64(now.Sub(c.origin)))

@@ -11,7 +11,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestClock: it follows the monotonic clock, and the wall clock once it is set.
+// TestClock: the clock follows the monotonic clock, and the wall clock once it is set.
 func TestClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := New()

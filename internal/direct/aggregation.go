@@ -19,9 +19,9 @@ var Kinds = [...]sdkmetric.InstrumentKind{
 // aggregations is how the measurements of each kind of instrument are aggregated.
 type aggregations map[sdkmetric.InstrumentKind]sdkmetric.Aggregation
 
-// choose asks s about each kind. An answer that cannot be is reported, and the
-// kind's default taken: the SDK does so with bad parameters, and loses the
-// measurements where the aggregation does not fit the kind.
+// choose asks s about each kind. An answer that does not fit is reported, and the kind's
+// default taken. The SDK does the same for bad parameters, and loses the measurements if
+// the aggregation does not fit the kind.
 func choose(s sdkmetric.AggregationSelector, report func(error) bool) aggregations {
 	chosen := aggregations{}
 	for _, k := range Kinds {
@@ -72,8 +72,8 @@ func unfit(k sdkmetric.InstrumentKind, a sdkmetric.Aggregation) error {
 	return nil
 }
 
-// aggregate sets how the measurements of d are aggregated, and returns false if they are
-// to be dropped.
+// aggregate sets how the measurements of d are aggregated, and returns false if they are to
+// be dropped.
 func (chosen aggregations) aggregate(c *aggregate.Config, d description) bool {
 	switch a := chosen[d.kind].(type) {
 	case sdkmetric.AggregationDrop:
@@ -98,8 +98,8 @@ func (chosen aggregations) aggregate(c *aggregate.Config, d description) bool {
 	return true
 }
 
-// monotonic reports whether a sum of a kind's measurements only grows; that of
-// a histogram does by the SDK's convention.
+// monotonic reports whether a sum of a kind's measurements only grows. The sum of a
+// histogram does by the SDK's convention.
 func monotonic(k sdkmetric.InstrumentKind) bool {
 	switch k {
 	case sdkmetric.InstrumentKindCounter, sdkmetric.InstrumentKindObservableCounter, sdkmetric.InstrumentKindHistogram:

@@ -12,8 +12,8 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// TestUnfitAggregations are reported by kind and value, and the default takes
-// their place.
+// TestUnfitAggregations: an aggregation that does not fit is reported by kind and value,
+// and the default takes its place.
 func TestUnfitAggregations(t *testing.T) {
 	tests := []struct {
 		name        string
@@ -63,8 +63,8 @@ func TestChosenOnce(t *testing.T) {
 	assert.Empty(t, log.lines())
 }
 
-// TestGaugesInHistograms: by name as by instrument, what is no number finds no
-// bucket.
+// TestGaugesInHistograms: a value that is no number finds no bucket, by name or by
+// instrument.
 func TestGaugesInHistograms(t *testing.T) {
 	w := open(t, time.Hour)
 	w.aggregations = chosenBy(func(sdkmetric.InstrumentKind) sdkmetric.Aggregation {

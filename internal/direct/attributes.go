@@ -8,8 +8,8 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// rawAttributes is what an option of the experimental metric/x module
-// implements; it needs no import to be recognised.
+// rawAttributes is what an option of the experimental module metric/x implements.
+// Recognising it needs no import.
 type rawAttributes interface {
 	RawAttributes() []attribute.KeyValue
 	Experimental()
@@ -18,9 +18,9 @@ type rawAttributes interface {
 // attributesOption is the type of the API's own options for attributes.
 var attributesOption = reflect.TypeOf(metric.WithAttributeSet(attribute.Set{}))
 
-// withRaw adds to set the attributes of experimental options, which win over those of the
-// others. Comparing types is cheaper than asking for an interface, and does for what
-// nearly all options are.
+// withRaw adds to set the attributes of experimental options, which win over the attributes
+// of other options. Comparing types is cheaper than asking for an interface, and is enough
+// for nearly all options.
 func withRaw[O any](set attribute.Set, opts []O) attribute.Set {
 	var kvs []attribute.KeyValue
 	for _, o := range opts {
@@ -52,8 +52,8 @@ func observeAttributes(opts []metric.ObserveOption) attribute.Set {
 	return withRaw(metric.NewObserveConfig(opts).Attributes(), opts)
 }
 
-// allowedKeys returns the keys an instrument keeps by an experimental option,
-// and whether there is one.
+// allowedKeys returns the keys that an instrument keeps because of an experimental option,
+// and whether it has that option.
 func allowedKeys[O any](opts []O) (keys []attribute.Key, limited bool) {
 	for _, o := range opts {
 		if a, ok := any(o).(interface{ AllowedKeys() []attribute.Key }); ok {

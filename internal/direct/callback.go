@@ -24,16 +24,16 @@ type callbacks struct {
 	closed bool
 }
 
-// callback is a function that makes observations, and the instruments of which
-// it does.
+// callback is a function that makes observations, with the instruments for which it was
+// registered.
 type callback struct {
 	observe  func(context.Context, observer) error
 	of       []aggregate.Observed
 	gone     atomic.Bool // it was unregistered
-	reported bool        // once it has failed in some way, it is not reported again
+	reported bool        // a failure was reported; further ones are not
 }
 
-// add registers f and returns what takes it out again. After clear it does
+// add registers f, and returns a registration that takes f out again. After clear it does
 // nothing.
 func (c *callbacks) add(f func(context.Context, observer) error, of ...aggregate.Observed) *registration {
 	added := &callback{observe: f, of: of}
@@ -52,14 +52,14 @@ func (c *callbacks) clear() {
 	c.all, c.closed = nil, true
 }
 
-// list returns the callbacks there are.
+// list returns the callbacks that are registered.
 func (c *callbacks) list() []*callback {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.all
 }
 
-// registerInt64 registers the callbacks that an observable was made with.
+// registerInt64 registers the callbacks with which an observable was made.
 func registerInt64(i *instrument[int64], fs []metric.Int64Callback) {
 	if !i.mayObserve(len(fs)) {
 		return
@@ -83,16 +83,16 @@ func registerFloat64(i *instrument[float64], fs []metric.Float64Callback) {
 	}
 }
 
-// run calls the callbacks of todo, one after the other, until the round is over,
-// and sets whole for each that is done and of which every observation was taken.
-// One that panics or returns an error loses its own observations that were still
-// to come and nothing else; it is reported, once.
+// run calls the callbacks of todo, one after the other, until the round is over. It sets
+// whole for each callback that has returned and of which every observation was taken. If a
+// callback panics or returns an error, the observations that it has not made yet are lost
+// and nothing else. It is reported once.
 func run(ctx context.Context, round *aggregate.Round, todo []*callback, whole []atomic.Bool, report func(error) bool) {
 	for n, f := range todo {
 		if ctx.Err() != nil {
 			return
 		}
-		if f.gone.Load() { // meanwhile: it observes nothing
+		if f.gone.Load() { // it was unregistered meanwhile, and observes nothing
 			whole[n].Store(true)
 			continue
 		}
@@ -138,9 +138,8 @@ type registration struct {
 	callback  *callback
 }
 
-// Unregister takes the callback out. It may be called again, and from within a
-// callback, for which reason it does not wait for one that runs: it cannot know
-// whether that waits for it.
+// Unregister takes the callback out. It may be called again, and from within a callback. So
+// it does not wait for a callback that runs, which may be waiting for it.
 func (r *registration) Unregister() error {
 	c := r.callbacks
 	r.callback.gone.Store(true)
@@ -152,9 +151,9 @@ func (r *registration) Unregister() error {
 	return nil
 }
 
-// RegisterCallback registers f for those of the instruments that are of this meter; the
-// error names the others. Without any, or where all of them are dropped, f is never
-// called.
+// RegisterCallback registers f for those of the instruments that are of this meter. The
+// error names the others. If there are none of this meter, or all of them are dropped, f is
+// never called.
 func (m *meter) RegisterCallback(f metric.Callback, instruments ...metric.Observable) (metric.Registration, error) {
 	var errs []error
 	var of []aggregate.Observed
@@ -204,8 +203,8 @@ type multiObserver struct {
 	of       []aggregate.Observed
 }
 
-// ObserveInt64 takes an observation of an instrument that was registered with
-// the callback; of any other, it counts it as invalid.
+// ObserveInt64 takes an observation of an instrument that was registered with the callback.
+// It counts an observation of any other as invalid.
 func (o multiObserver) ObserveInt64(i metric.Int64Observable, v int64, opts ...metric.ObserveOption) {
 	if o.registered(i) {
 		observe(o.observer, i.(interface{ self() *instrument[int64] }).self(), v, opts)
@@ -219,8 +218,8 @@ func (o multiObserver) ObserveFloat64(i metric.Float64Observable, v float64, opt
 	}
 }
 
-// registered reports whether the callback was registered for i, or i has no stream to
-// register. It counts the observation as invalid if not.
+// registered reports whether the callback was registered for i, or i has no stream.
+// Otherwise it counts the observation as invalid.
 func (o multiObserver) registered(i any) bool {
 	if x, ok := i.(observed); ok && x.observedCore().meter.provider == o.provider {
 		if s := x.observedStream(); s == nil || slices.Contains(o.of, s) {

@@ -23,7 +23,7 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// TestFirstRun is early, the others an interval apart.
+// TestFirstRun: the first run is early, and the others are an interval apart.
 func TestFirstRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := open(t, 10*time.Second)
@@ -46,7 +46,7 @@ func TestFirstRun(t *testing.T) {
 	})
 }
 
-// TestCallbacksRunOnceAnInterval counts them over many intervals.
+// TestCallbacksRunOnceAnInterval counts the runs over many intervals.
 func TestCallbacksRunOnceAnInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := open(t, 10*time.Second)
@@ -84,8 +84,8 @@ func TestCallbacksRunOnceAnInterval(t *testing.T) {
 	})
 }
 
-// TestFailingCallbacks: one that panics or fails is reported once, and what
-// others observe arrives, as does what it had observed before.
+// TestFailingCallbacks: a callback that panics or fails is reported once. What others
+// observe arrives, and so does what it had observed before.
 func TestFailingCallbacks(t *testing.T) {
 	log := listen(t)
 	w := open(t, time.Hour)
@@ -129,7 +129,8 @@ func TestFailingCallbacks(t *testing.T) {
 	w.close(t)
 }
 
-// TestObservingWhatIsNotRegistered counts as invalid, and the rest arrives.
+// TestObservingWhatIsNotRegistered: such an observation counts as invalid, and the others
+// arrive.
 func TestObservingWhatIsNotRegistered(t *testing.T) {
 	w := open(t, time.Hour)
 	m := w.Meter("m")
@@ -155,7 +156,7 @@ func TestObservingWhatIsNotRegistered(t *testing.T) {
 	w.close(t)
 }
 
-// TestInvalidObservations: what no sum can hold is refused, a gauge takes it.
+// TestInvalidObservations: a value that no sum can hold is dropped, and a gauge takes it.
 func TestInvalidObservations(t *testing.T) {
 	w := open(t, time.Hour)
 	m := w.Meter("m")
@@ -179,13 +180,13 @@ func TestInvalidObservations(t *testing.T) {
 	w.close(t)
 }
 
-// foreign is an observable of somebody else.
+// foreign is an observable of another implementation.
 type foreign struct {
 	metric.Int64Observable
 	embedded.Int64ObservableCounter
 }
 
-// TestForeignObservables are an error that names them; the others work.
+// TestForeignObservables: the error names them, and the others work.
 func TestForeignObservables(t *testing.T) {
 	w, elsewhere := open(t, time.Hour), open(t, time.Hour)
 	mine, err := w.Meter("m").Int64ObservableCounter("n")
@@ -195,7 +196,7 @@ func TestForeignObservables(t *testing.T) {
 	for _, bad := range []metric.Observable{foreign{}, noop.Int64ObservableCounter{}, theirs} {
 		r, err := w.Meter("m").RegisterCallback(func(_ context.Context, o metric.Observer) error {
 			o.ObserveInt64(mine, 1)
-			o.ObserveInt64(theirs, 1) // counts as invalid here, and reaches nobody
+			o.ObserveInt64(theirs, 1) // counts as invalid here, and reaches no instrument
 			return nil
 		}, bad, mine)
 		require.ErrorContains(t, err, "another provider")
@@ -213,7 +214,7 @@ func TestForeignObservables(t *testing.T) {
 	elsewhere.close(t)
 }
 
-// TestUnregister stops a callback, also from within one, and may be repeated.
+// TestUnregister: it stops a callback, even from within one, and may be repeated.
 func TestUnregister(t *testing.T) {
 	w := open(t, time.Hour)
 	g, err := w.Meter("m").Int64ObservableGauge("g")
@@ -245,8 +246,8 @@ func TestUnregister(t *testing.T) {
 	assert.Equal(t, [3]int{2, 1, 0}, runs)
 }
 
-// TestBlockingCallback holds one Collect up for half of its time. While it hangs,
-// callbacks are left out, and nothing else is held up.
+// TestBlockingCallback: a callback that does not return holds one Collect up for half of
+// its time. Meanwhile callbacks are left out, and nothing else is held up.
 func TestBlockingCallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := open(t, time.Hour)
@@ -280,8 +281,8 @@ func TestBlockingCallback(t *testing.T) {
 	})
 }
 
-// TestBlockingCallbackLeavesTime: series that are more than the queue holds are all sent, by
-// the clock and at the end, beside a callback that does not return.
+// TestBlockingCallbackLeavesTime: while a callback does not return, more series than the
+// queue holds are all sent, by the clock and at the end.
 func TestBlockingCallbackLeavesTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const series = 1900 // the queue holds 1,024
@@ -310,7 +311,7 @@ func TestBlockingCallbackLeavesTime(t *testing.T) {
 }
 
 // TestObservingBeyondTheRound: a callback that goes on after its time touches nothing that
-// is collected. The race detector is the judge.
+// is collected. The race detector would find it.
 func TestObservingBeyondTheRound(t *testing.T) {
 	w := open(t, time.Hour)
 	stop, begun, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
@@ -344,7 +345,7 @@ func TestObservingBeyondTheRound(t *testing.T) {
 	w.close(t)
 }
 
-// TestCallbackContextEnds: one that heeds its context gives way to Close.
+// TestCallbackContextEnds: a callback that heeds its context does not delay Close.
 func TestCallbackContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		listen(t)
@@ -362,14 +363,13 @@ func TestCallbackContextEnds(t *testing.T) {
 		<-begun // by the clock, with an interval's time
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		_ = w.Close(ctx) // whether the callback runs once more is a matter of order
+		_ = w.Close(ctx) // whether the callback runs once more depends on the order
 		<-w.stopped
 		w.close(t)
 	})
 }
 
-// TestManyObservations: a callback that observes more than the ring holds loses
-// nothing.
+// TestManyObservations: a callback that observes more than the ring holds loses nothing.
 func TestManyObservations(t *testing.T) {
 	w := open(t, time.Hour)
 	_, err := w.Meter("m").Int64ObservableGauge("g", metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {

@@ -1,4 +1,4 @@
-// Package direct is the OpenTelemetry API without the SDK: a provider whose instruments
-// aggregate each measurement where it is made, see package aggregate, and whose collector
-// runs callbacks and hands a point of each series to the pipeline, once an interval.
+// Package direct is the OpenTelemetry API without the SDK. The instruments of its provider
+// aggregate each measurement where it is made, see package aggregate. Once an interval its
+// collector runs the callbacks and hands a point of each series to the pipeline.
 package direct

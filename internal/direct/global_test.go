@@ -47,7 +47,7 @@ func TestGlobal(t *testing.T) {
 		return nil
 	}, observed, own)
 	require.NoError(t, err)
-	n.Add(t.Context(), 100) // before: nobody is there
+	n.Add(t.Context(), 100) // before, there is no provider
 
 	arrived := make(chan *metricdata.ResourceMetrics, 16)
 	r, err := receiver.Listen("127.0.0.1:0", func(rm *metricdata.ResourceMetrics) { arrived <- rm })
@@ -69,7 +69,7 @@ func TestGlobal(t *testing.T) {
 	got := map[string]any{}
 	timeout := time.After(10 * time.Second)
 	wanted := []string{"early n", "early h", "early own", "early observed", "late late", "github.com/otelgram/otelgram/exporter stats.events.received"}
-	ownPoints := 0 // they may be in two packets
+	ownPoints := 0 // the own points may be in two packets
 	for ownPoints < 2 || slices.ContainsFunc(wanted, func(name string) bool { return got[name] == nil }) {
 		select {
 		case rm := <-arrived:

@@ -31,14 +31,14 @@ func (d description) String() string {
 	return "Float64" + d.kind.String()
 }
 
-// fate is what becomes of all measurements of an instrument, or of a meter's.
+// fate is what happens to all measurements of an instrument or of a meter.
 type fate uint8
 
 const (
 	recorded fate = iota
-	unwanted      // dropped without being counted, as the aggregation selector asks for
-	noRoom        // dropped, for memory
-	tooLate       // dropped: it was made after the end
+	unwanted      // dropped without being counted, as the aggregation selector asks
+	noRoom        // dropped as memory
+	tooLate       // dropped as shutdown: the instrument was made after Close
 )
 
 // core is what all instruments share, whatever the type of their numbers.
@@ -46,7 +46,7 @@ type core struct {
 	meter   *meter
 	fate    fate
 	name    string
-	created bool // there was no other of its identity before
+	created bool // this instrument is the first of its identity
 	keys    []attribute.Key
 	limited bool
 }
@@ -55,12 +55,13 @@ type core struct {
 type instrument[N aggregate.Number] struct {
 	core
 	stream *aggregate.Stream[N] // nil unless measurements are recorded
-	// bare is that of measurements without attributes of their own: those of set, to which
-	// the instrument is bound, if it is.
+	// bare is for measurements without attributes of their own. They have the attributes of
+	// set, to which the instrument is bound if bound is set.
 	bare  *aggregate.Handle[N]
 	set   attribute.Set
 	bound bool
-	// rising refuses negative values; gauge accepts NaN and infinities.
+	// rising means that negative values are invalid, and gauge that NaN and infinities are
+	// valid.
 	rising, gauge bool
 }
 
@@ -70,7 +71,7 @@ func newInstrument[N aggregate.Number](m *meter, d description) instrument[N] {
 	i.rising = d.kind == sdkmetric.InstrumentKindCounter
 	i.gauge = d.kind == sdkmetric.InstrumentKindGauge || d.kind == sdkmetric.InstrumentKindObservableGauge
 	if p.closed.Load() {
-		i.fate = tooLate // it is not kept: nothing would ever be done with it
+		i.fate = tooLate // it is not kept, since nothing would use it
 	}
 	if i.fate == recorded {
 		i.stream, i.created, i.fate = streamOf[N](p, m.scope, d)
@@ -89,8 +90,8 @@ func newInstrument[N aggregate.Number](m *meter, d description) instrument[N] {
 	return i
 }
 
-// mayObserve reports whether the callbacks that the instrument was made with are to run,
-// of which there are n. As in the SDK those of the first instrument of its identity do.
+// mayObserve reports whether the n callbacks with which the instrument was made are to run.
+// As in the SDK, only the callbacks of the first instrument of an identity run.
 func (i *instrument[N]) mayObserve(n int) bool {
 	if i.stream == nil || n == 0 {
 		return false
@@ -118,7 +119,7 @@ func (i *instrument[N]) bind(kvs []attribute.KeyValue) instrument[N] {
 	return b
 }
 
-// fits reports whether v can be, and counts it as invalid if not. v-v is NaN for NaN and
+// fits reports whether v is valid, and counts it as invalid if not. v-v is NaN for NaN and
 // infinities.
 func (i *instrument[N]) fits(v N) bool {
 	if v-v == 0 && (v >= 0 || !i.rising) || v-v != 0 && i.gauge {
@@ -154,14 +155,14 @@ func (i *instrument[N]) recordWith(v N, set attribute.Set) {
 	}
 }
 
-// refuse counts a measurement that cannot be.
+// refuse counts an invalid measurement.
 func (c *core) refuse() {
 	if c.fate != unwanted {
 		c.meter.provider.config.Books.Refuse(wire.Invalid)
 	}
 }
 
-// lose counts a measurement for the reason why none is recorded.
+// lose counts a measurement for the reason why the instrument records none.
 func (c *core) lose() {
 	switch c.fate {
 	case noRoom:
@@ -171,8 +172,8 @@ func (c *core) lose() {
 	}
 }
 
-// merged puts the attributes of a measurement over those the instrument is bound to, and
-// keeps what is allowed.
+// merged puts the attributes of a measurement over those to which the instrument is bound,
+// and keeps what is allowed.
 func (i *instrument[N]) merged(set attribute.Set) attribute.Set {
 	if i.bound {
 		set = attribute.NewSet(append(i.set.ToSlice(), set.ToSlice()...)...)
@@ -183,5 +184,5 @@ func (i *instrument[N]) merged(set attribute.Set) attribute.Set {
 	return set
 }
 
-// enabled is true also where all measurements are lost: they have to be counted.
+// enabled is true even if all measurements are lost, since they have to be counted.
 func (c *core) enabled() bool { return c.fate != unwanted }

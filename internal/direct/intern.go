@@ -13,21 +13,21 @@ import (
 	"github.com/otelgram/otelgram/internal/table"
 )
 
-// Tag is a key and a value. It has no name of its own, so that it is the type of the
-// same fields in package exporter, where users read of it.
+// Tag is a key and a value. It is an unnamed struct, so that it is the same type as Tag in
+// package exporter, which documents it for users.
 type Tag = struct{ Key, Value string }
 
 const (
-	// maxInterned bounds the names with tags that are remembered; those that find no
-	// room are looked up by their attributes each time.
+	// maxInterned bounds the names with tags that are remembered. Names with tags that find
+	// no room are looked up by their attributes each time.
 	maxInterned = 1 << 15
-	// entryCost is about what an entry takes beside its text, in bytes, with the series
-	// that it may still refer to when that is dead.
+	// entryCost is about what an entry takes besides its text, in bytes. It includes a dead
+	// series to which the entry may still refer.
 	entryCost = 320
 )
 
-// interned finds what is recorded by a name and tags, without locks or allocations.
-// Callers only ever add; the collector takes out what has no series any more.
+// interned finds what is recorded by name and tags, without locks or allocations. Callers
+// only add. The collector takes out what has no living series.
 type interned struct {
 	seed    maphash.Seed
 	secrets [3]uint64
@@ -59,9 +59,9 @@ func (t *interned) hash(kind uint8, name string, tags []Tag) uint64 {
 	return h
 }
 
-// mix mixes a string into h, eight bytes at a time, by the multiplication of
-// wyhash (Wang Yi, 2019). The secrets are random, since tags may come from
-// outside; a string of more than 32 bytes is left to the standard library.
+// mix mixes a string into h, eight bytes at a time, with the multiplication of wyhash (Wang
+// Yi, 2019). The secrets are random, since tags may come from outside. The standard library
+// mixes a string of more than 32 bytes.
 func (t *interned) mix(h uint64, s string) uint64 {
 	n := len(s)
 	switch {
@@ -89,8 +89,8 @@ func load8(s string) uint64 {
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
-// loadShort returns the bytes of s, of which there are at most eight; with the
-// length they are s.
+// loadShort returns the bytes of s, of which there are at most eight. Together with the
+// length they determine s.
 func loadShort(s string) uint64 {
 	switch n := len(s); {
 	case n >= 4:
@@ -106,7 +106,7 @@ func load4(s string) uint64 {
 	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24
 }
 
-// find returns the entry, nil if there is none.
+// find returns the entry, or nil if there is none.
 func (t *interned) find(h uint64, kind uint8, name string, tags []Tag) *entry {
 	slots := t.entries.Slots()
 	for place := h; ; place++ {
@@ -120,8 +120,8 @@ func (t *interned) find(h uint64, kind uint8, name string, tags []Tag) *entry {
 	}
 }
 
-// is compares with what keep wrote. It is most of what a look-up costs, so that it reads
-// each length and string once.
+// is compares with what keep wrote. It is most of the cost of a look-up, so it reads each
+// length and string once.
 func (e *entry) is(kind uint8, name string, tags []Tag) bool {
 	t := e.text
 	at := textHead + 2*lengthSize*len(tags)
@@ -142,8 +142,8 @@ func (e *entry) is(kind uint8, name string, tags []Tag) bool {
 	return at == len(t)
 }
 
-// add enters what find did not find, and returns the entry of another who was faster if
-// there is one. The caller has made sure that there is room.
+// add enters what find did not find. If another caller was faster, it returns that caller's
+// entry. The caller has made sure that there is room.
 func (t *interned) add(e *entry) *entry {
 	return t.entries.Add(e, func(x *entry) bool { return x.hash == e.hash && x.text == e.text })
 }
@@ -160,11 +160,11 @@ func (t *interned) remember(e *entry, memory *account.Budget) {
 	}
 }
 
-// cost is what an entry takes, in bytes, about.
+// cost returns about what an entry takes, in bytes.
 func (e *entry) cost() int64 { return int64(entryCost + len(e.text)) }
 
 // sweep takes out the entries whose series is dead, or that never had one of their own, and
-// gives their memory back. It is the collector's, after a collection.
+// gives their memory back. The collector calls it after a collection.
 func (t *interned) sweep(memory *account.Budget) {
 	all, gone := 0, 0
 	t.entries.Each(func(e *entry) {
@@ -183,9 +183,9 @@ func (t *interned) sweep(memory *account.Budget) {
 	}
 }
 
-// keep copies kind, name and tags into one text: the kind, the number of tags, the length of
-// each string, and then the strings. It keeps nothing alive that they were cut from, and
-// comparing with it touches few cache lines.
+// keep copies kind, name and tags into one text: the kind, the number of tags, the length
+// of each string, and then the strings. The copy keeps no other memory alive, and comparing
+// with it touches few cache lines.
 func keep(kind uint8, name string, tags []Tag) string {
 	b := appendLength(appendLength([]byte{kind}, len(tags)), len(name))
 	for _, t := range tags {
@@ -201,7 +201,7 @@ func keep(kind uint8, name string, tags []Tag) string {
 const (
 	// lengthSize is what a length takes in a text, in bytes.
 	lengthSize = 2
-	// textHead is where the lengths of the tags begin.
+	// textHead is the offset at which the lengths of the tags begin.
 	textHead = 1 + 2*lengthSize
 	// maxTextLen bounds the texts that are kept, so that each length fits.
 	maxTextLen = 1 << 15
@@ -211,8 +211,7 @@ func appendLength(b []byte, n int) []byte { return append(b, byte(n), byte(n>>8)
 
 func lengthAt(text string, at int) int { return int(text[at]) | int(text[at+1])<<8 }
 
-// attributes returns tags as an attribute set; of a key that repeats, the last
-// value counts.
+// attributes returns tags as an attribute set. If a key repeats, its last value counts.
 func attributes(tags []Tag) attribute.Set {
 	kvs := make([]attribute.KeyValue, len(tags))
 	for i, t := range tags {

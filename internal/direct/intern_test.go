@@ -19,7 +19,7 @@ func (t *interned) enter(h uint64, kind uint8, name string, tags []Tag) *entry {
 	return t.add(&entry{hash: h, text: keep(kind, name, tags)})
 }
 
-// TestInternedFinds what it has taken in, and nothing else.
+// TestInternedFinds: it finds what was entered, and nothing else.
 func TestInternedFinds(t *testing.T) {
 	table := newInterned()
 	tags := func(i int) []Tag { return []Tag{{"a", "b"}, {"i", fmt.Sprint(i)}} }
@@ -36,8 +36,8 @@ func TestInternedFinds(t *testing.T) {
 	assert.Nil(t, table.find(table.hash(1, "n", tags(maxInterned)), 1, "n", tags(maxInterned)))
 }
 
-// TestHashesDiffer: no part of a name or tag leaves the hash as it is, whatever callers
-// choose. Sets of keys of one length, which differ in little, hardly ever meet.
+// TestHashesDiffer: each part of a name or tag changes the hash, whatever callers choose.
+// Sets of keys of one length that differ in little hardly ever collide.
 func TestHashesDiffer(t *testing.T) {
 	table := newInterned()
 	for _, length := range []int{1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 100} {
@@ -61,7 +61,7 @@ func TestHashesDiffer(t *testing.T) {
 	}
 }
 
-// TestInternedTellsApart has hashes collide.
+// TestInternedTellsApart: it tells entries apart whose hashes collide.
 func TestInternedTellsApart(t *testing.T) {
 	table := newInterned()
 	short, long := strings.Repeat("x", 254), strings.Repeat("x", 255)
@@ -87,7 +87,7 @@ func TestInternedTellsApart(t *testing.T) {
 	assert.NotEqual(t, table.hash(1, "n", []Tag{{"a", "b"}}), table.hash(1, "n", []Tag{{"b", "a"}}))
 }
 
-// TestRecorderConcurrentSafe has the same and different names meet.
+// TestRecorderConcurrentSafe: callers record the same and different names at once.
 func TestRecorderConcurrentSafe(t *testing.T) {
 	w := open(t, time.Hour)
 	r := NewRecorder(w.Provider)
@@ -107,8 +107,7 @@ func TestRecorderConcurrentSafe(t *testing.T) {
 	w.close(t)
 }
 
-// TestRecorderPastItsBounds: names and tags that find no room are recorded all
-// the same.
+// TestRecorderPastItsBounds: names and tags that find no room are recorded all the same.
 func TestRecorderPastItsBounds(t *testing.T) {
 	w := open(t, time.Hour)
 	r := NewRecorder(w.Provider)
@@ -131,7 +130,7 @@ func TestTags(t *testing.T) {
 	assert.Zero(t, none.Len())
 }
 
-// TestTagsAreNotRetained: the caller may use names and tags again.
+// TestTagsAreNotRetained: the caller may use the memory of names and tags again.
 func TestTagsAreNotRetained(t *testing.T) {
 	w := open(t, time.Hour)
 	r := NewRecorder(w.Provider)
@@ -145,8 +144,8 @@ func TestTagsAreNotRetained(t *testing.T) {
 	w.close(t)
 }
 
-// TestResourceIsReported also where nobody ever makes an instrument, and not by who
-// records.
+// TestResourceIsReported: a bad resource is reported even if no instrument is ever made,
+// and not by the caller that records.
 func TestResourceIsReported(t *testing.T) {
 	l := listen(t)
 	w := openWith(t, time.Hour, resource.NewSchemaless(attribute.String("big", strings.Repeat("x", 70_000))))
@@ -157,8 +156,8 @@ func TestResourceIsReported(t *testing.T) {
 	assert.Contains(t, l.lines()[0], "resource of 700")
 }
 
-// TestInvalidWithoutRoom: what an instrument refuses for which there was no room is
-// counted, too.
+// TestInvalidWithoutRoom: an invalid measurement of an instrument without room is counted,
+// too.
 func TestInvalidWithoutRoom(t *testing.T) {
 	listen(t)
 	w := open(t, time.Hour)

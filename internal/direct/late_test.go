@@ -17,7 +17,7 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// TestMadeTooLate: what instruments lose that are made after the end is counted, and
+// TestMadeTooLate: what is lost by instruments that are made after the end is counted, and
 // neither they nor their meters are kept.
 func TestMadeTooLate(t *testing.T) {
 	w := open(t, time.Hour)
@@ -56,15 +56,15 @@ func TestMadeTooLate(t *testing.T) {
 	assert.True(t, created, "the registry has not seen it")
 }
 
-// TestInstrumentsOfAnotherMeter are refused as by the SDK; those of the meter itself
-// are registered.
+// TestInstrumentsOfAnotherMeter: they are an error, as in the SDK. Instruments of the meter
+// itself are registered.
 func TestInstrumentsOfAnotherMeter(t *testing.T) {
 	w := open(t, time.Hour)
 	defer w.close(t)
 	reader := sdkmetric.NewManualReader()
 	sdk := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
-	// run registers a callback for an instrument of the meter m and one of another, and
-	// returns the error of it, and whether the callback runs.
+	// run registers a callback for an instrument of the meter m and one of another meter.
+	// It returns the error, and whether the callback runs.
 	run := func(mp metric.MeterProvider, collect func(), other string, opts ...metric.MeterOption) (error, bool) {
 		m := mp.Meter("m")
 		mine, err := m.Int64ObservableCounter("mine")
@@ -110,7 +110,7 @@ func TestInstrumentsOfAnotherMeter(t *testing.T) {
 	}
 }
 
-// TestMeterWithoutRoom: one that is not kept is the same meter, too.
+// TestMeterWithoutRoom: a meter that is not kept counts as the same meter, too.
 func TestMeterWithoutRoom(t *testing.T) {
 	w := open(t, time.Hour)
 	defer w.close(t)

@@ -25,7 +25,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// network takes every packet, and keeps what the series were last.
+// network takes every packet, and keeps the last value of each series.
 type network struct {
 	mu     sync.Mutex
 	totals map[string]float64
@@ -83,7 +83,7 @@ func open(t *testing.T, interval time.Duration) *world {
 	return openWith(t, interval, resource.Empty())
 }
 
-// openDelta opens one with delta temporality, which collects when it is told to.
+// openDelta opens a world with delta temporality, which collects only when it is asked to.
 func openDelta(t *testing.T) *world {
 	t.Helper()
 	return openAs(t, time.Hour, resource.Empty(), sdkmetric.DeltaTemporalitySelector)
@@ -159,8 +159,7 @@ func (l *errorLog) lines() []string {
 	return append([]string(nil), l.all...)
 }
 
-// listen has the errors that go to OpenTelemetry's handler kept until the test
-// ends.
+// listen keeps the errors that go to OpenTelemetry's handler until the test ends.
 func listen(t *testing.T) *errorLog {
 	t.Helper()
 	l := &errorLog{}

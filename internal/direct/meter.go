@@ -19,8 +19,7 @@ type meter struct {
 	fate     fate // of its instruments, unless it is recorded
 }
 
-// scopeKey is what tells scopes apart. A scope is not comparable by itself: an attribute may
-// hold NaN.
+// scopeKey tells scopes apart. A scope itself is not comparable: an attribute may hold NaN.
 type scopeKey struct {
 	name, version, schemaURL string
 	attributes               attribute.Distinct
@@ -30,7 +29,8 @@ func keyOf(s *instrumentation.Scope) scopeKey {
 	return scopeKey{s.Name, s.Version, s.SchemaURL, s.Attributes.Equivalent()}
 }
 
-// is reports whether other stands for the same: not every meter is kept.
+// is reports whether other stands for the same scope of the same provider: not every meter
+// is kept.
 func (m *meter) is(other *meter) bool {
 	return m == other || m.provider == other.provider && keyOf(&m.scope) == keyOf(&other.scope)
 }
@@ -43,15 +43,15 @@ type config interface {
 	Unit() string
 }
 
-// describe puts a description together. The error says what is wrong with the
-// name; the instrument works all the same.
+// describe makes a description. The error says what is wrong with the name. The instrument
+// works all the same.
 func describe[O any](kind sdkmetric.InstrumentKind, integer bool, name string, c config, opts []O) (description, error) {
 	d := description{kind: kind, name: name, unit: c.Unit(), text: c.Description(), integer: integer}
 	d.keys, d.limited = allowedKeys(opts)
 	return d, validateName(name)
 }
 
-// describeHistogram adds the advised bounds, if they are any good.
+// describeHistogram adds the advised bounds, if they are valid.
 func describeHistogram[O any](integer bool, name string, c interface {
 	config
 	ExplicitBucketBoundaries() []float64
@@ -66,7 +66,7 @@ func describeHistogram[O any](integer bool, name string, c interface {
 	return d, err
 }
 
-// ascending reports whether each bound is more than the one before.
+// ascending reports whether each bound is greater than the one before.
 func ascending(bounds []float64) bool {
 	for i := 1; i < len(bounds); i++ {
 		if !(bounds[i-1] < bounds[i]) { // NaN is not

@@ -8,9 +8,9 @@ import (
 
 const maxNameLen = 255
 
-// validateName applies the rule for instrument names
-// (opentelemetry-specification, metrics/api.md, "Instrument name syntax"). As in
-// the SDK, an instrument with a bad name works all the same.
+// validateName applies the rule for instrument names (opentelemetry-specification,
+// metrics/api.md, "Instrument name syntax"). As in the SDK, an instrument with a bad name
+// works all the same.
 func validateName(name string) error {
 	switch {
 	case name == "":

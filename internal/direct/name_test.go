@@ -39,7 +39,7 @@ var creators = map[string]func(metric.Meter, string) (any, error){
 	"Float64ObservableGauge":         func(m metric.Meter, name string) (any, error) { return m.Float64ObservableGauge(name) },
 }
 
-// TestNamesAsTheSDK holds the answers for names of all sorts against the SDK's.
+// TestNamesAsTheSDK compares the answers for names of all sorts with the SDK's.
 func TestNamesAsTheSDK(t *testing.T) {
 	w := open(t, time.Hour)
 	defer w.close(t)
@@ -70,7 +70,7 @@ func TestBadNamesWork(t *testing.T) {
 	w.close(t)
 }
 
-// TestBoundsAsTheSDK holds the answers for advised boundaries against the SDK's.
+// TestBoundsAsTheSDK compares the answers for advised boundaries with the SDK's.
 func TestBoundsAsTheSDK(t *testing.T) {
 	w := open(t, time.Hour)
 	defer w.close(t)
@@ -112,7 +112,7 @@ func TestBoundsAsTheSDK(t *testing.T) {
 	assert.Equal(t, []float64{1, 2}, h.(*float64Histogram).stream.Config().Bounds)
 }
 
-// TestAggregations: what the selector says is what an instrument does.
+// TestAggregations: an instrument does what the selector says.
 func TestAggregations(t *testing.T) {
 	tests := []struct {
 		name        string
@@ -154,7 +154,7 @@ func TestAggregations(t *testing.T) {
 	}
 }
 
-// TestDroppedInstruments: what the selector drops is not enabled, and its
+// TestDroppedInstruments: an instrument that the selector drops is not enabled, and its
 // measurements are no losses.
 func TestDroppedInstruments(t *testing.T) {
 	w := open(t, time.Hour)
@@ -177,7 +177,7 @@ func TestDroppedInstruments(t *testing.T) {
 	w.close(t)
 }
 
-// TestMeters: one scope, one meter; the scope's attributes tell scopes apart.
+// TestMeters: one scope has one meter, and the scope's attributes tell scopes apart.
 func TestMeters(t *testing.T) {
 	w := open(t, time.Hour)
 	a := metric.WithInstrumentationAttributes(attribute.String("a", "b"))
@@ -194,7 +194,7 @@ func TestMeters(t *testing.T) {
 	assert.Implements(t, (*embedded.MeterProvider)(nil), w.Provider)
 }
 
-// TestOwnScope: the exporter's own metrics are not timed, those of others are.
+// TestOwnScope: the exporter's own metrics are not timed; the metrics of others are.
 func TestOwnScope(t *testing.T) {
 	w := open(t, time.Hour)
 	defer w.close(t)
@@ -206,7 +206,7 @@ func TestOwnScope(t *testing.T) {
 	}
 }
 
-// TestMeterWithoutAName works, and is said once.
+// TestMeterWithoutAName: such a meter works, and is reported once.
 func TestMeterWithoutAName(t *testing.T) {
 	log := listen(t)
 	w := open(t, time.Hour)
@@ -222,8 +222,8 @@ func TestMeterWithoutAName(t *testing.T) {
 	assert.Contains(t, log.lines()[0], "a meter has no name")
 }
 
-// TestMetersKeepNoStrings: what meters are called may have been cut from something large,
-// which does not stay for it.
+// TestMetersKeepNoStrings: the names of meters may have been cut from something large,
+// which does not stay in memory.
 func TestMetersKeepNoStrings(t *testing.T) {
 	const large, meters = 64 << 10, 500
 	w := open(t, time.Hour)

@@ -12,7 +12,7 @@ import (
 // or description (opentelemetry-specification, metrics/sdk.md, "Duplicate instrument
 // registration").
 type namesakes struct {
-	mu    sync.Mutex // held to make an instrument, and for nothing of anybody else's
+	mu    sync.Mutex // held to make an instrument, and never while foreign code runs
 	names map[scopedName]*namesake
 }
 
@@ -23,12 +23,12 @@ type scopedName struct {
 
 type namesake struct {
 	first     *aggregate.Config
-	said      bool // that there are others
-	callbacks bool // that callbacks were ignored has been said
+	said      bool // it was reported that there are others
+	callbacks bool // it was reported that callbacks were ignored
 }
 
-// check returns an error, the first time, where the instrument that was asked for by a
-// name is not the one that has it.
+// check returns an error, once a name, if the instrument that was asked for by a name is
+// not the instrument that has it.
 func (n *namesakes) check(c *aggregate.Config, name string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -40,7 +40,7 @@ func (n *namesakes) check(c *aggregate.Config, name string) error {
 	return fmt.Errorf("otelgram: scope %q: instrument %s: there is already %s", c.Scope.Name, called(c, name), called(known.first, known.first.Name))
 }
 
-// ignored returns an error, the first time, where an observable that exists was given
+// ignored returns an error, once a name, if an observable that exists already was given
 // callbacks again.
 func (n *namesakes) ignored(c *aggregate.Config) error {
 	n.mu.Lock()
@@ -53,7 +53,7 @@ func (n *namesakes) ignored(c *aggregate.Config) error {
 	return fmt.Errorf("otelgram: scope %q: instrument %q exists already: its callbacks are those it was made with first, the others are ignored", c.Scope.Name, c.Name)
 }
 
-// of returns what is known of a name; at first, that it is of c.
+// of returns what is known of the name of c. A new name belongs to c.
 func (n *namesakes) of(c *aggregate.Config) *namesake {
 	key := scopedName{keyOf(&c.Scope), strings.ToLower(c.Name)}
 	known := n.names[key]

@@ -8,7 +8,7 @@ import (
 	"github.com/otelgram/otelgram/internal/aggregate"
 )
 
-// observed is what RegisterCallback looks for in the instruments it is given.
+// observed is what RegisterCallback looks for in the instruments that it is given.
 type observed interface {
 	observedCore() *core
 	observedStream() aggregate.Observed // nil: nothing is recorded
@@ -23,13 +23,13 @@ func (i *instrument[N]) observedStream() aggregate.Observed {
 	return i.stream
 }
 
-// self is how the instrument is found again in an observable of the API.
+// self gives access to the instrument in an observable of the API.
 func (i *instrument[N]) self() *instrument[N] { return i }
 
-// The six observable instruments differ in their interfaces and in nothing
-// else. What they observe is an absolute value, see [aggregate.Round]: of one round
-// it is added up where it meets in one series, as the SDK's precomputed sums. The
-// embedded API interfaces are nil; they carry unexported methods that mark the type.
+// The six observable instruments differ only in their interfaces. What they observe is an
+// absolute value, see [aggregate.Round]. Observations of one round that meet in one series
+// add up, as in the SDK's precomputed sums. The embedded API interfaces are nil; they carry
+// unexported methods that mark the type.
 
 type int64ObservableCounter struct {
 	metric.Int64Observable

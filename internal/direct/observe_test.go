@@ -20,8 +20,8 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// TestFlushFromWithinACallback, with a context that never ends, holds up the
-// round, and nothing for ever.
+// TestFlushFromWithinACallback: with a context that never ends, the flush holds up the
+// round, but nothing for ever.
 func TestFlushFromWithinACallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const interval = 10 * time.Second
@@ -53,8 +53,8 @@ func TestFlushFromWithinACallback(t *testing.T) {
 	})
 }
 
-// TestHangingCallback: a round takes half a minute at most, however long the
-// interval is, for those who wait without a limit of their own.
+// TestHangingCallback: a round takes half a minute at most, however long the interval is,
+// even for a caller without a limit of its own.
 func TestHangingCallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := open(t, time.Hour)
@@ -75,8 +75,8 @@ func TestHangingCallback(t *testing.T) {
 	})
 }
 
-// TestCloseEndsARound that somebody with no limit of their own asked for: with the
-// context of Close, and not with the round's time.
+// TestCloseEndsARound: Close ends a round that a caller without a limit asked for. It does
+// so when the context of Close ends, and does not wait for the round's time.
 func TestCloseEndsARound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := open(t, time.Hour)
@@ -101,7 +101,7 @@ func TestCloseEndsARound(t *testing.T) {
 	})
 }
 
-// TestRepeatedObservables: as in the SDK the callbacks of the first count.
+// TestRepeatedObservables: as in the SDK, the callbacks of the first instrument count.
 func TestRepeatedObservables(t *testing.T) {
 	log := listen(t)
 	w := open(t, time.Hour)
@@ -134,7 +134,7 @@ func TestRepeatedObservables(t *testing.T) {
 	w.close(t)
 }
 
-// TestConflicts are reported once a name: the instruments work all the same.
+// TestConflicts: conflicts are reported once a name, and the instruments work all the same.
 func TestConflicts(t *testing.T) {
 	log := listen(t)
 	w := open(t, time.Hour)
@@ -167,7 +167,7 @@ func TestConflicts(t *testing.T) {
 	w.close(t)
 }
 
-// streamBehind is the stream of an instrument, whatever its kind.
+// streamBehind returns the stream of an instrument, whatever its kind.
 func streamBehind(t *testing.T, i any) aggregate.Observed {
 	t.Helper()
 	o, ok := i.(interface{ observedStream() aggregate.Observed })
@@ -175,8 +175,8 @@ func streamBehind(t *testing.T, i any) aggregate.Observed {
 	return o.observedStream()
 }
 
-// TestNamesIgnoreCaseAsTheSDK: for each kind, two spellings are one metric, under
-// the first.
+// TestNamesIgnoreCaseAsTheSDK: for each kind, two spellings are one metric, under the first
+// spelling.
 func TestNamesIgnoreCaseAsTheSDK(t *testing.T) {
 	listen(t)
 	w := open(t, time.Hour)
@@ -203,7 +203,7 @@ func TestNamesIgnoreCaseAsTheSDK(t *testing.T) {
 	assert.Equal(t, "Requests", rm.ScopeMetrics[0].Metrics[0].Name)
 }
 
-// TestCallbacksWithoutInstruments are never called, nor kept.
+// TestCallbacksWithoutInstruments: such callbacks are never called, and not kept.
 func TestCallbacksWithoutInstruments(t *testing.T) {
 	w := open(t, time.Hour)
 	w.aggregations = chosenBy(func(k sdkmetric.InstrumentKind) sdkmetric.Aggregation {
@@ -225,7 +225,7 @@ func TestCallbacksWithoutInstruments(t *testing.T) {
 	}
 	assert.Empty(t, w.callbacks.list())
 	_, err = m.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		o.ObserveInt64(dropped, 1) // as asked for: no loss
+		o.ObserveInt64(dropped, 1) // dropped as asked for, which is no loss
 		o.ObserveInt64(kept, 1)
 		return nil
 	}, dropped, kept)
@@ -238,8 +238,8 @@ func TestCallbacksWithoutInstruments(t *testing.T) {
 	assert.Empty(t, w.callbacks.list(), "too late")
 }
 
-// TestNoRoom: an instrument there is no room for is enabled, so that what is lost
-// is counted, and is reported once.
+// TestNoRoom: an instrument without room is enabled, so that what is lost is counted, and
+// is reported once.
 func TestNoRoom(t *testing.T) {
 	log := listen(t)
 	w := open(t, time.Hour)
@@ -268,7 +268,7 @@ func TestNoRoom(t *testing.T) {
 	w.close(t)
 }
 
-// TestHistogramsOfObservables go on where they are not observed: only sums and
+// TestHistogramsOfObservables: histograms go on while they are not observed. Only sums and
 // last values are what was observed.
 func TestHistogramsOfObservables(t *testing.T) {
 	w := open(t, time.Hour)

@@ -23,48 +23,49 @@ import (
 )
 
 const (
-	// maxMeters bounds the meters. The instruments of any further one count
-	// their measurements as dropped for memory.
+	// maxMeters bounds the meters. The instruments of a further meter count their
+	// measurements as dropped for memory.
 	maxMeters = 8192
-	// meterCost is about what a meter takes beside its strings, in bytes.
+	// meterCost is about what a meter takes besides its strings, in bytes.
 	meterCost = 1024
-	// maxRound is how long callbacks may take at most, as the SDK's reader has it.
+	// maxRound is how long callbacks may take at most, as in the SDK's reader.
 	maxRound = 30 * time.Second
 )
 
-// Config is what a Provider needs to know. All of it is required, but Events. The
-// selectors are asked by New, and not again.
+// Config is what a Provider needs to know. All fields except Events are required. New asks
+// the selectors, and nobody asks them again.
 type Config struct {
 	Books    *account.Books
 	Memory   *account.Budget
 	Sink     aggregate.Sink
 	Resource *resource.Resource
-	// Limit is how many series a stream may have, that of the overflow included; 0: any
-	// number.
+	// Limit is how many series a stream may have, the overflow series included. 0 means no
+	// limit.
 	Limit int
 	// Interval is how often callbacks run and points are collected.
 	Interval time.Duration
-	// First is after what time they do so at first. A fleet that was started at once
-	// should not send at once for ever.
+	// First is after what time callbacks first run and points are first collected.
+	// Processes that were started at once should not send at once for ever.
 	First time.Duration
-	// Events takes measurements one by one, each of which is a point of its own; nil:
-	// they are aggregated. Priorities is how much they matter to it.
+	// Events takes measurements one by one, each of which becomes a point of its own. If it
+	// is nil, measurements are aggregated. Priorities are the priorities of the
+	// measurements for Events.
 	Events      aggregate.Events
 	Priorities  drop.Priorities
 	Temporality sdkmetric.TemporalitySelector
 	Aggregation sdkmetric.AggregationSelector
 	// Own is the name of the scope of the exporter's own metrics.
 	Own string
-	// Report is told what is wrong, where nobody is there to get an error: by New, by
-	// the collector and by the goroutine that runs callbacks. It returns whether it
-	// will say it. All of them are waited for, so it must not wait, nor call anything
-	// that may: OpenTelemetry's error handler belongs to the user, and may call the
+	// Report is told of errors that no caller can be given. New, the collector and the
+	// goroutine that runs callbacks call it. It returns whether it will report the error.
+	// It must not wait, and must not call anything that may wait, since others wait for its
+	// callers: OpenTelemetry's error handler belongs to the user, and may call the
 	// provider.
 	Report func(error) bool
 }
 
-// Provider is a metric.MeterProvider. After Close its instruments, whether they were
-// made before or are made then, record nothing, and count that.
+// Provider is a metric.MeterProvider. After Close all its instruments, made before or
+// after, count their measurements as dropped.
 type Provider struct {
 	embedded.MeterProvider
 	config       Config
@@ -78,29 +79,29 @@ type Provider struct {
 	closed atomic.Bool
 
 	callbacks  callbacks
-	interned   *interned   // what is recorded by name
+	interned   *interned   // finds what is recorded by name
 	observing  atomic.Bool // callbacks run
 	collects   chan collect
-	saidNoRoom atomic.Bool     // that there was no room has been reported
-	saidNoName atomic.Bool     // that a meter has no name, likewise
+	saidNoRoom atomic.Bool     // it was reported that there was no room
+	saidNoName atomic.Bool     // it was reported that a meter has no name
 	running    context.Context // ends when the collector should stop
 	cancel     context.CancelFunc
 	stopped    chan struct{} // closed when the collector has stopped
 
-	// What follows is the goroutine's that collects.
+	// What follows belongs to the goroutine that collects.
 	collector *aggregate.Collector
 	last      bool                 // the last collection is done
-	partial   []aggregate.Observed // of which observations were missing last time
+	partial   []aggregate.Observed // streams whose observations were missing last time
 }
 
-// stringShare is the part of the budget that is set aside for strings that series share:
-// those of series that were forgotten stay for a while.
+// stringShare is the part of the budget, one in stringShare, that is set aside for strings
+// that series share. Strings of forgotten series stay for a while.
 const stringShare = 8
 
-// collect asks the collector for a collection outside of its rhythm.
+// collect asks the collector for a collection at once.
 type collect struct {
 	ctx  context.Context
-	last bool // instruments record nothing any more
+	last bool // it is the last collection
 	done chan error
 }
 
@@ -130,7 +131,7 @@ func (p *Provider) Meter(name string, opts ...metric.MeterOption) metric.Meter {
 	scope := instrumentation.Scope{
 		Name: name, Version: c.InstrumentationVersion(), SchemaURL: c.SchemaURL(),
 	}
-	if set := c.InstrumentationAttributes(); set.Len() > 0 { // else there are two sets that are empty
+	if set := c.InstrumentationAttributes(); set.Len() > 0 { // otherwise the scope would have one of two sets that are empty
 		scope.Attributes, _ = intern.Dedup(set)
 	}
 	if name == "" && p.saidNoName.CompareAndSwap(false, true) {
@@ -155,8 +156,8 @@ func (p *Provider) Meter(name string, opts ...metric.MeterOption) metric.Meter {
 }
 
 // Collect runs the callbacks, and returns when a point of every series is offered or
-// counted, or when ctx ends. Its error is that of ctx, or says that callbacks did not return
-// in time.
+// counted, or when ctx ends. The error is the error of ctx, or says that callbacks did not
+// return in time.
 func (p *Provider) Collect(ctx context.Context) error { return p.ask(ctx, false) }
 
 func (p *Provider) ask(ctx context.Context, last bool) error {
@@ -178,15 +179,14 @@ func (p *Provider) ask(ctx context.Context, last bool) error {
 	}
 }
 
-// Close runs the callbacks once more and collects what there is, then stops the
-// collector and the instruments. A callback that does not return holds it up until ctx
-// ends.
+// Close runs the callbacks once more and collects what there is, then stops the collector
+// and the instruments. A callback that does not return holds it up until ctx ends.
 func (p *Provider) Close(ctx context.Context) error {
 	p.closed.Store(true)
 	err := p.ask(ctx, true)
 	p.cancel()
 	p.callbacks.clear()
-	<-p.stopped // whatever holds the collector up ends with running
+	<-p.stopped // whatever the collector waits for ends with running
 	return err
 }
 
@@ -209,14 +209,14 @@ func (p *Provider) run() {
 		case c := <-p.collects:
 			c.done <- p.collect(c.ctx, c.last)
 		case <-p.running.Done():
-			_ = p.collect(p.running, true) // unless that is done
+			_ = p.collect(p.running, true) // does nothing if the last collection is done
 			return
 		}
 	}
 }
 
-// tick is the collection of an interval. Callbacks have an interval's time, and what they
-// leave undone takes no time from the points of others.
+// tick is the collection of an interval. Callbacks may take an interval, and what they
+// leave undone takes no time from the points.
 func (p *Provider) tick() {
 	ctx, cancel := context.WithTimeout(p.running, 2*p.config.Interval)
 	defer cancel()
@@ -230,7 +230,7 @@ func (p *Provider) collect(ctx context.Context, last bool) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(p.running, cancel)() // whoever asked, Close does not wait so long
+	defer context.AfterFunc(p.running, cancel)() // Close does not wait until the caller's ctx ends
 	err := p.observe(ctx)
 	p.last = last
 	p.collector.Collect(ctx, p.config.Sink, time.Now(), last)
@@ -241,10 +241,10 @@ func (p *Provider) collect(ctx context.Context, last bool) error {
 // Overflowed reports whether an instrument ever had more attribute sets than it may have.
 func (p *Provider) Overflowed() bool { return p.registry.Overflowed() }
 
-// observe runs the callbacks, and returns when they have, after half of the time that ctx
-// leaves, after an interval at most and at most after maxRound: what they leave undone
-// holds up nothing else, and says nothing about what they did not observe. While one of
-// them hangs, none is run again.
+// observe runs the callbacks. It returns when they have returned, or after half of the time
+// that ctx leaves, after an interval or after maxRound, whichever comes first. What they
+// leave undone then delays nothing else, and what they did not observe counts as unknown.
+// While one of them does not return, none is run again.
 func (p *Provider) observe(ctx context.Context) (err error) {
 	todo := p.callbacks.list()
 	if len(todo) == 0 {
@@ -270,7 +270,7 @@ func (p *Provider) observe(ctx context.Context) (err error) {
 		case <-ctx.Done():
 			err = fmt.Errorf("otelgram: callbacks did not return in time: %w", ctx.Err())
 		}
-		round.End() // nothing is observed while it is collected
+		round.End() // nothing is observed during the collection
 	}
 	var missing []aggregate.Observed
 	for n, f := range todo {
@@ -293,8 +293,8 @@ func (p *Provider) missing(of []aggregate.Observed) {
 	p.partial = of
 }
 
-// streamOf makes the stream of an instrument, or finds it. It calls nothing that is not
-// otelgram's own, and waits for nobody: a recording caller may call it.
+// streamOf makes the stream of an instrument, or finds it. It calls no foreign code and
+// waits for nothing, since a caller that records may call it.
 func streamOf[N aggregate.Number](p *Provider, scope instrumentation.Scope, d description) (s *aggregate.Stream[N], made bool, f fate) {
 	c := aggregate.Config{
 		Scope: scope, Name: d.name, Unit: d.unit, Description: d.text, Instrument: d.String(),

@@ -8,9 +8,8 @@ import (
 	"go.opentelemetry.io/otel/metric/embedded"
 )
 
-// The eight synchronous instruments differ in their interfaces and in nothing
-// else; what they do is in instrument. Each has a type of its own because Bind
-// returns its own interface.
+// The eight synchronous instruments differ only in their interfaces. What they do is in
+// instrument. Each has a type of its own because its Bind returns its own interface.
 
 type int64Counter struct {
 	embedded.Int64Counter

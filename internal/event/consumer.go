@@ -6,8 +6,8 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// Fill takes a run of events out of the ring, twice as many under pressure, unless some
-// are left of the last. It returns whether there are any, and is for the pump alone.
+// Fill takes a run of events out of the ring, twice as long under pressure, unless some are
+// left of the last run. It returns whether there are any. Only the pump calls it.
 func (q *Queue) Fill() bool {
 	if q.next < len(q.run) {
 		return true
@@ -27,7 +27,7 @@ func (q *Queue) Fill() bool {
 	return n > 0
 }
 
-// clearPressure notes that the ring is below its high-water mark again.
+// clearPressure clears pressure if the ring is below its high-water mark again.
 func (q *Queue) clearPressure() {
 	if q.pressure.Load() && q.ring.Len() < q.ring.Cap()/2 {
 		q.pressure.Store(false)
@@ -35,9 +35,9 @@ func (q *Queue) clearPressure() {
 }
 
 // Take makes the point of the next event of the run, valid until the next call, and returns
-// when it was measured, in Unix nanoseconds: 0 for the exporter's own metrics, whose latency
-// would be a measurement again. It returns false at the end of the run. A point that cannot be
-// sent is counted as dropped.
+// when it was measured, in Unix nanoseconds. That is 0 for the exporter's own metrics,
+// whose latency would in turn be a measurement. Take returns false at the end of the run.
+// It counts a point that cannot be sent as dropped.
 func (q *Queue) Take() (p *wire.Point, recorded int64, ok bool) {
 	for q.next < len(q.run) {
 		e := &q.run[q.next]
@@ -53,7 +53,7 @@ func (q *Queue) Take() (p *wire.Point, recorded int64, ok bool) {
 		}
 		return &q.taken, recorded, true
 	}
-	clear(q.run) // so that no series stays for it
+	clear(q.run) // so that the run keeps no series in memory
 	q.run, q.next = nil, 0
 	return nil, 0, false
 }
@@ -61,18 +61,19 @@ func (q *Queue) Take() (p *wire.Point, recorded int64, ok bool) {
 // Pending returns how many events of the run are left.
 func (q *Queue) Pending() int { return len(q.run) - q.next }
 
-// Taken returns how many events Take has ever returned or dropped, and how many were evicted.
+// Taken returns how many events Take has ever returned or dropped, plus how many were
+// evicted.
 func (q *Queue) Taken() uint64 { return q.ring.Popped() - uint64(q.Pending()) }
 
-// discardWait bounds how long Discard waits for callers in the middle of a push. They
-// have nothing left to wait for, and need only be scheduled.
+// discardWait bounds how long Discard waits for callers in the middle of a push. These
+// callers wait for nothing, and only need to be scheduled.
 const discardWait = time.Second
 
-// halfPushed is how long to rest when the ring holds something and yet gives nothing:
-// somebody is in the middle of a push.
+// halfPushed is how long to pause if the ring holds something and yet gives nothing,
+// because a caller is in the middle of a push.
 const halfPushed = 50 * time.Microsecond
 
-// Discard drops what is left, of a queue that is closed.
+// Discard drops what is left in a closed queue.
 func (q *Queue) Discard() {
 	q.books.Lose(wire.Shutdown, q.Pending())
 	q.run, q.next = nil, 0

@@ -51,11 +51,11 @@ func (w weighing) Decide(drop.Load, drop.Priority) drop.Verdict {
 	return drop.Verdict{Action: drop.Accept, Weight: uint32(w)}
 }
 
-// TestEveryEventIsAPoint: counters are deltas, up-down counters running totals, and an
-// event that stands for several counts as often.
+// TestEveryEventIsAPoint: counters are deltas, up-down counters are running totals, and an
+// event that stands for several counts as many times.
 func TestEveryEventIsAPoint(t *testing.T) {
 	w := open(64, weighing(4))
-	w.pressure.Store(true) // or nobody asks the strategy
+	w.pressure.Store(true) // otherwise the strategy is not asked
 	delta := streamOf[int64](t, w, aggregate.Config{Name: "delta", Kind: aggregate.Sum, Monotonic: true, Delta: true})
 	total := streamOf[int64](t, w, aggregate.Config{Name: "total", Kind: aggregate.Sum})
 	last := streamOf[int64](t, w, aggregate.Config{Name: "last", Kind: aggregate.LastValue})
@@ -73,8 +73,8 @@ func TestEveryEventIsAPoint(t *testing.T) {
 	assert.Zero(t, w.books.InPump())
 }
 
-// TestEventsOfHistograms: each event is a histogram of one measurement, or of as many as
-// it stands for, in the bucket that the aggregation has for it.
+// TestEventsOfHistograms: each event is a histogram of one measurement, or of as many as it
+// stands for, in the bucket of the aggregation.
 func TestEventsOfHistograms(t *testing.T) {
 	for _, tt := range []struct {
 		kind  aggregate.Kind
@@ -106,8 +106,8 @@ func TestEventsOfHistograms(t *testing.T) {
 	}
 }
 
-// TestOwnEventsAreNotTimed: the latency of the exporter's own metrics would be a
-// measurement again.
+// TestOwnEventsAreNotTimed: the latency of the exporter's own metrics would in turn be a
+// measurement.
 func TestOwnEventsAreNotTimed(t *testing.T) {
 	for _, own := range []bool{false, true} {
 		w := open(64, drop.Newest())
@@ -120,7 +120,7 @@ func TestOwnEventsAreNotTimed(t *testing.T) {
 	}
 }
 
-// TestTimes: an event has the time of its measurement, and that follows the steps of the
+// TestTimes: an event has the time of its measurement. That time follows the steps of the
 // wall clock when the pump comes.
 func TestTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -142,7 +142,7 @@ func TestTimes(t *testing.T) {
 	})
 }
 
-// TestRuns: the pump takes a run at a time, and twice as many under pressure.
+// TestRuns: the pump takes one run at a time, of twice the length under pressure.
 func TestRuns(t *testing.T) {
 	w := open(256, drop.Newest())
 	for range 127 {
@@ -164,7 +164,7 @@ func TestRuns(t *testing.T) {
 }
 
 // TestIdleSeriesGo: in event mode a series that is not measured any more makes room for
-// others, but for the running total of an up-down counter.
+// others, except the running total of an up-down counter.
 func TestIdleSeriesGo(t *testing.T) {
 	for _, tt := range []struct {
 		kind  aggregate.Kind
@@ -193,7 +193,7 @@ func (nowhere) Await(context.Context, bool) bool { return true }
 func (nowhere) Push(*wire.Point)                 { panic("a point") }
 func (nowhere) Done()                            {}
 
-// TestUnsendableEvents are counted once each, and nothing else is lost.
+// TestUnsendableEvents: they are counted once each, and nothing else is lost.
 func TestUnsendableEvents(t *testing.T) {
 	w := open(64, drop.Newest())
 	s := streamOf[int64](t, w, aggregate.Config{Name: "n", Kind: aggregate.Sum, Delta: true})

@@ -15,17 +15,17 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// Series is the series of an event. Its point is made by the pump.
+// Series is the series of an event. The pump makes its points.
 type Series interface {
 	Priority() drop.Priority
-	// Own reports whether it is one of the exporter's own metrics.
+	// Own reports whether the series is one of the exporter's own metrics.
 	Own() bool
-	// Point makes the point of a measurement, with its distribution in d. It returns the
-	// reason why the point cannot be sent, if ok is false.
+	// Point makes the point of a measurement, with its distribution in d. If ok is false,
+	// reason says why the point cannot be sent.
 	Point(i *intern.Identifier, bits, weight uint64, at int64, d *wire.Distribution) (p wire.Point, reason wire.DropReason, ok bool)
 }
 
-// event is a measurement on its way.
+// event is a measurement in the queue.
 type event struct {
 	series Series
 	bits   uint64
@@ -33,52 +33,53 @@ type event struct {
 	weight uint32 // how many measurements it stands for; 0: one
 }
 
-// Queue is the queue between recording callers and the pump. Nobody waits for it: when it
-// is under pressure the strategy decides what is lost.
+// Queue is the queue between callers that record and the pump. Nobody waits for it: when it
+// is under pressure, the strategy decides what is lost.
 type Queue struct {
 	ring     *ringbuf.Ring[event]
 	strategy drop.Strategy
 	books    *account.Books
 	waker    *waker.Waker
 	clock    *clock.Clock
-	checks   uint64 // so many pushes are a round, of which the first checkers check the ring's fill
+	checks   uint64 // of this many pushes, the first checkers check how full the ring is
 
 	_ cpu.CacheLinePad
 	// pressure says that the ring has reached its high-water mark: half of it is in use. A
-	// caller who finds it so sets it, and the pump clears it.
+	// caller that finds it so sets pressure, and the pump clears it.
 	pressure atomic.Bool
 	_        cpu.CacheLinePad
 
-	// What follows is the pump's.
+	// What follows belongs to the pump.
 	identifier   *intern.Identifier
-	run          []event // popped, from next on still to become points
+	run          []event // taken out; from next on still to become points
 	next         int
-	buf          []event // backs run
+	buf          []event // the memory of run
 	distribution wire.Distribution
-	taken        wire.Point // what Take has returned last
+	taken        wire.Point // what Take returned last
 	set          time.Time  // when the clock was set last
 }
 
-// SlotSize is what an event takes in the queue, and hardly less in a run that is taken out, in
-// bytes. The queue has all its slots from the start.
+// SlotSize is what an event takes in the queue, in bytes, and hardly less in a run that is
+// taken out. The queue has all its slots from the start.
 const SlotSize = 48
 
 const (
-	maxAttempts = 16 // at a push, when others take the room that was made
-	// evictions is how many events make room at once, so that not every caller has to.
+	maxAttempts = 16 // at a push, if others take the room that was made
+	// evictions is how many events are evicted at once, so that not every caller must
+	// evict.
 	evictions = 8
-	// checkers are more than one, since others may push between a push and its check.
+	// checkers is more than one, since others may push between a push and its check.
 	checkers = 8
 	// setEvery is how often the clock is set by the wall clock.
 	setEvery = time.Second
 )
 
-// New returns a queue of a capacity that is a power of two, out of which run events are
-// taken at once.
+// New returns a queue. capacity must be a power of two. run is how many events are taken
+// out at once.
 func New(capacity, run int, s drop.Strategy, b *account.Books, w *waker.Waker, i *intern.Identifier) *Queue {
 	ring, err := ringbuf.New[event](capacity)
 	if err != nil {
-		panic(err) // whoever fills in the configuration validates the capacity
+		panic(err) // the caller has validated the capacity
 	}
 	return &Queue{
 		ring: ring, strategy: s, books: b, waker: w, clock: clock.New(), identifier: i,
@@ -86,8 +87,8 @@ func New(capacity, run int, s drop.Strategy, b *account.Books, w *waker.Waker, i
 	}
 }
 
-// Push hands a measurement over, and reports whether it was taken. It never waits. One
-// that is refused is counted as offered and dropped.
+// Push hands a measurement over, and reports whether it was taken. It never waits. It
+// counts a measurement that was not taken as offered and dropped.
 func (q *Queue) Push(s Series, bits uint64) bool {
 	e := event{series: s, bits: bits, time: q.clock.Now()}
 	if q.pressure.Load() || !q.ring.TryPush(&e) {
@@ -101,9 +102,9 @@ func (q *Queue) Push(s Series, bits uint64) bool {
 	return true
 }
 
-// checkMarks wakes the pump at a quarter of the ring. The pump need not follow the callers
-// all the time, and has time to come before the high-water mark. The pressure is set before
-// the signal, so that the pump sees it.
+// checkMarks wakes the pump when a quarter of the ring is in use. So the pump need not
+// follow the callers all the time, and has time to run before the ring reaches its
+// high-water mark. pressure is set before the signal, so that the pump sees it.
 func (q *Queue) checkMarks() {
 	used := q.ring.Len()
 	if used >= q.ring.Cap()/2 {
@@ -114,7 +115,7 @@ func (q *Queue) checkMarks() {
 	}
 }
 
-// pushUnderPressure asks the strategy.
+// pushUnderPressure asks the strategy what to do with e, and does it.
 func (q *Queue) pushUnderPressure(e *event) bool {
 	defer q.waker.Signal()
 	load := drop.Load{Used: q.ring.Len(), Capacity: q.ring.Cap()}
@@ -126,8 +127,8 @@ func (q *Queue) pushUnderPressure(e *event) bool {
 		if v.Action != drop.Accept && v.Action != drop.Evict && v.Action != drop.RefuseRingFull {
 			return q.refuse(reasonOf(v.Action))
 		}
-		// The load is an estimate: only the ring knows whether it is full.
-		e.weight = max(e.weight, v.Weight) // it was drawn once, and stands for those it was drawn from
+		// The load is an estimate. Only the ring knows whether it is full.
+		e.weight = max(e.weight, v.Weight) // the event was sampled once, and keeps the weight that it got then
 		if q.ring.TryPush(e) {
 			return true
 		}
@@ -161,20 +162,21 @@ func (q *Queue) refuse(reason wire.DropReason) bool {
 	return false
 }
 
-// evict makes room by losing the oldest events. They were offered when pushed.
+// evict makes room by dropping the oldest events. They were counted as offered when they
+// were pushed.
 func (q *Queue) evict() {
 	var oldest [evictions]event
 	n := q.ring.TryPopBatch(oldest[:min(evictions, max(1, q.ring.Cap()/8))])
 	q.books.Drop(wire.Evicted, n)
 }
 
-// Close takes no more events.
+// Close makes the queue take no more events.
 func (q *Queue) Close() { q.ring.Close() }
 
 // Len returns how many events wait.
 func (q *Queue) Len() int { return q.ring.Len() }
 
-// Cap returns for how many events there is room.
+// Cap returns how many events the queue has room for.
 func (q *Queue) Cap() int { return q.ring.Cap() }
 
 // Pushed returns how many events were ever pushed.

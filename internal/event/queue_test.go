@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// named is a series whose points nobody asks for.
+// named is a series whose points are not used.
 type named struct {
 	aggregate.Single
 	priority drop.Priority
@@ -53,20 +53,20 @@ func (w *world) woken() bool { return len(w.waker.Woken()) == 1 }
 
 func (w *world) dropped(r wire.DropReason) uint64 { return w.books.Settled().Dropped[r] }
 
-// TestEventLength holds an event to what a cache line has room for beside the ring's
-// word: one that grows past it costs every push another line.
+// TestEventLength: an event and the ring's word fit into one cache line. A longer event
+// costs every push another line.
 func TestEventLength(t *testing.T) {
 	const line, word = 64, 8
 	assert.LessOrEqual(t, unsafe.Sizeof(event{}), uintptr(line-word))
 }
 
-// TestMarks: a caller that finds a quarter of the ring in use wakes the pump, one that
-// finds half of it so also asks the strategy from then on. Not each of them checks, but one
-// that others have overtaken meanwhile does.
+// TestMarks: a caller that finds a quarter of the ring in use wakes the pump. A caller that
+// finds half of it in use also asks the strategy from then on. Not every caller checks, but
+// a caller does that others have overtaken meanwhile.
 func TestMarks(t *testing.T) {
 	tests := []struct {
 		name            string
-		before          int // pushes of others
+		before          int // pushes of other callers
 		wakes, pressure bool
 	}{
 		{"less than a quarter", 192, false, false},
@@ -89,7 +89,7 @@ func TestMarks(t *testing.T) {
 	}
 }
 
-// TestPressureEnds: the pump ends the pressure once less than half of the ring is in use.
+// TestPressureEnds: the pump ends the pressure when less than half of the ring is in use.
 func TestPressureEnds(t *testing.T) {
 	w := open(16, drop.Newest())
 	for range 8 {
@@ -102,7 +102,7 @@ func TestPressureEnds(t *testing.T) {
 	assert.False(t, w.pressure.Load())
 }
 
-// meanwhile is a strategy that has something happen while it decides.
+// meanwhile is a strategy that calls a function while it decides.
 type meanwhile func()
 
 func (m meanwhile) Decide(drop.Load, drop.Priority) drop.Verdict {
@@ -110,8 +110,8 @@ func (m meanwhile) Decide(drop.Load, drop.Priority) drop.Verdict {
 	return drop.Verdict{}
 }
 
-// TestPressureWakesAfterwards: a pump that comes before the event has been pushed comes
-// again, whether it finds pressure or not.
+// TestPressureWakesAfterwards: a pump that comes before the event was pushed comes again,
+// whether it finds pressure or not.
 func TestPressureWakesAfterwards(t *testing.T) {
 	var w *world
 	w = open(16, meanwhile(func() { w.waker.Forget() }))
@@ -123,7 +123,7 @@ func TestPressureWakesAfterwards(t *testing.T) {
 
 var strategies = []drop.Strategy{drop.Newest(), drop.Oldest(), drop.ByPriority(), drop.Sampled()}
 
-// TestStoppedPump: with nobody to empty the queue all calls return, and each is counted.
+// TestStoppedPump: if nothing empties the queue, all calls return, and each is counted.
 func TestStoppedPump(t *testing.T) {
 	for _, strategy := range strategies {
 		t.Run(fmt.Sprintf("%T", strategy), func(t *testing.T) {
@@ -146,8 +146,8 @@ func TestStoppedPump(t *testing.T) {
 	}
 }
 
-// TestIdentity: whatever the strategy, from many callers beside a pump each event is taken
-// out or dropped for one reason.
+// TestIdentity: whatever the strategy, with many callers and a pump each event is taken out
+// or dropped for one reason.
 func TestIdentity(t *testing.T) {
 	for _, strategy := range strategies {
 		t.Run(fmt.Sprintf("%T", strategy), func(t *testing.T) {
@@ -190,8 +190,8 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-// TestEvictionLosesTheOldest: an event that makes room gets it, at the price of some of the
-// oldest, and not one of the newest is refused.
+// TestEvictionLosesTheOldest: an event that evicts gets the room, some of the oldest are
+// lost, and none of the newest is dropped.
 func TestEvictionLosesTheOldest(t *testing.T) {
 	w := open(64, drop.Oldest())
 	const events = 1000
@@ -209,8 +209,8 @@ func TestEvictionLosesTheOldest(t *testing.T) {
 }
 
 // TestEvictionInTightLoops: callers that push as fast as they can lose the oldest events
-// and hardly any of the newest. Those are refused while a caller is off its core between
-// the claim of a slot and its publication, which no consumer gets past.
+// and hardly any of the newest. Those are dropped while a caller is preempted between the
+// claim of a slot and its publication, which no consumer can pass.
 func TestEvictionInTightLoops(t *testing.T) {
 	w := open(8192, drop.Oldest())
 	var group sync.WaitGroup
@@ -226,8 +226,8 @@ func TestEvictionInTightLoops(t *testing.T) {
 	assert.Less(t, w.dropped(wire.RingFull), w.dropped(wire.Evicted))
 }
 
-// TestSampledWhenFull: what is kept stands for what was offered as long as the queue does
-// not fill up, and for less of it when it does.
+// TestSampledWhenFull: while the queue does not fill up, what is kept stands for what was
+// offered. When it does, it stands for less.
 func TestSampledWhenFull(t *testing.T) {
 	for _, tt := range []struct {
 		name      string
@@ -266,7 +266,7 @@ func TestSampledWhenFull(t *testing.T) {
 	}
 }
 
-// TestPushAllocatesNothing under any strategy, with room and without.
+// TestPushAllocatesNothing: no strategy makes a push allocate, with room and without.
 func TestPushAllocatesNothing(t *testing.T) {
 	for _, strategy := range strategies {
 		w := open(64, strategy)
@@ -275,8 +275,7 @@ func TestPushAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestSlotSize: what the budget and the documents count for an event in the queue is what it
-// takes.
+// TestSlotSize: an event in the queue takes what the budget and the documents count for it.
 func TestSlotSize(t *testing.T) {
 	const slots = 1 << 16
 	var before, after runtime.MemStats

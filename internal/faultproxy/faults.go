@@ -7,42 +7,42 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// Faults is what happens to datagrams. The zero value lets them all pass.
+// Faults is what happens to datagrams. With the zero value all of them pass.
 type Faults struct {
 	// Loss is the probability that a datagram is lost, from 0 to 1.
 	Loss float64
-	// Lose is how many of every Of datagrams are lost, the first ones: a
-	// pattern, for tests that count.
+	// Lose is how many of every Of datagrams are lost, the first ones. It is a pattern for
+	// tests that count.
 	Lose, Of int
-	// SpareReports keeps sender reports and goodbyes from all faults but a black hole
-	// and an MTU. They come by the clock: without them, the same seed does the same to
+	// SpareReports keeps sender reports and goodbyes from all faults except a black hole
+	// and an MTU. Reports come by the clock. Without them the same seed does the same to
 	// the same points.
 	SpareReports bool
-	// Reorder holds back every other datagram, on average, until up to so many
-	// later ones have passed, or none comes for MaxHold.
+	// Reorder holds back every other datagram, on average, until up to that many later ones
+	// have passed, or for MaxHold if too few come.
 	Reorder int
-	// Duplicate sends every so manieth datagram twice.
+	// Duplicate sends every Duplicate-th datagram twice.
 	Duplicate int
-	// Damage flips one to eight bits of one byte in every so manieth datagram. With
-	// Repair they are in the body, and the checksum is right again.
+	// Damage flips one to eight bits of one byte in every Damage-th datagram. With Repair
+	// the byte is in the body, and the checksum is made right again.
 	Damage int
 	Repair bool
-	// Delay holds each datagram up, for up to Jitter longer.
+	// Delay holds up each datagram. Jitter is by how much more at most.
 	Delay, Jitter time.Duration
-	// Rate is how many bytes pass in a second; those that would have to wait for
-	// more than MaxWait are lost. 0: no limit.
+	// Rate is how many bytes pass in a second. A datagram that would have to wait longer
+	// than MaxWait is lost. 0 means no limit.
 	Rate int
-	// MTU loses datagrams with more bytes, silently. 0: no limit.
+	// MTU loses datagrams with more bytes, silently. 0 means no limit.
 	MTU int
-	// BlackHole loses all.
+	// BlackHole loses all datagrams.
 	BlackHole bool
 }
 
-// MaxWait is how long the queue is that a Rate makes.
+// MaxWait is how long a datagram may wait because of Rate.
 const MaxWait = 200 * time.Millisecond
 
-// MaxHold is after what time a datagram that was held back goes on if not enough
-// later ones come.
+// MaxHold is after what time a datagram that was held back goes on if not enough later ones
+// come.
 const MaxHold = 500 * time.Millisecond
 
 // fault is why a datagram was lost.
@@ -59,23 +59,23 @@ const (
 	bySend
 )
 
-// fate is what is to become of one datagram.
+// fate is what happens to one datagram.
 type fate struct {
 	lost      fault
-	after     int // later datagrams to let pass
+	after     int // how many later datagrams pass first
 	wait      time.Duration
 	duplicate bool
 	damaged   bool
 }
 
-// dice decides on fates, one datagram after the other: by its seed and how many
-// were before, never by the clock, except for the rate. Each fault has a stream of
-// random numbers of its own, of which each datagram takes as many, so that one
-// fault does not shift another.
+// dice decides on fates, one datagram after the other. A fate depends on the seed and on
+// how many datagrams came before, never on the clock, except for the rate. Each fault has a
+// stream of random numbers of its own, from which each datagram takes the same number, so
+// that one fault does not shift another.
 type dice struct {
 	loss, jitter, reorder, harm *rand.Rand
 	seen                        int
-	busy                        time.Time // until when the line is
+	busy                        time.Time // until when the line is busy
 }
 
 func newDice(seed uint64) dice {

@@ -27,38 +27,38 @@ func (c *Count) add(points int) {
 //	Received = Forwarded + Lost + Held
 type Books struct {
 	Received  Count
-	Forwarded Count // the first copies of those not lost
-	Held      Count // on their way
-	Lost      Count // of these:
+	Forwarded Count // the first copies of those that were not lost
+	Held      Count // not forwarded yet
+	Lost      Count // the sum of:
 
 	LostByChance, LostByPattern, LostByRate, LostBySize, LostByHole, LostByClose, LostBySend Count
 
-	Duplicated, Damaged Count // are among those forwarded
+	Duplicated, Damaged Count // among those forwarded
 }
 
-// Proxy forwards datagrams from its address to a target, through one socket for
-// each source, so that the target tells them apart. All methods are safe for
+// Proxy forwards datagrams from its address to a target, through one socket for each
+// source, so that the target can tell the sources apart. All methods are safe for
 // concurrent use.
 type Proxy struct {
 	addr    string
 	reading sync.WaitGroup
 
 	mu      sync.Mutex
-	in      *udp.Listener // nil while it is down
+	in      *udp.Listener // nil while the proxy is down
 	target  netip.AddrPort
 	faults  Faults
 	dice    dice
 	books   Books
 	outs    map[netip.AddrPort]*net.UDPConn
-	queue   queue // by time
+	queue   queue // by the time when they are due
 	held    []*datagram
 	order   uint64
 	closed  bool
-	dropped uint64 // by the kernel, at sockets that are closed
+	dropped uint64 // by the kernel, at sockets that are closed by now
 	changed chan struct{}
 }
 
-// datagram is one on its way.
+// datagram is a datagram that the proxy holds.
 type datagram struct {
 	bytes  []byte
 	points int
@@ -69,14 +69,14 @@ type datagram struct {
 	gone   bool
 }
 
-// readPause is how long not to read after an error.
+// readPause is the pause after a read error.
 const readPause = time.Millisecond
 
 // maxOuts bounds the sockets towards the target.
 const maxOuts = 64
 
-// Listen starts a proxy on a free port of 127.0.0.1 that forwards to target. The
-// same seed does the same to the same datagrams.
+// Listen starts a proxy on a free port of 127.0.0.1 that forwards to target. The same seed
+// does the same to the same datagrams.
 func Listen(target string, seed uint64, f Faults) (*Proxy, error) {
 	to, err := netip.ParseAddrPort(target)
 	if err != nil {
@@ -116,8 +116,8 @@ func (p *Proxy) SetTarget(target string) error {
 	return nil
 }
 
-// Rebind takes new source ports towards the target, as a NAT does that has
-// forgotten.
+// Rebind takes new source ports towards the target, as a NAT does that has forgotten its
+// ports.
 func (p *Proxy) Rebind() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -126,12 +126,12 @@ func (p *Proxy) Rebind() {
 
 func (p *Proxy) closeOuts() {
 	for _, c := range p.outs {
-		_ = c.Close() // nothing is lost by it
+		_ = c.Close() // nothing is lost by this
 	}
 	clear(p.outs)
 }
 
-// Down closes the port: senders are refused, like by a receiver that died.
+// Down closes the port: senders get connection refused, as from a receiver that died.
 func (p *Proxy) Down() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -151,8 +151,8 @@ func drops(l *udp.Listener) uint64 {
 	return n
 }
 
-// KernelDrops returns how many datagrams the kernel dropped before the proxy had
-// read them: they are in none of its books.
+// KernelDrops returns how many datagrams the kernel dropped before the proxy had read them.
+// They are in none of its books.
 func (p *Proxy) KernelDrops() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -224,7 +224,7 @@ func (p *Proxy) read(in *udp.Listener) {
 			return
 		}
 		if err != nil {
-			time.Sleep(readPause) // should it last, do not spin
+			time.Sleep(readPause) // if the error lasts, do not spin
 			continue
 		}
 		now := time.Now()
@@ -234,7 +234,7 @@ func (p *Proxy) read(in *udp.Listener) {
 	}
 }
 
-// take decides on a datagram, and lets those held back for it go.
+// take decides on a datagram, and lets datagrams go that were held back until it came.
 func (p *Proxy) take(b []byte, source netip.AddrPort, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -267,7 +267,7 @@ func (p *Proxy) take(b []byte, source netip.AddrPort, now time.Time) {
 	}
 }
 
-// enqueue sends what is due at once and queues the rest.
+// enqueue sends a datagram that is due at once, and queues any other.
 func (p *Proxy) enqueue(d *datagram, now time.Time) {
 	if !d.due.After(now) {
 		p.forward(d)
@@ -306,12 +306,12 @@ func (p *Proxy) forward(d *datagram) {
 	}
 }
 
-// send writes to the target, and reports whether the kernel took it. The socket is
-// not connected, so that a target that is gone is not noticed.
+// send writes to the target, and reports whether the kernel took the datagram. The socket
+// is not connected, so that a target that has gone is not noticed.
 func (p *Proxy) send(d *datagram) bool {
 	c, ok := p.outs[d.source]
 	if !ok {
-		if len(p.outs) >= maxOuts { // of sources that have come and gone
+		if len(p.outs) >= maxOuts { // many of them are of sources that have gone
 			p.closeOuts()
 		}
 		var err error
@@ -341,7 +341,7 @@ func (p *Proxy) schedule() {
 	}
 }
 
-// forwardDue returns when to look again.
+// forwardDue forwards what is due, and returns how long to wait for the next.
 func (p *Proxy) forwardDue(now time.Time) (next time.Duration, closed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -358,7 +358,7 @@ func (p *Proxy) forwardDue(now time.Time) (next time.Duration, closed bool) {
 	return time.Hour, p.closed
 }
 
-// queue is a heap of datagrams by the time they are due.
+// queue is a heap of datagrams by the time when they are due.
 type queue []*datagram
 
 func (q queue) Len() int { return len(q) }

@@ -49,7 +49,7 @@ func open(t *testing.T, f Faults) *ends {
 	return &ends{p, from, to}
 }
 
-// through sends so many packets and returns what arrives, in order.
+// through sends n packets and returns what arrives, in order.
 func (e *ends) through(t *testing.T, n int) (got [][]byte) {
 	t.Helper()
 	for i := range n {
@@ -79,14 +79,14 @@ func numbers(packets [][]byte) (n []uint64) {
 	return n
 }
 
-// TestFaults: each does what it says, counted, and nothing else.
+// TestFaults: each fault does what it says, is counted, and does nothing else.
 func TestFaults(t *testing.T) {
 	const n = 200
 	tests := []struct {
 		name   string
 		faults Faults
 		want   func(b Books) (got, want uint64)
-		kept   bool // in order
+		kept   bool // what arrives is in order
 	}{
 		{"none", Faults{}, func(b Books) (uint64, uint64) { return b.Forwarded.Packets, n }, true},
 		{"one of five", Faults{Lose: 1, Of: 5}, func(b Books) (uint64, uint64) { return b.LostByPattern.Packets, n / 5 }, true},
@@ -122,7 +122,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestRate makes a queue, and loses what does not fit it.
+// TestRate: a rate makes a queue, and loses what does not fit it.
 func TestRate(t *testing.T) {
 	d := newDice(1)
 	now := time.Now()
@@ -138,8 +138,8 @@ func TestRate(t *testing.T) {
 	assert.Equal(t, fate{}, d.decide(&f, 1000, false, now.Add(time.Second)), "the queue has emptied")
 }
 
-// TestSeed: the same seed decides the same, another does not; no fault shifts
-// another, and no report that is spared shifts the rest.
+// TestSeed: the same seed decides the same, and another does not. No fault shifts another,
+// and no spared report shifts the rest.
 func TestSeed(t *testing.T) {
 	decide := func(seed uint64, f Faults, reports int) (all []fate) {
 		d := newDice(seed)
@@ -170,7 +170,8 @@ func TestSeed(t *testing.T) {
 	}
 }
 
-// TestDamage: left as it is the checksum tells, repaired it does not.
+// TestDamage: the checksum shows damage that is not repaired, and does not show repaired
+// damage.
 func TestDamage(t *testing.T) {
 	for _, repair := range []bool{false, true} {
 		e := open(t, Faults{Damage: 1, Repair: repair})
@@ -187,8 +188,9 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// TestDownAndUp refuses while it is down, and is there again at the same port.
-// A new target and new source ports are taken from one datagram to the next.
+// TestDownAndUp: senders get connection refused while the proxy is down, and it comes back
+// at the same port. A new target and new source ports are used from one datagram to the
+// next.
 func TestDownAndUp(t *testing.T) {
 	e := open(t, Faults{})
 	e.proxy.Down()
@@ -198,7 +200,7 @@ func TestDownAndUp(t *testing.T) {
 	}, 30*time.Second, time.Millisecond, "refused")
 	require.NoError(t, e.proxy.Up())
 	require.NoError(t, e.proxy.Up(), "it is up")
-	_, _ = e.from.Write(report(0)) // may still meet a refusal
+	_, _ = e.from.Write(report(0)) // may still get connection refused
 	require.NoError(t, e.to.SetReadDeadline(time.Now().Add(5*time.Second)))
 	source := func() string {
 		_, err := e.from.Write(report(1))
@@ -236,7 +238,7 @@ func TestDownAndUp(t *testing.T) {
 	require.ErrorContains(t, err, `"nowhere"`)
 }
 
-// TestCloseLosesWhatIsHeld, and counts it.
+// TestCloseLosesWhatIsHeld: what is held is lost, and counted.
 func TestCloseLosesWhatIsHeld(t *testing.T) {
 	e := open(t, Faults{Delay: time.Hour})
 	for i := range 10 {

@@ -20,15 +20,15 @@ const paced = 1472
 type bareReader struct {
 	address string
 	stats   func() (points, packets, dropped uint64)
-	// stalled is the longest that the machine kept it, or the sender, waiting: it took
-	// longer over a packet than it was told to, or did not read what was there; the
-	// sender did not send what the pace allowed.
+	// stalled is the longest time for which the machine kept the reader or the sender
+	// waiting: the reader took longer over a packet than it was told to, or did not read
+	// what was there, or the sender did not send what the pace allowed.
 	stalled func() time.Duration
 	end     func() error
 }
 
-// settle waits until all packets have arrived or are among those that the kernel
-// says it dropped, and returns how many points arrived.
+// settle waits until all packets have arrived or are among those that the kernel says it
+// dropped, and returns how many points arrived.
 func (b *bareReader) settle(t *testing.T, sent uint64) (points uint64) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -40,9 +40,8 @@ func (b *bareReader) settle(t *testing.T, sent uint64) (points uint64) {
 	return points
 }
 
-// newBareReader reads a socket with a receive buffer of so many bytes, and is
-// busy for a while with each 1472 bytes. Once, in the middle, it stops for a longer
-// while.
+// newBareReader reads a socket with a receive buffer of that many bytes, and is busy for a
+// while with each 1472 bytes. Once, in the middle, it stops for a longer while.
 func newBareReader(t *testing.T, address string, buffer int, busy, stop time.Duration) *bareReader {
 	t.Helper()
 	const middle = 100 * paced // bytes

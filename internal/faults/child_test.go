@@ -27,8 +27,8 @@ var roles = map[string]func(argument string) error{
 	"router":   runRouter,
 }
 
-// runRouter is there for its network namespace, in which it turns forwarding on by
-// writing to the file given.
+// runRouter keeps a network namespace, in which it turns forwarding on by writing to the
+// given file.
 func runRouter(forwarding string) error {
 	if err := os.WriteFile(forwarding, []byte("1"), 0); err != nil {
 		return err
@@ -38,8 +38,8 @@ func runRouter(forwarding string) error {
 	return err
 }
 
-// runReceiver listens on the address given, prints the one it got, and answers
-// each line with its books.
+// runReceiver listens on the given address, prints the address it got, and answers each
+// line with its books.
 func runReceiver(address string) error {
 	r, err := receiver.Listen(address, nop, receiver.WithLogger(silent))
 	if err != nil {
@@ -64,9 +64,9 @@ type exporterOptions struct {
 	Later    bool          // it begins with the first line of its input
 }
 
-// runExporter exports until its input ends; it answers each line with its books,
-// the line "health" with its health, and the line "files N" by allowing itself so
-// many open files.
+// runExporter exports until its input ends. It answers each line with its books, the line
+// "health" with its health, and the line "files N" by limiting itself to that many open
+// files.
 func runExporter(argument string) error {
 	var o exporterOptions
 	if err := json.Unmarshal([]byte(argument), &o); err != nil {
@@ -96,7 +96,7 @@ func runExporter(argument string) error {
 		defer close(ended)
 		rm := points(o.Points)
 		for tick := time.NewTicker(o.Pause); ctx.Err() == nil; <-tick.C {
-			_ = exp.Export(ctx, rm) // what it loses is in the books
+			_ = exp.Export(ctx, rm) // the books have what it loses
 		}
 	}()
 	for in.Scan() {
@@ -140,12 +140,12 @@ func limitFiles(n uint64) error {
 type child struct {
 	cmd   *exec.Cmd
 	in    io.WriteCloser
-	lines chan string // what it says; closed at its end
-	first string      // of them
+	lines chan string // what it prints; closed at its end
+	first string      // the first of the lines
 }
 
-// spawn starts a role, with more variables in its environment, in new
-// namespaces if flags say so.
+// spawn starts a role, with more variables in its environment, and in new namespaces if
+// flags say so.
 func spawn(t *testing.T, role, argument string, flags uintptr, environment ...string) *child {
 	t.Helper()
 	c, err := trySpawn(role, argument, flags, environment...)
@@ -187,7 +187,8 @@ func trySpawn(role, argument string, flags uintptr, environment ...string) (*chi
 	return c, nil
 }
 
-// line returns the next line it says. One that hangs prints its goroutines and ends.
+// line returns the next line that the child prints. A child that hangs prints its
+// goroutines and ends.
 func (c *child) line() (string, error) {
 	select {
 	case text, ok := <-c.lines:
@@ -196,14 +197,14 @@ func (c *child) line() (string, error) {
 		}
 		return text, nil
 	case <-time.After(patience):
-		_ = c.cmd.Process.Signal(syscall.SIGQUIT) // the answer says it all
+		_ = c.cmd.Process.Signal(syscall.SIGQUIT) // the answer says enough
 		return "", os.ErrDeadlineExceeded
 	}
 }
 
-// kill ends it as the kernel would: it cannot clean up. A process that is being made has
-// copies of all files, its output among them, which would not end before they are closed:
-// making a network namespace takes long at times.
+// kill ends the child as the kernel would: it cannot clean up. A process that is being made
+// has copies of all files, the child's output among them. The output would not end before
+// those are closed, and making a network namespace may take long.
 func (c *child) kill() {
 	_ = c.cmd.Process.Kill() // it may have ended
 	_ = c.cmd.Wait()         // and closes this end
@@ -250,7 +251,7 @@ func (c *child) begin(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// shutChild ends the exporter in c, whose books close.
+// shutChild ends the exporter in c, and asserts that its books close.
 func shutChild(t *testing.T, c *child) exporter.Stats {
 	t.Helper()
 	s := ask[exporter.Stats](t, c, "shut")

@@ -17,9 +17,9 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// twin stands between an exporter and a receiver. It passes each packet on. From some
-// packet on it sends each a second time from an address of its own: as it is, which is
-// what replay does, or with a later time, which is what a copy of the machine does.
+// twin stands between an exporter and a receiver, and passes each packet on. From some
+// packet on it also sends each packet a second time, from an address of its own: unchanged,
+// as a replay does, or with a later time, as a copy of the machine does.
 type twin struct {
 	in       net.PacketConn
 	out, own net.Conn
@@ -82,9 +82,9 @@ func (w *twin) sentAgain() (packets, points uint64) {
 	return w.packets, w.points
 }
 
-// TestFault32Clones: what a copy of a machine sends has books of its own and is
-// delivered, though it has the session and the numbers of the first; what is merely sent
-// again is not.
+// TestFault32Clones: what a copy of a machine sends has books of its own and is delivered,
+// though it has the session and the numbers of the first machine. What is merely sent again
+// is not delivered.
 func TestFault32Clones(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -94,21 +94,22 @@ func TestFault32Clones(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			seen := &counter{}
-			r, err := receiver.Listen("127.0.0.1:0", seen.handle, receiver.WithReaders(1)) // what is sent first comes first
+			r, err := receiver.Listen("127.0.0.1:0", seen.handle, receiver.WithReaders(1)) // one reader keeps the order
 			require.NoError(t, err)
 			t.Cleanup(func() { assert.NoError(t, r.Close()) })
 			w := newTwin(t, r.Addr().String(), tt.later, 5)
 			exp, err := exporter.New(t.Context(), exporter.WithEndpoint(w.in.LocalAddr().String()), exporter.WithLogger(silent), exporter.WithMaxPacketSize(1472))
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = exp.Shutdown(context.Background()) })
-			export(t, exp, 500, 4) // two dozen packets: the least receive buffer holds them all twice
+			export(t, exp, 500, 4) // two dozen packets: the least receive buffer holds all of them twice
 			s := shut(t, exp)
 			var stats receiver.Stats
 			require.Eventually(t, func() bool {
 				packets, points := w.sentAgain()
 				stats = r.Stats()
 				if tt.later == 0 {
-					// The goodbye is said three times, and counts once each time it is sent again.
+					// The goodbye is said three times, and counts once each time it is sent
+					// again.
 					return stats.Points.Delivered == s.Sent && stats.Points.Duplicate == points
 				}
 				return packets > 0 && stats.Points.Delivered == s.Sent+points && len(stats.Sessions) == 2 &&

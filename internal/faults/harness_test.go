@@ -28,7 +28,7 @@ const patience = 30 * time.Second
 
 var silent = slog.New(slog.DiscardHandler)
 
-// points makes one counter with so many series, whose values a witness can check.
+// points makes one counter with n series, whose values a witness can check.
 func points(n int) *metricdata.ResourceMetrics {
 	at := time.Now()
 	sum := metricdata.Sum[int64]{Temporality: metricdata.CumulativeTemporality, IsMonotonic: true}
@@ -46,18 +46,18 @@ func points(n int) *metricdata.ResourceMetrics {
 	}
 }
 
-// turn is held by whoever sends all that the pace allows.
+// turn is held by the test that sends all that the pace allows.
 var turn sync.Mutex
 
-// inTurn has do send: one test at a time does, and what is parallel is their waits.
+// inTurn lets one test at a time send. Only the waits of parallel tests overlap.
 func inTurn(do func()) {
 	turn.Lock()
 	defer turn.Unlock()
 	do()
 }
 
-// line is an exporter, a proxy and a receiver, one after the other, and who sees
-// what the receiver hands over.
+// line is an exporter, a proxy and a receiver, one after the other, and a witness of what
+// the receiver delivers.
 type line struct {
 	exp   *exporter.Exporter
 	proxy *faultproxy.Proxy
@@ -92,7 +92,7 @@ func newLineTo(t *testing.T, f faultproxy.Faults, handle func(*metricdata.Resour
 	return &line{exp: exp, proxy: p, recv: r}
 }
 
-// export hands over so many points, so many times, and waits until they left.
+// export hands over n points, that many times, and waits until they have left.
 func export(t *testing.T, exp *exporter.Exporter, n, times int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -103,18 +103,18 @@ func export(t *testing.T, exp *exporter.Exporter, n, times int) {
 	require.NoError(t, exp.ForceFlush(ctx))
 }
 
-// shut ends the exporter, and returns its books, which close.
+// shut ends the exporter, asserts that its books close, and returns them.
 func shut(t *testing.T, exp *exporter.Exporter) exporter.Stats {
 	t.Helper()
-	_ = exp.Shutdown(context.Background()) // the books say it all
+	_ = exp.Shutdown(context.Background()) // the books say enough
 	s := exp.Stats()
 	require.Equal(t, s.Offered, s.Sent+s.Dropped.Total(), "the exporter's books: %+v", s)
 	require.Zero(t, s.Queued)
 	return s
 }
 
-// settle ends the exporter and waits until the receiver's books close over what
-// was sent, with so many points lost and not more.
+// settle ends the exporter and waits until the receiver's books close over what was sent,
+// with exactly that many points lost.
 func (l *line) settle(t *testing.T, lost func(faultproxy.Books) uint64) (exporter.Stats, receiver.Stats, faultproxy.Books) {
 	t.Helper()
 	s, r, b := l.settleBooks(t, lost)
@@ -136,17 +136,17 @@ func (l *line) settleBooks(t *testing.T, lost func(faultproxy.Books) uint64) (ex
 	return s, r, b
 }
 
-// requireDuplicates waits until the receiver has counted what came twice. Duplicates
-// stand outside of the books, so that these may close before the last one is read.
+// requireDuplicates waits until the receiver has counted what came twice. Duplicates stand
+// outside of the books, so the books may close before the last one is read.
 func (l *line) requireDuplicates(t *testing.T, b faultproxy.Books) {
 	t.Helper()
 	require.Eventually(t, func() bool { return l.recv.Stats().Points.Duplicate >= b.Duplicated.Points }, patience, time.Millisecond)
 	require.Equal(t, b.Duplicated.Points, l.recv.Stats().Points.Duplicate)
 }
 
-// closed waits until the receiver's books close over so many points sent and no
-// more than so many lost: the goodbye may overtake packets that the kernel still
-// holds, and they count as lost until they are read.
+// closed waits until the receiver's books close over that many points sent and that many
+// lost. The goodbye may overtake packets that the kernel still holds, which count as lost
+// until they are read.
 func closed(t *testing.T, recv *receiver.Receiver, sent, lost uint64) receiver.Stats {
 	t.Helper()
 	var r receiver.Stats
@@ -170,8 +170,7 @@ func lostByProxy(b faultproxy.Books) uint64 { return b.Lost.Points }
 
 func none(faultproxy.Books) uint64 { return 0 }
 
-// callerNeverWaits asserts that recording takes no time to speak of while do
-// runs.
+// callerNeverWaits asserts that recording takes no time to speak of while do runs.
 func callerNeverWaits(t *testing.T, exp *exporter.Exporter, do func()) {
 	t.Helper()
 	const least = 10_000
@@ -200,9 +199,8 @@ func callerNeverWaits(t *testing.T, exp *exporter.Exporter, do func()) {
 	close(done)
 	calls := <-took
 	slices.Sort(calls)
-	// A scheduler may hold up a goroutine for long, once; a wait for the network or
-	// for a lock of the pump would last for as long as the fault does, or come again
-	// and again.
+	// A scheduler may hold up a goroutine for long, once. A wait for the network or for a
+	// lock of the pump would last as long as the fault does, or come again and again.
 	assert.Less(t, calls[len(calls)-1], 300*time.Millisecond)
 	assert.Less(t, calls[len(calls)*999/1000], 10*time.Millisecond)
 }

@@ -23,7 +23,7 @@ import (
 
 var hostile = flag.Int("hostile", testsize.Pick(200_000, 1_000_000), "how many random packets TestFault23Noise sends, and a tenth of it mutated ones")
 
-// packet makes a valid one with a point, of a session of its own.
+// packet makes a valid packet with a point, in a session of its own.
 func packet(t *testing.T, session, sequence uint64) []byte {
 	t.Helper()
 	p, err := wire.NewPacker(1472)
@@ -39,20 +39,20 @@ func packet(t *testing.T, session, sequence uint64) []byte {
 	return b
 }
 
-// target is a receiver that a valid stream and noise are sent to.
+// target is a receiver to which a valid stream and noise are sent.
 type target struct {
 	t     *testing.T
 	exp   *exporter.Exporter // of the valid stream
 	recv  *receiver.Receiver
 	conn  net.Conn
-	seen  *counter // of the valid stream alone: its points are the only sums
+	seen  *counter // of the valid stream alone, whose points are the only sums
 	sent  uint64
 	heaps []int64 // of this process, taken while all of it runs
 }
 
-// beside runs a valid stream into a receiver for as long as noise is sent to it, and
-// wants the stream to arrive but for what the kernel dropped, all the time, and the
-// memory to stay what it is.
+// beside runs a valid stream into a receiver for as long as noise is sent to it. It asserts
+// that all the time the stream arrives, except what the kernel dropped, and that the memory
+// does not grow.
 func beside(t *testing.T, noise func(to *target), opts ...receiver.Option) receiver.Stats {
 	t.Helper()
 	to := &target{t: t, seen: &counter{}}
@@ -72,7 +72,7 @@ func beside(t *testing.T, noise func(to *target), opts ...receiver.Option) recei
 	go func() {
 		defer close(ended)
 		for tick := time.NewTicker(5 * time.Millisecond); ctx.Err() == nil; <-tick.C {
-			_ = exp.Export(ctx, points(100)) // what it loses is in the books
+			_ = exp.Export(ctx, points(100)) // the books have what it loses
 		}
 	}()
 	noise(to)
@@ -97,8 +97,8 @@ func beside(t *testing.T, noise func(to *target), opts ...receiver.Option) recei
 	return stats
 }
 
-// send sends as fast as the receiver reads and decodes, or nothing is proven but that
-// it drops what is too much.
+// send sends as fast as the receiver reads and decodes. Faster, the test would only prove
+// that the receiver drops what is too much.
 func (to *target) send(b []byte) {
 	to.t.Helper()
 	_, err := to.conn.Write(b)
@@ -119,8 +119,7 @@ func (to *target) send(b []byte) {
 	}, patience, 100*time.Microsecond)
 }
 
-// phase asserts that the valid stream gets through at present, and takes note of the
-// memory.
+// phase asserts that the valid stream gets through at present, and notes the memory.
 func (to *target) phase() {
 	to.t.Helper()
 	before := to.seen.count()
@@ -142,8 +141,8 @@ func TestFault20Truncated(t *testing.T) {
 	assert.Equal(t, uint64(wire.HeaderSize+wire.TrailerSize), x.TooShort)
 }
 
-// TestFault23Noise: random bytes, what other protocols send, and valid packets
-// with bytes changed under a right checksum; the memory stays what it is.
+// TestFault23Noise: random bytes, packets of other protocols, and valid packets with bytes
+// changed under a right checksum. The memory does not grow.
 func TestFault23Noise(t *testing.T) {
 	random := rand.New(rand.NewPCG(23, 23))
 	valid := packet(t, 9, 0)
@@ -153,7 +152,7 @@ func TestFault23Noise(t *testing.T) {
 		b := make([]byte, 1472)
 		for i := range *hostile {
 			if i == *hostile/4 {
-				to.phase() // all has grown to its size
+				to.phase() // everything has grown to its size
 			}
 			n := random.IntN(len(b))
 			for j := 0; j+8 <= n; j += 8 {
@@ -183,8 +182,8 @@ func TestFault23Noise(t *testing.T) {
 	assert.Positive(t, x.Malformed)
 }
 
-// TestFault33ForgedSessions: as many sessions as an attacker likes push each
-// other out of the table, and not one that is heard of all the time.
+// TestFault33ForgedSessions: as many sessions as an attacker likes push each other out of
+// the table, but no session that sends all the time.
 func TestFault33ForgedSessions(t *testing.T) {
 	s := beside(t, func(to *target) {
 		for i := range uint64(50_000) {

@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// index is where each fault is tested: here or, where one package alone is
-// concerned, there. Those without a test are skipped for the reason given.
+// index says where each fault is tested: here or, if it concerns only one package, there. A
+// fault without a test is skipped for the given reason.
 var index = []struct {
 	fault string
 	tests []string

@@ -24,8 +24,8 @@ import (
 	"github.com/otelgram/otelgram/receiver"
 )
 
-// histogram makes the point of a histogram of so many bounds. All of it follows from
-// id, so that who gets it can tell that it is whole.
+// histogram makes the point of a histogram with that many bounds. All of it follows from
+// id, so that the receiving test can tell that it is whole.
 func histogram(id, bounds int) metricdata.HistogramDataPoint[float64] {
 	at := time.Unix(1_790_000_000, int64(id))
 	p := metricdata.HistogramDataPoint[float64]{
@@ -33,13 +33,13 @@ func histogram(id, bounds int) metricdata.HistogramDataPoint[float64] {
 		Bounds: make([]float64, bounds), BucketCounts: make([]uint64, bounds+1),
 	}
 	for i := range bounds {
-		p.Bounds[i] = float64(i) / 7 // of which a bound takes eight bytes
+		p.Bounds[i] = float64(i) / 7 // a number that takes eight bytes
 		p.BucketCounts[i] = uint64((id + i) % 130)
 	}
 	return p
 }
 
-// histograms makes so many of them, of one metric.
+// histograms makes n such points, of one metric.
 func histograms(first, n, bounds int) *metricdata.ResourceMetrics {
 	d := metricdata.Histogram[float64]{Temporality: metricdata.CumulativeTemporality}
 	for id := range n {
@@ -84,15 +84,15 @@ func (j *judge) handle(rm *metricdata.ResourceMetrics) {
 	}
 }
 
-// TestFault30LargePoints: points larger than a packet arrive whole; where fragments
-// are lost, come twice or out of order, each point that is missing is in the books:
-// lost with its last fragment, or rejected for want of another.
+// TestFault30LargePoints: points larger than a packet arrive whole. If fragments are lost,
+// come twice or out of order, each missing point is in the books: lost with its last
+// fragment, or rejected because another is missing.
 func TestFault30LargePoints(t *testing.T) {
 	t.Parallel()
 	bad := faultproxy.Faults{Loss: 0.01, Reorder: 30, Duplicate: 11}
-	var lost, rejected, lossy atomic.Uint64 // in all runs: one alone may lose no last fragment
+	var lost, rejected, lossy atomic.Uint64 // over all runs, since one run may lose no last fragment
 	t.Cleanup(func() {
-		if lossy.Load() == 3 { // not if a filter left some out
+		if lossy.Load() == 3 { // unless a filter left some out
 			assert.Positive(t, lost.Load())
 			assert.Positive(t, rejected.Load())
 		}
@@ -152,9 +152,9 @@ func TestFault30LargeResource(t *testing.T) {
 	}
 }
 
-// TestFault30ReceiverRestarts in the middle of a body, of which the next one gets
-// the rest: it is incomplete, and nothing before is lost to it. It is not parallel: a
-// process that another test is making has a copy of the socket that is closed.
+// TestFault30ReceiverRestarts: the receiver restarts in the middle of a body, and the next
+// receiver gets the rest. The body is incomplete, and nothing before it is lost. It is
+// not parallel: a process that another test is making has a copy of the socket that is closed.
 func TestFault30ReceiverRestarts(t *testing.T) {
 	j := &judge{seen: map[int]bool{}}
 	r, err := receiver.Listen("127.0.0.1:0", j.handle)

@@ -12,8 +12,8 @@ import (
 	"github.com/otelgram/otelgram/internal/testsize"
 )
 
-// roleVariable makes this binary one end of a test, in a process of its own that
-// can be killed, stopped and put into a network namespace.
+// roleVariable makes this binary one end of a test, in a process of its own that can be
+// killed, stopped and put into a network namespace.
 const roleVariable = "OTELGRAM_FAULTS_ROLE"
 
 func TestMain(m *testing.M) {

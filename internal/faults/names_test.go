@@ -13,14 +13,14 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// nameServer answers every question with one address, and is the resolver's only
-// server while a test runs.
+// nameServer answers every question with one address, and is the resolver's only server
+// while a test runs.
 type nameServer struct {
 	conn *net.UDPConn
 	done chan struct{}
 
 	mu      sync.Mutex
-	address string // none: there is no such name
+	address string // empty: there is no such name
 	held    chan struct{}
 }
 
@@ -50,7 +50,7 @@ func (s *nameServer) answer(address string) {
 	s.address = address
 }
 
-// hold keeps the answers to come back until release.
+// hold keeps the answers back until release.
 func (s *nameServer) hold() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

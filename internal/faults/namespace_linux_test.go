@@ -21,17 +21,16 @@ import (
 	"github.com/otelgram/otelgram/receiver"
 )
 
-// wired is an exporter and a receiver in a network namespace each, with one
-// cable between them: s on the sender's side with 10.77.0.1, r on the other with
-// 10.77.0.2.
+// wired is an exporter and a receiver, each in a network namespace, with one cable between
+// them: s on the sender's side with 10.77.0.1, r on the other with 10.77.0.2.
 type wired struct {
 	exp, recv *child
 }
 
 const receiverAddress = "10.77.0.2:4319"
 
-// needNamespaces skips a test where there are none to be had. With OTELGRAM_TOOLS
-// set to "required" that is a failure: nothing is left out unnoticed.
+// needNamespaces skips a test if there are no network namespaces. With OTELGRAM_TOOLS set
+// to "required" it fails, so that nothing is left out unnoticed.
 func needNamespaces(t *testing.T, tools ...string) {
 	t.Helper()
 	skip := t.Skipf
@@ -58,7 +57,7 @@ func newWired(t *testing.T, o exporterOptions, tools ...string) *wired {
 	needNamespaces(t, tools...)
 	w := &wired{recv: spawn(t, "receiver", ":4319", syscall.CLONE_NEWNET)}
 	o.Endpoint = receiverAddress
-	// Without a route it cannot dial yet; it does once there is one. Or it begins later.
+	// Without a route it cannot dial yet, and does once there is one. Or it begins later.
 	w.exp = spawn(t, "exporter", argument(t, o), syscall.CLONE_NEWNET)
 	run(t, "ip link add s netns %d type veth peer name r netns %d", w.exp.cmd.Process.Pid, w.recv.cmd.Process.Pid)
 	w.atReceiver(t, "ip addr add 10.77.0.2/24 dev r")
@@ -74,8 +73,8 @@ func newWired(t *testing.T, o exporterOptions, tools ...string) *wired {
 	return w
 }
 
-// carries waits until a device sends what it is given: until the kernel has taken note
-// that both its ends are up, which it does in its own time, it loses that and says nothing.
+// carries waits until a device sends what it is given. Until the kernel has noticed that
+// both its ends are up, which takes a while, the device loses that silently.
 func carries(t *testing.T, at *child, dev string) {
 	t.Helper()
 	for end := time.Now().Add(patience); !strings.Contains(run(t, "nsenter -t %d -n ip -o link show dev %s", at.cmd.Process.Pid, dev), "state UP"); {
@@ -104,8 +103,8 @@ func (w *wired) atReceiver(t *testing.T, command string) {
 	run(t, "nsenter -t %d -n %s", w.recv.cmd.Process.Pid, command)
 }
 
-// settle ends the exporter, whose last session the receiver closes with nothing
-// lost but what is said.
+// settle ends the exporter. The receiver closes the exporter's last session with exactly
+// the losses that are expected.
 func (w *wired) settle(t *testing.T, lost func(receiver.Stats) bool) (exporter.Stats, receiver.Stats) {
 	t.Helper()
 	s := shutChild(t, w.exp)
@@ -125,9 +124,9 @@ func nothingLost(r receiver.Stats) bool { return r.Points.Lost == 0 }
 
 var steady = exporterOptions{Points: 50, Pause: 10 * time.Millisecond, Timeout: time.Second}
 
-// TestFault06SlowLink sends much more than a link takes. Where its queue is short it
-// is the queue that fills, where it is long the send buffer of the socket: what finds
-// no place is counted, and the link is as good as before soon after the rush.
+// TestFault06SlowLink sends much more than a link takes. With a short queue the link's
+// queue fills, with a long one the send buffer of the socket. What finds no place is
+// counted, and soon after the rush the link is as good as before.
 func TestFault06SlowLink(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -137,7 +136,7 @@ func TestFault06SlowLink(t *testing.T) {
 		met   func(exporter.Stats) bool
 	}{
 		{"short queue", "200kbit", 6000, func(s exporter.Stats) bool { return s.Dropped.SendError > 0 }},
-		// Five packets a second leave each waiting for longer than it may.
+		// Five packets a second make each packet wait longer than it may.
 		{"long queue", "60kbit", 100 << 20, func(s exporter.Stats) bool { return s.Dropped.WouldBlock > 0 }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -157,8 +156,8 @@ func TestFault06SlowLink(t *testing.T) {
 	}
 }
 
-// TestFault07Firewall drops packets on the way: nobody tells the exporter, and
-// the next report tells the receiver.
+// TestFault07Firewall drops packets on the network: the exporter gets no error, and the
+// next report tells the receiver.
 func TestFault07Firewall(t *testing.T) {
 	t.Parallel()
 	w := newWired(t, steady, "nft")
@@ -175,8 +174,8 @@ func TestFault07Firewall(t *testing.T) {
 	assert.Equal(t, r.Packets.Lost, r.NetworkLost())
 }
 
-// TestFault08LocalFirewall forbids sending: that is counted, opens the circuit,
-// and closes it again when it is over.
+// TestFault08LocalFirewall forbids sending. That is counted, opens the circuit, and closes
+// it again when it is over.
 func TestFault08LocalFirewall(t *testing.T) {
 	t.Parallel()
 	w := newWired(t, steady, "nft")
@@ -215,16 +214,16 @@ func TestFault12LinkDown(t *testing.T) {
 			assert.Zero(t, s.ConnectionsRefused)
 			last := newest(r)
 			assert.Equal(t, last.Points.Sent, last.Points.Delivered, "the session since then is complete")
-			// The goodbye of the one before met the same fault as its last packets.
+			// The goodbye of the session before met the same fault as its last packets.
 			assert.LessOrEqual(t, r.Points.Delivered+r.Points.Lost, s.Sent)
 			assert.Equal(t, s.Dropped.BreakerOpen, last.Dropped["breaker_open"])
 		})
 	}
 }
 
-// TestFault13AbsentNeighbour sends to a host that is not there: the kernel takes
-// the packets, keeps some until it knows, and now and then says so; that is no
-// reason to stop.
+// TestFault13AbsentNeighbour sends to a host that does not exist. The kernel takes the
+// packets, keeps some until it knows that, and reports it now and then. That is no reason
+// to stop.
 func TestFault13AbsentNeighbour(t *testing.T) {
 	t.Parallel()
 	w := newWired(t, steady)
@@ -244,7 +243,7 @@ func TestFault13AbsentNeighbour(t *testing.T) {
 	assert.Equal(t, s.Sent, r.Points.Delivered+r.Points.Lost)
 }
 
-// isHealthy waits until the exporter has looked at itself for a while and is healthy.
+// isHealthy waits until the exporter has observed itself for a while and is healthy.
 func (w *wired) isHealthy(t *testing.T) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -253,8 +252,7 @@ func (w *wired) isHealthy(t *testing.T) {
 	}, 2*patience, 100*time.Millisecond)
 }
 
-// staysHealthy asserts that the exporter looks at itself twice, and finds nothing
-// wrong.
+// staysHealthy asserts that the exporter observes itself twice, and finds nothing wrong.
 func (w *wired) staysHealthy(t *testing.T) {
 	t.Helper()
 	h := ask[health.Report](t, w.exp, "health")
@@ -272,12 +270,12 @@ func fullPackets() exporterOptions {
 	return o
 }
 
-// TestFault14PathNarrows in the middle of a session, at the sender's own link: no
-// point is lost, and the packets are smaller from then on.
+// TestFault14PathNarrows: the path narrows in the middle of a session, at the sender's own
+// link. No point is lost, and the packets are smaller from then on.
 func TestFault14PathNarrows(t *testing.T) {
 	t.Parallel()
 	o := fullPackets()
-	o.Later = true // it has an address from the first look on
+	o.Later = true // it has an address when it first looks
 	w := newWired(t, o)
 	require.Equal(t, 1472, ask[exporter.Stats](t, w.exp, "").PacketSize)
 	w.isHealthy(t)
@@ -293,7 +291,7 @@ func TestFault14PathNarrows(t *testing.T) {
 	assert.Zero(t, s.SendErrors, "what leaves in fragments is not refused")
 }
 
-// TestFault14RouteNarrows has the route have a limit of its own.
+// TestFault14RouteNarrows: the route has a limit of its own.
 func TestFault14RouteNarrows(t *testing.T) {
 	t.Parallel()
 	w := newWired(t, fullPackets())
@@ -305,9 +303,9 @@ func TestFault14RouteNarrows(t *testing.T) {
 	assert.Zero(t, s.SendErrors, "what leaves in fragments is not refused")
 }
 
-// TestFault14RouterTells has a router on the way whose second link is narrower: what
-// is too large for it is lost on the network, and known to be, until its message has
-// come; packets are smaller from then on, and all arrive.
+// TestFault14RouterTells: a router on the path has a second link that is narrower. What is
+// too large for it is lost on the network, and known to be, until the router's message has
+// come. From then on packets are smaller, and all arrive.
 func TestFault14RouterTells(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -349,7 +347,7 @@ func TestFault14RouterTells(t *testing.T) {
 			until(t, w.exp, patience, func(s exporter.Stats) bool { return s.PacketSize == tt.limit })
 			// The hosts have to find each other, too.
 			agreed(t, w.recv, func(r receiver.Stats) bool { return r.Points.Received > 1000 })
-			<-time.After(2 * time.Second) // for what was lost by then to count as lost
+			<-time.After(2 * time.Second) // until what was lost counts as lost
 			before := agreed(t, w.recv, func(receiver.Stats) bool { return true })
 			assert.Positive(t, before.Points.Lost, "what was too large")
 			sent := ask[exporter.Stats](t, w.exp, "").Sent

@@ -25,7 +25,7 @@ func TestFault01Loss(t *testing.T) {
 		{Loss: 0.02}, {Loss: 0.3}, {Lose: 1, Of: 50}, {Lose: 3, Of: 10}, {Lose: 30, Of: 100},
 	} {
 		t.Run(fmt.Sprintf("%+v", f), func(t *testing.T) {
-			t.Parallel() // with each other alone: calls are timed
+			t.Parallel() // only with each other, since calls are timed
 			l := newLine(t, f)
 			inTurn(func() {
 				callerNeverWaits(t, l.exp, func() { export(t, l.exp, 2000, 10) })
@@ -39,8 +39,8 @@ func TestFault01Loss(t *testing.T) {
 	}
 }
 
-// TestFault02Reorder: nothing is lost and nothing is taken for a duplicate, nor is
-// anything said to be lost while it is on its way.
+// TestFault02Reorder: nothing is lost, nothing is taken for a duplicate, and nothing counts
+// as lost that only comes later.
 func TestFault02Reorder(t *testing.T) {
 	t.Parallel()
 	for _, window := range []int{1, 10, 100, 1000} {
@@ -62,7 +62,7 @@ func TestFault02Reorder(t *testing.T) {
 	}
 }
 
-// TestFault03Duplicates are counted, and handed over once.
+// TestFault03Duplicates: duplicates are counted, and delivered once.
 func TestFault03Duplicates(t *testing.T) {
 	t.Parallel()
 	for _, every := range []int{1, 2, 7} {
@@ -78,7 +78,8 @@ func TestFault03Duplicates(t *testing.T) {
 	}
 }
 
-// TestFault04Damage is rejected whole; the packets beside it are unharmed.
+// TestFault04Damage: a damaged packet is rejected as a whole, and the packets around it
+// arrive.
 func TestFault04Damage(t *testing.T) {
 	t.Parallel()
 	t.Run("checksum left", func(t *testing.T) {
@@ -116,8 +117,8 @@ func TestFault05Delay(t *testing.T) {
 	assert.Zero(t, r.Points.Duplicate)
 }
 
-// TestFault19SlowReceiver: a handler that hangs costs only what finds no place in
-// the queue; the socket is read all the same.
+// TestFault19SlowReceiver: a handler that hangs costs only what finds no place in the
+// queue, and the socket is read all the same.
 func TestFault19SlowReceiver(t *testing.T) {
 	release := make(chan struct{})
 	open := sync.OnceFunc(func() { close(release) })
@@ -134,8 +135,8 @@ func TestFault19SlowReceiver(t *testing.T) {
 	assert.Equal(t, s.Sent, books.Points.Delivered+books.Points.Overrun)
 }
 
-// TestFault19KernelDrops: what the kernel drops at the receiver's own socket is
-// lost, and known to be lost there and not on the network.
+// TestFault19KernelDrops: what the kernel drops at the receiver's own socket is lost, and
+// known to be lost there and not on the network.
 func TestFault19KernelDrops(t *testing.T) {
 	t.Parallel()
 	r, err := receiver.Listen("127.0.0.1:0", nop, receiver.WithReceiveBuffer(4096))
@@ -158,8 +159,8 @@ func TestFault19KernelDrops(t *testing.T) {
 	}
 	settled := func(s receiver.Stats) bool { return s.Packets.Received+s.KernelDrops == sent }
 	require.Eventually(t, func() bool { return settled(r.Stats()) }, patience, time.Millisecond)
-	// Two that are received close the books: the first may be so far ahead of the others
-	// that it takes a second one to be believed.
+	// Two received reports close the books: the first may be so far ahead of the others
+	// that it is believed only with a second one.
 	for before := r.Stats().Packets.Received; r.Stats().Packets.Received < before+2; {
 		require.Less(t, sent, uint64(1_000_000))
 		send(packet(t, 1, sent))
@@ -173,8 +174,7 @@ func TestFault19KernelDrops(t *testing.T) {
 	assert.Zero(t, s.NetworkLost())
 }
 
-// TestFault35Rebinding: a NAT that gives the exporter another port leaves it its
-// session.
+// TestFault35Rebinding: an exporter keeps its session when a NAT gives it another port.
 func TestFault35Rebinding(t *testing.T) {
 	t.Parallel()
 	l := newLine(t, faultproxy.Faults{})
@@ -193,8 +193,8 @@ func TestFault35Rebinding(t *testing.T) {
 	require.Eventually(t, func() bool { return l.recv.Stats().Sessions[0].Closed }, patience, time.Millisecond)
 }
 
-// TestFault14BlackHole: routers that drop what is too large and say nothing are
-// met by a packet size that was set for them.
+// TestFault14BlackHole: if routers silently drop what is too large, set a packet size that
+// fits.
 func TestFault14BlackHole(t *testing.T) {
 	t.Parallel()
 	l := newLine(t, faultproxy.Faults{MTU: 1232}, exporter.WithMaxPacketSize(1232))

@@ -19,18 +19,20 @@ import (
 	"github.com/otelgram/otelgram/receiver"
 )
 
-// TestFault09ReceiverKilled opens the circuit within five seconds, and closes it
-// once the receiver is back, without anybody touching the exporter. The books of
-// the exporter and of both receivers agree to the point.
+// TestFault09ReceiverKilled: the circuit opens within five seconds, and closes when the
+// receiver is back, without any intervention at the exporter. The books of the exporter and
+// of both receivers agree to the point.
 func TestFault09ReceiverKilled(t *testing.T) {
 	t.Parallel()
-	// In the long form it is back after ten seconds, and the timeout is the breaker's default.
+	// In the long form the receiver is back after ten seconds, and the timeout is the
+	// breaker's default.
 	timeout, away := testsize.Pick(3*time.Second, 30*time.Second), testsize.Pick(0, 10*time.Second)
 	first := spawn(t, "receiver", "127.0.0.1:0", 0)
 	address := first.first
 	o := exporterOptions{Endpoint: address, Points: 50, Pause: 20 * time.Millisecond, Timeout: timeout}
 	exp := spawn(t, "exporter", argument(t, o), 0)
-	// The clock of the exporter's own process, which does not run while a busy machine keeps it waiting.
+	// The clock of the exporter's own process does not run while a busy machine keeps the
+	// process waiting.
 	took := func(from, to exporter.Stats) time.Duration {
 		return time.Duration(to.Offered-from.Offered) / time.Duration(o.Points) * o.Pause
 	}
@@ -58,8 +60,8 @@ func TestFault09ReceiverKilled(t *testing.T) {
 	assert.Equal(t, s.Dropped.BreakerOpen, r.Sessions[0].Dropped["breaker_open"])
 }
 
-// TestFault10ExporterKilled: the next one is another session; what the first had
-// sent by its last packet is in the books.
+// TestFault10ExporterKilled: the next exporter has another session. What the first had sent
+// by its last packet is in the books.
 func TestFault10ExporterKilled(t *testing.T) {
 	t.Parallel()
 	recv := spawn(t, "receiver", "127.0.0.1:0", 0)
@@ -82,9 +84,8 @@ func TestFault10ExporterKilled(t *testing.T) {
 	}
 }
 
-// TestFault17NoFilesLeft: an exporter that finds no descriptor starts all the
-// same, and sends once there are some again; it keeps its socket if a new one
-// cannot be had.
+// TestFault17NoFilesLeft: an exporter that finds no descriptor starts all the same, and
+// sends once there are some again. It keeps its socket if it cannot get a new one.
 func TestFault17NoFilesLeft(t *testing.T) {
 	t.Parallel()
 	recv := spawn(t, "receiver", "127.0.0.1:0", 0)
@@ -94,7 +95,7 @@ func TestFault17NoFilesLeft(t *testing.T) {
 	ask[exporter.Stats](t, exp, "files 1000")
 	until(t, exp, patience, func(s exporter.Stats) bool { return s.Sent > 100 })
 	ask[exporter.Stats](t, exp, "files 3")
-	recv.kill() // so that it wants a new socket, again and again
+	recv.kill() // so that the exporter wants a new socket, again and again
 	open := until(t, exp, patience, func(s exporter.Stats) bool { return s.Dropped.BreakerOpen > 100 })
 	recv = spawn(t, "receiver", recv.first, 0)
 	until(t, exp, patience, func(s exporter.Stats) bool { return s.Circuit == exporter.CircuitClosed && s.Sent > open.Sent+500 })
@@ -107,8 +108,8 @@ func TestFault17NoFilesLeft(t *testing.T) {
 	assert.Equal(t, s.Sent-open.Sent, r.Points.Delivered)
 }
 
-// TestFault31Stopped: one processor, a collector that never rests, and two
-// seconds in which the exporter does not run at all.
+// TestFault31Stopped: one processor, a garbage collector that never rests, and two seconds
+// in which the exporter does not run at all.
 func TestFault31Stopped(t *testing.T) {
 	t.Parallel()
 	recv := spawn(t, "receiver", "127.0.0.1:0", 0)
@@ -145,9 +146,9 @@ func TestFaultUnixReceiverKilled(t *testing.T) {
 	assert.Equal(t, s.Sent-sent, r.Points.Delivered, "nothing was sent while nobody listened")
 }
 
-// TestFault11Names: a name that moves is followed as soon as the old address
-// refuses, one that vanishes leaves the old address in use, and a resolver that
-// is slow holds up nobody.
+// TestFault11Names: a name that moves is followed when the old address gives connection
+// refused. A name that vanishes leaves the old address in use. A slow resolver holds up
+// nothing.
 func TestFault11Names(t *testing.T) {
 	server := newNameServer(t)
 	first, err := receiver.Listen("127.0.0.1:0", nop)

@@ -2,6 +2,6 @@
 
 package faults
 
-// raceEnabled says that everything takes ten times as long, senders and readers
-// not alike.
+// raceEnabled says that everything takes ten times as long, but senders and readers not by
+// the same factor.
 const raceEnabled = true

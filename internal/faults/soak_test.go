@@ -53,10 +53,10 @@ func takeVitals(t *testing.T) (v vitals) {
 	return v
 }
 
-// TestSoak sends at a steady rate while the network loses, reorders and duplicates,
-// the receiver is restarted and the port is closed, in turn; memory, goroutines and
-// descriptors stay what they are, and the books close to the point: whatever the
-// proxy let through was handed over once.
+// TestSoak sends at a steady rate while the network loses, reorders and duplicates, the
+// receiver is restarted and the port is closed, in turn. Memory, goroutines and descriptors
+// do not grow, and the books close to the point: whatever the proxy let through was
+// delivered once.
 func TestSoak(t *testing.T) {
 	seen := &counter{}
 	r, err := receiver.Listen("127.0.0.1:0", seen.handle)
@@ -74,7 +74,7 @@ func TestSoak(t *testing.T) {
 		defer close(ended)
 		rm := points(soakRate / 100)
 		for tick := time.NewTicker(10 * time.Millisecond); ctx.Err() == nil; <-tick.C {
-			_ = exp.Export(ctx, rm) // what it loses is in the books
+			_ = exp.Export(ctx, rm) // the books have what it loses
 		}
 	}()
 	s := &soak{exp: exp, recv: r, proxy: p, seen: seen, address: r.Addr().String()}
@@ -104,8 +104,8 @@ type soak struct {
 	address string
 }
 
-// run cycles through the faults until ctx ends. The first quarter of the time is
-// for the process to grow to its size.
+// run cycles through the faults until ctx ends. In the first quarter of the time the
+// process grows to its size.
 func (s *soak) run(t *testing.T, ctx context.Context) {
 	t.Helper()
 	begin := time.Now()
@@ -142,7 +142,7 @@ func (s *soak) run(t *testing.T, ctx context.Context) {
 	assert.LessOrEqual(t, growth(taken), 0.1*float64(first.resident)+8<<20, "bytes, by the slope over the whole time")
 }
 
-// await waits for what is to come, or until ctx ends.
+// await waits until is returns true, or until ctx ends.
 func (s *soak) await(t *testing.T, ctx context.Context, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); ctx.Err() == nil && !is(); {
@@ -151,8 +151,8 @@ func (s *soak) await(t *testing.T, ctx context.Context, what string, is func() b
 	}
 }
 
-// growth is by how much the resident memory has grown from the first to the last,
-// by the straight line that fits all best.
+// growth is by how much the resident memory has grown from the first to the last, on the
+// straight line that fits all best.
 func growth(taken []vitals) float64 {
 	n := float64(len(taken))
 	var x, y, xx, xy float64
@@ -173,7 +173,7 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// rest lets nothing through until all that was let through has been handed over.
+// rest lets nothing through until everything that was let through is delivered.
 func (s *soak) rest(t *testing.T) {
 	t.Helper()
 	s.proxy.Set(faultproxy.Faults{BlackHole: true})
@@ -193,6 +193,6 @@ func (s *soak) restart(t *testing.T) {
 	r, err := receiver.Listen(s.address, s.seen.handle)
 	require.NoError(t, err)
 	s.recv = r
-	s.proxy.Rebind() // the proxy keeps no sockets of sessions that are over
+	s.proxy.Rebind() // so that the proxy keeps no sockets of sessions that are over
 	s.proxy.Set(faultproxy.Faults{})
 }

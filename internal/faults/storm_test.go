@@ -22,7 +22,7 @@ import (
 	"github.com/otelgram/otelgram/internal/testsize"
 )
 
-// TestFault24RingFull has 64 callers storm a ring whose sender stands still.
+// TestFault24RingFull: 64 callers push into a ring whose sender stands still.
 func TestFault24RingFull(t *testing.T) {
 	t.Parallel()
 	for name, strategy := range map[string]drop.Strategy{
@@ -68,7 +68,7 @@ func TestFault25ShutdownInAStorm(t *testing.T) {
 			group.Go(func() {
 				rm := points(20)
 				for i := range 30 {
-					_ = l.exp.Export(t.Context(), rm) // ErrExporterShutdown from some time on
+					_ = l.exp.Export(t.Context(), rm) // ErrExporterShutdown after Shutdown
 					l.exp.RecordMetric("storm", 1)
 					_ = l.exp.ForceFlush(t.Context())
 					if g == 0 && i == 15 {
@@ -91,10 +91,10 @@ func TestFault25ShutdownInAStorm(t *testing.T) {
 	assert.Equal(t, lost, closed(t, l.recv, s.Sent, lost).Points.Lost)
 }
 
-// TestBurst sends one export of a large service into a socket with the receive
-// buffer that Linux gives by default, whose reader takes ten microseconds for 1472
-// bytes and stops, once, for eight milliseconds: paced it loses nothing, or what the
-// kernel counts, whatever size packets have; not paced it loses much.
+// TestBurst sends one export of a large service into a socket with the receive buffer that
+// Linux gives by default. Its reader takes ten microseconds for 1472 bytes and stops, once,
+// for eight milliseconds. Paced, the export loses nothing, or only what the kernel counts,
+// whatever size packets have. Not paced it loses much.
 func TestBurst(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector slows the reader down")
@@ -109,9 +109,9 @@ func TestBurst(t *testing.T) {
 		{"packets for a Unix socket", "unixgram://" + filepath.Join(t.TempDir(), "s"), nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			// The buffer holds 135 to 195 KB, and 15 KB come in a millisecond: the pace
-			// is for readers that stop no longer than this. A run in which the machine
-			// had reader or sender wait for longer says nothing.
+			// The buffer holds 135 to 195 KB, and 15 KB come in a millisecond: the pace is
+			// for readers that stop no longer than this. A run in which the machine kept
+			// reader or sender waiting for longer says nothing.
 			const stall = 500 * time.Microsecond
 			runs := testsize.Pick(10, 20)
 			most := 3 * runs
@@ -135,7 +135,7 @@ func TestBurst(t *testing.T) {
 		})
 	}
 	t.Run("not paced", func(t *testing.T) {
-		// On a machine that is busy it is the sender, at times, that is kept waiting.
+		// On a busy machine it is at times the sender that is kept waiting.
 		var lost []uint64
 		for range 10 {
 			lost = append(lost, 100*burst(t, udpAddress, stop, exporter.WithMaxPacketSize(1472), exporter.WithPacing(0, 0)).lost/40_000)
@@ -175,9 +175,9 @@ func burst(t *testing.T, address string, stop time.Duration, opts ...exporter.Op
 	return b
 }
 
-// TestShutdownWithoutReceiver: with nobody there and a full ring it takes no
-// time, and says what was not sent, why, and that nobody was there; once the circuit
-// is open nothing is sent, and it says that.
+// TestShutdownWithoutReceiver: without a receiver and with a full ring Shutdown takes no
+// time. It says what was not sent, why, and that no receiver was there. When the circuit is
+// open nothing is sent, and it says that.
 func TestShutdownWithoutReceiver(t *testing.T) {
 	dead, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -218,7 +218,7 @@ func TestShutdownWithoutReceiver(t *testing.T) {
 		if over {
 			cancel()
 		}
-		for i := range 1 << 14 { // what the pump has taken meanwhile
+		for i := range 1 << 14 { // as many as the pump has taken meanwhile
 			tags[0] = exporter.Tag{Key: "k", Value: values[i%len(values)]}
 			exp.RecordMetric("full", 1, tags...)
 		}

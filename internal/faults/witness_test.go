@@ -12,8 +12,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 )
 
-// witness sees what a receiver hands over, and does not take its word for it: each
-// point that package points made comes once at most, and whole.
+// witness checks what a receiver delivers: each point that package points made comes at
+// most once, and whole.
 type witness struct {
 	mu      sync.Mutex
 	seen    map[event]struct{}
@@ -60,7 +60,7 @@ func (w *witness) check(points []metricdata.DataPoint[int64]) {
 	}
 }
 
-// expectDamage lets points have any value from now on: their packets are damaged
+// expectDamage lets points have any value from now on, since their packets are damaged
 // under a right checksum.
 func (w *witness) expectDamage() {
 	w.mu.Lock()
@@ -80,7 +80,7 @@ func (w *witness) count() uint64 {
 	return w.points
 }
 
-// agrees asserts that so many points were handed over, each of them once.
+// agrees asserts that handed points were delivered, each of them once.
 func (w *witness) agrees(t *testing.T, handed uint64) {
 	t.Helper()
 	require.Equal(t, handed, w.count(), "the handler was given what the receiver says it handed over")
@@ -89,7 +89,7 @@ func (w *witness) agrees(t *testing.T, handed uint64) {
 	assert.Empty(t, w.wrong)
 }
 
-// counter only counts the points of sums, for tests that see too many to remember.
+// counter only counts the points of sums, for tests with too many points to remember.
 type counter struct {
 	mu     sync.Mutex
 	points uint64

@@ -12,17 +12,17 @@ import (
 const (
 	// maxSymbolLen is the longest string worth keeping, in bytes.
 	maxSymbolLen = 1024
-	// maxSetLen is the most attributes a kept set has, and maxSetBytes how long it
-	// is at most, encoded.
+	// maxSetLen is the most attributes that a kept set may have. maxSetBytes is its
+	// greatest length in wire form.
 	maxSetLen   = 128
 	maxSetBytes = 4096
 	// maxPayload is the largest scratch memory that is kept, in bytes.
 	maxPayload = 1024
-	// What a symbol and a kept set take beside their text and attributes, their
-	// places in a map included, in bytes, about.
+	// symbolCost and setCost are about what a symbol and a kept set take besides their text
+	// and attributes, in bytes. Their places in a map are included.
 	symbolCost = 96
 	setCost    = 256
-	// attributeCost is about what each of its attributes takes beside its text.
+	// attributeCost is about what each attribute of a kept set takes besides its text.
 	attributeCost = 48
 )
 
@@ -33,8 +33,8 @@ type AttributeSets struct {
 
 	memory *account.Budget // of both caches
 
-	// uncached is the set that found no room, until the next one; temporary
-	// are its strings that found none.
+	// uncached is the last set that found no room, until the next one. temporary are those
+	// of its strings that found none.
 	uncached  wire.AttributeSet
 	temporary []*wire.Symbol
 	used      int
@@ -46,14 +46,14 @@ type internedSet struct {
 	wire wire.AttributeSet
 }
 
-// Forget drops everything kept. No packet may be open that refers to it, unless
-// it takes no more points.
+// Forget drops everything that is kept. An open packet that refers to it must take no more
+// points.
 func (a *AttributeSets) Forget() {
 	a.symbols.forget()
 	a.sets.forget()
 }
 
-// NewAttributeSets returns an empty one that charges what it keeps to memory.
+// NewAttributeSets returns an empty AttributeSets. It charges what it keeps to memory.
 func NewAttributeSets(limit int, memory *account.Budget) *AttributeSets {
 	return &AttributeSets{
 		memory:  memory,
@@ -62,20 +62,20 @@ func NewAttributeSets(limit int, memory *account.Budget) *AttributeSets {
 	}
 }
 
-// setMemory is about what a set takes whose strings somebody else keeps: in wire form
-// and as the caller's, which is kept to compare with.
+// setMemory returns about what a set takes in memory, without its strings: in wire form,
+// and as the copy of the caller's set, which is kept to compare with.
 func setMemory(s *wire.AttributeSet) int64 {
 	return int64(setCost + 2*attributeCost*s.Len() + 2*s.Weight())
 }
 
-// room is the most that keeping a set takes, its strings included.
+// room returns the most that keeping a set takes, its strings included.
 func room(s *wire.AttributeSet) int64 {
 	return setMemory(s) + int64(2*symbolCost*s.Len()+s.Weight())
 }
 
-// Intern returns the wire form of set, valid until the next call, and false if
-// it holds a value that has none. A hash is only a hint: sets are compared
-// whole, so that two which collide stay two series.
+// Intern returns the wire form of set, valid until the next call. It returns false if a
+// value has no wire form. The hash only finds candidates: sets are compared as a whole, so
+// that two sets with one hash stay two series.
 func (a *AttributeSets) Intern(set attribute.Set) (*wire.AttributeSet, bool) {
 	key := set.Equivalent()
 	known, hit := a.sets.get(key)
@@ -96,8 +96,8 @@ func (a *AttributeSets) Intern(set attribute.Set) (*wire.AttributeSet, bool) {
 	return &e.wire, true
 }
 
-// Compile makes to the wire form of set, and keeps the strings. It returns false if a
-// value has none, or the set has too many attributes.
+// Compile makes to the wire form of set, and keeps the strings. It returns false if a value
+// has no wire form, or the set has too many attributes.
 func (a *AttributeSets) Compile(to *wire.AttributeSet, set attribute.Set) bool {
 	to.Grow(set.Len())
 	return a.compile(to, set, a.keep)
@@ -118,9 +118,9 @@ func (a *AttributeSets) compile(to *wire.AttributeSet, set attribute.Set, symbol
 	return ok
 }
 
-// compileSet makes to the wire form of set, with the symbols that symbol
-// returns. It fails if a value has no wire form or the set has too many attributes.
-// payload is scratch memory, and is returned.
+// compileSet makes to the wire form of set, with the symbols that symbol returns. It
+// returns false if a value has no wire form, or the set has too many attributes. payload is
+// scratch memory, and is returned.
 func compileSet(to *wire.AttributeSet, set attribute.Set, symbol func(string) *wire.Symbol, payload []byte) ([]byte, bool) {
 	to.Reset()
 	if set.Len() > wire.MaxAttributes {
@@ -134,7 +134,7 @@ func compileSet(to *wire.AttributeSet, set attribute.Set, symbol func(string) *w
 		}
 		var ok bool
 		if payload, ok = appendPayload(payload[:0], kv.Value, wire.MaxDepth); !ok {
-			to.Reset() // a part of it would be another set
+			to.Reset() // a part of the set would be another set
 			return payload, false
 		}
 		to.AddValue(symbol(string(kv.Key)), valueTypes[kv.Value.Type()], payload)
@@ -147,7 +147,7 @@ func (a *AttributeSets) keep(text string) *wire.Symbol {
 	if s, ok := a.symbols.get(text); ok {
 		return s
 	}
-	own := strings.Clone(text) // which may be a part of something large
+	own := strings.Clone(text) // text may be a part of something large
 	s := wire.NewSymbol(own)
 	if len(own) <= maxSymbolLen {
 		a.symbols.put(own, s)
@@ -185,8 +185,8 @@ var valueTypes = [...]wire.ValueType{
 	attribute.MAP:          wire.MapValue,
 }
 
-// appendPayload appends the payload of v. It fails for a type it does not know
-// and for values nested deeper than depth.
+// appendPayload appends the payload of v. It returns false for an unknown type and for
+// values nested deeper than depth.
 func appendPayload(b []byte, v attribute.Value, depth int) ([]byte, bool) {
 	t := v.Type()
 	if depth == 0 && t >= attribute.BOOLSLICE && t != attribute.BYTESLICE {
@@ -243,8 +243,7 @@ func appendMap(b []byte, v attribute.Value, depth int) ([]byte, bool) {
 	return AppendKeyValues(wire.AppendCount(b, len(kvs)), kvs, depth-1)
 }
 
-// AppendKeyValues appends keys, types and payloads, as in a map and in an
-// exemplar.
+// AppendKeyValues appends keys, types and payloads, as a map and an exemplar have them.
 func AppendKeyValues(b []byte, kvs []attribute.KeyValue, depth int) ([]byte, bool) {
 	ok := true
 	for i := 0; i < len(kvs) && ok; i++ {

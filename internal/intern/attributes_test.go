@@ -27,7 +27,7 @@ func TestCacheIsBoundedAndForgets(t *testing.T) {
 	}
 	require.Equal(t, 4, c.len(), "full")
 	assert.Equal(t, int64(80), memory.Left())
-	// What is asked for stays, the rest goes within two periods.
+	// What is asked for stays. The rest is forgotten within two periods.
 	for range 3 * 4 * cachePeriod {
 		_, ok := c.get(1)
 		require.True(t, ok)

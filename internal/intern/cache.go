@@ -2,10 +2,10 @@ package intern
 
 import "github.com/otelgram/otelgram/internal/account"
 
-// cache is a bounded map that forgets what has not been asked for during the
-// last limit*cachePeriod lookups. It never evicts what is in use to make room:
-// when more keys are in use than it holds, the rest stay outside, instead of
-// all of them chasing each other out. What it holds is charged to a budget.
+// cache is a bounded map that forgets what was not asked for during the last
+// limit*cachePeriod look-ups. It never evicts what is in use to make room: if more keys are
+// in use than it holds, the others stay outside, and the keys do not push each other out
+// all the time. What it holds is charged to a budget.
 type cache[K comparable, V any] struct {
 	young, old map[K]V
 	limit      int

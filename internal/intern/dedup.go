@@ -3,8 +3,8 @@ package intern
 import "go.opentelemetry.io/otel/attribute"
 
 // Dedup returns set with one entry for each key of its maps, at any depth, and whether that
-// is another set: as in the SDK the last of equal keys counts. A set without maps and
-// slices is looked through, and nothing more.
+// is another set. As in the SDK, the last of equal keys counts. A set without maps and
+// slices is only looked through.
 func Dedup(set attribute.Set) (attribute.Set, bool) {
 	for i := range set.Len() {
 		kv, _ := set.Get(i)

@@ -23,8 +23,8 @@ type Identifier struct {
 // maxShared bounds the strings that series share.
 const maxShared = 16384
 
-// NewIdentifier returns an identifier for series of the resource. It charges the strings
-// that they share to memory. It tells report what has no wire form; report must not wait.
+// NewIdentifier returns an Identifier for series of the resource. It charges the strings
+// that they share to memory. It tells report what has no wire form. report must not wait.
 func NewIdentifier(of *resource.Resource, memory *account.Budget, report func(error) bool) *Identifier {
 	return &Identifier{
 		resource: of, report: report,
@@ -32,7 +32,7 @@ func NewIdentifier(of *resource.Resource, memory *account.Budget, report func(er
 	}
 }
 
-// CheckResource returns an error if nothing of the resource can be sent, once.
+// CheckResource returns an error, the first time, if no point of the resource can be sent.
 func (i *Identifier) CheckResource() error {
 	of := i.ids.Resource(i.resource)
 	if err := of.CheckAttributes(); err != nil {
@@ -41,11 +41,11 @@ func (i *Identifier) CheckResource() error {
 	return of.CheckSize()
 }
 
-// Sendable stands in the place of a reason where a point need not be dropped.
+// Sendable takes the place of a drop reason for a point that can be sent.
 const Sendable = wire.DropReason(wire.DropReasons)
 
 // Metric returns the metric of a scope that key describes, and the reason why none of its
-// points can be sent, or Sendable. What is wrong with the scope is reported once.
+// points can be sent, or Sendable. An error of the scope is reported once.
 func (i *Identifier) Metric(of *instrumentation.Scope, key MetricKey) (*wire.Metric, wire.DropReason) {
 	r := i.ids.Resource(i.resource)
 	scope := i.ids.Scope(r, of)

@@ -13,25 +13,25 @@ import (
 )
 
 const (
-	// minRoom is what a body needs besides the resource, in bytes: a scope, a metric
-	// and a number with short names.
+	// minRoom is what a body needs besides the resource, in bytes: a scope, a metric and a
+	// number with short names.
 	minRoom = 64
-	// MaxIdentities bounds the metrics that are kept; past it, and past the budget,
+	// MaxIdentities bounds the metrics that are kept. Beyond it, or beyond the budget,
 	// everything is forgotten and learned again.
 	MaxIdentities = 8192
-	// identityCost is about what a resource, a scope or a metric takes beside its
-	// strings, in bytes.
+	// identityCost is about what a resource, a scope or a metric takes besides its strings,
+	// in bytes.
 	identityCost = 512
 )
 
-// Identities interns what the points of an export have in common: resources,
-// scopes and metrics.
+// Identities interns what the points of an export have in common: resources, scopes and
+// metrics.
 type Identities struct {
 	symbols   map[string]*wire.Symbol
 	resources map[resourceKey]*Resource
 	metrics   int
-	bytes     int64 // that they take, about
-	most      int64 // that they may
+	bytes     int64 // about what all of it takes
+	most      int64 // the most that bytes may be
 }
 
 type resourceKey struct {
@@ -45,7 +45,7 @@ type Resource struct {
 	Wire   wire.Resource
 	size   int
 	scopes map[scopeKey]*Scope
-	// reported is set once the caller was told that the resource is too large.
+	// reported is set once an error about the resource was returned.
 	reported bool
 	Invalid  bool // an attribute has no wire form
 }
@@ -60,8 +60,8 @@ func (r *Resource) CheckSize() error {
 	return fmt.Errorf("otelgram: resource of %d bytes: more than the %d that can be sent with each point: shorten it", r.size, wire.MaxBody-minRoom)
 }
 
-// CheckAttributes returns an error, the first time, if an attribute of the resource has no wire
-// form.
+// CheckAttributes returns an error, the first time, if an attribute of the resource has no
+// wire form.
 func (r *Resource) CheckAttributes() error {
 	if !r.Invalid || r.reported {
 		return nil
@@ -83,11 +83,11 @@ type Scope struct {
 	set     attribute.Set
 	Wire    wire.Scope
 	Invalid bool // an attribute has no wire form
-	// reported is set once somebody was told that nothing of it can be sent.
+	// reported is set once an error about the scope was returned.
 	reported bool
 	metrics  map[MetricKey]*wire.Metric
-	// order is how the metrics came last time. The SDK keeps the order, so
-	// that comparing with it finds most of them without hashing three strings.
+	// order is the order in which the metrics came last time. The SDK keeps the order, so
+	// comparing with it finds most metrics without hashing three strings.
 	order []*wire.Metric
 }
 
@@ -100,15 +100,15 @@ func (s *Scope) CheckAttributes() error {
 	return fmt.Errorf("otelgram: scope %q: an attribute has no wire form: its points are dropped", s.Wire.Name.Text())
 }
 
-// MetricKey holds all that identifies a metric in its scope. Names repeat
-// within one: the kind and unit tell them apart.
+// MetricKey holds all that identifies a metric in its scope. A scope may have several
+// metrics of one name, which differ in kind or unit.
 type MetricKey struct {
 	Name, Unit, Description   string
 	Kind                      wire.Kind
 	Integer, Monotonic, Delta bool
 }
 
-// NewIdentities returns an empty one, which takes about so many bytes at most.
+// NewIdentities returns an empty Identities that takes about bytes bytes at most.
 func NewIdentities(bytes int64) *Identities {
 	return &Identities{symbols: map[string]*wire.Symbol{}, resources: map[resourceKey]*Resource{}, most: bytes}
 }
@@ -117,7 +117,7 @@ func (t *Identities) symbol(text string) *wire.Symbol {
 	if s, ok := t.symbols[text]; ok {
 		return s
 	}
-	text = strings.Clone(text) // which may be a part of something large
+	text = strings.Clone(text) // text may be a part of something large
 	s := wire.NewSymbol(text)
 	t.bytes += int64(symbolCost + len(text))
 	if len(text) <= maxSymbolLen {
@@ -132,7 +132,7 @@ func (t *Identities) made() {
 	t.bytes += identityCost
 }
 
-// Trim forgets everything once there is too much of it.
+// Trim forgets everything if there is too much of it.
 func (t *Identities) Trim() {
 	if t.metrics > MaxIdentities || len(t.resources) > MaxIdentities || len(t.symbols) > 4*MaxIdentities || t.bytes > t.most {
 		*t = *NewIdentities(t.most)
@@ -144,7 +144,7 @@ func (t *Identities) set(to *wire.AttributeSet, from attribute.Set) bool {
 	return ok
 }
 
-// plain returns set in a form that == compares: the empty set has two.
+// plain returns set in a form that == compares, since there are two empty sets.
 func plain(set attribute.Set) attribute.Set {
 	if set.Len() == 0 {
 		return attribute.Set{}

@@ -8,7 +8,7 @@ import (
 )
 
 // Own returns a copy of set that shares no memory with it. A caller may have cut its
-// strings from something large, which would stay as long as they do.
+// strings from something large, which would stay in memory as long as the strings do.
 func Own(set attribute.Set) attribute.Set {
 	if set.Len() == 0 {
 		return attribute.Set{}
@@ -23,12 +23,12 @@ func OwnScope(s instrumentation.Scope) instrumentation.Scope {
 	}
 }
 
-// ScopeSize is about what the strings and attributes of s take, in bytes.
+// ScopeSize returns about what the strings and attributes of s take, in bytes.
 func ScopeSize(s *instrumentation.Scope) int64 {
 	return int64(len(s.Name)+len(s.Version)+len(s.SchemaURL)) + SetSize(s.Attributes)
 }
 
-// SetSize is about what the attributes of a set take, in bytes.
+// SetSize returns about what the attributes of a set take, in bytes.
 func SetSize(set attribute.Set) int64 {
 	size := attributeCost * set.Len()
 	for i := range set.Len() {
@@ -38,7 +38,7 @@ func SetSize(set attribute.Set) int64 {
 	return int64(size)
 }
 
-// sizeOf is how many bytes of text and numbers a value has, about.
+// sizeOf returns about how many bytes of text and numbers a value has.
 func sizeOf(v attribute.Value) int {
 	switch v.Type() {
 	case attribute.STRING:

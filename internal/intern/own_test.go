@@ -11,7 +11,7 @@ import (
 	"github.com/otelgram/otelgram/internal/allocs"
 )
 
-// nested is a value of each kind of strings, cut from the large one.
+// nested returns a value of each kind of strings, cut from the large one.
 func nested(large string) []attribute.KeyValue {
 	cut := func(i int) string { return large[i : i+4] }
 	return []attribute.KeyValue{
@@ -71,8 +71,8 @@ func TestOwn(t *testing.T) {
 	assert.Equal(t, attribute.Set{}, Own(*attribute.EmptySet()))
 }
 
-// TestDedup: of the entries of a map with equal keys the last counts, at any depth, as in
-// the SDK.
+// TestDedup: as in the SDK, the last of the entries of a map with equal keys counts, at any
+// depth.
 func TestDedup(t *testing.T) {
 	twice := func(key string) attribute.Value {
 		return attribute.MapValue(attribute.Int(key, 1), attribute.Int("other", 3), attribute.Int(key, 2))

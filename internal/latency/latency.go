@@ -1,5 +1,5 @@
-// Package latency counts durations in a fixed number of buckets, so that none is
-// left out, however many there are, and counting costs an atomic addition.
+// Package latency counts durations in a fixed number of buckets. So no duration is left
+// out, however many there are, and counting costs one atomic addition.
 package latency
 
 import (
@@ -9,18 +9,19 @@ import (
 )
 
 const (
-	// Each octave, from 2^lowest to 2^highest nanoseconds (a microsecond to 69
-	// seconds), has 2^subBits buckets of the same width; what is shorter or longer
-	// is in the first or the last.
+	// Each octave, from 2^lowest to 2^highest nanoseconds (a microsecond to 69 seconds),
+	// has 2^subBits buckets of the same width. Shorter durations are in the first bucket,
+	// longer ones in the last.
 	subBits = 3
 	lowest  = 10
 	highest = 36
-	// Buckets is how many there are: one for what is shorter, and the octaves'.
+	// Buckets is the number of buckets: one for shorter durations, and those of the
+	// octaves.
 	Buckets = 1 + (highest-lowest)<<subBits
 )
 
-// MaxError is by how much the value of a bucket differs from what it stands for at
-// most, in parts of it, between a microsecond and 69 seconds.
+// MaxError is by how much the value of a bucket differs from a duration in it at most, as a
+// fraction of the duration, between a microsecond and 69 seconds.
 const MaxError = 1.0 / (2 << subBits)
 
 // Histogram counts durations. Its methods are safe for concurrent use.
@@ -29,8 +30,8 @@ type Histogram struct{ counts [Buckets]atomic.Uint64 }
 // Add counts d.
 func (h *Histogram) Add(d time.Duration) { h.counts[bucket(d)].Add(1) }
 
-// Since returns what was counted since last, and brings last up to date. The zero
-// Counts are those of the start.
+// Since returns what was counted since last, and brings last up to date. Before the first
+// call last is the zero Counts.
 func (h *Histogram) Since(last *Counts) (c Counts) {
 	for i := range h.counts {
 		n := h.counts[i].Load()
@@ -52,7 +53,7 @@ func bucket(d time.Duration) int {
 	return 1 + (octave-lowest)<<subBits + sub
 }
 
-// Value returns the duration that the bucket of that index stands for: its middle.
+// Value returns the duration that stands for the bucket with that index: its middle.
 func Value(i int) time.Duration {
 	if i == 0 {
 		return 1 << (lowest - 1)
@@ -65,7 +66,7 @@ func Value(i int) time.Duration {
 // Counts are numbers of durations, by bucket.
 type Counts [Buckets]uint64
 
-// Total returns how many there are.
+// Total returns how many durations there are.
 func (c *Counts) Total() (n uint64) {
 	for _, k := range c {
 		n += k
@@ -73,8 +74,8 @@ func (c *Counts) Total() (n uint64) {
 	return n
 }
 
-// Percentile returns the shortest duration that so many percent do not exceed, as
-// its bucket's value; 0 if there are none.
+// Percentile returns the shortest duration that percent of the durations do not exceed, as
+// the value of its bucket. It returns 0 if there are none.
 func (c *Counts) Percentile(percent uint64) time.Duration {
 	rank := (c.Total()*percent + 99) / 100
 	for i, n := range c {
@@ -86,8 +87,8 @@ func (c *Counts) Percentile(percent uint64) time.Duration {
 	return 0
 }
 
-// Each calls do with the values, shortest first, each as often as it was counted,
-// or with every k-th if there are more than most.
+// Each calls do with the values, the shortest first, each as often as it was counted. If
+// there are more than most, it calls do with every k-th.
 func (c *Counts) Each(most uint64, do func(time.Duration)) {
 	step := max(1, (c.Total()+most-1)/most)
 	seen, next := uint64(0), step/2

@@ -45,7 +45,7 @@ func TestBuckets(t *testing.T) {
 	}
 }
 
-// TestPercentile is within the error of the exact one.
+// TestPercentile: the result is within the error of the exact one.
 func TestPercentile(t *testing.T) {
 	for _, n := range []int{1, 2, 99, 100, 101, 5000} {
 		var h Histogram
@@ -97,7 +97,7 @@ func TestEach(t *testing.T) {
 	new(Counts).Each(1, func(time.Duration) { assert.Fail(t, "there are none") })
 }
 
-// TestConcurrent: many add while one takes, and none is missed.
+// TestConcurrent: many goroutines add while one takes, and no duration is missed.
 func TestConcurrent(t *testing.T) {
 	const adders, each = 4, 10_000
 	var h Histogram

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestHalfStaysEmpty: however many add at once, half of the slots stay empty: a search for
-// what is not there would not end otherwise.
+// TestHalfStaysEmpty: however many callers add at once, half of the slots stay empty.
+// Otherwise a search for what is not there would not end.
 func TestHalfStaysEmpty(t *testing.T) {
 	const adders, rounds = 8, 20_000
 	type entry struct{ key uint64 }

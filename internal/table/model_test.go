@@ -17,13 +17,13 @@ type entry struct {
 	dead atomic.Bool
 }
 
-// hashes are what the tests make of a key.
+// hashes are functions from the keys of the tests to hashes.
 var hashes = map[string]func(key int) uint64{
 	"spread":    func(key int) uint64 { return uint64(key) * 0x9e3779b97f4a7c15 >> 7 },
 	"ascending": func(key int) uint64 { return uint64(key) },
 	"in pairs":  func(key int) uint64 { return uint64(key / 2 * 64) },
 	"at the end": func(key int) uint64 {
-		return ^uint64(key % 3) // so that probes go round
+		return ^uint64(key % 3) // so that probes wrap
 	},
 }
 
@@ -42,7 +42,7 @@ func (k *keyed) add(e *entry) *entry {
 	return k.Add(e, func(x *entry) bool { return x.key == e.key })
 }
 
-// find looks a key up as those who use the table do.
+// find looks a key up as the users of the table do.
 func (k *keyed) find(key int) *entry {
 	slots := k.Slots()
 	for place := k.of(key); ; place++ {
@@ -67,7 +67,7 @@ func (k *keyed) living() (keys []int) {
 	return keys
 }
 
-// TestAgainstAMap does at random what may be done, to a table and to a map.
+// TestAgainstAMap does random operations on a table and on a map.
 func TestAgainstAMap(t *testing.T) {
 	for name, hash := range hashes {
 		keys := 500
@@ -121,7 +121,7 @@ func sortedKeys(m map[int]*entry) (keys []int) {
 	return keys
 }
 
-// TestHashesThatMeet has more keys of one hash than a search passes where the table is not
+// TestHashesThatMeet has more keys of one hash than a search passes in a table that is not
 // sparse.
 func TestHashesThatMeet(t *testing.T) {
 	k := tableOf(func(int) uint64 { return 7 })
@@ -140,7 +140,7 @@ func TestHashesThatMeet(t *testing.T) {
 	assert.LessOrEqual(t, len(k.Slots().at), 4*sparse*keys)
 }
 
-// TestSearchesAreShort checks how far each entry is from the place of its hash, also where
+// TestSearchesAreShort checks how far each entry is from the place of its hash, even if
 // hashes meet at random.
 func TestSearchesAreShort(t *testing.T) {
 	for name, hash := range hashes {
@@ -165,8 +165,8 @@ func TestSearchesAreShort(t *testing.T) {
 	}
 }
 
-// TestOldSlotsTakeNothing checks that what is rebuilt is closed for good, and that a second
-// rebuild of it does nothing.
+// TestOldSlotsTakeNothing: slots that were replaced take no entry, and rebuilding them
+// again does nothing.
 func TestOldSlotsTakeNothing(t *testing.T) {
 	k := tableOf(hashes["spread"])
 	k.add(&entry{key: 1})
@@ -182,8 +182,8 @@ func TestOldSlotsTakeNothing(t *testing.T) {
 	}
 }
 
-// TestWinners has goroutines add the same keys, and keys of their own, while others build
-// the table anew.
+// TestWinners: goroutines add the same keys, and keys of their own, while others build the
+// table anew.
 func TestWinners(t *testing.T) {
 	const goroutines, shared, own = 8, 300, 300
 	for name, hash := range hashes {
@@ -232,8 +232,8 @@ func TestWinners(t *testing.T) {
 	}
 }
 
-// TestSuccessors has goroutines kill entries and enter new ones under their keys. Of each
-// key one lives at most, and each that was entered lives until it is killed.
+// TestSuccessors: goroutines kill entries and enter new ones under their keys. At most one
+// entry of each key lives, and each entry lives until it is killed.
 func TestSuccessors(t *testing.T) {
 	const goroutines, keys, rounds = 8, 16, 2000
 	k := tableOf(hashes["spread"])

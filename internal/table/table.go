@@ -1,19 +1,19 @@
-// Package table is a hash table for many readers and writers, none of whom waits for
-// another.
+// Package table is a hash table for many readers and writers that never wait for each
+// other.
 package table
 
 import "sync/atomic"
 
-// Table is a hash table that callers read and add to without waiting for each other:
-// whatever a preempted caller was doing, another one finishes in a bounded number of
-// steps of its own. Nothing is removed in place. An entry that is dead is passed by, and
-// left out when the table is built anew.
+// Table is a hash table that callers read and add to without waiting for each other.
+// Whatever a preempted caller was doing, another caller finishes in a bounded number of
+// steps of its own. Nothing is removed in place. A search passes a dead entry by, and
+// building the table anew leaves it out.
 //
 // It is a slice of slots with linear probing. A slot goes from empty to an entry, or from
-// empty to sealed, and never changes again. Whoever finds the slots too full seals all
-// that are empty, copies the entries into a larger slice and publishes that by a
-// compare-and-swap. Sealed slots take no entry, so that none is lost between the two.
-// Whoever meets a sealed slot builds the new slice, too, and the first one that is
+// empty to sealed, and never changes again. A caller that finds the slots too full seals
+// all empty ones, copies the entries into a larger slice, and publishes that by a
+// compare-and-swap. Sealed slots take no entry, so no entry is lost between the two. A
+// caller that meets a sealed slot builds the new slice, too, and the first slice that is
 // published counts.
 type Table[E any] struct {
 	current atomic.Pointer[Slots[E]]
@@ -22,7 +22,7 @@ type Table[E any] struct {
 	dead    func(*E) bool
 }
 
-// Slots are the slots of a table at some time, and what can be searched.
+// Slots are the slots of a table at some time, which can be searched.
 type Slots[E any] struct {
 	at     []atomic.Pointer[E]
 	sealed *E // what a sealed slot holds
@@ -32,15 +32,14 @@ type Slots[E any] struct {
 const (
 	firstSlots = 4
 	// maxProbes bounds a search. Hashes are seeded at random, so that nobody can choose
-	// keys that meet. Where so many do all the same, the table grows, until it has sparse
+	// keys that meet. If so many meet all the same, the table grows, until it has sparse
 	// slots for each entry.
 	maxProbes = 64
 	sparse    = 64
 )
 
-// Init makes an empty table of t. Sealed is an entry that is never added; hash returns
-// always the same for the same entry, and dead, once it has returned true, does so for
-// ever.
+// Init makes t an empty table. sealed is an entry that is never added. hash always returns
+// the same for one entry. Once dead has returned true for an entry, it does so for ever.
 func (t *Table[E]) Init(sealed *E, hash func(*E) uint64, dead func(*E) bool) {
 	t.sealed, t.hash, t.dead = sealed, hash, dead
 	t.current.Store(t.slots(firstSlots))
@@ -53,7 +52,7 @@ func (t *Table[E]) slots(n int) *Slots[E] {
 // Slots returns the slots as of now.
 func (t *Table[E]) Slots() *Slots[E] { return t.current.Load() }
 
-// probes is how many places a search may look at where so many entries are in use.
+// probes returns how many places a search may look at if that many entries are in use.
 func (s *Slots[E]) probes(used int) int {
 	if len(s.at) >= sparse*used {
 		return len(s.at)
@@ -61,16 +60,16 @@ func (s *Slots[E]) probes(used int) int {
 	return min(maxProbes, len(s.at))
 }
 
-// At returns what is at a place: an entry, or what Ends. The entry with some hash is found
-// by looking at the places hash, hash+1 and so on.
+// At returns what is at a place: an entry, or what Ends knows. An entry with a hash is
+// found at one of the places hash, hash+1 and so on.
 func (s *Slots[E]) At(place uint64) *E { return s.at[place&uint64(len(s.at)-1)].Load() }
 
-// Ends reports whether a search that has found e at a place ends there without success.
-// Nothing that is searched for may equal the sealed entry.
+// Ends reports whether a search that finds e at a place ends there without success. What is
+// searched for must not equal the sealed entry.
 func (s *Slots[E]) Ends(e *E) bool { return e == nil || e == s.sealed }
 
-// Add enters e, unless there is a living entry of which same is true. It returns that
-// one, or else e.
+// Add enters e, unless there is a living entry for which same returns true. It returns that
+// entry, or else e.
 func (t *Table[E]) Add(e *E, same func(*E) bool) *E {
 	for {
 		s := t.current.Load()
@@ -79,13 +78,13 @@ func (t *Table[E]) Add(e *E, same func(*E) bool) *E {
 		}
 		least := firstSlots
 		if 2*s.used.Load() < int64(len(s.at)) {
-			least = 2 * len(s.at) // too many have met
+			least = 2 * len(s.at) // too many entries have met
 		}
 		t.rebuild(s, least)
 	}
 }
 
-// addTo returns nil where s has no room.
+// addTo returns nil if s has no room.
 func (t *Table[E]) addTo(s *Slots[E], e *E, same func(*E) bool) *E {
 	mask := uint64(len(s.at) - 1)
 	most := s.probes(int(s.used.Load()))
@@ -93,8 +92,9 @@ func (t *Table[E]) addTo(s *Slots[E], e *E, same func(*E) bool) *E {
 		x := s.at[i].Load()
 		switch {
 		case x == nil:
-			// Counted before it is used: half of the slots stay empty, whoever comes at once,
-			// or a search for what is not there would not end.
+			// Counted before the slot is used, so that half of the slots stay empty however
+			// many callers come at once. Otherwise a search for what is not there would not
+			// end.
 			if 2*s.used.Add(1) > int64(len(s.at)) {
 				s.used.Add(-1)
 				return nil
@@ -103,7 +103,7 @@ func (t *Table[E]) addTo(s *Slots[E], e *E, same func(*E) bool) *E {
 				return e
 			}
 			s.used.Add(-1)
-			continue // with what is there now
+			continue // look at what is in the slot now
 		case x == s.sealed:
 			return nil
 		case !t.dead(x) && same(x):
@@ -114,11 +114,11 @@ func (t *Table[E]) addTo(s *Slots[E], e *E, same func(*E) bool) *E {
 	return nil
 }
 
-// Rebuild replaces old, unless somebody else has done so, by slots without the dead
+// Rebuild replaces old, unless another caller has done so, by slots without the dead
 // entries of old.
 func (t *Table[E]) Rebuild(old *Slots[E]) { t.rebuild(old, firstSlots) }
 
-// rebuild makes at least so many slots.
+// rebuild makes at least that many slots.
 func (t *Table[E]) rebuild(old *Slots[E], least int) {
 	living := make([]*E, 0, len(old.at))
 	for i := range old.at {
@@ -141,8 +141,8 @@ func (t *Table[E]) rebuild(old *Slots[E], least int) {
 	}
 }
 
-// fill enters entries that differ, before others see s. It returns false if a search
-// would take too long.
+// fill enters entries that differ, before others see s. It returns false if a search would
+// take too long.
 func (t *Table[E]) fill(s *Slots[E], entries []*E) bool {
 	mask := uint64(len(s.at) - 1)
 	for _, e := range entries {
@@ -159,7 +159,7 @@ func (t *Table[E]) fill(s *Slots[E], entries []*E) bool {
 	return true
 }
 
-// Each calls f for each entry that there is at the moment, dead ones included.
+// Each calls f for each entry that is in the table at the moment, dead ones included.
 func (t *Table[E]) Each(f func(*E)) {
 	s := t.current.Load()
 	for i := range s.at {

@@ -8,8 +8,8 @@ import (
 
 func (w *Waker) woken() bool { return len(w.Woken()) > 0 }
 
-// TestWaker: a pump that sleeps with nothing to do is woken once, one that is awake is not
-// disturbed, and a signal is never lost.
+// TestWaker: a pump that sleeps with nothing to do is woken once, a pump that is awake is
+// not disturbed, and a signal is never lost.
 func TestWaker(t *testing.T) {
 	w := New()
 	w.Rouse()

@@ -9,19 +9,19 @@ import (
 	"github.com/otelgram/otelgram/wire/internal/flat"
 )
 
-// Memory is what an Encoder charges what it keeps to.
+// Memory is what an Encoder charges for what it keeps.
 type Memory interface {
-	// Take takes so many bytes for what can be made anew, and returns false where they are
-	// not there. Return gives them back.
+	// Take takes that many bytes for what can be made anew, and returns false if there are
+	// not that many left. Return gives them back.
 	Take(bytes int64) bool
 	Return(bytes int64)
-	// Need takes so many bytes for what points are dropped without, and returns false where
-	// they are not there. Give gives them back.
+	// Need takes that many bytes for what points are dropped without, and returns false if
+	// there are not that many left. Give gives them back.
 	Need(bytes int64) bool
 	Give(bytes int64)
 }
 
-// Encoder writes points as lines. It is not safe for concurrent use, but for LeftOut.
+// Encoder writes points as lines. It is not safe for concurrent use, except for LeftOut.
 type Encoder struct{ *flat.Packer }
 
 // New returns an Encoder for datagrams of at most limit bytes.
@@ -47,10 +47,10 @@ type line struct {
 	w          *flat.Writer
 	pt         *wire.Point
 	name, tags *flat.Text
-	start      int // of the fields
+	start      int // where the fields begin
 }
 
-// Write writes what there is to say of a point.
+// Write writes what there is to say about a point.
 func (d *dialect) Write(w *flat.Writer, pt *wire.Point) wire.Result {
 	if !flat.Finite(flat.Float(pt.Bits, pt.Metric.Integer)) || !flat.Sayable(pt) {
 		return wire.Unsayable
@@ -132,7 +132,7 @@ func (d *dialect) quantiles(l *line) {
 	}
 }
 
-// begin begins a line with one more tag, or none if key is empty.
+// begin begins a line with one more tag, or without it if key is empty.
 func (l *line) begin(key string, bound float64) {
 	b := append(append(l.w.B, l.name.Bytes...), l.tags.Bytes...)
 	if key != "" {
@@ -152,10 +152,10 @@ func (l *line) field(name string) {
 	l.w.B = append(append(append(l.w.B, separator), name...), '=')
 }
 
-// InfluxDB takes times from -maxTime to maxTime, in nanoseconds.
+// maxTime bounds the times that InfluxDB takes, from -maxTime to maxTime, in nanoseconds.
 const maxTime = math.MaxInt64 - 1
 
-// end ends the line. Without a time it is when the server gets it.
+// end ends the line. Without a time the server takes the time at which it gets the line.
 func (l *line) end() {
 	if l.pt.Time != wire.NoTime {
 		l.w.B = strconv.AppendInt(append(l.w.B, ' '), min(max(l.pt.Time, -maxTime), maxTime), 10)
@@ -164,14 +164,14 @@ func (l *line) end() {
 	l.w.End()
 }
 
-// number writes the value whose bits a point holds.
+// number writes a value from its bits.
 func (d *dialect) number(w *flat.Writer, bits uint64, integer bool) {
 	if w.B = flat.AppendNumber(w.B, bits, integer); integer && !d.Floats {
 		w.B = append(w.B, 'i')
 	}
 }
 
-// count writes a number of measurements. What is larger than any integer is a float.
+// count writes a number of measurements. If it is larger than any int64, it is a float.
 func (d *dialect) count(w *flat.Writer, n uint64) {
 	if n > math.MaxInt64 {
 		w.B = flat.AppendFloat(w.B, float64(n))

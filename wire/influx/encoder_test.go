@@ -88,8 +88,8 @@ func TestUnsayable(t *testing.T) {
 	}
 }
 
-// TestLongPoints: a packet of several datagrams is cut between lines, a line that fits none
-// is refused, and those before it stay.
+// TestLongPoints: a packet of several datagrams is cut between lines. A line that fits no
+// datagram is dropped, and the lines before it stay.
 func TestLongPoints(t *testing.T) {
 	e := influx.New(noTags, 512, &points.Memory{})
 	bounds := make([]float64, 30)

@@ -16,19 +16,19 @@ func (d *dialect) AppendName(b []byte, m *wire.Metric) ([]byte, bool) {
 	}
 	start := len(b)
 	b = appendEscaped(b, []byte(name), false)
-	if len(b) == start || b[start] == '#' || b[start] == '_' { // a comment; what is the server's
+	if len(b) == start || b[start] == '#' || b[start] == '_' { // # begins a comment, _ a name of the server
 		b = slices.Insert(b, start, 'm', '_')
 	}
 	return b, false
 }
 
-// AppendCommon appends the attributes of resource and scope that are asked for.
+// AppendCommon appends the attributes of resource and scope that the options ask for.
 func (d *dialect) AppendCommon(tags []flat.Tag, s *wire.Scope) []flat.Tag {
 	return flat.Common{Resource: d.Resource, Scope: d.Scope}.Append(tags, s)
 }
 
-// AppendTags appends attributes, sorted by key as the servers like it. One without a value is
-// left out, since there is none in the protocol.
+// AppendTags appends attributes, sorted by key as the servers prefer. An attribute without
+// a value is left out, since the protocol has no such tag.
 func (d *dialect) AppendTags(b []byte, tags []flat.Tag) ([]byte, flat.Fit) {
 	begin := len(b)
 	for i, t := range tags {
@@ -47,12 +47,12 @@ func (d *dialect) AppendTags(b []byte, tags []flat.Tag) ([]byte, flat.Fit) {
 	return b, flat.Whole
 }
 
-// reserved are the keys that are no tags to some server, or that this encoding uses.
+// reserved are the keys that are no tags for some server, or that this encoding uses.
 var reserved = map[string]bool{"": true, "time": true, "_field": true, "_measurement": true, "__name__": true, "le": true, "quantile": true}
 
-// appendEscaped appends text with a backslash before what would end it. A backslash becomes
-// a slash, since servers differ in what they make of it; a control character, and what is not
-// UTF-8, an underscore.
+// appendEscaped appends text with a backslash before each byte that would end it. A
+// backslash becomes a slash, since servers treat a backslash in different ways. A control
+// character, or a byte that is not UTF-8, becomes an underscore.
 func appendEscaped(b, text []byte, tag bool) []byte {
 	for len(text) > 0 {
 		r, n := utf8.DecodeRune(text)

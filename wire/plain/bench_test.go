@@ -9,7 +9,7 @@ import (
 
 const benchedPacket = 1472
 
-// BenchmarkEncode is an event on its way into packets of 1472 bytes, stamped and all.
+// BenchmarkEncode packs an event into packets of 1472 bytes and stamps them.
 func BenchmarkEncode(b *testing.B) {
 	for tags := 3; tags <= 5; tags++ {
 		b.Run(fmt.Sprint(tags, " tags"), func(b *testing.B) {
@@ -31,8 +31,8 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
-// BenchmarkDecode is a full packet of 1472 bytes, checked and walked over: each tag of
-// each event is looked at.
+// BenchmarkDecode checks a full packet of 1472 bytes and walks over it: it reads each tag
+// of each event.
 func BenchmarkDecode(b *testing.B) {
 	for tags := 3; tags <= 5; tags++ {
 		b.Run(fmt.Sprint(tags, " tags"), func(b *testing.B) {
@@ -61,7 +61,7 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
-// sizeOf is what an event takes in a packet, in bytes.
+// sizeOf returns what an event takes in a packet, in bytes.
 func sizeOf(e *plain.Event) int {
 	b, _ := plain.AppendEvent(nil, e)
 	return len(b)

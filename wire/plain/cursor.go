@@ -18,8 +18,8 @@ const (
 	fieldItems  = "items"
 )
 
-// cursor walks over hostile bytes. The first failure sticks: it moves the cursor to the
-// end, so that every loop ends, and later reads return nothing.
+// cursor walks over hostile bytes. The first failure stays: it moves the cursor to the end,
+// so that every loop ends, and later reads return nothing.
 type cursor struct {
 	b   []byte
 	off int
@@ -35,7 +35,7 @@ func (c *cursor) fail(cause wire.Cause, field string) {
 	c.off = len(c.b)
 }
 
-// length reads the length of a text; 0 where that does not stand there.
+// length reads the length of a text, and returns 0 if the bytes end before.
 func (c *cursor) length(field string) int {
 	if c.left() < 2 {
 		c.fail(wire.Malformed, field)
@@ -86,8 +86,8 @@ func (c *cursor) event(v *EventView) (tags int) {
 	return tags
 }
 
-// tags moves behind the tags of an event, and what ends it, and returns how many there
-// are. Most of the bytes of a packet are theirs.
+// tags moves behind the tags of an event and its end, and returns how many tags there are.
+// Most of the bytes of a packet are in tags.
 func (c *cursor) tags() (n int) {
 	b, at := c.b, c.off
 	for ; ; n++ {
@@ -107,13 +107,13 @@ func (c *cursor) tags() (n int) {
 			return 0
 		}
 	}
-	c.off = at // again, to say what is wrong
+	c.off = at // read again, for the error
 	c.text(c.length(fieldKey), fieldKey)
 	c.text(c.length(fieldValue), fieldValue)
 	return 0
 }
 
-// lengthAt reads a length; -1 where there is none.
+// lengthAt reads a length, and returns -1 if the bytes end before.
 func lengthAt(b []byte, at int) int {
 	if at+2 > len(b) {
 		return -1

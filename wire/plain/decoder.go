@@ -7,9 +7,9 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// Decoder reads the events of packets, one at a time. It takes hostile bytes: a packet
-// is accepted whole or not at all, each length is checked before it is used, and nothing
-// is allocated. It is not safe for concurrent use.
+// Decoder reads the events of packets, one at a time. It takes hostile bytes: it accepts a
+// packet whole or not at all, checks each length before it uses it, and allocates nothing.
+// It is not safe for concurrent use.
 //
 //	if err := d.Reset(packet); err != nil { ... }
 //	for d.Next() {
@@ -17,20 +17,20 @@ import (
 //	}
 type Decoder struct {
 	header wire.Header
-	events cursor // what Next has not taken
+	events cursor // that Next has not taken yet
 	event  EventView
 	err    wire.Error
 }
 
-// EventView is an event inside a packet: a view that is valid until the Decoder moves
-// on. Its slices must not be modified or kept.
+// EventView is an event inside a packet: a view that is valid until the Decoder moves on.
+// Its slices must not be modified or kept.
 type EventView struct {
 	Type Type
 	Name []byte
 	Bits uint64 // as in [Event]
 	Time int64  // Unix nanoseconds, or wire.NoTime
-	// RawTags are the tags as they stand in the packet, without what ends the event:
-	// equal bytes are equal tags.
+	// RawTags are the tags as they are in the packet, without the end of the event. Equal
+	// bytes are equal tags.
 	RawTags []byte
 }
 
@@ -60,8 +60,8 @@ func (t *Tags) Next() bool {
 }
 
 // Reset verifies packet, all of it, and moves before its first event. The Decoder reads
-// from packet until the next Reset: it must not change. A rejected packet has no events;
-// the error is a *[wire.Error], valid until the next Reset.
+// from packet until the next Reset, so packet must not change. A rejected packet has no
+// events. The error is a *[wire.Error], valid until the next Reset.
 func (d *Decoder) Reset(packet []byte) error {
 	h, cause, offset := parseHeader(packet)
 	if cause != wire.Accepted {
@@ -72,8 +72,8 @@ func (d *Decoder) Reset(packet []byte) error {
 	return d.read(&h, packet[:len(packet)-TrailerSize], HeaderSize)
 }
 
-// ResetBody is Reset for the events of a packet which [CheckHeader] has accepted: what
-// stands between header and checksum. Offsets in errors count from the begin of body.
+// ResetBody is Reset for the events of a packet that [CheckHeader] has accepted: the bytes
+// between header and checksum. Offsets in errors count from the begin of body.
 func (d *Decoder) ResetBody(h *wire.Header, body []byte) error { return d.read(h, body, 0) }
 
 // read verifies the events of b from off on.
@@ -90,8 +90,8 @@ func (d *Decoder) read(h *wire.Header, b []byte, off int) error {
 	return nil
 }
 
-// Header returns what the header of the packet says, in the fields Format, Sequence and
-// Time, and the number of its events in the field Points.
+// Header returns the header of the packet in the fields Format, Sequence and Time, and the
+// number of its events in the field Points.
 func (d *Decoder) Header() wire.Header { return d.header }
 
 // Next moves to the next event and reports whether there is one.
@@ -106,9 +106,9 @@ func (d *Decoder) Next() bool {
 // Event returns the current event, valid until the next call of Next or Reset.
 func (d *Decoder) Event() *EventView { return &d.event }
 
-// CheckHeader reads the header of packet, after it has verified length, first byte and
-// checksum, and counts the events. It returns what [Decoder.Header] does. The number of
-// events is 0 in a packet that [Decoder.ResetBody] rejects, which CheckHeader does not.
+// CheckHeader verifies length, first byte and checksum of packet, reads its header, and
+// counts the events. It returns the same as [Decoder.Header]. If [Decoder.ResetBody] would
+// reject the packet, CheckHeader accepts it, and the number of events is 0.
 func CheckHeader(packet []byte) (wire.Header, wire.Cause) {
 	h, cause, _ := parseHeader(packet)
 	if cause != wire.Accepted {

@@ -10,34 +10,35 @@ import (
 	"github.com/otelgram/otelgram/wire/internal/flat"
 )
 
-// Options is what can be chosen of an [Encoder].
+// Options are what can be chosen for an [Encoder].
 type Options struct {
-	// Resource lists the attributes of the resource that go with each event; "*" stands
-	// for all. nil means service.namespace, service.name, service.instance.id and
-	// deployment.environment.name. An attribute of the point wins over one of the resource.
+	// Resource lists the attributes of the resource that go with each event; "*" stands for
+	// all. nil means service.namespace, service.name, service.instance.id and
+	// deployment.environment.name. An attribute of the point wins over an attribute of the
+	// resource.
 	Resource []string
 	// Scope adds otel.scope.name, otel.scope.version and the attributes of the
 	// instrumentation scope.
 	Scope bool
 }
 
-// Memory is what an Encoder charges what it keeps to.
+// Memory is what an Encoder charges for what it keeps.
 type Memory interface {
-	// Take takes so many bytes for what can be made anew, and returns false where they are
-	// not there. Return gives them back.
+	// Take takes that many bytes for what can be made anew, and returns false if there are
+	// not that many left. Return gives them back.
 	Take(bytes int64) bool
 	Return(bytes int64)
-	// Need takes so many bytes for what points are dropped without, and returns false where
-	// they are not there. Give gives them back.
+	// Need takes that many bytes for what points are dropped without, and returns false if
+	// there are not that many left. Give gives them back.
 	Need(bytes int64) bool
 	Give(bytes int64)
 }
 
-// Encoder writes points as events. It is not safe for concurrent use, but for LeftOut.
+// Encoder writes points as events. It is not safe for concurrent use, except for LeftOut.
 type Encoder struct{ *flat.Packer }
 
-// MostBytes is how large an Encoder's packets are at most: up to this length one cannot have
-// more than MaxItems items.
+// MostBytes is the largest packet of an Encoder, in bytes. A packet of this length or less
+// cannot have more than MaxItems items.
 const MostBytes = 20_000
 
 // NewEncoder returns an Encoder for packets of at most limit bytes, and never more than
@@ -60,12 +61,12 @@ type writer struct {
 
 	name, tags *flat.Text
 	time       int64
-	key        string // of one more tag; empty: there is none
+	key        string // of one more tag; empty: no such tag
 	bound      float64
 	bounds     []byte
 }
 
-// Write writes what there is to say of a point.
+// Write writes what there is to say about a point.
 func (x *writer) Write(w *flat.Writer, pt *wire.Point) wire.Result {
 	m := pt.Metric
 	x.name, x.tags = x.table.Texts(pt, false)
@@ -97,7 +98,7 @@ func (x *writer) Write(w *flat.Writer, pt *wire.Point) wire.Result {
 	return wire.Added
 }
 
-// distribution writes the events of a histogram or summary, whose sums have a type.
+// distribution writes the events of a histogram or summary. sum is the type of its sums.
 func (x *writer) distribution(w *flat.Writer, pt *wire.Point, sum Type) {
 	integer := Type(0)
 	if pt.Metric.Integer {
@@ -136,7 +137,7 @@ func (x *writer) distribution(w *flat.Writer, pt *wire.Point, sum Type) {
 	}
 }
 
-// count writes a number of measurements. What is larger than any integer is a float.
+// count writes a number of measurements. If it is larger than any int64, it is a float.
 func (x *writer) count(w *flat.Writer, suffix string, sum Type, n uint64) {
 	if n > math.MaxInt64 {
 		x.event(w, suffix, sum|Monotonic, math.Float64bits(float64(n)))
@@ -169,13 +170,14 @@ func (x *writer) AppendName(b []byte, m *wire.Metric) (_ []byte, cut bool) {
 	return append(b, m.Name.Text()...), false
 }
 
-// AppendCommon appends the attributes of resource and scope that are asked for.
+// AppendCommon appends the attributes of resource and scope that the options ask for.
 func (x *writer) AppendCommon(tags []flat.Tag, s *wire.Scope) []flat.Tag {
 	return flat.Common{Resource: x.Resource, Scope: x.Scope}.Append(tags, s)
 }
 
-// AppendTags appends attributes. le and quantile are this encoding's own. More attributes
-// than an event has, or one that is longer than a text, cannot be said.
+// AppendTags appends attributes. The keys le and quantile are this encoding's own. An
+// attribute set has no form if it has more attributes than an event may have, or an
+// attribute that is longer than a text may be.
 func (x *writer) AppendTags(b []byte, tags []flat.Tag) ([]byte, flat.Fit) {
 	if len(tags) >= MaxTags {
 		return b, flat.Unsayable
@@ -196,7 +198,7 @@ func (x *writer) AppendTags(b []byte, tags []flat.Tag) ([]byte, flat.Fit) {
 	return b, flat.Whole
 }
 
-// has reports whether one of the tags has a key.
+// has reports whether one of the tags has that key.
 func has(tags []flat.Tag, key []byte) bool {
 	return slices.ContainsFunc(tags, func(t flat.Tag) bool { return bytes.Equal(t.Key, key) })
 }

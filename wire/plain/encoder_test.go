@@ -93,7 +93,8 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// TestWhatIsTooLong is not sent without a part: that would be another series.
+// TestWhatIsTooLong: a point that is too long is not sent with less, since that would be
+// another series.
 func TestWhatIsTooLong(t *testing.T) {
 	var many []string
 	for range plain.MaxTags {
@@ -114,7 +115,7 @@ func TestWhatIsTooLong(t *testing.T) {
 }
 
 // TestLargePackets: whatever size is asked for, a packet has no more items than a decoder
-// takes, and the parts of one are cut between events.
+// takes, and the parts of a packet are cut between events.
 func TestLargePackets(t *testing.T) {
 	e := plain.NewEncoder(noTags, 60_000, &points.Memory{})
 	bounds := make([]float64, 600)

@@ -22,8 +22,8 @@ func ExampleAppendEvent() {
 	// 00 00 00 00 00 00 00 07 00 00 00 00 3b 9a ca 00 1a 00 04 68 69 74 73 00 00 00 00 00 00 00 03 00 00 00 00 3b 9a c9 ff 00 04 63 6f 64 65 00 03 32 30 30 00 00 be 12 ce 9b
 }
 
-// A receiver reads each datagram by itself. One that is cut or is something else gives
-// an error that says why, and no events.
+// A receiver reads each datagram by itself. A datagram that is cut, or is something else,
+// gives an error that says why, and no events.
 func ExampleDecoder() {
 	packet := plain.AppendHeader(nil)
 	packet, _ = plain.AppendEvent(packet, &plain.Event{

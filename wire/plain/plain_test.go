@@ -105,7 +105,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestTypes: of all bytes ten are a type.
+// TestTypes: ten of all bytes are a type.
 func TestTypes(t *testing.T) {
 	valid := map[byte]bool{1: true, 9: true}
 	for _, flags := range []byte{0, 0x08, 0x10, 0x18, 0x20, 0x28, 0x30, 0x38} {
@@ -123,7 +123,7 @@ func TestTypes(t *testing.T) {
 	assert.False(t, plain.IsPlain([]byte{0x12}))
 }
 
-// TestCannotBeWritten: the buffer is what it was.
+// TestCannotBeWritten: the buffer does not change.
 func TestCannotBeWritten(t *testing.T) {
 	long := strings.Repeat("x", plain.MaxText)
 	many := make([]plain.Tag, plain.MaxTags+1)
@@ -205,8 +205,8 @@ func TestRejected(t *testing.T) {
 	}
 }
 
-// TestPrefixesAndFlippedBits: none of them is accepted; behind a checksum that fits none
-// panics, and a prefix is accepted where an event ends.
+// TestPrefixesAndFlippedBits: none of them is accepted. With a checksum that fits none
+// panics, and a prefix is accepted if an event ends there.
 func TestPrefixesAndFlippedBits(t *testing.T) {
 	events := randomEvents(rand.New(rand.NewPCG(1, 1)), 6)
 	packet := packetOf(t, 3, 4, events...)
@@ -242,7 +242,7 @@ func TestStamped(t *testing.T) {
 	assert.True(t, plain.IsPlain(packet), "the first byte stays 0")
 }
 
-// TestNothingAllocates, for events that are written, read or rejected.
+// TestNothingAllocates: events that are written, read or rejected allocate nothing.
 func TestNothingAllocates(t *testing.T) {
 	event := ordinary(3)
 	buf := make([]byte, 0, plain.MaxPacketSize)
@@ -275,7 +275,7 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// ordinary is an event as services have them.
+// ordinary returns an event as services have them.
 func ordinary(tags int) plain.Event {
 	all := []plain.Tag{{Key: "method", Value: "GET"}, {Key: "route", Value: "/cart"}, {Key: "status", Value: "200"}, {Key: "server", Value: "web-1"}, {Key: "protocol", Value: "1.1"}}
 	return plain.Event{Type: plain.Sum | plain.Integer | plain.Monotonic, Name: "http.requests", Bits: 12345, Time: 1_760_000_420_987_654_321, Tags: all[:tags]}

@@ -85,7 +85,7 @@ func checkDecode(t *testing.T, packet []byte) {
 	require.Equal(t, packet, packetOf(t, h.Sequence, h.Time, events...))
 }
 
-// FuzzDecode feeds arbitrary bytes, as they are and with a first byte and a checksum that
+// FuzzDecode feeds arbitrary bytes, as they are, and with a first byte and a checksum that
 // let them through to the events.
 func FuzzDecode(f *testing.F) {
 	for seed := range uint64(8) {

@@ -8,7 +8,7 @@ import (
 )
 
 // AppendName appends the name of a metric: ASCII letters, digits, dots and underscores, and
-// for StatsD dashes. It begins with a letter. Everything else becomes an underscore.
+// for StatsD dashes. It begins with a letter. Every other byte becomes an underscore.
 func (d *dialect) AppendName(b []byte, m *wire.Metric) ([]byte, bool) {
 	start := len(b)
 	name := ""
@@ -32,10 +32,10 @@ func (d *dialect) AppendName(b []byte, m *wire.Metric) ([]byte, bool) {
 	return cut(b, start, most)
 }
 
-// suffixRoom is what a name leaves for what tells lines of one point apart.
+// suffixRoom is the room that a name leaves for what tells the lines of one point apart.
 const suffixRoom = 32
 
-// cut cuts what stands in b from start on to so many bytes, and reports whether it did.
+// cut cuts the text in b from start on to at most most bytes, and reports whether it did.
 func cut(b []byte, start, most int) ([]byte, bool) {
 	if most == 0 || len(b)-start <= most {
 		return b, false
@@ -47,13 +47,13 @@ func cut(b []byte, start, most int) ([]byte, bool) {
 	return b[:end], true
 }
 
-// AppendCommon appends the attributes of resource and scope that are asked for.
+// AppendCommon appends the attributes of resource and scope that the options ask for.
 func (d *dialect) AppendCommon(tags []flat.Tag, s *wire.Scope) []flat.Tag {
 	return flat.Common{Resource: d.Resource, Scope: d.Scope}.Append(tags, s)
 }
 
-// AppendTags appends attributes. One without a value is left out, since servers make
-// different things of it.
+// AppendTags appends attributes. An attribute without a value is left out, since servers
+// treat it in different ways.
 func (d *dialect) AppendTags(b []byte, tags []flat.Tag) ([]byte, flat.Fit) {
 	fit := flat.Whole
 	if !d.dog && d.Tags == Omitted {
@@ -87,15 +87,15 @@ func (d *dialect) AppendTags(b []byte, tags []flat.Tag) ([]byte, flat.Fit) {
 	return b, fit
 }
 
-// endsWell reports whether text may end the last tag. Telegraf takes a space off it, and the
-// last character if that is not ASCII.
+// endsWell reports whether text may end the last tag. Telegraf removes a space at its end,
+// and a last character that is not ASCII.
 func endsWell(text []byte) bool {
 	last := text[len(text)-1]
 	return last > ' ' && last < utf8.RuneSelf
 }
 
-// lastTag returns which tag is to stand last: the last one that ends well, -1 if there is
-// none.
+// lastTag returns the index of the tag to write last: the last tag that ends well, or -1 if
+// there is none.
 func lastTag(tags []flat.Tag) int {
 	for i := len(tags) - 1; i >= 0; i-- {
 		if v := tags[i].Value; len(v) > 0 && endsWell(v) {
@@ -105,8 +105,8 @@ func lastTag(tags []flat.Tag) int {
 	return -1
 }
 
-// appendTag appends the n-th tag, and reports whether its value had to be cut, or the tag
-// left out since its key alone is too long.
+// appendTag appends the n-th tag, and reports whether its value was cut, or the tag left
+// out because its key alone is too long.
 func (d *dialect) appendTag(b []byte, begin, n int, tag flat.Tag) ([]byte, bool) {
 	whole := b
 	separator, equals := byte('.'), byte('.')
@@ -142,9 +142,9 @@ func (d *dialect) appendTag(b []byte, begin, n int, tag flat.Tag) ([]byte, bool)
 	return b, true
 }
 
-// appendKey appends a key. Some keys harm a server: statsd_exporter ends, or serves nothing
-// any more, when one begins with two underscores, or with what becomes one, and when it is le
-// or quantile; Telegraf has a metric_type of its own.
+// appendKey appends a key. Some keys harm a server. statsd_exporter ends, or stops serving,
+// if a key begins with two underscores, or with a byte that becomes one, and if a key is le
+// or quantile. Telegraf has a metric_type of its own.
 func (d *dialect) appendKey(b, key []byte) []byte {
 	if len(key) == 0 || !isLetter(key[0]) {
 		b = append(b, 'k', '_')
@@ -158,7 +158,7 @@ func (d *dialect) appendKey(b, key []byte) []byte {
 	return b
 }
 
-// cleanKey returns what stands for a byte of a key.
+// cleanKey returns c, or what replaces it in a key.
 func (d *dialect) cleanKey(c byte) byte {
 	if isLetter(c) || isDigit(c) || c == '_' || c == '-' || (c == '.' || c == '/') && d.dog || c == '.' && d.Tags == AfterComma {
 		return c
@@ -166,7 +166,7 @@ func (d *dialect) cleanKey(c byte) byte {
 	return '_'
 }
 
-// cleanPart returns what stands for a byte of a value in the name.
+// cleanPart returns c, or what replaces it in a value that is part of a name.
 func (d *dialect) cleanPart(c byte) byte {
 	if isLetter(c) || isDigit(c) || c == '_' || c == '-' || (c == '.' || c == '/') && d.Tags == AfterComma {
 		return c
@@ -179,7 +179,7 @@ func (d *dialect) forbiddenInTag(r rune) bool {
 	return r == ',' || r == '|' || r < ' ' || r == 0x7f
 }
 
-// appendValue appends the characters of a value that are allowed, an underscore for others.
+// appendValue appends the characters of a value, with an underscore for each forbidden one.
 func appendValue(b, value []byte, forbidden func(rune) bool) []byte {
 	for len(value) > 0 {
 		r, n := utf8.DecodeRune(value)

@@ -8,22 +8,23 @@ import (
 )
 
 const (
-	// maxRate is how many measurements a value stands for at most: a server repeats it so
-	// often. maxLines is how many lines a bucket has at most, and so how many measurements
-	// of it a point tells. The rest comes with the next point of a cumulative histogram.
+	// maxRate is how many measurements a value stands for at most, since a server repeats
+	// it that often. maxLines is how many lines a bucket has at most, which bounds how many
+	// of its measurements a point tells. The rest comes with the next point of a cumulative
+	// histogram.
 	maxRate  = 100_000
 	maxLines = 10
-	// maxBuckets is up to how many buckets an exponential histogram is downscaled.
+	// maxBuckets is the number of buckets to which an exponential histogram is downscaled.
 	maxBuckets = 80
-	// After maxText bytes of lines a point says no more: a packet takes not much more. The
-	// rest comes with the next point, too.
+	// maxText is how many bytes of lines end a point, since a packet does not take much
+	// more. The rest comes with the next point of a cumulative histogram.
 	maxText = 48 << 10
 	// maxPacked is how many values share a line at most.
 	maxPacked = 20
 	maxScale  = math.MaxInt32
 )
 
-// histogram writes the measurements since the server was told.
+// histogram writes the measurements of which the server was not told yet.
 func (d *dialect) histogram(w *flat.Writer, pt *wire.Point) wire.Result {
 	sum := flat.Float(pt.Bits, pt.Metric.Integer)
 	if !flat.Finite(sum) || !flat.Sayable(pt) {
@@ -52,11 +53,11 @@ func (d *dialect) histogram(w *flat.Writer, pt *wire.Point) wire.Result {
 	return wire.Added
 }
 
-// mostKept is how many buckets the memory is kept of.
+// mostKept is how many buckets a list may have for its memory to be kept.
 const mostKept = 1 << 12
 
-// difference returns the buckets of a point with the measurements that the server was not
-// told, and their sum.
+// difference returns the buckets with the measurements of which the server was not told
+// yet, and the sum of these measurements.
 func (d *dialect) difference(pt *wire.Point, s *flat.Series, sum float64) ([]flat.Bucket, float64) {
 	list, scale := flat.AppendBuckets(d.buckets, pt, s.MaxScale(maxScale), maxBuckets)
 	if since, ok := s.Difference(list, scale); ok {
@@ -68,7 +69,7 @@ func (d *dialect) difference(pt *wire.Point, s *flat.Series, sum float64) ([]fla
 	return since, sum
 }
 
-// distribution writes the buckets at hand, whose measurements have a sum.
+// distribution writes d.buckets. Their measurements add up to sum.
 func (d *dialect) distribution(w *flat.Writer, pt *wire.Point, s *flat.Series, sum float64) {
 	if len(d.buckets) == 0 {
 		return
@@ -81,10 +82,12 @@ func (d *dialect) distribution(w *flat.Writer, pt *wire.Point, s *flat.Series, s
 	d.distributions(w, pt, s)
 }
 
-// sumDigits is how many digits of the difference of two sums are taken for more than rounding.
+// sumDigits is how many digits are significant in the difference of two sums; the others
+// are rounding.
 const sumDigits = 12
 
-// extremes returns the least and the greatest measurement, NaN where that is not known.
+// extremes returns the least and the greatest measurement, or NaN for one that is not
+// known.
 func extremes(pt *wire.Point) (low, high float64) {
 	low, high = math.NaN(), math.NaN()
 	if d := pt.Distribution; d.Min.Defined {
@@ -113,8 +116,8 @@ func (d *dialect) distributions(w *flat.Writer, pt *wire.Point, s *flat.Series) 
 	}
 }
 
-// bucket writes the i-th bucket, and those behind it that share its line. It returns how many
-// these are.
+// bucket writes the i-th bucket, and the buckets behind it that share its line. It returns
+// how many buckets these are.
 func (d *dialect) bucket(w *flat.Writer, s *flat.Series, i int, factor float64) int {
 	b := &d.buckets[i]
 	if !flat.Finite(b.Low*factor) || !flat.Finite(b.Low*float64(b.Count)) {
@@ -135,10 +138,10 @@ func (d *dialect) bucket(w *flat.Writer, s *flat.Series, i int, factor float64) 
 	return n
 }
 
-// exactDigits is how many digits of a number are not a matter of rounding.
+// exactDigits is how many digits of a number are exact; the others are rounding.
 const exactDigits = 15
 
-// valueLen is how long a value is at most, with what separates it from others.
+// valueLen is how long a value is at most, with the byte that separates it from the next.
 const valueLen = 26
 
 // alike returns how many of the buckets from i on may share a line.
@@ -167,7 +170,7 @@ func (d *dialect) values(w *flat.Writer, s *flat.Series, buckets []flat.Bucket, 
 		}
 		v := buckets[i].Low
 		if factor != 1 {
-			v = flat.Round(v*factor, exactDigits) // not with what multiplying adds
+			v = flat.Round(v*factor, exactDigits) // without the digits that the multiplication adds
 		}
 		w.B = flat.AppendFloat(w.B, v)
 	}
@@ -180,15 +183,15 @@ func (d *dialect) values(w *flat.Writer, s *flat.Series, buckets []flat.Bucket, 
 	}
 }
 
-// The bounds of exponential histograms as counters: powers of two. They are always the same,
-// since counters up to a bound that comes later would lack what came before.
+// The bounds of exponential histograms as counters are powers of two, always the same: a
+// counter for a bound that is added later would lack what came before.
 const (
 	firstPower = -10
 	lastPower  = 20
 )
 
-// counters writes how many measurements there were, their sum, and how many there were up
-// to each bound, or by how much these have grown.
+// counters writes the count, the sum, and the number of measurements up to each bound. For
+// a cumulative histogram it writes by how much these have grown.
 func (d *dialect) counters(w *flat.Writer, pt *wire.Point, sum float64) wire.Result {
 	limits := d.limitsOf(pt)
 	if pt.Metric.Delta {
@@ -233,7 +236,7 @@ func (d *dialect) limitsOf(pt *wire.Point) []flat.Limit {
 	return d.limits.OfPowers(pt, firstPower, lastPower)
 }
 
-// told returns how many measurements up to the i-th bound were told.
+// told returns of how many measurements up to the i-th bound the server was told.
 func told(s *flat.Series, i int) uint64 {
 	if i < len(s.Told.BucketCounts) {
 		return s.Told.BucketCounts[i]
@@ -241,7 +244,7 @@ func told(s *flat.Series, i int) uint64 {
 	return 0
 }
 
-// learnLimits takes all for told.
+// learnLimits notes that the server was told of all measurements.
 func learnLimits(s *flat.Series, limits []flat.Limit, sum float64) {
 	s.Count, s.Value = limits[len(limits)-1].Count, sum
 	for _, l := range limits {
@@ -249,9 +252,10 @@ func learnLimits(s *flat.Series, limits []flat.Limit, sum float64) {
 	}
 }
 
-// isLess reports whether more was told than there is: the histogram began anew. Where an
-// exponential one was downscaled there may be less up to a bound between its new ones: that
-// bound is said when there is more again.
+// isLess reports whether the server was told of more than there is, which means that the
+// histogram began anew. If an exponential histogram was downscaled, there may be less up to
+// a bound that is no bound of its buckets any more. That bound is said again when there is
+// more.
 func isLess(k wire.Kind, limits []flat.Limit, s *flat.Series) bool {
 	if limits[len(limits)-1].Count < s.Count || len(limits) < len(s.Told.BucketCounts) {
 		return true
@@ -267,8 +271,8 @@ func isLess(k wire.Kind, limits []flat.Limit, s *flat.Series) bool {
 	return false
 }
 
-// sum writes by how much a sum has grown. A counter cannot say that it has become less. Of a
-// delta the fraction is owed, where it is not said.
+// sum writes by how much a sum has grown. A counter cannot say that it has become less. If
+// fractions are not said, the fraction of a delta is owed.
 func (d *dialect) sum(w *flat.Writer, pt *wire.Point, s *flat.Series, grown float64) {
 	switch {
 	case grown < 0:

@@ -10,9 +10,9 @@ import (
 	"github.com/otelgram/otelgram/wire/internal/flat"
 )
 
-// MaxDatagram returns the largest datagram that all servers of a dialect take whole, in bytes:
-// collectd has a buffer of 4,096, and ends what it has read with a zero; the Datadog agent one
-// of 8,192.
+// MaxDatagram returns the largest datagram, in bytes, that all servers of a dialect take
+// whole. collectd has a buffer of 4,096 bytes, and puts a zero behind what it has read. The
+// Datadog agent has a buffer of 8,192.
 func MaxDatagram(d Dialect) int {
 	if d == DogStatsD {
 		return 8192
@@ -20,19 +20,19 @@ func MaxDatagram(d Dialect) int {
 	return 4095
 }
 
-// Memory is what an Encoder charges what it keeps to.
+// Memory is what an Encoder charges for what it keeps.
 type Memory interface {
-	// Take takes so many bytes for what can be made anew, and returns false where they are
-	// not there. Return gives them back.
+	// Take takes that many bytes for what can be made anew, and returns false if there are
+	// not that many left. Return gives them back.
 	Take(bytes int64) bool
 	Return(bytes int64)
-	// Need takes so many bytes for what points are dropped without, and returns false where
-	// they are not there. Give gives them back.
+	// Need takes that many bytes for what points are dropped without, and returns false if
+	// there are not that many left. Give gives them back.
 	Need(bytes int64) bool
 	Give(bytes int64)
 }
 
-// Encoder writes points as lines. It is not safe for concurrent use, but for LeftOut.
+// Encoder writes points as lines. It is not safe for concurrent use, except for LeftOut.
 type Encoder struct{ *flat.Packer }
 
 // New returns an Encoder for datagrams of at most limit bytes.
@@ -57,7 +57,7 @@ type dialect struct {
 	limits  flat.Limits
 }
 
-// Write writes what there is to say of a point.
+// Write writes what there is to say about a point.
 func (d *dialect) Write(w *flat.Writer, pt *wire.Point) wire.Result {
 	m := pt.Metric
 	name, tags := d.table.Texts(pt, d.remembers(m))
@@ -81,9 +81,9 @@ func (d *dialect) Write(w *flat.Writer, pt *wire.Point) wire.Result {
 	return wire.Unsayable
 }
 
-// remembers reports whether something of a metric's series is remembered.
+// remembers reports whether something is remembered about a metric's series.
 func (d *dialect) remembers(m *wire.Metric) bool {
-	fraction := !m.Integer && !d.Fractions // which is owed
+	fraction := !m.Integer && !d.Fractions // the fraction is owed
 	switch m.Kind {
 	case wire.Sum:
 		if m.Monotonic {
@@ -119,8 +119,8 @@ func (d *dialect) gaugeOf(w *flat.Writer, v float64) {
 	w.End()
 }
 
-// zeroFirst writes a zero before a negative value, in the same entry: all but the Datadog
-// agent take a number with a sign for a change.
+// zeroFirst writes a zero before a negative value, in the same entry: all servers except
+// the Datadog agent take a number with a sign for a change.
 func (d *dialect) zeroFirst(w *flat.Writer, v float64) {
 	if !math.Signbit(v) || d.Agent {
 		return
@@ -130,7 +130,7 @@ func (d *dialect) zeroFirst(w *flat.Writer, v float64) {
 	d.end(w, "g", 1)
 }
 
-// total adds up the changes of an up-down counter: what a server knows is its value.
+// total adds up the changes of an up-down counter, since a server is told its value.
 func (d *dialect) total(w *flat.Writer, pt *wire.Point) wire.Result {
 	s, _, r := d.series(pt)
 	if s == nil {
@@ -185,24 +185,24 @@ func (d *dialect) counter(w *flat.Writer, pt *wire.Point) wire.Result {
 	return wire.Added
 }
 
-// countSince writes by how much an integer has grown since the server was told.
+// countSince writes by how much an integer has grown since the server was told of it.
 func (d *dialect) countSince(w *flat.Writer, s *flat.Series, slot flat.Slot, n uint64) {
 	n = min(n, maxCount)
 	d.count(w, n, true)
 	w.Tell(s, slot, n, 0)
 }
 
-// rounding is by which part a sum may be off for having been rounded.
+// rounding is the fraction by which a sum may be off because it was rounded.
 const rounding = 1e-12
 
-// sumSince writes by how much a number has grown since the server was told.
+// sumSince writes by how much a number has grown since the server was told of it.
 func (d *dialect) sumSince(w *flat.Writer, s *flat.Series, grown float64) {
 	say := d.sayable(grown, s.Value)
 	d.count(w, math.Float64bits(say), false)
 	w.Tell(s, flat.Slot{}, 0, say)
 }
 
-// countWhole writes the integer part of a change. There is no memory for the rest.
+// countWhole writes the integer part of a change, when there is no memory for the rest.
 func (d *dialect) countWhole(w *flat.Writer, v float64) {
 	whole := math.Trunc(v)
 	if whole != v || v > maxCount {
@@ -211,15 +211,15 @@ func (d *dialect) countWhole(w *flat.Writer, v float64) {
 	d.count(w, math.Float64bits(whole), false)
 }
 
-// sumOwed writes a change, and what is owed of those before.
+// sumOwed writes a change, together with what is owed of the changes before.
 func (d *dialect) sumOwed(w *flat.Writer, s *flat.Series, change float64) {
 	say := d.sayable(s.Value+change, 0)
 	d.count(w, math.Float64bits(say), false)
 	w.Tell(s, flat.Slot{}, 0, change-say)
 }
 
-// sayable returns what of v can be said: nothing of what is there since a sum so large was
-// rounded, and no fraction where servers cut it off.
+// sayable returns what can be said of v. That is nothing if v may come from rounding a sum
+// as large as of. It is no fraction if servers cut fractions off.
 func (d *dialect) sayable(v, of float64) float64 {
 	if v <= rounding*of {
 		return 0
@@ -230,8 +230,8 @@ func (d *dialect) sayable(v, of float64) float64 {
 	return min(v, maxCount)
 }
 
-// maxCount is the largest counter of a line: a server with integers of 64 bits makes something
-// negative of a larger one. It is the largest double below 2^63.
+// maxCount is the largest counter of a line, the largest double below 2^63. A server with
+// integers of 64 bits makes a negative number of a larger one.
 const maxCount = 1<<63 - 1<<10
 
 // count writes a counter, or nothing for a zero.
@@ -253,9 +253,9 @@ func (d *dialect) count(w *flat.Writer, bits uint64, integer bool) {
 	w.End()
 }
 
-// series returns the series of the point at hand, and whether what was told of it is known.
-// A series is not known if it began before this encoder, or before others were forgotten:
-// perhaps it was told all of it. Where it is nil, r says why.
+// series returns the series of the point at hand, and whether it is known what the server
+// was told about it. That is not known if the series began before this encoder, or before
+// others were forgotten: the server may have been told all of it. If s is nil, r says why.
 func (d *dialect) series(pt *wire.Point) (s *flat.Series, known bool, r wire.Result) {
 	s, known = d.table.Series(d.line.name, d.line.tags, pt)
 	switch {
@@ -270,8 +270,8 @@ func (d *dialect) series(pt *wire.Point) (s *flat.Series, known bool, r wire.Res
 	return s, known, wire.Added
 }
 
-// Cut returns the length of the longest run of lines that takes at most room bytes. The zero
-// before a negative gauge stays with it.
+// Cut returns the length of the longest run of lines that takes at most room bytes. The
+// zero before a negative gauge stays with the gauge.
 func (d *dialect) Cut(body []byte, room int) int {
 	n := bytes.LastIndexByte(body[:min(room, len(body))], '\n') + 1
 	for n > 0 && n < len(body) && d.isChange(body[n:]) {

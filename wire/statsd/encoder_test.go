@@ -21,7 +21,7 @@ func newEncoder(t testing.TB, d statsd.Dialect, o statsd.Options) *statsd.Encode
 	return e
 }
 
-// packet packs points, of which all are taken, and returns the packet.
+// packet packs points, all of which are taken, and returns the packet.
 func packet(t testing.TB, e *statsd.Encoder, pts ...*wire.Point) string {
 	t.Helper()
 	e.Start(nil)
@@ -144,7 +144,7 @@ func TestUnsayable(t *testing.T) {
 	}
 }
 
-// TestDifferences: what is said of a cumulative series adds up to what it has grown.
+// TestDifferences: what is said about a cumulative series adds up to what it has grown by.
 func TestDifferences(t *testing.T) {
 	c := points.Counter("c")
 	m := points.Metric("m", wire.Sum)
@@ -170,7 +170,7 @@ func TestDifferences(t *testing.T) {
 		{points.Int(c, 5, "other", "set"), "c.other.set:5|c\n"},
 		{points.Int(c, math.MaxInt64), "c:9223372036854774784|c\n"},
 		{points.Int(c, math.MaxInt64), "c:1016|c\n"},
-		{points.Int(c, 4), "c:4|c\n"}, // it began anew
+		{points.Int(c, 4), "c:4|c\n"}, // the series began anew
 		{later, "c:3|c\n"},
 		{points.Float(m, 0.75), ""},
 		{points.Float(m, 1.5), "m:1|c\n"},
@@ -196,7 +196,7 @@ func TestDifferences(t *testing.T) {
 	assert.Equal(t, wire.LeftOut{Unchanged: 4, Unknown: 1}, e.LeftOut())
 }
 
-// TestDroppedPackets: what a dropped packet was to tell is told by the next one, once.
+// TestDroppedPackets: what a dropped packet would have told is told by the next one, once.
 func TestDroppedPackets(t *testing.T) {
 	c := points.Counter("c")
 	bounds := []float64{1, 2}
@@ -217,7 +217,7 @@ func TestDroppedPackets(t *testing.T) {
 	assert.Equal(t, "c:6|c\nh:2|ms\n", packet(t, e, points.Int(c, 9), histogram(4, 0, 2, 0)), "5 again, and 1 more")
 	e.Settled(0)
 	e.Start(nil)
-	require.Equal(t, wire.Added, e.Append(points.Int(c, 1))) // begins anew while a dropped packet is settled
+	require.Equal(t, wire.Added, e.Append(points.Int(c, 1))) // the series begins anew while a dropped packet is settled
 	e.Finish()
 	assert.Equal(t, "c:1|c\n", packet(t, e, points.Int(c, 2)))
 	e.Settled(0)
@@ -259,7 +259,7 @@ func TestLeftOut(t *testing.T) {
 	assert.Equal(t, wire.LeftOut{Exemplars: 1, Shortened: 2, Collisions: 1}, e.LeftOut())
 }
 
-// TestMaxName: a name with its attributes is not longer than it may be, and its lines differ.
+// TestMaxName: a name with its attributes is not longer than allowed, and its lines differ.
 func TestMaxName(t *testing.T) {
 	e := newEncoder(t, statsd.StatsD, statsd.Options{MaxName: 64})
 	h := points.Histogram(points.Metric(strings.Repeat("n", 70), wire.Histogram), []float64{1, 2}, 1, 1, 0, 0)

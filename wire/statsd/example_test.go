@@ -8,7 +8,7 @@ import (
 	"github.com/otelgram/otelgram/wire/statsd"
 )
 
-// memory has as much as is asked for.
+// memory always has as much as is asked for.
 type memory struct{}
 
 func (memory) Take(int64) bool { return true }

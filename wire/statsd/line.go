@@ -9,11 +9,11 @@ import (
 	"github.com/otelgram/otelgram/wire/internal/flat"
 )
 
-// line is what a line has around its value.
+// line holds what is around the value of a line.
 type line struct {
 	name, tags *flat.Text
 	suffix     string
-	// key and bound are one more tag: le or quantile. There is none if key is empty.
+	// key and bound are one more tag, le or quantile. There is none if key is empty.
 	key   string
 	bound float64
 	time  int64
@@ -29,8 +29,9 @@ func (d *dialect) begin(w *flat.Writer) {
 	w.B = append(w.B, ':')
 }
 
-// beginTags appends the tags that belong to a name of so many bytes. Where the whole is too
-// long it cuts the attributes: what the encoder adds tells lines of one point apart.
+// beginTags appends the tags that are part of a name, which has that many bytes. If the
+// whole is too long, it cuts the attributes and keeps the tag of the encoder, which tells
+// the lines of one point apart.
 func (d *dialect) beginTags(w *flat.Writer, name int) {
 	l := &d.line
 	start := len(w.B)
@@ -93,8 +94,9 @@ func (d *dialect) end(w *flat.Writer, kind string, n uint64) {
 	w.B = append(w.B, '\n')
 }
 
-// appendRate appends the sample rate of a value that stands for n. Servers count int(1/rate)
-// measurements: of the numbers below 1/n the next one gives n back, for all n up to maxRate.
+// appendRate appends the sample rate of a value that stands for n measurements. Servers
+// count int(1/rate) measurements. The next number below 1/n gives n back, for all n up to
+// maxRate.
 func appendRate(b []byte, n uint64) []byte {
 	return strconv.AppendFloat(b, math.Nextafter(1/float64(n), 0), 'f', -1, 64)
 }

@@ -35,7 +35,7 @@ const (
 	// AfterComma is what Telegraf and statsd_exporter take:
 	// requests,method=GET,status=200.
 	AfterComma
-	// Omitted leaves them out. All series of a metric are then one; Stats count these
+	// Omitted leaves them out. Then all series of a metric are one, and Stats count these
 	// collisions.
 	Omitted
 )
@@ -50,20 +50,20 @@ const (
 	// Distributions sends a value for each bucket, with a sample rate that says how many
 	// measurements there were.
 	Distributions
-	// Counters sends counters: name.count, name.sum, and name.bucket for each bound, of the
-	// measurements up to it.
+	// Counters sends counters: name.count, name.sum, and for each bound name.bucket, the
+	// number of measurements up to it.
 	Counters
 )
 
-// Options is what can be chosen. The zero value does no harm to any server that the package
-// documentation names.
+// Options are what can be chosen. The zero value does no harm to any server that the
+// package documentation names.
 type Options struct {
 	// Tags is where StatsD has attributes.
 	Tags Tags
-	// Resource lists the attributes of the resource that go with each point; "*" stands
-	// for all. nil means service.namespace, service.name, service.instance.id and
+	// Resource lists the attributes of the resource that go with each point; "*" stands for
+	// all. nil means service.namespace, service.name, service.instance.id and
 	// deployment.environment.name in DogStatsD, and none in StatsD. An attribute of the
-	// point wins over one of the resource.
+	// point wins over an attribute of the resource.
 	Resource []string
 	// Scope adds otel.scope.name, otel.scope.version and the attributes of the
 	// instrumentation scope.
@@ -71,22 +71,22 @@ type Options struct {
 	// Histograms is what histograms become.
 	Histograms Histograms
 	// Type is the type of the values of Distributions: "ms", "h" or "d". The default is ms
-	// in StatsD, h in DogStatsD, and d for a Datadog agent. Where it is ms a value in
-	// seconds (unit "s") is sent in milliseconds.
+	// in StatsD, h in DogStatsD, and d for a Datadog agent. With ms a value in seconds
+	// (unit "s") is sent in milliseconds.
 	Type string
-	// Fractions sends counters with their fractions, for servers that take them. Without it
+	// Fractions sends counters with their fractions, for servers that take them. Otherwise
 	// the integer part is sent and the rest is carried to the next point.
 	Fractions bool
-	// MaxName cuts names to so many bytes and, InName, their attributes, so that both
-	// together have no more; the points of which attributes are cut count as Parts. MaxTag
+	// MaxName cuts names to that many bytes. With InName it cuts the attributes, so that
+	// both together have no more; points whose attributes are cut count as Parts. MaxTag
 	// cuts tags. 0 means no limit, and 200 for a Datadog agent.
 	MaxName, MaxTag int
-	// Agent says that the server is a Datadog agent: negative gauges go without a zero
-	// before them, and values of equal weight share a line.
+	// Agent says that the server is a Datadog agent: negative gauges are sent without a
+	// zero before them, and values of equal weight share a line.
 	Agent bool
 	// Timestamps adds the time to counters and gauges, in seconds, for a Datadog agent. The
-	// agent does not add up what has a time, so no series may have two points a second:
-	// that is not for event mode.
+	// agent does not add up lines with a time, so no series may have two points in one
+	// second: do not use it in event mode.
 	Timestamps bool
 	// Container is the id of the container, for a Datadog agent: ci-<id> or in-<inode>.
 	Container string
@@ -99,7 +99,8 @@ const (
 	minTag    = 16
 )
 
-// Validate names the first field with a value that is not allowed in a dialect.
+// Validate returns an error for the first field with a value that is not allowed in a
+// dialect.
 func (o Options) Validate(d Dialect) error {
 	switch {
 	case o.Tags > Omitted:
@@ -126,7 +127,7 @@ func (o Options) Validate(d Dialect) error {
 	return nil
 }
 
-// withDefaults returns the options with what they leave open.
+// withDefaults returns the options with defaults for the fields that are not set.
 func (o Options) withDefaults(d Dialect) Options {
 	if o.Resource == nil && d == DogStatsD {
 		o.Resource = flat.DefaultResource

@@ -14,7 +14,8 @@ import (
 	"github.com/otelgram/otelgram/wire/statsd"
 )
 
-// say returns what is said of points, each in a packet of its own that leaves if left.
+// say returns what is said about points, each in a packet of its own that leaves if left is
+// set.
 func say(t *testing.T, e *statsd.Encoder, left int, pts ...*wire.Point) (text string) {
 	t.Helper()
 	for _, p := range pts {
@@ -27,7 +28,7 @@ func say(t *testing.T, e *statsd.Encoder, left int, pts ...*wire.Point) (text st
 	return text
 }
 
-// TestOwedFractions: what is owed of changes is said once, also when changes of nothing come.
+// TestOwedFractions: what is owed of changes is said once, even if changes of zero come.
 func TestOwedFractions(t *testing.T) {
 	m := delta(points.Metric("f", wire.Sum))
 	m.Monotonic = true
@@ -37,8 +38,8 @@ func TestOwedFractions(t *testing.T) {
 	assert.Equal(t, "f:1|c\n", say(t, e, math.MaxInt, points.Float(m, 0.6), points.Float(m, 0.6), points.Float(m, 0)))
 }
 
-// TestTwoSeriesThatLookAlike: metrics that differ in their description alone are both right,
-// and of two streams with everything in common the later one is said.
+// TestTwoSeriesThatLookAlike: metrics that differ only in their description are both right.
+// Of two streams with everything in common the later one is said.
 func TestTwoSeriesThatLookAlike(t *testing.T) {
 	described := points.Counter("c")
 	described.Description = wire.NewSymbol("other")
@@ -132,7 +133,7 @@ func TestMaxTag(t *testing.T) {
 	assert.Equal(t, wire.LeftOut{Shortened: 1}, e.LeftOut())
 }
 
-// TestManyKeysThatBecomeOne takes no longer than it takes to write them.
+// TestManyKeysThatBecomeOne: this takes no longer than it takes to write them.
 func TestManyKeysThatBecomeOne(t *testing.T) {
 	var texts []string
 	for i := range wire.MaxAttributes {
@@ -149,7 +150,7 @@ func TestManyKeysThatBecomeOne(t *testing.T) {
 	assert.Len(t, seen, wire.MaxAttributes)
 }
 
-// TestOddScales: an exponential histogram whose scale no SDK has costs nothing but itself.
+// TestOddScales: an exponential histogram whose scale no SDK has costs only itself.
 func TestOddScales(t *testing.T) {
 	p := points.Float(points.Metric("e", wire.ExponentialHistogram), 1)
 	p.Distribution = &wire.Distribution{Count: 1, Scale: 20, Positive: wire.Buckets{Counts: []uint64{1}}}
@@ -173,8 +174,8 @@ func TestNoScope(t *testing.T) {
 	assert.Equal(t, "g:0|g\n", packet(t, e, &wire.Point{Metric: &wire.Metric{Kind: wire.Gauge, Name: wire.NewSymbol("g")}}))
 }
 
-// TestOwedBesideOthers: what is owed stays owed in packets without a line and in dropped ones,
-// and nothing of another series is mixed up with it.
+// TestOwedBesideOthers: what is owed stays owed in packets without a line and in dropped
+// ones, and nothing of another series is mixed up with it.
 func TestOwedBesideOthers(t *testing.T) {
 	f := delta(points.Metric("f", wire.Sum))
 	f.Monotonic = true
@@ -201,8 +202,8 @@ func TestOwedBesideOthers(t *testing.T) {
 	}
 }
 
-// TestDownscaledCounters: bounds between those of a coarser scale wait, and nothing is said
-// twice.
+// TestDownscaledCounters: bounds between the bounds of a coarser scale wait, and nothing is
+// said twice.
 func TestDownscaledCounters(t *testing.T) {
 	e := newEncoder(t, statsd.StatsD, noTags)
 	p := points.Float(points.Metric("e", wire.ExponentialHistogram), 5)
@@ -230,7 +231,8 @@ func TestDownscaledCounters(t *testing.T) {
 	}
 }
 
-// TestBucketsThatVanish: a histogram that began anew is told, whichever of its buckets show it.
+// TestBucketsThatVanish: it is noticed that a histogram began anew, whichever of its
+// buckets show it.
 func TestBucketsThatVanish(t *testing.T) {
 	h := points.Metric("h", wire.Histogram)
 	e := newEncoder(t, statsd.DogStatsD, noTags)

@@ -6,20 +6,20 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// OpenTelemetry keeps a list of n elements, and a set of n attributes, as an array:
-// a type of its own for each n, made by package reflect, which never forgets one.
-// Whoever may send could fill the process with such types.
+// For a list of n elements, or a set of n attributes, OpenTelemetry uses an array whose
+// type depends on n. Package reflect makes the type and never forgets it. So senders could
+// fill the process with such types.
 const (
-	// shortArray is up to what length lists are free: there are not many types of
-	// them, and each takes little. Sets are no longer than that, see
+	// shortArray is the length up to which lists are not counted: there are few types of
+	// them, and each takes little memory. Sets are no longer than that, see
 	// [wire.MaxAttributes].
 	shortArray = 1024
-	// maxLongArrays is how many types of longer ones a process makes. Each takes up
-	// to some tens of KiB.
+	// maxLongArrays is how many types of longer arrays a process makes. Each takes up to
+	// some tens of KiB.
 	maxLongArrays = 512
 )
 
-// element is what an array is of.
+// element is the kind of elements of an array.
 type element uint8
 
 const (
@@ -32,7 +32,7 @@ const (
 	attributesArray
 )
 
-// arrayOf returns what the array behind a value of type t is of.
+// arrayOf returns the elements of the array that OpenTelemetry uses for a value of type t.
 func arrayOf(t wire.ValueType) element {
 	switch t {
 	case wire.BoolSliceValue:
@@ -51,7 +51,7 @@ func arrayOf(t wire.ValueType) element {
 	return noArray
 }
 
-// arrays are the types of long arrays that there are.
+// arrays are the types of long arrays that the process has made.
 type arrays struct {
 	mu    sync.Mutex
 	types map[arrayType]struct{}
@@ -62,10 +62,10 @@ type arrayType struct {
 	len int
 }
 
-// processArrays are those of the process.
+// processArrays are the arrays of this process.
 var processArrays arrays
 
-// allow reports whether there is such a type of array, or may be.
+// allow reports whether an array type exists or may be made.
 func (a *arrays) allow(t arrayType) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -82,8 +82,8 @@ func (a *arrays) allow(t arrayType) bool {
 	return true
 }
 
-// allows reports whether an array of n elements may be made; if not, the packet is
-// one that cannot be taken.
+// allows reports whether an array of n elements may be made. If not, the packet cannot be
+// taken.
 func (b *Builder) allows(of element, n int) bool {
 	if of == noArray || n <= shortArray || b.arrays.allow(arrayType{of, n}) {
 		return true

@@ -1,5 +1,5 @@
-// Package build makes metricdata of decoded packets. It remembers, within a bound, the
-// attribute sets and resources that packets have in common.
+// Package build makes metricdata of decoded packets. It remembers, within a limit of
+// memory, the attribute sets and resources that packets have in common.
 package build
 
 import (
@@ -19,36 +19,37 @@ import (
 const maxRemembered = 16 << 10
 
 const (
-	// What a set, a resource, or an entry of the cache takes in memory beside its
-	// attributes and text.
+	// setCost is what a set, a resource, or an entry of the cache takes in memory besides
+	// its attributes and text, in bytes.
 	setCost = 256
-	// What an attribute takes in memory beside its text, and at most for each byte
-	// of a payload: an element of a map has two bytes in a packet and 64 here.
+	// attributeCost is what an attribute takes in memory besides its text. elementCost is
+	// the most that each byte of a payload takes: an element of a map has two bytes in a
+	// packet and 64 here.
 	attributeCost = 72
 	elementCost   = 48
 )
 
-// Builder makes metricdata of packets. What packets have in common, attribute
-// sets and resources, it makes once.
+// Builder makes metricdata of packets. It makes attribute sets and resources that packets
+// have in common only once.
 type Builder struct {
 	known     map[string]attribute.Set
 	resources map[string]*resource.Resource
-	cached    int // bytes of memory of both
-	cacheSize int // what it may be
+	cached    int // bytes of memory of known and resources
+	cacheSize int // the most that cached may be
 	key       []byte
 	keys      []keyAt // scratch of sorted
-	// What distinct and text need, by where a text stands in the packet.
+	// For distinct and text, by where a text stands in the packet.
 	seen  map[*byte]bool
 	list  []wire.KeyValue
 	texts map[*byte]string
-	// arrays are what all builders of the process share, see there; overflow is
-	// set where a packet would need more of them.
+	// arrays is shared by all builders of the process. overflow is set when a packet would
+	// need more types of arrays.
 	arrays   *arrays
 	overflow bool
 
 	sets    []attribute.Set // of the packet, by index
 	series  []series        // of the packet, by the index of the metric
-	bounds  []float64       // the packet's, as last copied
+	bounds  []float64       // the list of the packet that was copied last
 	boundAt *float64        // where that list stands in the decoder
 	places  []place         // of the packet's scopes, by index
 }
@@ -60,7 +61,7 @@ type place struct {
 	taken           bool
 }
 
-// New returns a builder that remembers what takes at most cacheSize bytes.
+// New returns a Builder that remembers sets and resources in at most cacheSize bytes.
 func New(cacheSize int) *Builder {
 	return &Builder{
 		known: map[string]attribute.Set{}, resources: map[string]*resource.Resource{}, cacheSize: cacheSize, arrays: &processArrays,
@@ -68,13 +69,12 @@ func New(cacheSize int) *Builder {
 	}
 }
 
-// Build returns the points of the packet that d was reset to, grouped by
-// resource, scope and metric. It returns false for a packet whose data cannot be
-// made in bounded memory.
+// Build returns the points of the packet to which d was reset, grouped by resource, scope
+// and metric. It returns false if the packet's data cannot be made in bounded memory.
 func (b *Builder) Build(d *wire.Decoder) (data []*metricdata.ResourceMetrics, ok bool) {
 	b.overflow = false
 	defer func() {
-		// What the packet unfolded to is the handler's now.
+		// What the packet unfolded to belongs to the handler now.
 		clear(b.sets)
 		clear(b.series)
 		clear(b.seen)
@@ -140,14 +140,14 @@ func (b *Builder) countMetrics(metrics []wire.MetricView) {
 func (b *Builder) scope(s *wire.ScopeView) instrumentation.Scope {
 	scope := instrumentation.Scope{Name: string(s.Name), Version: string(s.Version), SchemaURL: string(s.SchemaURL)}
 	if set := b.sets[s.Attributes.Index]; set.Len() > 0 {
-		scope.Attributes = set // else it stays equal to a Scope written down without
+		scope.Attributes = set // without attributes the scope stays equal to a Scope literal
 	}
 	return scope
 }
 
 func (b *Builder) resource(v *wire.ResourceView) *resource.Resource {
 	n := 2*len(v.SchemaURL) + cost(v.Attributes)
-	remembered := n <= maxRemembered // else there is no key to look for
+	remembered := n <= maxRemembered // no key is made for a larger resource
 	if remembered {
 		b.key = appendKey(wire.AppendText(b.key[:0], v.SchemaURL), v.Attributes)
 		if r, ok := b.resources[string(b.key)]; ok {
@@ -193,9 +193,9 @@ func (b *Builder) set(v *wire.AttributesView) attribute.Set {
 	return s
 }
 
-// cost is about what a set takes in memory, its key included, in bytes. A small
-// packet unfolds to large sets, so that neither their number nor the length of
-// their keys says anything.
+// cost returns about what a set takes in memory, its key included, in bytes. Since a small
+// packet may unfold to large sets, neither their number nor the length of their keys says
+// how much that is.
 func cost(v *wire.AttributesView) int {
 	n := setCost
 	for _, kv := range v.All {
@@ -210,8 +210,8 @@ func cost(v *wire.AttributesView) int {
 	return n
 }
 
-// makeRoom makes room in the cache for what takes so many bytes. It reports false where
-// there is none. Where the cache is full, all in it is forgotten and learned again.
+// makeRoom makes room in the cache for an entry of that cost, and reports whether there is
+// room. When the cache is full, all of it is forgotten and learned again.
 func (b *Builder) makeRoom(cost int) bool {
 	if b.overflow || cost > b.cacheSize {
 		return false
@@ -224,7 +224,7 @@ func (b *Builder) makeRoom(cost int) bool {
 	return true
 }
 
-// appendKey appends what tells one set from another, whatever packet it is in.
+// appendKey appends bytes that tell a set from any other, whatever packet it is in.
 func appendKey(key []byte, v *wire.AttributesView) []byte {
 	for _, kv := range v.All {
 		key = wire.AppendText(key, kv.Key)
@@ -266,7 +266,7 @@ func (b *Builder) value(v wire.Value) attribute.Value {
 	return attribute.Value{}
 }
 
-// inOrder reports whether each key is greater than the one before, as they usually are.
+// inOrder reports whether each key is greater than the one before, as is usual.
 func inOrder(list []wire.KeyValue) bool {
 	for i := 1; i < len(list); i++ {
 		if bytes.Compare(list[i-1].Key, list[i].Key) >= 0 {
@@ -276,8 +276,8 @@ func inOrder(list []wire.KeyValue) bool {
 	return true
 }
 
-// distinct leaves out attributes whose key the packet refers to again behind them: the
-// last one counts.
+// distinct leaves out an attribute if the packet refers to the same key again further on:
+// the last attribute counts.
 func (b *Builder) distinct(list []wire.KeyValue) []wire.KeyValue {
 	clear(b.seen)
 	b.list = b.list[:0]
@@ -291,7 +291,7 @@ func (b *Builder) distinct(list []wire.KeyValue) []wire.KeyValue {
 	return b.list
 }
 
-// startOf is where a text of a packet begins: nil for an empty one.
+// startOf returns where a text of a packet begins, or nil for an empty text.
 func startOf(text []byte) *byte {
 	if len(text) == 0 {
 		return nil
@@ -299,8 +299,8 @@ func startOf(text []byte) *byte {
 	return &text[0]
 }
 
-// longText is from how many bytes on a text is made once a packet, however often the
-// packet refers to it.
+// longText is the length, in bytes, from which on a text becomes a string once a packet,
+// however often the packet refers to it.
 const longText = 64
 
 // text returns a text of a packet as a string.
@@ -322,8 +322,8 @@ type keyAt struct {
 	at  int
 }
 
-// sorted returns the attributes in the order of their keys, equal ones as they were.
-// OpenTelemetry's own sort takes three times as long where they are in none.
+// sorted returns the attributes in the order of their keys, and keeps the order of equal
+// keys. OpenTelemetry's own sort takes three times as long if the keys are in no order.
 func (b *Builder) sorted(kvs []attribute.KeyValue) []attribute.KeyValue {
 	if slices.IsSortedFunc(kvs, func(x, y attribute.KeyValue) int { return cmp.Compare(x.Key, y.Key) }) {
 		return kvs

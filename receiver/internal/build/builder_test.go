@@ -17,8 +17,8 @@ import (
 // cacheSize is what a builder of the tests may remember, in bytes.
 const cacheSize = 8 << 20
 
-// packetWith makes a packet of one point, with so many attributes that all have
-// the same value.
+// packetWith makes a packet of one point with that many attributes, which all have the same
+// value.
 func packetWith(t *testing.T, schema, value string, attributes int) []byte {
 	t.Helper()
 	set := &wire.AttributeSet{}
@@ -69,8 +69,8 @@ func build(t *testing.T, b *Builder, packet []byte) *metricdata.ResourceMetrics 
 	return data[0]
 }
 
-// TestBuilderRemembersLittle: whatever packets unfold to, what is kept of them
-// is bounded, by the heap's own account.
+// TestBuilderRemembersLittle: whatever packets unfold to, what is kept of them is bounded,
+// as the heap shows.
 func TestBuilderRemembersLittle(t *testing.T) {
 	tests := []struct {
 		name       string
@@ -107,7 +107,7 @@ func TestBuilderRemembersLittle(t *testing.T) {
 	}
 }
 
-// TestBuilderHoldsNoPacket: what a large packet unfolded to is the handler's alone.
+// TestBuilderHoldsNoPacket: only the handler holds what a large packet unfolded to.
 func TestBuilderHoldsNoPacket(t *testing.T) {
 	b := New(cacheSize)
 	small := packetWith(t, "", "v", 1)
@@ -126,8 +126,8 @@ func TestBuilderHoldsNoPacket(t *testing.T) {
 	runtime.KeepAlive(b)
 }
 
-// TestLongArrays: the types of arrays that a process is made to have are bounded;
-// past that, packets which would need more are not taken, and others are.
+// TestLongArrays: the types of arrays that a process makes are bounded. Beyond that,
+// packets which would need more are not taken, and others are.
 func TestLongArrays(t *testing.T) {
 	list := func(kind wire.ValueType, n int) []byte {
 		return packetOf(t, kind, "k", append(wire.AppendCount(nil, n), make([]byte, n)...))
@@ -157,7 +157,7 @@ func TestLongArrays(t *testing.T) {
 	assert.Len(t, v.AsBoolSlice(), shortArray+1, "whole")
 }
 
-// TestResourcesAreToldApart, also where a schema URL looks like the beginning of
+// TestResourcesAreToldApart: resources differ even if a schema URL looks like the begin of
 // the attributes.
 func TestResourcesAreToldApart(t *testing.T) {
 	b := New(cacheSize)
@@ -171,7 +171,7 @@ func TestResourcesAreToldApart(t *testing.T) {
 }
 
 // TestRepeatedKeys: of attributes with one key the last counts, whether the packet has the
-// key once or twice, and in whatever order they are; long texts are made once a packet.
+// key once or twice, and in whatever order they are. Long texts are made once a packet.
 func TestRepeatedKeys(t *testing.T) {
 	long := strings.Repeat("x", longText)
 	for _, keys := range [][]string{{"a", "a"}, {"b", "a", "b"}, {long + "b", long + "a", long + "b", "a"}, {"", "a", ""}, {"c", "b", "a"}} {

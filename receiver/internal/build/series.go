@@ -130,8 +130,8 @@ func (s *summaries) data() metricdata.Aggregation {
 	return metricdata.Summary{DataPoints: s.points}
 }
 
-// sharedBounds returns a copy of list, the same for points that follow each
-// other with the same list.
+// sharedBounds returns a copy of list. Points that follow each other with the same list get
+// the same copy.
 func (b *Builder) sharedBounds(list []float64) []float64 {
 	if len(list) == 0 {
 		return nil
@@ -169,7 +169,7 @@ func extrema[N int64 | float64](e wire.Extremum) metricdata.Extrema[N] {
 	return metricdata.NewExtrema(fromBits[N](e.Bits))
 }
 
-// copied returns a copy of s, nil for an empty one.
+// copied returns a copy of s, or nil if s is empty.
 func copied[T any](s []T) []T {
 	if len(s) == 0 {
 		return nil
@@ -184,7 +184,7 @@ func unixTime(ns int64) time.Time {
 	return time.Unix(0, ns)
 }
 
-// fromBits is the inverse of how a sender turns a number into bits.
+// fromBits turns bits back into the number that the sender turned into bits.
 func fromBits[N int64 | float64](bits uint64) N {
 	var n N
 	switch p := any(&n).(type) {

@@ -1,5 +1,5 @@
-// Package compact makes Compact bodies of the events of Plain packets, so that whoever handles
-// packets knows one format. Package plain has decoded them.
+// Package compact makes Compact bodies of the events of Plain packets, so that the code
+// that handles packets knows one format. Package plain decodes the events.
 package compact
 
 import (
@@ -13,7 +13,8 @@ import (
 	"github.com/otelgram/otelgram/wire/plain"
 )
 
-// What of a Compact body a compactor writes, see the documentation of package wire.
+// The parts of a Compact body that a Compactor writes; see the documentation of package
+// wire.
 const (
 	tagPlain     = 0x20 | 0x02 // a point without start time, its value in 8 bytes
 	tagPlainTime = tagPlain | 0x08
@@ -21,16 +22,15 @@ const (
 	define       = 0 // a definition follows
 )
 
-// maxShared bounds the weight of a set that a record refers to. A record takes 11 bytes
-// at least, with which it may unfold to 1,408; it weighs 64 and its set. So no packet is
+// maxShared bounds the weight of a set to which a later record may refer. A record of 11
+// bytes, the shortest, may unfold to 1,408, and it weighs 64 and its set. So no packet is
 // beyond [wire.MaxExpansion].
 const maxShared = 1024
 
-// Compactor makes Compact bodies of the events of Plain packets, so that whoever handles
-// packets needs to know one format. Resource and scope are empty. Tags become string
-// attributes in the order of their keys. Events of one name and type become points of
-// one metric. Events within the limits of package plain are within those of package
-// wire.
+// Compactor makes Compact bodies of the events of Plain packets. Resource and scope are
+// empty. Tags become string attributes, in the order of their keys. Events of one name and
+// type become points of one metric. Events within the limits of package plain are within
+// those of package wire.
 type Compactor struct {
 	decoder plain.Decoder
 	body    []byte
@@ -38,23 +38,23 @@ type Compactor struct {
 	metrics metricTable
 	tags    []tag
 	sorted  []tag      // scratch of sort
-	places  []keyPlace // scratch of sort, too
-	most    int        // tags of an event of the packet
-	sets    int        // that the body defines
+	places  []keyPlace // scratch of sort
+	most    int        // the most tags that an event of the packet has
+	sets    int        // how many the body defines
 	raw     []byte     // the tags of the set that was defined last
-	shared  bool       // a record may refer to it
+	shared  bool       // a record may refer to that set
 }
 
 type tag struct{ key, value []byte }
 
-// keyPlace is how a key begins, and where it stands among those of its event.
+// keyPlace is the begin of a key, and where its tag stands in the event.
 type keyPlace struct {
 	begin uint64
 	at    int
 }
 
-// Compact returns the Compact body for the events in the body of a Plain packet. It is
-// valid until the next call.
+// Compact returns the Compact body for the events in the body of a Plain packet. The body
+// is valid until the next call.
 func (c *Compactor) Compact(h *wire.Header, events []byte) ([]byte, error) {
 	if err := c.decoder.ResetBody(h, events); err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func (c *Compactor) Compact(h *wire.Header, events []byte) ([]byte, error) {
 	for c.decoder.Next() {
 		c.event(c.decoder.Event())
 	}
-	c.raw = nil // this and what follows belongs to the packet
+	c.raw = nil // raw and the elements below point into the packet
 	clear(c.tags[:min(c.most, cap(c.tags))])
 	clear(c.sorted[:min(c.most, cap(c.sorted))])
 	clear(c.metrics.all)
@@ -94,7 +94,7 @@ func (c *Compactor) metric(v *plain.EventView) {
 		return
 	}
 	c.body = append(c.body, define)
-	if n == 1 { // with a scope, and that with a resource
+	if n == 1 { // with a definition of the scope, and in that one of the resource
 		c.body = append(c.body, define, define, none, none, none, none, none, none)
 	} else {
 		c.body = append(c.body, 1)
@@ -109,7 +109,7 @@ func (c *Compactor) set(v *plain.EventView) {
 	case len(v.RawTags) == 0:
 		c.body = append(c.body, none)
 		return
-	case c.shared && bytes.Equal(v.RawTags, c.raw): // as where a histogram became several numbers
+	case c.shared && bytes.Equal(v.RawTags, c.raw): // usual for a histogram that became several numbers
 		c.body = binary.AppendUvarint(c.body, uint64(1+c.sets))
 		return
 	}
@@ -126,8 +126,8 @@ func (c *Compactor) set(v *plain.EventView) {
 	c.raw, c.shared = v.RawTags, weight <= maxShared
 }
 
-// gather takes the tags of an event, in the order of their keys. Of those with one key it
-// takes the last.
+// gather takes the tags of an event, in the order of their keys. If several tags have one
+// key, it takes the last.
 func (c *Compactor) gather(v *plain.EventView) {
 	c.tags = c.tags[:0]
 	ordered := true
@@ -142,8 +142,8 @@ func (c *Compactor) gather(v *plain.EventView) {
 	}
 }
 
-// sort sorts the tags by key, and leaves out all but the last of each key. It compares the
-// begin of keys first, as numbers, behind what all of them begin with.
+// sort sorts the tags by key, and leaves out all but the last tag of each key. It skips the
+// bytes with which all keys begin, and compares the next eight bytes as numbers first.
 func (c *Compactor) sort() {
 	same := c.tags[0].key
 	for i := range c.tags {
@@ -173,7 +173,7 @@ func (c *Compactor) sort() {
 	c.tags, c.sorted = c.sorted, c.tags
 }
 
-// commonLen returns with how many equal bytes a and b begin.
+// commonLen returns how many bytes a and b have in common from the begin.
 func commonLen(a, b []byte) int {
 	n := 0
 	for n < len(a) && n < len(b) && a[n] == b[n] {
@@ -182,25 +182,27 @@ func commonLen(a, b []byte) int {
 	return n
 }
 
-// beginOf returns the first eight bytes of a key as a number. Where two of them differ,
-// the keys are in the same order.
+// beginOf returns the first eight bytes of a key as a number. If two such numbers differ,
+// the keys are in the same order as the numbers.
 func beginOf(key []byte) uint64 {
 	var begin [8]byte
 	copy(begin[:], key)
 	return binary.BigEndian.Uint64(begin[:])
 }
 
-// metricTable finds the metrics of one body by type and name. It is a hash table of two
-// places at least for each event of the packet. Nobody outside knows its seed.
+// metricTable finds the metrics of one body by type and name. It is a hash table with at
+// least two places for each event of the packet. Its seed is not known outside, so no
+// sender can make keys collide.
 type metricTable struct {
 	seed   maphash.Seed
 	places []metricPlace // their number is a power of two
-	mask   uint64        // of those that are used for the packet
+	mask   uint64        // for the places that are used for the packet
 	packet uint32
 	all    []plainMetric
 }
 
-// metricPlace holds the number of a metric, from 1, of this packet; else it is vacant.
+// metricPlace holds the number of a metric, from 1, if packet is the current one; otherwise
+// the place is vacant.
 type metricPlace struct{ packet, number uint32 }
 
 type plainMetric struct {
@@ -209,7 +211,7 @@ type plainMetric struct {
 	kind plain.Type
 }
 
-// reset empties the table, for a packet of so many events.
+// reset empties the table, for a packet of that many events.
 func (t *metricTable) reset(events int) {
 	if t.places == nil {
 		t.seed = maphash.MakeSeed()
@@ -222,14 +224,14 @@ func (t *metricTable) reset(events int) {
 		t.places = make([]metricPlace, size)
 	}
 	t.mask = uint64(size - 1)
-	if t.packet++; t.packet == 0 { // what was 2^32 packets before would count again
+	if t.packet++; t.packet == 0 { // the places of 2^32 packets before would be valid again
 		clear(t.places)
 		t.packet = 1
 	}
 	t.all = t.all[:0]
 }
 
-// find returns the number of a metric. It enters one that is not known.
+// find returns the number of a metric, and enters the metric if it is not known.
 func (t *metricTable) find(kind plain.Type, name []byte) (number int, known bool) {
 	hash := maphash.Bytes(t.seed, name) + uint64(kind)
 	at := hash & t.mask

@@ -17,7 +17,7 @@ import (
 	"github.com/otelgram/otelgram/wire/plain"
 )
 
-// checkCompact asserts that the Compact body of a Plain packet holds what that does, and
+// checkCompact asserts that the Compact body of a Plain packet holds the same events, and
 // is within the limits of package wire.
 func checkCompact(t *testing.T, c *Compactor, d *wire.Decoder, packet []byte) {
 	t.Helper()
@@ -64,7 +64,7 @@ func checkCompact(t *testing.T, c *Compactor, d *wire.Decoder, packet []byte) {
 	require.Len(t, d.Metrics(), len(metrics))
 }
 
-// TestCompactHoldsAll, also at the limits.
+// TestCompactHoldsAll: the body holds all events, even at the limits.
 func TestCompactHoldsAll(t *testing.T) {
 	var c Compactor
 	var d wire.Decoder
@@ -104,7 +104,7 @@ func TestCompactHoldsAll(t *testing.T) {
 	}
 }
 
-// TestMetricTableForgets, also after 2^32 packets.
+// TestMetricTableForgets: the table forgets, even after 2^32 packets.
 func TestMetricTableForgets(t *testing.T) {
 	var m metricTable
 	m.reset(1)
@@ -137,7 +137,7 @@ func FuzzCompact(f *testing.F) {
 	})
 }
 
-// TestCompactAllocatesNothing in steady state.
+// TestCompactAllocatesNothing: in steady state nothing is allocated.
 func TestCompactAllocatesNothing(t *testing.T) {
 	packet := randomdata.PlainPacket(0, randomdata.PlainEvents(rand.New(rand.NewPCG(1, 1)), 40)...)
 	var c Compactor
@@ -153,7 +153,7 @@ func TestCompactAllocatesNothing(t *testing.T) {
 	assert.Zero(t, allocs.In(100, again))
 }
 
-// BenchmarkCompact is a packet of 1472 bytes on its way to a Compact body that is decoded.
+// BenchmarkCompact makes a packet of 1472 bytes into a Compact body and decodes that.
 func BenchmarkCompact(b *testing.B) {
 	tags := []plain.Tag{{Key: "method", Value: "GET"}, {Key: "route", Value: "/cart"}, {Key: "status", Value: "200"}}
 	var events []plain.Event

@@ -1,9 +1,10 @@
-// Package window remembers which of the last sequence numbers of a session were seen. It
-// belongs to whoever keeps the books of the session, and is not safe for concurrent use.
+// Package window remembers which of the last sequence numbers of a session were seen. A
+// Window is not safe for concurrent use: it belongs to the goroutine that keeps the books
+// of the session.
 package window
 
 // Min and Max are how many sequence numbers a window remembers at least and at most. In
-// between it is as large as what came in two seconds asks.
+// between, its size follows what came in two seconds.
 const (
 	Min = 1 << 10
 	Max = 1 << 16
@@ -19,10 +20,9 @@ const (
 	Late                     // behind the window: nobody knows whether it was seen
 )
 
-// Window remembers which of the last sequence numbers were seen, as in RFC 6479,
-// section 2: a ring of bits that moves forward with the newest number. It grows with
-// the numbers up to a limit that its caller names, so that a session of a few packets
-// costs a few words.
+// Window remembers which of the last sequence numbers were seen, as in RFC 6479, section 2:
+// a ring of bits that moves forward with the newest number. It grows with the numbers, up
+// to a limit that the caller names, so that a session of a few packets costs a few words.
 type Window struct {
 	bits   []uint64 // their number is a power of two
 	low    uint64   // the lowest number remembered, a multiple of 64
@@ -38,8 +38,9 @@ func (w *Window) StartAt(n uint64) {
 // Low returns the lowest number that is remembered.
 func (w *Window) Low() uint64 { return w.low }
 
-// See marks a number. Where the number is ahead of all others the window moves
-// forward. It then remembers limit numbers or more, if there are as many.
+// See marks a number, and says whether it was seen before. If the number is ahead of all
+// others, the window moves forward. It then remembers limit numbers or more, if there are
+// as many.
 func (w *Window) See(n uint64, limit int) Verdict {
 	if n < w.low {
 		return Late
@@ -57,15 +58,15 @@ func (w *Window) See(n uint64, limit int) Verdict {
 
 // advance moves the window so that it holds n, which is ahead of all others.
 func (w *Window) advance(n uint64, limit int) {
-	words := n/64 - w.low/64 + 1 // that hold all numbers from low to n
+	words := n/64 - w.low/64 + 1 // all numbers from low to n are in these words
 	size := max(len(w.bits), 1)
-	for uint64(size) < words && size*64 < 2*limit { // one word is only partly of use
+	for uint64(size) < words && size*64 < 2*limit { // one word is used only in part
 		size *= 2
 	}
 	if size > len(w.bits) {
 		w.resize(size)
 	}
-	first := (w.newest + 63) / 64 // the first word with nothing of the past
+	first := (w.newest + 63) / 64 // the first word that holds no number seen so far
 	if words > uint64(size) {
 		w.low = (n/64 - uint64(size) + 1) * 64
 		first = max(first, w.low/64)
@@ -88,7 +89,7 @@ func (w *Window) Shrink(limit int) {
 	}
 }
 
-// resize keeps the words from low to newest, of which there are no more than size.
+// resize keeps the words from low to newest. There are at most size of them.
 func (w *Window) resize(size int) {
 	bits := make([]uint64, size)
 	if w.newest > w.low {
@@ -99,8 +100,8 @@ func (w *Window) resize(size int) {
 	w.bits = bits
 }
 
-// LimitFor is how many numbers to remember where so many packets came in two
-// seconds. Twice as many numbers belong to them where half of the packets are lost.
+// LimitFor returns how many numbers to remember if that many packets came in two seconds.
+// It is twice as many, for half of the packets may be lost.
 func LimitFor(packets uint64) int {
 	return int(min(max(2*packets, Min), Max))
 }

@@ -40,9 +40,9 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-// TestWindowAgainstSet compares with a plain set on random walks, while the window
-// grows, shrinks and begins anywhere: what it remembers it remembers right, and it
-// remembers as much as it is asked to.
+// TestWindowAgainstSet compares with a plain set on random walks, while the window grows,
+// shrinks and begins anywhere. What the window remembers is right, and it remembers as much
+// as it is asked to.
 func TestWindowAgainstSet(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range testsize.Pick(40, 200) {
@@ -76,7 +76,7 @@ func TestWindowAgainstSet(t *testing.T) {
 	}
 }
 
-// TestWindowTakesLittle: memory is for what came, and is given back.
+// TestWindowTakesLittle: the memory follows what came, and is given back.
 func TestWindowTakesLittle(t *testing.T) {
 	var win Window
 	for n := range uint64(10) {

@@ -9,15 +9,15 @@ import (
 // Bucket is a part of a distribution.
 type Bucket struct {
 	Slot      Slot
-	Low, High float64 // -Inf and +Inf where it has no end
+	Low, High float64 // -Inf and +Inf if it has no end
 	Count     uint64
 }
 
 const (
-	// maxSpan is how far apart buckets are that are written and remembered.
+	// maxSpan is how far apart the buckets that are written and remembered may be.
 	maxSpan = 1 << 10
-	// utmostScale bounds the scales, above and below zero. Those of OpenTelemetry's SDKs are
-	// from -10 to 20.
+	// utmostScale bounds the scales, above and below zero. The scales of OpenTelemetry's
+	// SDKs are from -10 to 20.
 	utmostScale = 64
 )
 
@@ -28,8 +28,9 @@ func Sayable(pt *wire.Point) bool {
 }
 
 // AppendBuckets appends the buckets of a histogram that are not empty, from the lowest one
-// up. Those of an exponential histogram are merged until the scale is at most maxScale, there
-// are at most so many, and they are not too far apart; it returns the scale.
+// up. The buckets of an exponential histogram are merged until the scale is at most
+// maxScale, there are at most most buckets, and they are not too far apart. AppendBuckets
+// returns the scale.
 func AppendBuckets(list []Bucket, pt *wire.Point, maxScale int32, most int) ([]Bucket, int32) {
 	d := pt.Distribution
 	switch {
@@ -76,15 +77,16 @@ func appendExplicit(list []Bucket, d *wire.Distribution) []Bucket {
 	return list
 }
 
-// mergedEnough reports whether there are few enough buckets if 2^shift of them are one.
+// mergedEnough reports whether few enough buckets remain if 2^shift of them are merged into
+// one.
 func mergedEnough(d *wire.Distribution, shift uint, most int) bool {
 	n, span := distinct(&d.Negative, shift)
 	m, other := distinct(&d.Positive, shift)
 	return n+m <= most && max(span, other) < maxSpan
 }
 
-// distinct returns how many buckets are not empty if 2^shift of them are one, and how far
-// apart they are.
+// distinct returns how many buckets are not empty if 2^shift of them are merged into one,
+// and how far apart they are.
 func distinct(b *wire.Buckets, shift uint) (n int, span int64) {
 	first, last := int64(math.MinInt64), int64(math.MinInt64)
 	for i, c := range b.Counts {
@@ -102,7 +104,7 @@ func distinct(b *wire.Buckets, shift uint) (n int, span int64) {
 	return n, last - first
 }
 
-// appendSide appends the buckets of one side, from the one next to zero on.
+// appendSide appends the buckets of one side, beginning next to zero.
 func appendSide(list []Bucket, b *wire.Buckets, kind SlotKind, shift uint, scale int32) []Bucket {
 	start := len(list)
 	for i, c := range b.Counts {
@@ -128,9 +130,9 @@ func power(index int64, scale int32) float64 {
 	return math.Exp2(math.Ldexp(float64(index), int(-scale)))
 }
 
-// Difference takes from each bucket what the series was told of it, and returns those of
-// which anything is left. It reports false where the series was told more than there is:
-// then it began anew.
+// Difference takes from each bucket what the server was told of it, and returns the buckets
+// of which anything is left. It returns false if the server was told more than there is,
+// which means that the series began anew.
 func (s *Series) Difference(list []Bucket, scale int32) ([]Bucket, bool) {
 	t := &s.Told
 	if len(t.Positive.Counts)+len(t.Negative.Counts) == 0 {
@@ -150,10 +152,10 @@ func (s *Series) Difference(list []Bucket, scale int32) ([]Bucket, bool) {
 			kept = append(kept, b)
 		}
 	}
-	return kept, left == 0 // else a bucket was told that is empty now
+	return kept, left == 0 // otherwise a bucket is empty now of which the server was told
 }
 
-// total returns how many measurements of buckets were told.
+// total returns of how many measurements of buckets the server was told.
 func (s *Series) total() (n uint64) {
 	for _, list := range [][]uint64{s.Told.BucketCounts, s.Told.Positive.Counts, s.Told.Negative.Counts} {
 		for _, c := range list {
@@ -163,7 +165,7 @@ func (s *Series) total() (n uint64) {
 	return n + s.Told.ZeroCount
 }
 
-// MaxScale returns the scale at which buckets are to be compared with what was told.
+// MaxScale returns the scale at which to compare buckets with what the server was told.
 func (s *Series) MaxScale(most int32) int32 {
 	if len(s.Told.Positive.Counts)+len(s.Told.Negative.Counts) == 0 {
 		return most
@@ -171,7 +173,7 @@ func (s *Series) MaxScale(most int32) int32 {
 	return min(most, s.Told.Scale)
 }
 
-// told returns how many measurements of a slot were told.
+// told returns of how many measurements of a slot the server was told.
 func (s *Series) told(slot Slot) uint64 {
 	switch slot.Kind {
 	case Explicit:
@@ -188,9 +190,10 @@ func (s *Series) told(slot Slot) uint64 {
 	return 0
 }
 
-// Spread sets Low of each bucket to the value with which it is said. All are at the same
-// fraction of their bucket, chosen so that the values add up to sum, or in the middle where
-// that cannot be. low and high are the least and the greatest measurement, if they are finite.
+// Spread sets Low of each bucket to the value with which the bucket is said. All values lie
+// at the same fraction of their buckets, chosen so that they add up to sum, or in the
+// middle if no fraction does. low and high are the least and the greatest measurement, if
+// they are finite.
 func Spread(list []Bucket, sum, low, high float64) {
 	if mean := sum / float64(list[0].Count); len(list) == 1 && within(mean, &list[0]) {
 		b := &list[0]
@@ -200,7 +203,7 @@ func Spread(list []Bucket, sum, low, high float64) {
 		if Finite(high) {
 			b.High = min(b.High, high)
 		}
-		b.Low = max(min(mean, b.High), b.Low) // what rounding took it beyond is no measurement
+		b.Low = max(min(mean, b.High), b.Low) // rounding may have moved the mean beyond the extremes
 		return
 	}
 	least, span := 0.0, 0.0
@@ -211,7 +214,7 @@ func Spread(list []Bucket, sum, low, high float64) {
 		span += float64(b.Count) * (b.High - b.Low)
 	}
 	part := (sum - least) / span
-	if !(part >= -rounding && part <= 1+rounding) { // also if it is NaN
+	if !(part >= -rounding && part <= 1+rounding) { // true for NaN, too
 		part = 0.5
 	}
 	part = min(max(part, 0), 1)
@@ -221,10 +224,10 @@ func Spread(list []Bucket, sum, low, high float64) {
 	}
 }
 
-// estimateDigits is how many digits the values have that are no measurements.
+// estimateDigits is how many digits a value has that is no measurement.
 const estimateDigits = 9
 
-// Round returns v with so many digits.
+// Round returns v with that many digits.
 func Round(v float64, digits int) float64 {
 	if v == 0 || !Finite(v) {
 		return v
@@ -245,10 +248,10 @@ func Round(v float64, digits int) float64 {
 	return r
 }
 
-// rounding is by how much a part may be off for having been rounded.
+// rounding is by how much a fraction may be off because of rounding.
 const rounding = 1e-6
 
-// within reports whether v lies in a bucket, give or take what rounding does.
+// within reports whether v lies in a bucket, with a margin for rounding.
 func within(v float64, b *Bucket) bool {
 	margin := 1e-9 * math.Abs(v)
 	return Finite(v) && v >= b.Low-margin && v <= b.High+margin
@@ -270,7 +273,7 @@ func (b *Bucket) bound(low, high float64) {
 	case math.IsInf(b.High, 1):
 		b.High = max(0, 2*b.Low)
 	}
-	if !Finite(b.Low) || !Finite(b.High) { // beyond the largest number
+	if !Finite(b.Low) || !Finite(b.High) { // twice a bound is beyond the largest number
 		b.Low = max(min(b.Low, math.MaxFloat64), -math.MaxFloat64)
 		b.High = max(min(b.High, math.MaxFloat64), -math.MaxFloat64)
 	}

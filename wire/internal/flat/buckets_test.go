@@ -15,7 +15,7 @@ import (
 )
 
 // TestSpreadKeepsSums: whatever was measured, the values have the sum of the measurements,
-// each in its bucket.
+// and each value is in its bucket.
 func TestSpreadKeepsSums(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	bounds := []float64{-10, -1, 0, 0.5, 2, 7, 100}
@@ -51,8 +51,8 @@ func TestSpreadKeepsSums(t *testing.T) {
 	}
 }
 
-// TestSpreadOfWhatCannotBe: values are finite, and in the middle, where the sum is none of
-// the measurements.
+// TestSpreadOfWhatCannotBe: if no measurements can have the sum, values are finite, and in
+// the middle.
 func TestSpreadOfWhatCannotBe(t *testing.T) {
 	nan, inf := math.NaN(), math.Inf(1)
 	for _, tt := range []struct {
@@ -128,7 +128,7 @@ func TestDifferenceAcrossScales(t *testing.T) {
 	assert.False(t, ok, "it began anew")
 }
 
-// TestBucketsAreMerged: there are at most so many, whatever offset and scale are.
+// TestBucketsAreMerged: the number of buckets is bounded, whatever offset and scale are.
 func TestBucketsAreMerged(t *testing.T) {
 	many := make([]uint64, 1000)
 	for i := range many {
@@ -159,13 +159,14 @@ func TestSeriesIsBounded(t *testing.T) {
 	s := &Series{}
 	for _, index := range []int64{0, math.MaxInt32, math.MinInt32, 5, -maxSpan, maxSpan, -7} {
 		s.tell(Slot{Kind: Positive, Index: index}, 1, 0)
-		s.tell(Slot{Kind: Positive, Index: index}, math.MaxUint64, 0) // takes it back
+		s.tell(Slot{Kind: Positive, Index: index}, math.MaxUint64, 0) // takes the measurement back
 		assert.LessOrEqual(t, len(s.Told.Positive.Counts), maxSpan)
 		assert.Zero(t, s.told(Slot{Kind: Positive, Index: index}))
 	}
 }
 
-// TestSparseBuckets: those of a point are downscaled until a series can remember all.
+// TestSparseBuckets: the buckets of a point are downscaled until a series can remember all
+// of them.
 func TestSparseBuckets(t *testing.T) {
 	far := make([]uint64, 50_000)
 	far[0], far[len(far)-1] = 3, 4
@@ -186,7 +187,7 @@ func TestSparseBuckets(t *testing.T) {
 	assert.Equal(t, uint64(1), list[0].Count)
 }
 
-// TestSayable: a scale that no SDK has is no reason to work for long.
+// TestSayable: a scale that no SDK has does not make work that takes long.
 func TestSayable(t *testing.T) {
 	assert.True(t, Sayable(exponentialOf(20, 0, 1)))
 	assert.True(t, Sayable(exponentialOf(-64, 0, 1)))
@@ -207,9 +208,9 @@ func TestRound(t *testing.T) {
 	assert.True(t, math.IsInf(Round(math.Inf(1), 9), 1))
 }
 
-// TestJournal: packets are settled in the order in which they were finished. What was in
-// front of the place up to which one has left is told, and the rest taken back; so are the
-// points counted.
+// TestJournal: packets are settled in the order in which they were finished. What comes
+// before the place up to which a packet has left is told and counted, and the rest is taken
+// back.
 func TestJournal(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 2))
 	w := &Writer{}
@@ -275,7 +276,8 @@ func TestJournal(t *testing.T) {
 	assert.Less(t, cap(w.journal.entries.list), 10_000)
 }
 
-// TestForgottenPacket: one without bytes leaves nothing behind, and what it tells is kept.
+// TestForgottenPacket: a packet without bytes leaves nothing behind, and what it tells is
+// kept.
 func TestForgottenPacket(t *testing.T) {
 	w, s := &Writer{}, &Series{}
 	for range 3 {

@@ -1,21 +1,21 @@
 package flat
 
-// journal remembers, for each packet that is under way, what a server is told by it, and
-// where its points end. What was in a part that did not leave is said with the next point of
-// the series.
+// journal remembers, for each packet that is not settled yet, what the packet tells the
+// server, and where its points end. What was in a part that did not leave is said with the
+// next point of the series.
 type journal struct {
 	entries fifo[telling]
 	points  fifo[int]   // where each point ends in its packet
-	packets fifo[sizes] // of those that are finished and not settled
+	packets fifo[sizes] // of packets that are finished and not settled
 	open    sizes       // of the open packet
-	marked  int         // entries when the point at hand began
+	marked  int         // number of entries when the point at hand began
 }
 
 // sizes is how many entries and points a packet has.
 type sizes struct{ entries, points int }
 
-// telling says that n measurements, of value together, of one slot of a series are in a
-// packet, in front of end.
+// telling says that a packet, in the bytes before end, tells n measurements of one slot of
+// a series, which together have value.
 type telling struct {
 	series *Series
 	life   uint32 // of the series
@@ -23,14 +23,14 @@ type telling struct {
 	n      uint64
 	value  float64
 	end    int
-	// kept says that it stays if the packet is dropped: what a server is told is not a
-	// difference, and the next point says it again.
+	// kept says that the telling stays if the packet is dropped: what the server is told is
+	// no difference, and the next point says it again.
 	kept bool
 }
 
 func (j *journal) mark() { j.marked = len(j.entries.list) }
 
-// add enters a telling, and has the series remember it.
+// add enters a telling, and makes the series remember it.
 func (j *journal) add(t telling) {
 	t.life = t.series.life
 	t.series.tell(t.slot, t.n, t.value)
@@ -49,9 +49,9 @@ func (j *journal) rollBack() {
 	j.entries.cut(j.marked)
 }
 
-// commit adds the point at hand to the packet, in which it begins at an offset and has so many
-// bytes. One without bytes ends at 0, and what it tells is kept: dropping the packet takes
-// nothing from it.
+// commit adds the point at hand to the packet. In the packet it begins at begin and has
+// size bytes. A point without bytes ends at 0, and what it tells is kept, since dropping
+// the packet takes nothing from it.
 func (j *journal) commit(begin, size int) {
 	end := begin + size
 	if size == 0 {
@@ -72,7 +72,7 @@ func (j *journal) end() {
 	j.open = sizes{}
 }
 
-// forget ends the open packet, which has no bytes: what its points tell is kept.
+// forget ends the open packet, which has no bytes. What its points tell is kept.
 func (j *journal) forget() {
 	first := len(j.entries.list) - j.open.entries
 	for i := range j.entries.list[first:] {
@@ -83,8 +83,8 @@ func (j *journal) forget() {
 	j.open = sizes{}
 }
 
-// settle ends the way of the oldest packet, of which so many bytes have left. It returns how
-// many of its points are among them as a whole.
+// settle ends the oldest packet. left is how many of its bytes have left. It returns how many
+// of its points have left as a whole.
 func (j *journal) settle(left int) (points int) {
 	if j.packets.len() == 0 {
 		return 0
@@ -98,7 +98,7 @@ func (j *journal) settle(left int) (points int) {
 			t.undo()
 		}
 	}
-	clear(entries) // they hold series
+	clear(entries) // they refer to series
 	for _, end := range j.points.pop(n.points) {
 		if end <= left {
 			points++
@@ -110,7 +110,7 @@ func (j *journal) settle(left int) (points int) {
 	return points
 }
 
-// undo takes back what was told, if the series still has the life in which it was.
+// undo takes back what was told, if the series has not begun anew since.
 func (t *telling) undo() {
 	t.series.pending--
 	if t.life == t.series.life {
@@ -118,19 +118,19 @@ func (t *telling) undo() {
 	}
 }
 
-// fifo is a list from which is taken in front.
+// fifo is a list from which elements are taken in front.
 type fifo[T any] struct {
 	list []T
 	head int
 }
 
-// maxKept is how many elements a list keeps the memory of.
+// maxKept is how many elements a list may have for its memory to be kept.
 const maxKept = 1 << 13
 
 func (f *fifo[T]) len() int { return len(f.list) - f.head }
 func (f *fifo[T]) push(v T) { f.list = append(f.list, v) }
 
-// cut takes off all from the n-th element of the list on.
+// cut takes off all elements from the n-th on.
 func (f *fifo[T]) cut(n int) {
 	clear(f.list[n:])
 	f.list = f.list[:n]
@@ -142,7 +142,7 @@ func (f *fifo[T]) pop(n int) []T {
 	return f.list[f.head-n : f.head]
 }
 
-// compact moves what is left to the begin, once it is less than what is gone.
+// compact moves what is left to the begin, if it is not more than what is gone.
 func (f *fifo[T]) compact() {
 	if 2*f.head < len(f.list) {
 		return

@@ -8,28 +8,30 @@ import (
 )
 
 const (
-	// limitScale is the largest scale in which an exponential histogram is given up to
-	// limits: each is 2^(1/4) times the one before. So they are the same in most points.
+	// limitScale is the largest scale in which an exponential histogram is written as
+	// limits: each limit is 2^(1/4) times the one before. So most points have the same
+	// limits.
 	limitScale = 2
-	// maxLimits is up to how many of them it is downscaled.
+	// maxLimits is the number of limits to which it is downscaled.
 	maxLimits = 80
 )
 
-// Limit is how many measurements of a histogram are at most as large as a bound.
+// Limit is the number of measurements of a histogram up to a bound.
 type Limit struct {
 	Bound float64
 	Count uint64
 }
 
-// Limits holds those of one histogram at a time.
+// Limits makes the limits of one histogram at a time.
 type Limits struct {
 	list    []Limit
 	buckets []Bucket
 }
 
-// Of returns them from the lowest up; the last is +Inf, with all measurements. Those of an
-// explicit histogram are its bounds, those of an exponential one both ends of its buckets
-// that are not empty. They are valid until the next call.
+// Of returns the limits of a point, from the lowest up. The last is +Inf, with all
+// measurements. The limits of an explicit histogram are its bounds. The limits of an
+// exponential histogram are both ends of its buckets that are not empty. They are valid
+// until the next call.
 func (l *Limits) Of(pt *wire.Point) []Limit {
 	l.list, l.buckets = Reuse(l.list, maxKept), Reuse(l.buckets, maxKept)
 	d := pt.Distribution
@@ -47,8 +49,9 @@ func (l *Limits) Of(pt *wire.Point) []Limit {
 	} else {
 		l.buckets, _ = AppendBuckets(l.buckets, pt, limitScale, maxLimits)
 		for _, b := range l.buckets {
-			// Servers take the values of a bucket for spread from the bound before it on.
-			// Where the bucket before it is empty that bound is said, too.
+			// Servers assume that the values of a bucket are spread from the bound before
+			// it on. So if the bucket before it is empty, that bucket's upper bound is
+			// said, too.
 			if low := rounded(b.Low); low < b.High && (len(l.list) == 0 || l.list[len(l.list)-1].Bound < low) {
 				l.add(low, up)
 			}
@@ -60,7 +63,8 @@ func (l *Limits) Of(pt *wire.Point) []Limit {
 	return l.list
 }
 
-// add adds a bound. Of equal ones the last counts, and an infinite one is added last.
+// add adds a bound. Of equal bounds the last counts. An infinite bound is left out, since
+// Of adds it last.
 func (l *Limits) add(bound float64, up uint64) {
 	if !Finite(bound) {
 		return
@@ -72,8 +76,8 @@ func (l *Limits) add(bound float64, up uint64) {
 	l.list = append(l.list, Limit{bound, up})
 }
 
-// OfPowers returns the same for an exponential histogram, with the powers of two from first
-// to last as bounds, whatever its buckets are.
+// OfPowers is Of for an exponential histogram with the powers of two from first to last as
+// bounds, whatever its buckets are.
 func (l *Limits) OfPowers(pt *wire.Point, first, last int) []Limit {
 	l.list, l.buckets = Reuse(l.list, maxKept), Reuse(l.buckets, maxKept)
 	l.buckets, _ = AppendBuckets(l.buckets, pt, 0, math.MaxInt)

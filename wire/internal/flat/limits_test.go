@@ -10,8 +10,8 @@ import (
 	"github.com/otelgram/otelgram/wire/internal/points"
 )
 
-// TestLimits: the limits of an exponential histogram are both ends of each bucket that is not
-// empty, so that a server knows where its measurements are.
+// TestLimits: the limits of an exponential histogram are both ends of each bucket that is
+// not empty, so that a server knows where its measurements are.
 func TestLimits(t *testing.T) {
 	for _, tt := range []struct {
 		name string

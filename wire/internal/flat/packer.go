@@ -6,34 +6,34 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// Dialect is what one encoding has of its own.
+// Dialect is what differs between the encodings.
 type Dialect interface {
-	// Write writes what there is to say of a point, entry by entry. It returns Added,
-	// also where there is nothing to say, or Unsayable or NoMemory.
+	// Write writes what there is to say about a point, entry by entry. It returns Added,
+	// even if there is nothing to say, or Unsayable or NoMemory.
 	Write(w *Writer, pt *wire.Point) wire.Result
 	// Cut returns the length of the longest run of entries at the begin of body that takes
-	// at most room bytes. It is 0 where the first entry is longer.
+	// at most room bytes. It is 0 if the first entry is longer.
 	Cut(body []byte, room int) int
-	// Stamp completes a datagram: it begins with Head bytes and ends with Tail bytes, which
-	// are the dialect's.
+	// Stamp completes a datagram. Its first Head bytes and its last Tail bytes are for the
+	// dialect to write.
 	Stamp(datagram []byte, h *wire.Header)
 	// Probe appends a datagram that says nothing, without its Head and Tail.
 	Probe(b []byte) []byte
 }
 
-// Frame is what a datagram has around its entries, and the most that it has in all, in bytes.
+// Frame is what a datagram has around its entries, and how long it may be in all, in bytes.
 type Frame struct{ Head, Tail, Most int }
 
 const (
-	// A packet that begins with a point of several datagrams takes more points until it has
-	// runDatagrams: the last datagram is half empty on average.
+	// runDatagrams is how many datagrams a packet takes that begins with a point of several
+	// datagrams. With more datagrams the last one, half empty on average, matters less.
 	runDatagrams = 4
 	// slack is the room of a packet buffer beyond the limit.
 	slack = 64
 )
 
-// Packer packs points into packets of entries. A packet that is larger than a datagram
-// leaves in several, which are cut between entries.
+// Packer packs points into packets of entries. A packet that is larger than a datagram is
+// sent as several datagrams, which are cut between entries.
 type Packer struct {
 	dialect Dialect
 	frame   Frame
@@ -54,7 +54,7 @@ func NewPacker(d Dialect, f Frame, limit int, s Style, m Memory) (*Packer, *Tabl
 	return p, p.table
 }
 
-// SetLimit changes the size of the datagrams of the packets that begin after it.
+// SetLimit changes the size of the datagrams of packets that begin after it.
 func (p *Packer) SetLimit(limit int) {
 	p.next = min(max(limit, wire.MinPacketSize), p.frame.Most) - p.frame.Tail
 }
@@ -62,14 +62,14 @@ func (p *Packer) SetLimit(limit int) {
 // BufferSize returns the capacity of the buffers to give to Start, in bytes.
 func (p *Packer) BufferSize() int { return p.next + p.frame.Tail + slack }
 
-// Start begins a packet in buf, which is the Packer's until Finish, Enlarge or Start. One
-// with less capacity than BufferSize is replaced.
+// Start begins a packet in buf, which belongs to the Packer until Finish, Enlarge or Start.
+// A buffer with less capacity than BufferSize is replaced.
 func (p *Packer) Start(buf []byte) {
 	p.table.tick(time.Now())
 	p.begin(buf, p.BufferSize(), p.next, false)
 }
 
-// Enlarge makes the open packet, which is empty, one of several datagrams. It returns the
+// Enlarge lets the open packet, which is empty, have several datagrams. It returns the
 // buffer that Start was given.
 func (p *Packer) Enlarge(buf []byte) []byte {
 	old := p.buf
@@ -88,7 +88,7 @@ func (p *Packer) begin(buf []byte, size, limit int, wide bool) {
 // Points returns the number of points in the open packet.
 func (p *Packer) Points() int { return p.points }
 
-// Append adds pt to the open packet, like [wire.Packer.Append].
+// Append adds pt to the open packet, as [wire.Packer.Append] does.
 func (p *Packer) Append(pt *wire.Point) wire.Result {
 	if p.full {
 		return wire.Full
@@ -115,7 +115,7 @@ func (p *Packer) Append(pt *wire.Point) wire.Result {
 	return wire.Added
 }
 
-// tooMuch says what becomes of a point that does not fit what is left of the packet.
+// tooMuch returns the result for a point that does not fit what is left of the packet.
 func (p *Packer) tooMuch() wire.Result {
 	switch {
 	case p.points > 0:
@@ -128,11 +128,11 @@ func (p *Packer) tooMuch() wire.Result {
 }
 
 // AppendReduced reports that nothing of a point can be left out: an entry that is too long
-// would be another series without it.
+// would be another series if it were cut.
 func (p *Packer) AppendReduced(*wire.Point) (wire.Reduction, bool) { return wire.Reduction{}, false }
 
-// Size returns how long the longest entry of pt is, in bytes, or all of them if they are
-// too many.
+// Size returns the length of the longest entry of pt, in bytes, or the length of all
+// entries if there are too many.
 func (p *Packer) Size(pt *wire.Point) int {
 	w := &p.writer
 	w.reset(p.next-p.frame.Head, wire.MaxBody)
@@ -141,8 +141,8 @@ func (p *Packer) Size(pt *wire.Point) int {
 	return w.longest
 }
 
-// Finish ends the packet and returns its buffer. It is empty where nothing is to be said
-// of any of its points.
+// Finish ends the packet and returns its buffer. The buffer is empty if there is nothing to
+// say about any of its points.
 func (p *Packer) Finish() []byte {
 	packet := p.buf
 	p.buf = nil
@@ -157,9 +157,10 @@ func (p *Packer) Finish() []byte {
 	return packet
 }
 
-// Datagram returns the datagram of a packet that begins at an offset, which is 0 for the
-// first, and where the next one begins: 0 after the last. It is a part of the packet, or is
-// appended to scratch, which is returned. It is longer than limit if an entry is.
+// Datagram returns the datagram of a packet that begins at offset at, which is 0 for the
+// first. next is where the next one begins, or 0 after the last. The datagram is a part of
+// packet, or is appended to scratch, which is returned as grown. It is longer than limit if
+// an entry is.
 func (p *Packer) Datagram(scratch, packet []byte, limit, at int) (datagram, grown []byte, next int) {
 	head, tail := p.frame.Head, p.frame.Tail
 	limit = min(limit, p.frame.Most)
@@ -170,7 +171,7 @@ func (p *Packer) Datagram(scratch, packet []byte, limit, at int) (datagram, grow
 	n := len(body)
 	if n > limit-head-tail {
 		if n = p.dialect.Cut(body, limit-head-tail); n == 0 {
-			n = len(body) // which the caller refuses
+			n = len(body) // the caller drops it
 		}
 	}
 	if n < len(body) {
@@ -188,12 +189,12 @@ func (p *Packer) Datagram(scratch, packet []byte, limit, at int) (datagram, grow
 // Stamp completes a datagram just before it is sent.
 func (p *Packer) Stamp(datagram []byte, h *wire.Header) { p.dialect.Stamp(datagram, h) }
 
-// Settled says that of the oldest packet that was finished and not settled so many bytes have
-// left, and no more will. It returns how many points these have.
+// Settled says that the kernel took left bytes of the oldest unsettled packet, and will take
+// no more of it. It returns how many points these bytes have.
 func (p *Packer) Settled(left int) (points int) { return p.writer.journal.settle(left) }
 
-// AppendReport appends a datagram that says nothing: an answer to it tells whether
-// somebody is there.
+// AppendReport appends a datagram that says nothing. An answer to it tells whether a server
+// is there.
 func (p *Packer) AppendReport(b []byte, _ *wire.Report) []byte {
 	for range p.frame.Head {
 		b = append(b, 0)
@@ -205,8 +206,8 @@ func (p *Packer) AppendReport(b []byte, _ *wire.Report) []byte {
 	return b
 }
 
-// Session reports that there are no sessions: no sender reports, no goodbye, and each
-// datagram is of use by itself.
+// Session returns false: there are no sessions, so there are no sender reports and no
+// goodbye, and each datagram is of use by itself.
 func (p *Packer) Session() bool { return false }
 
 // LeftOut returns what could not be said. It is safe for concurrent use.

@@ -7,43 +7,45 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// Memory is what a table charges what it keeps to.
+// Memory is what a table charges for what it keeps.
 type Memory interface {
-	// Take takes so many bytes for a cache, and returns false where they are not there.
-	// Return gives them back.
+	// Take takes that many bytes for a cache, and returns false if there are not that many
+	// left. Return gives them back.
 	Take(bytes int64) bool
 	Return(bytes int64)
-	// Need takes so many bytes for what points are dropped without, and returns false where
-	// they are not there. Give gives them back.
+	// Need takes that many bytes for what points are dropped without, and returns false if
+	// there are not that many left. Give gives them back.
 	Need(bytes int64) bool
 	Give(bytes int64)
 }
 
 const (
-	// maxTexts bounds the texts that are a cache, and maxSeries the series, beside the
+	// maxTexts bounds the texts that are a cache, and maxSeries the series, besides the
 	// memory. A text that finds no room is made anew for each point.
 	maxTexts  = 1 << 16
 	maxSeries = 1 << 20
-	// A text that no series has is kept for textTime after its last use, or textTimeFull
-	// where there is no room left. A series is kept for seriesTime, or textTime where memory
-	// is short. What a forgotten series has gained when it comes again is not said.
+	// A text that no series has is kept for textTime after its last use, or for
+	// textTimeFull if there is no room left. A series is kept for seriesTime, or for
+	// textTime if memory is short. What a forgotten series has gained when it comes again
+	// is not said.
 	textTime     = 10 * time.Minute
 	textTimeFull = time.Minute
 	seriesTime   = time.Hour
-	// maxForgotten bounds the forgotten series of which something is remembered.
+	// maxForgotten bounds the forgotten series about which something is remembered.
 	maxForgotten = 1 << 16
-	// When a packet begins the table looks for idle texts and series among sweepAtOnce of
-	// each, once in sweepEvery at most: doing so for each packet cost more than its points.
+	// When a packet begins, the table looks for idle texts and series among sweepAtOnce of
+	// each, at most once in sweepEvery. Doing so for each packet would cost more than its
+	// points.
 	sweepAtOnce = 128
 	sweepEvery  = 100 * time.Millisecond
-	// seriesCost is about what a series takes beside its buckets, in bytes.
+	// seriesCost is about what a series takes besides its buckets, in bytes.
 	seriesCost = 400
 	// maxScratchText is how many bytes of scratch memory a table keeps of each kind.
 	maxScratchText = 16 << 10
 )
 
 // Table keeps the texts of names and attribute sets, and the series of which a server is
-// told differences. What nobody used for a while is forgotten, a little at a time.
+// told differences. What was not used for a while is forgotten, a little at a time.
 type Table struct {
 	style   Style
 	memory  Memory
@@ -55,18 +57,19 @@ type Table struct {
 	list    []*Series
 	cursor  int // of sweepSeries
 
-	// now and wall are when the packet began. now is in nanoseconds since base, and does not
-	// jump when the clock is set. wall is by the clock, in Unix nanoseconds.
+	// now and wall are when the packet began. now is in nanoseconds since base, and does
+	// not jump when the clock is set. wall is by the clock, in Unix nanoseconds.
 	base      time.Time
 	now, wall int64
-	swept     int64 // when the table last looked for idle ones, like now
-	// A series that began before horizon may have been told, and forgotten. It is when the
-	// table was made, or when a metric was forgotten with its list of forgotten series.
+	swept     int64 // when the table last looked for idle ones, in the unit of now
+	// horizon is when the table was made, or when a metric was forgotten together with its
+	// list of forgotten series. A series that began before horizon may have been told and
+	// forgotten.
 	horizon int64
 
 	seed      maphash.Seed
-	forgotten int  // series, in Text.forgotten
-	short     bool // there was not enough memory for something since the last sweep
+	forgotten int  // number of series in all Text.forgotten
+	short     bool // memory was not enough for something since the last sweep
 
 	kept             int // texts that are not needed
 	key, buf, values []byte
@@ -83,15 +86,15 @@ func newTable(s Style, m Memory, left *leftOut, now time.Time) *Table {
 }
 
 // Texts returns the name of a point's metric and its tags. They are valid until the next
-// call. series says that Series comes next, for which they must be kept.
+// call. series says that Series is called next, for which they must be kept.
 func (t *Table) Texts(pt *wire.Point, series bool) (name, tags *Text) {
 	needed := series && isNeeded(pt.Metric)
 	name = t.name(pt.Metric, needed)
 	return name, t.set(name.common, pt.Attributes, needed)
 }
 
-// isNeeded reports whether points of a metric that has series cannot be said without one. Of a
-// monotonic change the integer part can.
+// isNeeded reports whether a point of a metric that has series cannot be said without its
+// series. The integer part of a monotonic change can.
 func isNeeded(m *wire.Metric) bool { return !m.Delta || m.Kind == wire.Sum && !m.Monotonic }
 
 func (t *Table) name(m *wire.Metric, needed bool) *Text {
@@ -135,7 +138,7 @@ func (t *Table) set(c *common, s *wire.AttributeSet, needed bool) *Text {
 	return e
 }
 
-// keep keeps the text in buf under key, where there is room.
+// keep keeps the text in buf under key, if there is room.
 func (t *Table) keep(in *texts, c *common, fit Fit, needed bool) *Text {
 	cost := int64(textCost + len(t.key) + 2*(len(c.key)+len(t.buf)))
 	if !(needed || t.kept < maxTexts) || !t.take(cost, needed) {
@@ -164,7 +167,7 @@ func (t *Table) take(bytes int64, needed bool) bool {
 	return ok
 }
 
-// give gives it back.
+// give gives memory back.
 func (t *Table) give(bytes int64, needed bool) {
 	if needed {
 		t.memory.Give(bytes)
@@ -188,7 +191,7 @@ func (t *Table) commonOf(s *wire.Scope) *common {
 	for _, tag := range tags {
 		key = appendText(appendText(key, tag.Key), tag.Value)
 	}
-	key = appendText(nil, key) // so that it can be told from what follows it
+	key = appendText(nil, key) // with its length, so that the key ends where it should
 	if c := t.commons[string(key)]; c != nil {
 		return c
 	}
@@ -199,9 +202,10 @@ func (t *Table) commonOf(s *wire.Scope) *common {
 	return c
 }
 
-// Series returns the series of a point, whose texts Texts has just returned, and nil where
-// there is no memory for it. known says that what was told of it is known: it is not where the
-// series began before there was a table, or was forgotten.
+// Series returns the series of a point whose texts Texts has just returned, or nil if there
+// is no memory for it. known says that it is known what the server was told about the
+// series. That is not known if the series began before the table was made, or was
+// forgotten.
 func (t *Table) Series(name, tags *Text, pt *wire.Point) (s *Series, known bool) {
 	known = true
 	if s = tags.nextOf(name); s == nil {
@@ -241,7 +245,7 @@ func (t *Table) newSeries(name, tags *Text, pt *wire.Point) *Series {
 	return s
 }
 
-// mayBeTold reports whether the server may have been told of a series that is not in the
+// mayBeTold reports whether the server may have been told about a series that is not in the
 // table: it began before the table was made, or the table has forgotten it.
 func (t *Table) mayBeTold(name, tags *Text, start int64) bool {
 	if start < max(t.horizon, name.horizon) {
@@ -257,8 +261,8 @@ func (t *Table) mayBeTold(name, tags *Text, start int64) bool {
 	return start < at
 }
 
-// remember notes that a cumulative series is forgotten. Where there are too many of them, none
-// of the metric's that began before is known.
+// remember notes that a cumulative series is forgotten. If there are too many of them, no
+// series of the metric that began before counts as known.
 func (t *Table) remember(s *Series) {
 	name := s.name
 	if t.forgotten >= maxForgotten {
@@ -275,10 +279,10 @@ func (t *Table) remember(s *Series) {
 	t.forgotten += len(name.forgotten) - before
 }
 
-// Collide counts that a point looks like one of another series.
+// Collide counts a point that looks like one of another series.
 func (t *Table) Collide() { t.left.collisions.Add(1) }
 
-// tick lets time go by, and forgets some of what nobody used.
+// tick sets the time, and forgets some of what was not used.
 func (t *Table) tick(now time.Time) {
 	t.now, t.wall = int64(now.Sub(t.base)), now.UnixNano()
 	if t.now-t.swept < int64(sweepEvery) {

@@ -35,7 +35,7 @@ func newTestTable(m *points.Memory, now time.Time) *Table {
 }
 
 // TestTextsAreFoundByContent: an object that was made anew has the text of the one before,
-// and the series that goes with it.
+// and the series that belongs to it.
 func TestTextsAreFoundByContent(t *testing.T) {
 	table := newTestTable(&points.Memory{}, time.Unix(1000, 0))
 	var first *Series
@@ -64,8 +64,8 @@ func TestTextsAreFoundByContent(t *testing.T) {
 	assert.NotSame(t, first, s, "a metric of another kind")
 }
 
-// TestForgetting: what is in use stays, with what it needs, and the rest goes: a series after
-// an hour. Those of its metric that began before are not known then.
+// TestForgetting: what is in use stays, with what it needs. The rest is forgotten, a series
+// after an hour. Then nothing is known about series of its metric that began before.
 func TestForgetting(t *testing.T) {
 	m := &points.Memory{}
 	now := time.Unix(1000, 0)
@@ -133,7 +133,7 @@ func TestForgetting(t *testing.T) {
 }
 
 // TestSeriesOfASet: each metric finds its own series of a set, in whatever order they come,
-// also when others were forgotten.
+// even after others were forgotten.
 func TestSeriesOfASet(t *testing.T) {
 	now := time.Unix(1000, 0)
 	table := newTestTable(&points.Memory{}, now)
@@ -168,7 +168,7 @@ func TestSeriesOfASet(t *testing.T) {
 	}
 }
 
-// TestMarksOfForgottenTexts: one that stands where another was is not taken for it.
+// TestMarksOfForgottenTexts: a text that takes the place of another is not taken for it.
 func TestMarksOfForgottenTexts(t *testing.T) {
 	now := time.Unix(1000, 0)
 	table := newTestTable(&points.Memory{}, now)
@@ -204,7 +204,7 @@ func TestOneSetOfTwoScopes(t *testing.T) {
 	}
 }
 
-// TestNoMemory: a text is made all the same, and not kept; a series cannot be.
+// TestNoMemory: a text is made all the same, and not kept. A series cannot be made.
 func TestNoMemory(t *testing.T) {
 	table := newTestTable(&points.Memory{Limited: true}, time.Unix(1000, 0))
 	for _, name := range []string{"a", "b", "a"} {
@@ -235,8 +235,8 @@ func TestCollisions(t *testing.T) {
 	assert.Equal(t, uint64(3), table.left.collisions.Load(), "and two sets of one text")
 }
 
-// TestManyForgottenSeries: where there are too many to remember which they are, none of their
-// metric is known that began before.
+// TestManyForgottenSeries: if there are too many to remember, no series of their metric
+// that began before counts as known.
 func TestManyForgottenSeries(t *testing.T) {
 	now := time.Unix(1000, 0)
 	table := newTestTable(&points.Memory{}, now)
@@ -264,8 +264,8 @@ func TestManyForgottenSeries(t *testing.T) {
 	assert.True(t, of(-2, now.UnixNano()))
 }
 
-// TestPressure: where there is no memory, what nobody uses goes sooner, and what can be made
-// anew takes nothing from series.
+// TestPressure: if there is no memory, what is not used is forgotten sooner, and what can
+// be made anew takes nothing from series.
 func TestPressure(t *testing.T) {
 	now := time.Unix(1000, 0)
 	m := &points.Memory{Limited: true, Left: 5000}

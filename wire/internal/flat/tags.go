@@ -25,10 +25,10 @@ type Style interface {
 // Fit says how much of an attribute set is in its text.
 type Fit uint8
 
-// How much is.
+// The values of Fit.
 const (
 	Whole     Fit = iota
-	Cut           // a server takes no more
+	Cut           // cut, since a server takes no more
 	Unsayable     // there is no form for it
 )
 
@@ -41,11 +41,11 @@ type Common struct {
 	Scope bool
 }
 
-// DefaultResource are the attributes of the resource that tell services and their instances
-// apart.
+// DefaultResource lists the attributes of the resource that tell services and their
+// instances apart.
 var DefaultResource = []string{"service.namespace", "service.name", "service.instance.id", "deployment.environment.name"}
 
-// Append appends them. A key of the scope wins over one of the resource.
+// Append appends these attributes of s. A key of the scope wins over a key of the resource.
 func (c Common) Append(tags []Tag, s *wire.Scope) []Tag {
 	var values []byte
 	if s == nil {
@@ -73,7 +73,8 @@ func (c Common) Append(tags []Tag, s *wire.Scope) []Tag {
 	return unique(tags)
 }
 
-// appendTags appends the common tags and those of a set, which win.
+// appendTags appends the common tags and the tags of a set. If a key is in both, the set
+// wins.
 func appendTags(tags []Tag, values []byte, common []Tag, s *wire.AttributeSet) ([]Tag, []byte) {
 	tags = append(tags, common...)
 	for i := range s.Len() {
@@ -83,7 +84,7 @@ func appendTags(tags []Tag, values []byte, common []Tag, s *wire.AttributeSet) (
 	return unique(tags), values
 }
 
-// appendTag appends an attribute, whose text it appends to values.
+// appendTag appends an attribute as a tag, and its text to values.
 func appendTag(tags []Tag, values []byte, a *wire.Attribute) ([]Tag, []byte) {
 	start := len(values)
 	values = append(values, a.Key...)
@@ -92,7 +93,7 @@ func appendTag(tags []Tag, values []byte, a *wire.Attribute) ([]Tag, []byte) {
 	return append(tags, Tag{Key: values[start:end:end], Value: values[end:len(values):len(values)]}), values
 }
 
-// unique sorts tags by key and keeps the last of each.
+// unique sorts tags by key and keeps the last tag of each key.
 func unique(tags []Tag) []Tag {
 	slices.SortStableFunc(tags, func(a, b Tag) int { return bytes.Compare(a.Key, b.Key) })
 	kept := tags[:0]
@@ -105,9 +106,10 @@ func unique(tags []Tag) []Tag {
 	return kept
 }
 
-// EndKey ends a key, which stands in b from start on, with what separates it from its value.
-// Where one of the tags that stand in b from begin on, each behind a separator, has that key,
-// the key gets a number: n, which is another one for each tag, or one above it.
+// EndKey ends a key, which is in b from start on, with the byte that separates it from its
+// value. The tags before it are in b from begin on, each behind a separator. If one of them
+// has the same key, the key gets a number: n, which differs for each tag, or a number above
+// n.
 func EndKey(b []byte, begin, start, n int, separator, equals byte) []byte {
 	b = append(b, equals)
 	end := len(b) - 1

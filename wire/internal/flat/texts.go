@@ -1,10 +1,10 @@
 package flat
 
 const (
-	// textCost is about what a text takes beside its bytes, in bytes.
+	// textCost is about what a text takes besides its bytes, in bytes.
 	textCost = 288
-	// The low indexBits of a mark are the place in texts.list, the others a serial number,
-	// so that a place that is used again gives another mark.
+	// The low indexBits of a mark are the place in texts.list. The other bits are a serial
+	// number, so that a place that is used again gives another mark.
 	indexBits = 24
 )
 
@@ -15,20 +15,20 @@ type Text struct {
 
 	key    string
 	common *common
-	seen   int64 // when it was used last, see Table.now
+	seen   int64 // when it was used last, in the unit of Table.now
 	index  int   // in texts.list; -1: it is not kept
 	serial uint64
 	cost   int64
-	needed bool // its memory is of what points are dropped without
-	users  int  // series
+	needed bool // points are dropped without it
+	users  int  // number of series that have it
 
 	// forgotten are the series of the metric that were forgotten, by a hash of their
-	// attributes, with the time. Those that began before horizon may be others.
+	// attributes, with the time. Series that began before horizon may be forgotten, too.
 	forgotten map[uint64]int64
 	horizon   int64
-	// series are those of an attribute set, in the order in which they came, and next is
-	// the place of the one that comes after the last: collections repeat their order, so
-	// that this mostly spares a look into Table.series.
+	// series are the series of an attribute set, in the order in which they came. next is
+	// the place of the series after the one found last. Collections repeat their order, so
+	// this mostly spares a look-up in Table.series.
 	series []metricSeries
 	next   int
 }
@@ -38,7 +38,7 @@ type metricSeries struct {
 	series *Series
 }
 
-// nextOf returns the next series of an attribute set, if it is one of that metric.
+// nextOf returns the next series of an attribute set, if it is of that metric.
 func (e *Text) nextOf(metric *Text) *Series {
 	if e.next >= len(e.series) {
 		e.next = 0
@@ -70,15 +70,15 @@ type common struct {
 	tags []Tag
 }
 
-// texts finds a text by the mark that an interned object carries, and by its content where
-// that is an object's first time.
+// texts finds a text by the mark of an interned object, or by its content if the object has
+// no mark yet.
 type texts struct {
 	byKey  map[string]*Text
 	list   []*Text // with gaps
 	gaps   []int
 	serial uint64
 	same   map[string]int // how many texts have the same bytes
-	spare  Text           // one that is not kept
+	spare  Text           // holds a text that is not kept
 	cursor int            // of sweep
 }
 
@@ -86,7 +86,7 @@ func newTexts() texts {
 	return texts{byKey: map[string]*Text{}, same: map[string]int{}, spare: Text{index: -1}}
 }
 
-// marked returns the text that a mark stands for, nil if there is none any more.
+// marked returns the text of a mark, or nil if it was forgotten.
 func (t *texts) marked(mark uint64) *Text {
 	i := mark & (1<<indexBits - 1)
 	if mark == 0 || i >= uint64(len(t.list)) {
@@ -98,7 +98,7 @@ func (t *texts) marked(mark uint64) *Text {
 	return nil
 }
 
-// mark returns the mark of a text, 0 for one that is not kept.
+// mark returns the mark of a text, or 0 for a text that is not kept.
 func (e *Text) mark() uint64 {
 	if e.index < 0 {
 		return 0
@@ -106,7 +106,7 @@ func (e *Text) mark() uint64 {
 	return (e.serial+1)<<indexBits | uint64(e.index)
 }
 
-// add adds e, and reports whether another one looks like it.
+// add adds e, and reports whether another text looks like it.
 func (t *texts) add(e *Text) bool {
 	e.index, e.serial = len(t.list), t.serial
 	t.serial++
@@ -127,8 +127,8 @@ func (t *texts) add(e *Text) bool {
 func (e *Text) visible() string { return e.common.key + string(e.Bytes) }
 
 // sweep looks at some texts, and forgets those that no series has and that were last used
-// before oldest. forgotten is called for each. A metric's text that knows which series
-// were forgotten is kept, unless all is set.
+// before oldest. It calls forgotten for each. A metric's text that knows which series were
+// forgotten is kept, unless all is set.
 func (t *texts) sweep(n int, oldest int64, all bool, forgotten func(*Text)) {
 	for range min(n, len(t.list)) {
 		t.cursor = (t.cursor + 1) % len(t.list)

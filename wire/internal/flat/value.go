@@ -10,14 +10,14 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// maxExact is where integers begin that have a neighbour which no float64 is: there the
-// shortest number may have other digits.
+// maxExact is the end of the range in which every integer is a float64. Beyond it the
+// shortest decimal number may have other digits.
 const maxExact = 1 << 53
 
-// AppendFloat appends the shortest decimal number that is v, with an exponent where it has
+// AppendFloat appends the shortest decimal number that is v, with an exponent if it has
 // very many digits.
 func AppendFloat(b []byte, v float64) []byte {
-	if i := int64(v); float64(i) == v && i != 0 && -maxExact < i && i < maxExact { // cheaper
+	if i := int64(v); float64(i) == v && i != 0 && -maxExact < i && i < maxExact { // faster
 		return strconv.AppendInt(b, i, 10)
 	}
 	format := byte('f')
@@ -27,7 +27,7 @@ func AppendFloat(b []byte, v float64) []byte {
 	return strconv.AppendFloat(b, v, format, -1, 64)
 }
 
-// AppendNumber appends the value whose bits a point holds.
+// AppendNumber appends a value from its bits.
 func AppendNumber(b []byte, bits uint64, integer bool) []byte {
 	if integer {
 		return strconv.AppendInt(b, int64(bits), 10)
@@ -35,7 +35,7 @@ func AppendNumber(b []byte, bits uint64, integer bool) []byte {
 	return AppendFloat(b, math.Float64frombits(bits))
 }
 
-// Float returns the value whose bits a point holds.
+// Float returns a value from its bits.
 func Float(bits uint64, integer bool) float64 {
 	if integer {
 		return float64(int64(bits))
@@ -46,9 +46,9 @@ func Float(bits uint64, integer bool) float64 {
 // Finite reports whether v is neither infinite nor NaN.
 func Finite(v float64) bool { return v-v == 0 }
 
-// AppendValue appends the value of an attribute as text: what the OpenTelemetry
-// specification has for protocols without types (common/README.md, "AnyValue representation
-// for non-OTLP protocols").
+// AppendValue appends the value of an attribute as text, as the OpenTelemetry specification
+// says for protocols without types (common/README.md, "AnyValue representation for non-OTLP
+// protocols").
 func AppendValue(b []byte, a *wire.Attribute) []byte {
 	if a.Type == wire.StringValue {
 		return append(b, a.Text...)
@@ -57,7 +57,7 @@ func AppendValue(b []byte, a *wire.Attribute) []byte {
 	return appendValue(b, v, false)
 }
 
-// appendValue appends v; within slices and maps it is JSON.
+// appendValue appends v. Within slices and maps it is JSON.
 func appendValue(b []byte, v wire.Value, nested bool) []byte {
 	switch v.Type {
 	case wire.EmptyValue:
@@ -130,7 +130,7 @@ func appendQuoted(b, text []byte) []byte {
 		case r < ' ':
 			b = fmt.Appendf(b, `\u%04x`, r)
 		default:
-			b = utf8.AppendRune(b, r) // U+FFFD for what is not UTF-8
+			b = utf8.AppendRune(b, r) // U+FFFD for bytes that are not UTF-8
 		}
 		text = text[n:]
 	}

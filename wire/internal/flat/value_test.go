@@ -46,7 +46,7 @@ func TestNumbers(t *testing.T) {
 	assert.Equal(t, "+Inf", string(AppendBound(nil, math.Inf(1))))
 }
 
-// TestIntegersAreShortest: the digits of an integer are those of any other number.
+// TestIntegersAreShortest: an integer has the same digits as an integer and as a float.
 func TestIntegersAreShortest(t *testing.T) {
 	for shift := range 64 {
 		for _, v := range []float64{math.Ldexp(1, shift), math.Ldexp(1, shift) - 1, math.Ldexp(3, shift) + 1, math.Pow(10, float64(shift)/4)} {

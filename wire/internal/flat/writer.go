@@ -11,14 +11,14 @@ type Writer struct {
 	// B is what was written so far. A dialect appends an entry to it and calls End.
 	B []byte
 
-	begin   int // of the entry
+	begin   int // of the entry being written
 	room    int // bytes that an entry may have
 	longest int
-	long    bool // an entry does not fit a datagram, or all of them not a packet
-	left    int  // bytes that the open packet has
+	long    bool // an entry does not fit a datagram, or all entries do not fit a packet
+	left    int  // bytes of room in the open packet
 
 	parts   bool // something has no form
-	unknown bool // nobody knows what was told of the series
+	unknown bool // what the server was told about the series is not known
 	journal journal
 	leftOut leftOut
 }
@@ -26,7 +26,7 @@ type Writer struct {
 // maxScratch is how many bytes of scratch memory are kept.
 const maxScratch = 2 * wire.MaxBody
 
-// leftOut counts what was not said of points that are in packets.
+// leftOut counts what was not said about points that are in packets.
 type leftOut struct{ exemplars, parts, unchanged, unknown, shortened, collisions atomic.Uint64 }
 
 func (l *leftOut) load() wire.LeftOut {
@@ -43,8 +43,7 @@ func (w *Writer) reset(room, left int) {
 	w.journal.mark()
 }
 
-// Reuse returns list without elements, or nothing where it has the memory of more than most
-// of them.
+// Reuse returns list without elements, or nil if it has memory for more than most of them.
 func Reuse[T any](list []T, most int) []T {
 	if cap(list) > most {
 		return nil
@@ -52,7 +51,7 @@ func Reuse[T any](list []T, most int) []T {
 	return list[:0]
 }
 
-// Room is how many bytes an entry may have.
+// Room returns how many bytes an entry may have.
 func (w *Writer) Room() int { return w.room }
 
 // End ends an entry.
@@ -70,17 +69,17 @@ func (w *Writer) End() {
 // Full reports whether the point does not fit: what was written of it will be discarded.
 func (w *Writer) Full() bool { return w.long || len(w.B) > w.left }
 
-// LeavePart notes that something of the point is not said, since there is no form for it.
+// LeavePart notes that a part of the point is not said, since there is no form for it.
 func (w *Writer) LeavePart() { w.parts = true }
 
-// LeaveUnknown notes that nothing is said of the point, since nobody knows what was told of
-// its series.
+// LeaveUnknown notes that nothing is said about the point, since it is not known what the
+// server was told about its series.
 func (w *Writer) LeaveUnknown() { w.unknown = true }
 
-// undo forgets what the point was to tell.
+// undo forgets what the point would have told.
 func (w *Writer) undo() { w.journal.rollBack() }
 
-// commit counts what was left out of a point that is in a packet, at an offset.
+// commit counts what was left out of a point that is in a packet, at offset at.
 func (w *Writer) commit(pt *wire.Point, at int) {
 	count := func(c *atomic.Uint64, it bool) {
 		if it {

@@ -21,11 +21,11 @@ const (
 // MaxExponent is the largest exponent of a decimal.
 const MaxExponent = 9
 
-// PowersOfTen are what a decimal is divided by.
+// PowersOfTen are the divisors of decimals, by exponent.
 var PowersOfTen = [MaxExponent + 1]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9}
 
-// Append writes bits, an int64 or the bits of a float64, in the shortest
-// encoding that gives the same bits back.
+// Append writes bits, an int64 or the bits of a float64, in the shortest encoding that
+// gives the same bits back.
 func Append(b []byte, bits uint64, integer bool) ([]byte, Encoding) {
 	if bits == 0 {
 		return b, Zero
@@ -36,8 +36,8 @@ func Append(b []byte, bits uint64, integer bool) ([]byte, Encoding) {
 	return appendDouble(b, bits)
 }
 
-// AppendTagged writes a number behind a byte that names its encoding, for the places where
-// no tag has room for it.
+// AppendTagged writes a number behind a byte that names its encoding, for places without a
+// tag that has room for it.
 func AppendTagged(b []byte, bits uint64, integer bool) []byte {
 	at := len(b)
 	b, enc := Append(append(b, 0), bits, integer)
@@ -72,10 +72,10 @@ func appendDouble(b []byte, bits uint64) ([]byte, Encoding) {
 	return binary.BigEndian.AppendUint64(b, bits), Raw
 }
 
-// decimal finds m and exponent with m / 10^exponent == v, for values with at
-// most nine decimals (durations in seconds have nine). The exponent is 0 where
-// there is none. Testing 10^9 alone is enough: a division is correctly
-// rounded, so every equal fraction gives the same double.
+// decimal finds m and exponent with m / 10^exponent == v, for values with at most nine
+// decimals (durations in seconds have nine). The exponent is 0 if there is no such m.
+// Testing 10^9 alone is enough: a division is correctly rounded, so every equal fraction
+// gives the same double.
 func decimal(v, abs float64) (m int64, exponent byte) {
 	if abs >= 1<<20 || abs < 1e-9 {
 		return 0, 0
@@ -110,12 +110,12 @@ func AppendText[T string | []byte](b []byte, s T) []byte {
 	return append(AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// Uvarint reads what AppendUvarint wrote, and returns how many bytes that has; 0 or less
-// where b holds no such number.
+// Uvarint reads what AppendUvarint wrote, and returns how many bytes it read. n is 0 or
+// less if b holds no such number.
 func Uvarint(b []byte) (v uint64, n int) {
 	if len(b) >= 4 {
-		// Up to four bytes without a branch for each: how many there are cannot be
-		// predicted.
+		// Up to four bytes are read without a branch for each, since the number of bytes
+		// cannot be predicted.
 		v := binary.LittleEndian.Uint32(b)
 		if ends := ^v & 0x80808080; ends != 0 {
 			v &= ends ^ (ends - 1) // up to the first byte that ends

@@ -39,8 +39,8 @@ func TestAppend(t *testing.T) {
 	}
 }
 
-// TestUvarint reads what is written, at any length, and what the standard library writes;
-// what is cut off, or too long, is none.
+// TestUvarint reads what is written, at any length, and what the standard library writes.
+// What is cut off, or too long, is no number.
 func TestUvarint(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for range 10_000 {

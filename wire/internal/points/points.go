@@ -7,14 +7,14 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
-// Start is when the points begin: after whatever encoder there is was made. Time is when
-// they are.
+// Start is when the points begin: after any encoder was made. Time is the time of the
+// points.
 const (
 	Start = int64(math.MaxInt64) - 1e15
 	Time  = int64(1_760_000_420_987_654_321)
 )
 
-// Memory takes whatever is asked for, up to a limit if Limited.
+// Memory grants what it is asked for, up to a limit if Limited is set.
 type Memory struct {
 	Limited bool
 	Left    int64
