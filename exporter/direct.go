@@ -111,8 +111,9 @@ func (e *Exporter) MeterProvider() metric.MeterProvider { return e.direct().publ
 // RecordMetric adds value to the counter of the given name and tags, of scope "otelgram".
 // It returns true if the value was taken, and false if it was dropped and counted. It never
 // waits. Once it has seen name and tags it allocates nothing. It remembers 32,768 different
-// ones, and fewer if the memory budget is used up; the others cost a look-up and
-// allocations each time. It is safe for concurrent use. It keeps no reference to the tags.
+// ones, and fewer if the memory budget is used up. The others cost a look-up and allocations
+// each time; so do names and tags of more than 32 KiB together, and what goes to the overflow
+// series. It is safe for concurrent use. It keeps no reference to the tags.
 // If a key repeats, its last value counts.
 //
 // What is dropped as invalid is a name that is empty or longer than 255 bytes, a value that

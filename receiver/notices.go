@@ -51,7 +51,7 @@ func (n *notices) run(log *slog.Logger) {
 		case tooLong:
 			cause = "too_long"
 		}
-		log.Warn("otelgram: a packet was refused; further ones for this cause are only counted",
+		log.Warn("otelgram: a packet was rejected; further ones for this cause are only counted",
 			"cause", cause, "source", r.source.String(), "bytes", r.bytes, "hint", hint)
 	}
 }

@@ -77,7 +77,7 @@ func WithWorkers(n int) Option {
 // default is 32,768. A session is one socket of one sender, and a sender opens another
 // every 15 minutes. A closed session stays for ten minutes if there is room.
 //
-// A session takes 1 KiB, and up to four bits for each packet that came in two seconds. What
+// A session takes 1 KiB, and up to sixteen bits for each packet that came in two seconds. What
 // is remembered of the sessions that left takes up to 0.5 KiB more for each. If there are
 // more senders, sessions push each other out: nothing is counted twice, but what is out of
 // order meanwhile is late, and not delivered.

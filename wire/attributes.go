@@ -252,6 +252,16 @@ type AttributesView struct {
 	items  int
 }
 
+// AppendKey appends bytes that tell the set from any other, whatever packet it is in.
+func (v *AttributesView) AppendKey(b []byte) []byte {
+	for _, kv := range v.All {
+		b = AppendText(b, kv.Key)
+		b = AppendType(b, kv.Value.Type)
+		b = AppendText(b, kv.Value.Payload())
+	}
+	return b
+}
+
 // attributes reads what Packer.attributes wrote.
 func (d *Decoder) attributes() *AttributesView {
 	n, ok := d.r.short()

@@ -101,7 +101,7 @@ func (w *attributeWriter) set(v *wire.AttributesView) writtenSet {
 	if n > maxRemembered {
 		return writtenSet{newSet(v), size}
 	}
-	w.key = appendKey(w.key[:0], v)
+	w.key = v.AppendKey(w.key[:0])
 	s := w.known[string(w.key)]
 	if s == nil {
 		if w.cached += n; w.cached > cacheSize {
@@ -167,16 +167,6 @@ func valueSize(v wire.Value) int {
 		return len(v.Payload())
 	}
 	return (1 + elementSize) * len(v.Payload())
-}
-
-// appendKey appends bytes that tell a set from any other, whatever packet it is in.
-func appendKey(key []byte, v *wire.AttributesView) []byte {
-	for _, kv := range v.All {
-		key = wire.AppendText(key, kv.Key)
-		key = wire.AppendType(key, kv.Value.Type)
-		key = wire.AppendText(key, kv.Value.Payload())
-	}
-	return key
 }
 
 // writeValue writes a value of a packet.

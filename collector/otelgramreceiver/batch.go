@@ -89,7 +89,7 @@ func (b *batch) enterScope(s *wire.ScopeView, w *pointWriter) (goesOn bool) {
 	w.scratch = wire.AppendText(w.scratch[:0], s.Name)
 	w.scratch = wire.AppendText(w.scratch, s.Version)
 	w.scratch = wire.AppendText(w.scratch, s.SchemaURL)
-	w.scratch = appendKey(w.scratch, s.Attributes)
+	w.scratch = s.Attributes.AppendKey(w.scratch)
 	goesOn = b.scopeKey != nil && r == b.resource && bytes.Equal(w.scratch, b.scopeKey)
 	if !goesOn {
 		b.scopeKey = append(b.scopeKey[:0], w.scratch...)
@@ -111,7 +111,7 @@ func (b *batch) enterScope(s *wire.ScopeView, w *pointWriter) (goesOn bool) {
 // resource with which the packet before ended, or a new one.
 func (b *batch) enterResource(v *wire.ResourceView, w *pointWriter) {
 	w.scratch = wire.AppendText(w.scratch[:0], v.SchemaURL)
-	w.scratch = appendKey(w.scratch, v.Attributes)
+	w.scratch = v.Attributes.AppendKey(w.scratch)
 	if b.resourceKey == nil || !bytes.Equal(w.scratch, b.resourceKey) {
 		b.resourceKey, b.scopeKey = append(b.resourceKey[:0], w.scratch...), nil
 		b.resource = b.metrics.ResourceMetrics().AppendEmpty()

@@ -177,7 +177,7 @@ func TestLog(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.NoError(t, conn.Close())
-	rejected := func() []observer.LoggedEntry { return log.FilterMessageSnippet("a packet was refused").All() }
+	rejected := func() []observer.LoggedEntry { return log.FilterMessageSnippet("a packet was rejected").All() }
 	require.Eventually(t, func() bool { return len(rejected()) > 0 }, 30*time.Second, time.Millisecond)
 	assert.Equal(t, "too_short", rejected()[0].ContextMap()["cause"])
 	require.NoError(t, r.Shutdown(t.Context()))

@@ -149,7 +149,7 @@ func (b *Builder) resource(v *wire.ResourceView) *resource.Resource {
 	n := 2*len(v.SchemaURL) + cost(v.Attributes)
 	remembered := n <= maxRemembered // no key is made for a larger resource
 	if remembered {
-		b.key = appendKey(wire.AppendText(b.key[:0], v.SchemaURL), v.Attributes)
+		b.key = v.Attributes.AppendKey(wire.AppendText(b.key[:0], v.SchemaURL))
 		if r, ok := b.resources[string(b.key)]; ok {
 			return r
 		}
@@ -170,7 +170,7 @@ func (b *Builder) set(v *wire.AttributesView) attribute.Set {
 	n := cost(v)
 	remembered := n <= maxRemembered
 	if remembered {
-		b.key = appendKey(b.key[:0], v)
+		b.key = v.AppendKey(b.key[:0])
 		if s, ok := b.known[string(b.key)]; ok {
 			return s
 		}
@@ -222,16 +222,6 @@ func (b *Builder) makeRoom(cost int) bool {
 		b.cached = cost
 	}
 	return true
-}
-
-// appendKey appends bytes that tell a set from any other, whatever packet it is in.
-func appendKey(key []byte, v *wire.AttributesView) []byte {
-	for _, kv := range v.All {
-		key = wire.AppendText(key, kv.Key)
-		key = wire.AppendType(key, kv.Value.Type)
-		key = wire.AppendText(key, kv.Value.Payload())
-	}
-	return key
 }
 
 // value returns a packet's attribute value as OpenTelemetry's.
