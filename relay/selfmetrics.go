@@ -42,7 +42,7 @@ var instruments = []selfmetrics.Instrument[view]{
 	{Name: "stats.relay.queued", Unit: "{data_point}", Description: "Points that wait or are being exported.", Kind: selfmetrics.Gauge,
 		Value: func(v *view) int64 { return int64(v.Queued) }},
 	{Name: "stats.relay.memory", Unit: "By", Description: "Memory that queued points take, about.", Kind: selfmetrics.Gauge,
-		Value: func(v *view) int64 { return int64(v.Memory) }},
+		Value: func(v *view) int64 { return v.Memory }},
 	{Name: "stats.relay.requests", Unit: "{request}", Description: "Calls of the next exporter.",
 		Value: func(v *view) int64 { return int64(v.Requests) }},
 	{Name: "stats.relay.retries", Unit: "{request}", Description: "Calls of the next exporter with points that had failed before.",

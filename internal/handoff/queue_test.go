@@ -2,6 +2,7 @@ package handoff
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -145,7 +146,7 @@ func TestExportWaitsForRoom(t *testing.T) {
 					assert.Equal(t, tt.err != nil, s.Dropped[tt.reason] > 0)
 					assert.Equal(t, w.payloads.made, w.payloads.free.Len(), "every payload is back")
 					assert.LessOrEqual(t, w.payloads.made, maxPayloads)
-					if tt.err == context.Canceled {
+					if errors.Is(tt.err, context.Canceled) {
 						assert.Equal(t, int(s.Dropped[wire.Deadline]), w.Cancelled())
 					} else {
 						assert.Zero(t, w.Cancelled())

@@ -90,7 +90,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			c.Memory = budget - FixedMemory(c.BufferSize, c.BatchSize, c.Session.PacketSize, false)
 			p := start(t, c)
 			tt.load(t, p)
-			assert.Less(t, int64(allocs.Heap()-before), int64(budget+budget/8))
+			assert.Less(t, allocs.Heap()-before, int64(budget+budget/8))
 			require.NoError(t, p.Close(t.Context()))
 		})
 	}

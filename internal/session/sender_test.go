@@ -52,7 +52,7 @@ func TestSend(t *testing.T) {
 					assert.Equal(t, uint64(len(tt.socket.taken)), s.Stats().Packets)
 				}
 				for packets = packets[tt.settled:]; len(packets) > 0; packets = packets[s.Send(time.Now(), packets):] {
-					<-time.After(s.Deadline(time.Now(), packets, 1000*len(packets)).Sub(time.Now()))
+					<-time.After(time.Until(s.Deadline(time.Now(), packets, 1000*len(packets))))
 				}
 				got = books.Settled()
 				total := got.Sent
