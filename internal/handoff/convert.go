@@ -3,6 +3,7 @@ package handoff
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
@@ -53,16 +54,19 @@ func (x *export) metric(i int, m *metricdata.Metrics) {
 }
 
 // handOver hands over the points of the metric at hand, all kinds in the same order: the
-// metric is entered; each point is counted as offered, prepared as its shape asks, filled, and
-// pushed. What cannot be prepared is dropped.
-func handOver[P any](x *export, points []P, t metricdata.Temporality, shapeOf func(*P) shape, fill func(*point, *P)) {
+// metric is entered; each point is counted as offered, prepared as describe says, filled, and
+// pushed. What cannot be prepared is dropped. describe returns the times of a point and how
+// many elements it carries, which may fill so many bodies, see [export.prepare].
+func handOver[P any](x *export, points []P, t metricdata.Temporality, bodies int,
+	describe func(*P) (start, at *time.Time, elements int), fill func(*point, *P),
+) {
 	if !x.enterMetric(len(points), t) {
 		return
 	}
 	for i := range points {
 		x.offer(i, len(points))
-		s := shapeOf(&points[i])
-		if reason, ok := x.prepare(&s); !ok {
+		start, at, elements := describe(&points[i])
+		if reason, ok := x.prepare(start, at, elements, bodies); !ok {
 			x.discard(reason)
 			continue
 		}
@@ -72,9 +76,12 @@ func handOver[P any](x *export, points []P, t metricdata.Temporality, shapeOf fu
 }
 
 func numbers[N number](x *export, points []metricdata.DataPoint[N], t metricdata.Temporality) {
-	handOver(x, points, t,
-		func(p *metricdata.DataPoint[N]) shape {
-			return shape{start: p.StartTime, time: p.Time, carries: len(p.Exemplars) > 0}
+	handOver(x, points, t, 1,
+		func(p *metricdata.DataPoint[N]) (start, at *time.Time, elements int) {
+			if len(p.Exemplars) == 0 {
+				return &p.StartTime, &p.Time, bare
+			}
+			return &p.StartTime, &p.Time, 0
 		},
 		func(to *point, p *metricdata.DataPoint[N]) {
 			to.attributes, to.bits = p.Attributes, bitsOf(p.Value)
@@ -85,9 +92,9 @@ func numbers[N number](x *export, points []metricdata.DataPoint[N], t metricdata
 }
 
 func histograms[N number](x *export, points []metricdata.HistogramDataPoint[N], t metricdata.Temporality) {
-	handOver(x, points, t,
-		func(p *metricdata.HistogramDataPoint[N]) shape {
-			return shape{start: p.StartTime, time: p.Time, carries: true, elements: len(p.BucketCounts) + len(p.Bounds), bodies: 1}
+	handOver(x, points, t, 1,
+		func(p *metricdata.HistogramDataPoint[N]) (start, at *time.Time, elements int) {
+			return &p.StartTime, &p.Time, len(p.BucketCounts) + len(p.Bounds)
 		},
 		func(to *point, p *metricdata.HistogramDataPoint[N]) {
 			to.attributes, to.bits = p.Attributes, bitsOf(p.Sum)
@@ -106,10 +113,9 @@ func histograms[N number](x *export, points []metricdata.HistogramDataPoint[N], 
 const mostDownscaled = 16
 
 func exponentials[N number](x *export, points []metricdata.ExponentialHistogramDataPoint[N], t metricdata.Temporality) {
-	handOver(x, points, t,
-		func(p *metricdata.ExponentialHistogramDataPoint[N]) shape {
-			elements := len(p.PositiveBucket.Counts) + len(p.NegativeBucket.Counts)
-			return shape{start: p.StartTime, time: p.Time, carries: true, elements: elements, bodies: mostDownscaled}
+	handOver(x, points, t, mostDownscaled,
+		func(p *metricdata.ExponentialHistogramDataPoint[N]) (start, at *time.Time, elements int) {
+			return &p.StartTime, &p.Time, len(p.PositiveBucket.Counts) + len(p.NegativeBucket.Counts)
 		},
 		func(to *point, p *metricdata.ExponentialHistogramDataPoint[N]) {
 			to.attributes, to.bits = p.Attributes, bitsOf(p.Sum)
@@ -127,9 +133,9 @@ func exponentials[N number](x *export, points []metricdata.ExponentialHistogramD
 }
 
 func summaries(x *export, points []metricdata.SummaryDataPoint) {
-	handOver(x, points, metricdata.CumulativeTemporality,
-		func(p *metricdata.SummaryDataPoint) shape {
-			return shape{start: p.StartTime, time: p.Time, carries: true, elements: len(p.QuantileValues), bodies: 1}
+	handOver(x, points, metricdata.CumulativeTemporality, 1,
+		func(p *metricdata.SummaryDataPoint) (start, at *time.Time, elements int) {
+			return &p.StartTime, &p.Time, len(p.QuantileValues)
 		},
 		func(to *point, p *metricdata.SummaryDataPoint) {
 			to.attributes, to.bits = p.Attributes, math.Float64bits(p.Sum)

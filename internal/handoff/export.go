@@ -184,29 +184,26 @@ func (x *export) drop(reason wire.DropReason, n int) {
 	}
 }
 
-// shape is what data points of all kinds have.
-type shape struct {
-	start, time time.Time
-	carries     bool // more than a number: a distribution or exemplars
-	elements    int  // counts, bounds and quantiles of the distribution
-	bodies      int  // packet bodies that the elements may fill, a byte each, before the point is dropped
-}
+// bare says, in place of a number of elements, that a point carries nothing but a number.
+const bare = -1
 
-// prepare readies the point at hand for its data. It returns the reason to drop it, if there
-// is one: bad times, more elements than can be sent, no payload in time.
-func (x *export) prepare(s *shape) (reason wire.DropReason, ok bool) {
+// prepare readies the point at hand for its data. Elements are the counts, bounds and quantiles
+// of its distribution, or bare; they may fill so many packet bodies, a byte each, before the
+// point is dropped. prepare returns the reason to drop the point, if there is one: bad times,
+// too many elements, no payload in time.
+func (x *export) prepare(start, at *time.Time, elements, bodies int) (reason wire.DropReason, ok bool) {
 	p := &x.point
 	p.payload = nil
-	var startOK, timeOK bool
-	p.startTime, startOK = unixNano(s.start)
-	p.time, timeOK = unixNano(s.time)
+	var startOK, atOK bool
+	p.startTime, startOK = unixNano(*start)
+	p.time, atOK = unixNano(*at)
 	switch {
-	case !startOK || !timeOK:
+	case !startOK || !atOK:
 		return wire.Invalid, false
-	case !s.carries:
+	case elements == bare:
 		return 0, true
-	case s.elements > s.bodies*wire.MaxBody:
-		x.queue.config.Notices.Oversize(p.metric, s.elements, true)
+	case elements > bodies*wire.MaxBody:
+		x.queue.config.Notices.Oversize(p.metric, elements, true)
 		return wire.Oversize, false
 	case x.refused:
 		return x.reason, false
