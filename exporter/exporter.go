@@ -55,14 +55,14 @@ func (g *goroutine) end(ctx context.Context) {
 
 var _ sdkmetric.Exporter = (*Exporter)(nil)
 
-// New starts an exporter: one socket and a few goroutines, which send, dial, watch
-// and log; the direct path adds two when it is first used. [Exporter.Shutdown] ends
-// them. The selectors are asked, and the resource of the direct path is put together,
-// before New returns. A value that is not allowed is an error that names the option
-// and the value. A name that does not resolve is no error, nor is one that cannot be
-// dialled, see [WithEndpoint]; New waits for it a quarter of a second, or until ctx
-// ends. Otherwise ctx is of no importance: the
-// exporter runs on when it ends.
+// New starts an exporter: one socket, and goroutines that send, dial, watch and log. The direct
+// path adds two when it is first used. [Exporter.Shutdown] ends them.
+//
+// A value that is not allowed is an error that names the option and the value. A name that does
+// not resolve yet, or cannot be dialled, is no error, see [WithEndpoint]: New waits for a socket
+// for a quarter of a second, or until ctx ends. ctx has no other effect: the exporter runs on
+// when it ends. New asks the selectors, and puts the resource of the direct path together,
+// before it returns.
 func New(ctx context.Context, opts ...Option) (*Exporter, error) {
 	c, err := newConfig(opts)
 	if err != nil {
@@ -146,27 +146,26 @@ func (e *Exporter) Export(ctx context.Context, rm *metricdata.ResourceMetrics) e
 	return err
 }
 
-// ForceFlush returns when every point handed over before is sent or counted as
-// dropped, or when ctx ends, with its error. A point of every series of the direct path is
-// among them. That callbacks did not return in time is an error, too, and holds up nothing.
+// ForceFlush returns when every point that was handed over before is sent or counted as dropped,
+// or when ctx ends, with its error. First it collects a point of every series of the direct
+// path. If callbacks do not return in time, that is an error, too, and nothing waits for them.
 func (e *Exporter) ForceFlush(ctx context.Context) error {
 	return errors.Join(e.directPath.flush(ctx), e.pipeline.Flush(ctx))
 }
 
-// Shutdown takes no more points and sends what is queued at the usual pace,
-// until ctx ends or, if it has no deadline, for five seconds. It then tells the
-// receiver goodbye and releases socket and goroutines, but for a logger or an alert
-// that takes longer than a tenth of a second. If ctx has ended already, what is queued
-// is dropped. Later calls wait for the first and return nil, or the error of their ctx
-// if that ends before. The last points of the direct path are collected by Shutdown:
-// ForceFlush before it sends each cumulative series twice.
+// Shutdown collects the last points of the direct path, takes no more points, and sends what is
+// queued at the usual pace, until ctx ends, or for five seconds if ctx has no deadline. Then it
+// tells the receiver goodbye, and releases the socket and the goroutines. It does not wait longer
+// than a tenth of a second for a logger or an alert. If ctx has ended already, what is queued is
+// dropped. A later call waits for the first and returns nil, or the error of its own ctx if that
+// ends before. A ForceFlush just before Shutdown has each cumulative series sent twice.
 //
 // The error says
 //   - how many points were not sent since the call, by reason;
-//   - what keeps the endpoint from being dialled, if there never was a socket and
-//     points were lost for that, be it before the call;
-//   - how often the other side refused packets since the call, if any point was ever
-//     sent: then nobody was there, and what was sent last is lost.
+//   - what keeps the endpoint from being dialled, if there never was a socket and points were
+//     lost for that, also before the call;
+//   - how often connections were refused since the call, if any point was ever sent: then
+//     nobody listened, and what was sent last is lost.
 func (e *Exporter) Shutdown(ctx context.Context) error {
 	if !e.closing.CompareAndSwap(false, true) {
 		select {

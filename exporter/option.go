@@ -25,17 +25,17 @@ type optionFunc func(config) config
 
 func (f optionFunc) apply(c config) config { return f(c) }
 
-// WithEndpoint sets where the points go: host:port, or the path of a Unix
-// datagram socket as in unixgram:///run/otelgram.sock. A name is resolved in the
-// background, again every 45 seconds or so, and a new address is followed; while
-// none is known yet, or none can be dialled, points are counted as unresolved, and
-// [Stats] says why. The default is OTEL_EXPORTER_OTELGRAM_ENDPOINT, else localhost:4319.
+// WithEndpoint sets where the points go: host:port, or the path of a Unix datagram socket as
+// in unixgram:///run/otelgram.sock. A name is resolved in the background, and again about
+// every 45 seconds: a new address is followed. While no address is known, or none can be
+// dialled, points are dropped as unresolved, and [Stats] says why. The default is
+// OTEL_EXPORTER_OTELGRAM_ENDPOINT, else localhost:4319.
 func WithEndpoint(hostport string) Option {
 	return optionFunc(func(c config) config { c.endpoint = hostport; return c })
 }
 
-// WithPreset sets several options at once; see [Preset]. Options given one by
-// one win over it. The default is OTEL_EXPORTER_OTELGRAM_PRESET, else none.
+// WithPreset sets several options at once; see [Preset]. An option that is given by itself
+// wins over it. The default is OTEL_EXPORTER_OTELGRAM_PRESET, else none.
 func WithPreset(p Preset) Option {
 	return optionFunc(func(c config) config {
 		c.preset, c.presetAsked = p, true
@@ -43,43 +43,44 @@ func WithPreset(p Preset) Option {
 	})
 }
 
-// WithBufferSize sets how many points the point queue holds, and in event mode how many
-// events the event queue does; a power of two. The default is 16384.
+// WithBufferSize sets how many points the point queue has room for and, in event mode, how
+// many events the event queue. It is a power of two. The default is 16384.
 func WithBufferSize(points int) Option {
 	return optionFunc(func(c config) config { c.bufferSize = points; return c })
 }
 
-// WithBatchSize sets how many points are taken out of a queue at once, and half as many as
-// events under pressure. The default is 50.
+// WithBatchSize sets how many points the pump takes out of a queue at once. Under pressure it
+// takes twice as many events. The default is 50.
 func WithBatchSize(points int) Option {
 	return optionFunc(func(c config) config { c.batchSize = points; return c })
 }
 
-// WithMaxBatchAge sets how long a packet that is not full may wait for more points, and
-// events for others to be packed with: at most until a quarter of the event queue is in
-// use, or somebody flushes. That is a matter of event mode: the end of an Export, or of a
+// WithMaxBatchAge sets how long a packet that is not full waits for more events, and how long
+// events wait to be packed together: until a quarter of the event queue is in use, or a flush
+// comes, if that is earlier. It matters in event mode alone: the end of an Export, or of a
 // collection, closes its packet at once. It is from 1 ms to 1 h. The default is 100 ms.
 func WithMaxBatchAge(d time.Duration) Option {
 	return optionFunc(func(c config) config { c.maxBatchAge = d; return c })
 }
 
-// WithMaxPacketSize sets the largest UDP payload, in bytes, from 512 to 65507. The
-// default suits the path: 7,800 to the host itself, whose IP_MTU is large, 16,000
-// to a Unix socket, both on Linux, and else 1472, which fits one Ethernet frame
-// over IPv4; but at most 4,095 in StatsD, 8,192 in DogStatsD, which their
-// servers take whole, and 20,000 in Plain, whatever is said. Where the path takes less the exporter keeps to that, see [Stats]: IP
-// never fragments a packet. That works on Linux, and as far as routers report their
-// limit. A point that is larger than a packet, up to 64 KiB, is sent in several.
+// WithMaxPacketSize sets the largest UDP payload, in bytes, from 512 to 65507. The default
+// suits the path. On Linux it is 7,800 to the host itself, whose IP_MTU is large, and 16,000
+// to a Unix socket; else it is 1472, which fits one Ethernet frame over IPv4. StatsD has 4,095
+// at most by default, and DogStatsD 8,192, since their servers take no more at once. Plain has
+// 20,000 at most in any case.
+//
+// If the path takes less, the exporter makes smaller packets, see [Stats]: IP never fragments
+// a packet. That works on Linux, and as far as routers report their limit. A point that is
+// larger than a packet is sent in several, up to 64 KiB.
 func WithMaxPacketSize(bytes int) Option {
 	return optionFunc(func(c config) config { c.packetSize = bytes; return c })
 }
 
-// WithPacing sets how many packets leave a second, and how many of them at
-// once after a pause. It counts bytes, 1472 for a packet, whatever the size of those
-// that are sent. Zero packets a second means no pacing: a burst larger
-// than the receiver's socket buffer (by default on Linux 92 packets of 1472 bytes,
-// or 25 of 7,800) is then
-// lost. The default is 10,000 packets a second in bursts of 32.
+// WithPacing sets how many packets leave a second, and how many may leave at once after a
+// pause. It counts bytes: a packet is 1472 of them, whatever the size of those that are sent.
+// Zero packets a second means no pacing. Then a burst larger than the receiver's socket
+// buffer is lost; by default on Linux that holds 92 packets of 1472 bytes, or 25 of 7,800. The
+// default is 10,000 packets a second in bursts of 32.
 func WithPacing(packetsPerSecond, burst int) Option {
 	return optionFunc(func(c config) config {
 		c.packetsPerSecond, c.burst = packetsPerSecond, burst
@@ -93,12 +94,15 @@ func WithCircuitBreaker(b CircuitBreakerConfig) Option {
 	return optionFunc(func(c config) config { c.breaker = b; return c })
 }
 
-// WithLogger sets where the exporter logs: one line when the circuit breaker opens, at
-// level Warn, and one when it closes again (probes are at level Debug); one for each change of what
-// keeps the endpoint from being dialled, at level Info when nothing does any more, and
-// one when it has not been healthy for long (see [WithHealth]). Nothing on the path of the data logs.
-// The default, also for nil, is slog.Default(); slog.New(slog.DiscardHandler)
-// silences it.
+// WithLogger sets where the exporter logs:
+//   - when the circuit breaker opens, at level Warn, and when it closes again, at level Info;
+//     probes are at level Debug;
+//   - when the reason changes for which the endpoint cannot be dialled, at level Warn, and when
+//     nothing keeps it from being dialled any more, at level Info;
+//   - when the exporter has not been healthy for long, at level Warn, see [WithHealth].
+//
+// Nothing on the path of the data logs. The default, also for nil, is slog.Default();
+// slog.New(slog.DiscardHandler) silences the exporter.
 func WithLogger(l *slog.Logger) Option {
 	return optionFunc(func(c config) config {
 		if l != nil {
@@ -108,30 +112,28 @@ func WithLogger(l *slog.Logger) Option {
 	})
 }
 
-// WithMeterProvider sets where the exporter's own metrics go; see
-// [Exporter.Stats] for what they count and the package documentation for their
-// names. The default, also for nil, is OpenTelemetry's global provider, also if
-// that is set later. It may be one that this exporter itself serves.
+// WithMeterProvider sets where the exporter's own metrics go. [Exporter.Stats] says what they
+// count, the package documentation what they are called. The default, also for nil, is
+// OpenTelemetry's global provider, also if that is set later. It may be a provider whose
+// points this exporter sends.
 func WithMeterProvider(mp metric.MeterProvider) Option {
 	return optionFunc(func(c config) config { c.meterProvider = mp; return c })
 }
 
-// WithHealth sets by what [Exporter.Health] judges, and what is called when the
-// exporter has not been healthy for five minutes; that is logged, too. The
-// function is called by a goroutine of its own: one that does not return holds up
-// nothing but what shares that goroutine: the next alert, what is to be logged, and
-// errors for OpenTelemetry's handler. [Exporter.Shutdown] waits for
-// it a tenth of a second at most. The default is the zero [health.Config]; what
-// [health.Config.Validate] does not allow is an error of New.
+// WithHealth sets the thresholds by which [Exporter.Health] judges, and a function that is
+// called when the exporter has not been healthy for five minutes, which is logged as well. A
+// goroutine of its own calls the function, logs, and reports to OpenTelemetry's error handler.
+// A function that does not return holds up that goroutine and nothing else.
+// [Exporter.Shutdown] waits a tenth of a second for it. The default is the zero
+// [health.Config]. What [health.Config.Validate] does not allow is an error of New.
 func WithHealth(h health.Config) Option {
 	return optionFunc(func(c config) config { c.health = h; return c })
 }
 
-// WithTemporalitySelector sets the temporality of each kind of instrument. New asks
-// once for each kind there is. The default, also for nil, is
-// OTEL_EXPORTER_OTELGRAM_TEMPORALITY_PREFERENCE, else cumulative for all: over a
-// network that loses packets a lost cumulative point is made good by the next, a lost
-// delta never.
+// WithTemporalitySelector sets the temporality of each kind of instrument. New asks once for
+// each kind. The default, also for nil, is OTEL_EXPORTER_OTELGRAM_TEMPORALITY_PREFERENCE, else
+// cumulative for all kinds: on a network that loses packets the next point makes up for a lost
+// cumulative point, and nothing makes up for a lost delta.
 func WithTemporalitySelector(s sdkmetric.TemporalitySelector) Option {
 	return optionFunc(func(c config) config {
 		if s != nil {
@@ -141,11 +143,10 @@ func WithTemporalitySelector(s sdkmetric.TemporalitySelector) Option {
 	})
 }
 
-// WithAggregationSelector sets the aggregation of each kind of instrument. New asks
-// once for each kind there is. The default, also for nil, is the SDK's. On the direct
-// path an aggregation that does not fit the kind, or has invalid parameters, is reported
-// to OpenTelemetry's error handler when the path is first used, and the kind's default
-// taken.
+// WithAggregationSelector sets the aggregation of each kind of instrument. New asks once for
+// each kind. The default, also for nil, is the SDK's. If an aggregation does not fit a kind on
+// the direct path, or has invalid parameters, that is reported to OpenTelemetry's error handler
+// when the path is first used, and the kind has its default aggregation.
 func WithAggregationSelector(s sdkmetric.AggregationSelector) Option {
 	return optionFunc(func(c config) config {
 		if s != nil {
@@ -184,34 +185,35 @@ func WithInflux(o influx.Options) Option {
 	return optionFunc(func(c config) config { c.encoding, c.influx = Influx, o; return c })
 }
 
-// WithFlushInterval sets how often the direct path runs callbacks and sends a
-// point of every series; the first time comes at random within the first
-// interval, so that a fleet does not send in step. Zero is event mode: every measurement is
-// sent as a point of its own, counters and histograms as deltas, up-down counters as
-// running totals, gauges as they are, and a drop strategy decides what is lost under
-// pressure. Any other interval is 1 ms at least. The default
-// is OTEL_METRIC_EXPORT_INTERVAL, else 10 s.
+// WithFlushInterval sets how often the direct path runs callbacks and sends a point of every
+// series. The first time comes at random within the first interval, so that a fleet does not
+// send in step. It is 1 ms or more; the default is OTEL_METRIC_EXPORT_INTERVAL, else 10 s.
+//
+// Zero is event mode: every measurement is sent as a point of its own. Counters and histograms
+// are deltas, up-down counters running totals, gauges as they are. A drop strategy decides
+// what is lost under pressure, see [WithDropStrategy].
 func WithFlushInterval(d time.Duration) Option {
 	return optionFunc(func(c config) config { c.flushInterval = d; return c })
 }
 
-// WithCardinalityLimit sets how many attribute sets an instrument of the direct path may
-// have, that of the overflow included; under delta, in each interval anew. What is beyond
-// goes into one series with the attribute otel.metric.overflow=true, as in the SDK
+// WithCardinalityLimit sets how many attribute sets an instrument of the direct path may have,
+// the overflow set among them; under delta, in each interval anew. Measurements with other
+// sets go into one series with the attribute otel.metric.overflow=true, as in the SDK
 // (opentelemetry-specification, metrics/sdk.md, "Cardinality limits"), and
-// [Stats].CardinalityOverflow says so. Where several callers measure the last set for
-// which there is room first at the same time, a measurement of it may go there, too. Zero or less means no limit but that of
-// [WithMaxMemory]. The default is OTEL_GO_X_CARDINALITY_LIMIT, else 2000.
+// [Stats].CardinalityOverflow is set. If several callers are the first to measure the last set
+// for which there is room, at the same time, some of these measurements may go there, too.
+// Zero or less means no limit but [WithMaxMemory]. The default is
+// OTEL_GO_X_CARDINALITY_LIMIT, else 2000.
 func WithCardinalityLimit(n int) Option {
 	return optionFunc(func(c config) config { c.cardinalityLimit = max(0, n); return c })
 }
 
-// WithDropStrategy sets what event mode loses under pressure, see [WithFlushInterval]. At
-// any other interval measurements are aggregated, and none is lost for pressure: that the
-// strategy rules nothing then is said once through OpenTelemetry's error handler. The total
-// of an up-down counter stays off by what is lost of it, or left out by sampling: where
-// that matters use an observable one, or give it a high priority under
-// [drop.ByPriority]. The default, also for nil, is [drop.Newest].
+// WithDropStrategy sets what event mode loses under pressure, see [WithFlushInterval]. At any
+// other flush interval measurements are aggregated and none is lost because of pressure: New
+// says once through OpenTelemetry's error handler that the strategy has no effect. The total
+// of an up-down counter stays wrong by each event of it that is lost or left out by sampling:
+// use an observable up-down counter, or give it a high priority under [drop.ByPriority]. The
+// default, also for nil, is [drop.Newest].
 func WithDropStrategy(s drop.Strategy) Option {
 	return optionFunc(func(c config) config {
 		if s != nil {
@@ -222,9 +224,9 @@ func WithDropStrategy(s drop.Strategy) Option {
 }
 
 // WithPriority gives a priority to the instruments whose names match pattern, for
-// [drop.ByPriority] in event mode, and like [WithDropStrategy] for nothing else; an asterisk
-// stands for any number of characters. Of several patterns that match, the one given last counts. An empty
-// pattern is an error of New. The default is drop.Normal.
+// [drop.ByPriority] in event mode. An asterisk stands for any number of characters. If several
+// patterns match, the one that was given last counts. Like [WithDropStrategy] it has no effect
+// at any other flush interval. An empty pattern is an error of New. The default is drop.Normal.
 func WithPriority(pattern string, p drop.Priority) Option {
 	return optionFunc(func(c config) config {
 		if pattern == "" {
@@ -238,21 +240,20 @@ func WithPriority(pattern string, p drop.Priority) Option {
 	})
 }
 
-// WithResource sets the resource of the direct path, and of nothing else: what the SDK
-// hands over carries the resource of its MeterProvider. As there, it is merged over
-// what OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME say. What is wrong with these, or
-// a schema URL other than theirs, goes to OpenTelemetry's error handler. The default,
-// also for nil, is resource.Default(), which has both, too.
+// WithResource sets the resource of the direct path alone: the SDK's points carry the resource
+// of the SDK's MeterProvider. As in the SDK, it is merged over OTEL_RESOURCE_ATTRIBUTES and
+// OTEL_SERVICE_NAME. What is wrong with these variables, or a schema URL that differs from
+// theirs, goes to OpenTelemetry's error handler. The default, also for nil, is
+// resource.Default(), which has both.
 func WithResource(r *resource.Resource) Option {
 	return optionFunc(func(c config) config { c.resource = r; return c })
 }
 
-// WithMaxMemory bounds the memory of rings, pools, caches, names and series
-// together, in bytes, as far as an estimate of each can. Past it measurements of new
-// series are dropped and counted as memory; series that are known go on, and so does
-// Export, with less kept for the next time. A budget smaller than what rings and
-// packets need is an error of New. The default, also for zero, is no bound but those
-// of each part.
+// WithMaxMemory bounds the memory of queues, pools, caches, names and series together, in
+// bytes, as well as each can be estimated. Beyond it the measurements of new series are dropped
+// as memory. Series that are known go on, and so does Export, which keeps less for the next
+// time. A budget smaller than what queues and packets need is an error of New. The default,
+// also for zero, is no bound but the bound of each part.
 func WithMaxMemory(bytes int64) Option {
 	return optionFunc(func(c config) config { c.maxMemory = bytes; return c })
 }
