@@ -5,7 +5,6 @@
 // is under pressure or full. The Strategy answers at once, from two facts: how full the
 // queue is and how much the event matters. It knows nothing of the queue or the event. So
 // it serves any queue whose owner can refuse a new element or throw away the oldest:
-// element or throw away the oldest:
 //
 //	v := strategy.Decide(drop.Load{Used: q.Len(), Capacity: q.Cap()}, priority)
 //	switch v.Action {

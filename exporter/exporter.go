@@ -132,13 +132,14 @@ func (e *Exporter) Aggregation(k sdkmetric.InstrumentKind) sdkmetric.Aggregation
 	return e.config.aggregation(k)
 }
 
-// Export hands the points of rm over. It copies what it needs and waits for
-// room in the ring, until ctx ends; the points without room by then count as
-// deadline. ctx bounds the waiting alone: what has room is handed over even if ctx
-// has ended already, and its error is returned. The error is that of ctx,
-// [sdkmetric.ErrExporterShutdown], or names data that has no wire form, once for each
-// metric: those points count as encode. Points lost later are not an error of
-// Export; [Exporter.Stats] counts them. nil means handed over, not delivered.
+// Export hands the points of rm over. It copies what it needs, and waits for room in the point
+// queue until ctx ends. The points without room by then are dropped as deadline. ctx bounds the
+// waiting alone: if it has ended already, what has room is handed over all the same, and the
+// error of ctx is returned.
+//
+// The error is that of ctx, or [sdkmetric.ErrExporterShutdown], or names data that has no wire
+// form, once for each metric: those points are dropped as encode. Points that are lost later are
+// no error of Export; [Exporter.Stats] counts them. nil means handed over, not delivered.
 func (e *Exporter) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
 	begin := time.Now()
 	err := e.pipeline.Export(ctx, rm)

@@ -57,9 +57,9 @@ type Encoding interface {
 	Datagram(scratch, packet []byte, limit, place int) (datagram, grown []byte, next int)
 	// Stamp completes a datagram just before it is sent.
 	Stamp(datagram []byte, h *wire.Header)
-	// Settled says that of the oldest packet, of those that were finished and are not
-	// empty, what is in front of a place has left, and no more will. It returns how many of
-	// its points are there as a whole; where there are sessions, none if not all are.
+	// Settled says how far the oldest packet has left: up to a place, and no further ever.
+	// Empty packets do not count. It returns how many of the packet's points have left as a
+	// whole; with sessions that is none unless all have.
 	Settled(place int) (points int)
 	// Session reports whether the receiver keeps the books of a session: it gets reports
 	// and a goodbye, and the datagrams of a packet are of use only together.

@@ -12,7 +12,8 @@
 //
 // A [Sender] belongs to one goroutine, the pump, except for Stats and Latencies. A [Dialer] is
 // a goroutine of its own: it looks names up and makes sockets, and both may take long.
-// Nothing here waits for the network on the pump's goroutine, but for the goodbye, which
-// gives a full send buffer a few milliseconds. The package knows no OpenTelemetry and no
+// Send borrows packets: they stay the pump's, and are free again once Send says that they are
+// settled. Send never waits: if the send buffer is full, the packet is tried again later, for
+// 100 ms. The goodbye alone gives a full send buffer a few milliseconds. The package knows no OpenTelemetry and no
 // data points: an [Encoding] says how a packet leaves.
 package session
