@@ -47,9 +47,22 @@ func newGoroutine() goroutine { return goroutine{make(chan struct{}), make(chan 
 // end ends the goroutine and waits for it until ctx ends.
 func (g *goroutine) end(ctx context.Context) {
 	close(g.stop)
+	_ = await(ctx, g.done)
+}
+
+// await waits until done is closed or ctx ends. If done is closed already, it does not look at
+// ctx.
+func await(ctx context.Context, done <-chan struct{}) error {
 	select {
-	case <-g.done:
+	case <-done:
+		return nil
+	default:
+	}
+	select {
+	case <-done:
+		return nil
 	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -157,9 +170,10 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 // Shutdown collects the last points of the direct path, takes no more points, and sends what is
 // queued at the usual pace, until ctx ends, or for five seconds if ctx has no deadline. Then it
 // tells the receiver goodbye, and releases the socket and the goroutines. It does not wait longer
-// than a tenth of a second for a logger or an alert. If ctx has ended already, what is queued is
-// dropped. A later call waits for the first and returns nil, or the error of its own ctx if that
-// ends before. A ForceFlush just before Shutdown has each cumulative series sent twice.
+// than a tenth of a second for a logger or an alert, and as long for the meter provider to let go
+// of the self-metrics. If ctx has ended already, what is queued is dropped. A later call waits
+// for the first and returns nil, or an error when its own ctx ends, or after five seconds if ctx
+// has no deadline. A ForceFlush just before Shutdown has each cumulative series sent twice.
 //
 // The error says
 //   - how many points were not sent since the call, by reason;
@@ -168,32 +182,23 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 //   - how often connections were refused since the call, if any point was ever sent: then
 //     nobody listened, and what was sent last is lost.
 func (e *Exporter) Shutdown(ctx context.Context) error {
-	if !e.closing.CompareAndSwap(false, true) {
-		select {
-		case <-e.closed:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	defer close(e.closed)
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, shutdownTimeout)
 		defer cancel()
 	}
+	if !e.closing.CompareAndSwap(false, true) {
+		return await(ctx, e.closed)
+	}
 	e.self.muted.Store(true)
 	e.pipeline.BeginClose()
-	var unsent error
-	for _, step := range []func(context.Context){
-		e.directPath.close, // hands over the last points of its series
-		func(ctx context.Context) { unsent = e.pipeline.Close(ctx) }, // sends what is queued, says goodbye
-		e.watching.end, // observes the exporter for the last time
-		e.endTelling,   // logs and alerts what is left to
-		e.self.observed.Stop,
-	} {
-		step(ctx)
-	}
+	e.directPath.close(ctx)         // hands over the last points of its series
+	unsent := e.pipeline.Close(ctx) // sends what is queued, says goodbye
+	e.watching.end(ctx)             // observes the exporter for the last time
+	e.endTelling(ctx)               // logs and alerts what is left to
+	e.self.observed.Silence()
+	close(e.closed)
+	e.self.observed.Stop(ctx) // a callback that holds it up may wait for closed
 	return unsent
 }
 

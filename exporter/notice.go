@@ -84,11 +84,13 @@ func call(notice func()) {
 	notice()
 }
 
-// endTelling ends tell. It waits a tenth of a second at most: a logger or an alert may take
-// longer.
+// endTelling ends tell, after the last observation: that may have something to tell. It waits a
+// tenth of a second at most, since a logger or an alert may take longer. It waits under a
+// context that has ended, too.
 func (e *Exporter) endTelling(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, lastNotices)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastNotices)
 	defer cancel()
+	_ = await(ctx, e.watching.done)
 	e.telling.end(ctx)
 }
 
@@ -128,7 +130,7 @@ func (e *Exporter) circuitChanged(was, is session.Circuit) {
 		}
 		s := e.Stats()
 		log("otelgram: circuit breaker "+to.String(), "was", from.String(), "endpoint", e.config.endpoint, "address", s.Address,
-			"send_errors", s.SendErrors, "closed_port", s.ConnectionsRefused, "dropped", s.Dropped.BreakerOpen)
+			"send_errors", s.SendErrors, "connections_refused", s.ConnectionsRefused, "dropped", s.Dropped.BreakerOpen)
 	})
 }
 

@@ -89,10 +89,11 @@ func (m *selfMetrics) start(e *Exporter) {
 	m.exporter = e
 	m.makeSets(e.config.endpoint)
 	meter := selfmetrics.Meter(e.config.meterProvider, scopeName)
+	var errs []error
 	histogram := func(name, description string) metric.Float64Histogram {
 		h, err := meter.Float64Histogram(name, metric.WithUnit("s"), metric.WithDescription(description), latencyBounds)
 		if err != nil {
-			selfmetrics.Report(err)
+			errs = append(errs, err)
 			return noop.Float64Histogram{}
 		}
 		return h
@@ -101,6 +102,7 @@ func (m *selfMetrics) start(e *Exporter) {
 	m.send = histogram("stats.latency.send", "From taken out of the queue until the kernel has the packet.")
 	m.e2e = histogram("stats.latency.e2e", "From handed over until the kernel has the packet.")
 	m.duration = histogram("otel.sdk.exporter.operation.duration", "The duration of exporting a batch of telemetry records.")
+	selfmetrics.Report(errs...)
 	m.observed = selfmetrics.Start(meter, instruments, m.sets.plain, m.view)
 }
 

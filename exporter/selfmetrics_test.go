@@ -22,6 +22,7 @@ import (
 	"github.com/otelgram/otelgram/exporter"
 	"github.com/otelgram/otelgram/internal/testsize"
 	"github.com/otelgram/otelgram/receiver"
+	"github.com/otelgram/otelgram/relay"
 )
 
 // promised are the exporter's own metrics: name, kind and unit.
@@ -333,6 +334,33 @@ func TestShutdownWhileACallbackHangs(t *testing.T) {
 	require.NoError(t, provider.Shutdown(t.Context()))
 }
 
+// TestCallbacksShutDown: a callback of the user's, on the provider of the self-metrics, shuts down
+// what another goroutine is shutting down, or what nobody else is. Nobody waits in a circle.
+func TestCallbacksShutDown(t *testing.T) {
+	for _, both := range []bool{false, true} {
+		reader := sdkmetric.NewManualReader()
+		provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
+		exp, err := exporter.New(t.Context(), exporter.WithEndpoint(silent(t)), exporter.WithMeterProvider(provider))
+		require.NoError(t, err)
+		forward, err := relay.New(exp, relay.WithMeterProvider(provider))
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), 4*patience)
+		defer cancel()
+		_, err = provider.Meter("other").Int64ObservableGauge("g", metric.WithInt64Callback(func(context.Context, metric.Int64Observer) error {
+			if both {
+				go func() { _ = forward.Shutdown(ctx) }()
+				require.Eventually(t, func() bool { return forward.ForceFlush(ctx) != nil }, patience, time.Millisecond)
+			}
+			within(t, "Shutdown of the relay", func() { assert.NoError(t, forward.Shutdown(ctx)) })
+			within(t, "Shutdown of the exporter", func() { assert.NoError(t, exp.Shutdown(ctx)) })
+			return nil
+		}))
+		require.NoError(t, err)
+		require.NoError(t, reader.Collect(ctx, &metricdata.ResourceMetrics{}))
+		require.NoError(t, provider.Shutdown(t.Context()))
+	}
+}
+
 // refusing is a provider that returns an error for each instrument.
 type refusing struct {
 	noop.MeterProvider
@@ -372,7 +400,9 @@ func TestRefusedInstruments(t *testing.T) {
 	defer otel.SetErrorHandler(before)
 	p := &refusing{}
 	c := connect(t, exporter.WithMeterProvider(p))
-	require.ErrorIs(t, <-reported, errRefused)
+	for _, of := range []string{"histograms", "others"} {
+		require.ErrorIs(t, <-reported, errRefused, of)
+	}
 	require.NoError(t, c.exp.Export(t.Context(), counters(1, 1)))
 	require.NoError(t, c.exp.ForceFlush(t.Context()))
 	require.NoError(t, p.callback(t.Context(), noop.Observer{}))
@@ -381,4 +411,5 @@ func TestRefusedInstruments(t *testing.T) {
 	require.ErrorIs(t, <-reported, errRefused)
 	require.NoError(t, p.callback(t.Context(), noop.Observer{}))
 	require.NoError(t, own.Close())
+	assert.Empty(t, reported, "all at once")
 }

@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -97,6 +99,46 @@ func TestSample(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { return len(e.HealthHistory().Rows) > 1 }, 30*time.Second, 10*time.Millisecond)
 	_ = e.Shutdown(t.Context()) // no receiver listens there
+}
+
+// TestLastObservationIsTold: what the last observation has to tell is told, also if the context of
+// Shutdown has ended.
+func TestLastObservationIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &Exporter{notices: newNotices(), watching: newGoroutine(), telling: newGoroutine()}
+		go e.tell()
+		told := false
+		go func() {
+			defer close(e.watching.done)
+			<-e.watching.stop
+			<-time.After(lastNotices / 2)
+			e.notify(func() { told = true })
+		}()
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		e.watching.end(over)
+		e.endTelling(over)
+		assert.True(t, told)
+	})
+}
+
+// TestShutdownAgain: a later call waits for the first until its context ends, and for five seconds
+// without a deadline. It does not wait for what is done.
+func TestShutdownAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &Exporter{closed: make(chan struct{})}
+		e.closing.Store(true)
+		begin := time.Now()
+		require.ErrorIs(t, e.Shutdown(t.Context()), context.DeadlineExceeded)
+		assert.Equal(t, 5*time.Second, time.Since(begin))
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.ErrorIs(t, e.Shutdown(over), context.Canceled)
+		close(e.closed)
+		for range 100 {
+			require.NoError(t, e.Shutdown(over))
+		}
+	})
 }
 
 // TestProbesAreDebug: an outage is two lines in the log, however long it lasts.

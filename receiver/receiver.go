@@ -125,7 +125,8 @@ func (r *Receiver) Close() error { return r.Shutdown(context.Background()) }
 // the handler has returned for the last time. If ctx ends before that, Shutdown counts what
 // is left in the queues as overrun and a packet that a handler has as delivered, and
 // returns an error that wraps the error of ctx. The goroutine of a handler that blocks
-// stays until the handler returns. Shutdown must not be called from the handler. Later
+// stays until the handler returns. Shutdown waits for a tenth of a second at most until the
+// meter provider lets go of the self-metrics. It must not be called from the handler. Later
 // calls, and [Receiver.Close], wait for the same, each until its own ctx ends.
 func (r *Receiver) Shutdown(ctx context.Context) error {
 	done := r.closed
@@ -174,10 +175,7 @@ func (r *Receiver) stop() {
 	r.self.Silence()
 	close(r.notices.waiting)
 	close(r.closed)
-	// The provider is the user's: its code may call Close.
-	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-	r.self.Stop(ctx)
-	cancel()
+	r.self.Stop(context.Background()) // a callback that holds it up may wait for closed
 	close(r.released)
 }
 

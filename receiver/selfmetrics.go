@@ -2,7 +2,6 @@ package receiver
 
 import (
 	"net"
-	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -10,12 +9,8 @@ import (
 	"github.com/otelgram/otelgram/internal/selfmetrics"
 )
 
-const (
-	// scopeName is the instrumentation scope of the receiver's own metrics.
-	scopeName = "github.com/otelgram/otelgram/receiver"
-	// stopTimeout is how long Close waits for callbacks of the user's provider.
-	stopTimeout = time.Second
-)
+// scopeName is the instrumentation scope of the receiver's own metrics.
+const scopeName = "github.com/otelgram/otelgram/receiver"
 
 // view is what a collection sees of the receiver.
 type view struct {

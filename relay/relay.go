@@ -35,7 +35,7 @@ type Relay struct {
 
 	flushing chan struct{} // holds a token while next.ForceFlush is under way
 	shutting atomic.Bool   // Shutdown was called
-	shut     chan struct{} // closed when the first call of Shutdown returns
+	shut     chan struct{} // closed when Shutdown is done, but for the meter provider
 	shutErr  error         // set before shut is closed
 }
 
@@ -113,7 +113,8 @@ func (r *Relay) ForceFlush(ctx context.Context) error {
 // Shutdown takes nothing in any more, exports what is queued, with retries, counts the rest
 // as dropped, and shuts next down. It exports until ctx ends or, if ctx has no deadline,
 // for five seconds. Requests that wait for a retry are tried at once, one time. Shutdown
-// returns when ctx ends, even if next does not return.
+// returns when ctx ends, even if next does not return. It waits for a tenth of a second at most
+// until the meter provider lets go of the self-metrics.
 //
 // The error says how many points were not relayed since the call, and why; an error of next
 // is joined to it. Close the receiver first, so that what it still holds is relayed. Later
@@ -127,8 +128,15 @@ func (r *Relay) Shutdown(ctx context.Context) error {
 	}
 	if r.shutting.CompareAndSwap(false, true) {
 		r.shutErr = r.shutdown(ctx)
+		r.self.Silence()
 		close(r.shut)
+		r.self.Stop(ctx) // a callback that holds it up may wait for shut
 		return r.shutErr
+	}
+	select {
+	case <-r.shut:
+		return r.shutErr
+	default:
 	}
 	select {
 	case <-r.shut:
@@ -158,7 +166,6 @@ func (r *Relay) shutdown(ctx context.Context) error {
 	if e := until(ctx, r.next.Shutdown); e != nil {
 		err = errors.Join(err, fmt.Errorf("otelgram: relay: Shutdown of the exporter: %w", e))
 	}
-	r.self.Stop(ctx)
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
@@ -124,14 +125,20 @@ func (i *Instrument[V]) observe(o metric.Observer, instrument metric.Observable,
 // Silence has the instruments observe nothing any more.
 func (s *Set) Silence() { s.silent.Store(true) }
 
+// stopTimeout bounds how long Stop waits for a provider.
+const stopTimeout = 100 * time.Millisecond
+
 // Stop silences the instruments and takes the callback out. The SDK takes it out when the
-// callbacks under way have returned, and other people's may take long: Stop waits until ctx
-// ends. Later calls do nothing.
+// callbacks under way have returned. Other people's may take long, and may wait for the caller
+// of Stop: Stop waits until ctx ends, and a tenth of a second at most. If that is too short, the
+// callback is taken out later. Later calls do nothing, and wait for nothing.
 func (s *Set) Stop(ctx context.Context) {
 	s.Silence()
 	if s.stopped.Swap(true) || s.registration == nil {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
+	defer cancel()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
