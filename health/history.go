@@ -42,7 +42,7 @@ type row struct {
 	time                              int64 // Unix milliseconds
 	offered, sent, dropped, use, tail float32
 	status                            Status
-	reasons                           []float32 // in the order of Sample.Dropped; nil if nothing was dropped
+	reasons                           []float32 // in the order of history.reasons; nil if nothing was dropped
 }
 
 // history keeps the last rows in a ring.
@@ -50,10 +50,16 @@ type history struct {
 	rows   []row
 	oldest int
 	last   Sample // of the last row, or the first sample
+	// reasons names what is dropped for, in the order of Sample.Dropped. It is the longest
+	// list of all samples.
+	reasons []string
 }
 
 // add makes a row of the time since the last one.
 func (h *history) add(s *Sample, status Status, of Metrics) {
+	for _, d := range s.Dropped[min(len(h.reasons), len(s.Dropped)):] {
+		h.reasons = append(h.reasons, d.Reason)
+	}
 	last := h.last
 	switch {
 	case last.Time.IsZero():
@@ -104,7 +110,7 @@ func (m *Monitor) History() History {
 		}
 		for j, v := range r.reasons {
 			if v > 0 {
-				out.Reasons[h.last.Dropped[j].Reason] = float64(v)
+				out.Reasons[h.reasons[j]] = float64(v)
 			}
 		}
 		rows = append(rows, out)

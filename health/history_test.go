@@ -41,6 +41,18 @@ func TestHistory(t *testing.T) {
 	assert.LessOrEqual(t, reflect.TypeFor[row]().Size(), uintptr(56), "as historyRows says")
 }
 
+// TestHistoryOfShorterSamples: a sample may have fewer reasons than one before it.
+func TestHistoryOfShorterSamples(t *testing.T) {
+	w := newWorld(Config{})
+	w.second(fine)
+	w.second(drops(2, 10))
+	w.second(func(s *Sample) { s.Dropped = nil; fine(s) })
+	rows := w.monitor.History().Rows
+	require.Len(t, rows, 2)
+	assert.Equal(t, map[string]float64{"unresolved": 10}, rows[0].Reasons)
+	assert.Empty(t, rows[1].Reasons)
+}
+
 // TestHistoryOfQuickSamples: it has no more rows than there are seconds, or little more.
 func TestHistoryOfQuickSamples(t *testing.T) {
 	w := newWorld(Config{})

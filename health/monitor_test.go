@@ -174,7 +174,7 @@ func TestFlapping(t *testing.T) {
 // TestWindow: rates are those of the window, whatever was before it.
 func TestWindow(t *testing.T) {
 	w := newWorld(Config{})
-	w.now.Points = Points{Offered: 1_000_000, Dropped: 900_000, Capacity: 1000}
+	w.now.Points = Points{Offered: 1_000_000, Sent: 100_000, Dropped: 900_000, Capacity: 1000}
 	w.now.Packets = Packets{Sent: 10, Refused: 1000}
 	r := w.second(nil)
 	assert.Zero(t, r.Metrics, "one sample has no rate")
@@ -185,12 +185,13 @@ func TestWindow(t *testing.T) {
 	assert.InDelta(t, 0.05, r.Metrics.DropRate, 1e-9)
 	r = w.seconds(11, fine)
 	assert.Zero(t, r.Metrics.DropRate, "more than ten seconds ago")
-	r = w.second(func(s *Sample) { s.Points.Dropped += 5; s.Dropped[0].Points += 5 })
-	assert.InDelta(t, 5.0/9000, r.Metrics.DropRate, 1e-9)
+	lost := func(s *Sample) { s.Points.Offered += 5; s.Points.Dropped += 5; s.Dropped[0].Points += 5 }
+	r = w.second(lost)
+	assert.InDelta(t, 5.0/9005, r.Metrics.DropRate, 1e-9)
 	r = w.seconds(10, nil)
-	assert.InDelta(t, 5.0/2000, r.Metrics.DropRate, 1e-9, "silence is not good: the last two exports count")
-	r = w.second(func(s *Sample) { s.Points.Dropped += 5; s.Dropped[0].Points += 5 })
-	assert.InDelta(t, 1, r.Metrics.DropRate, 1e-9, "offered before, dropped now")
+	assert.InDelta(t, 5.0/2005, r.Metrics.DropRate, 1e-9, "silence is not good: the last two exports count")
+	r = w.second(lost)
+	assert.InDelta(t, 1, r.Metrics.DropRate, 1e-9, "all that was offered in the window")
 
 	w.second(func(s *Sample) { s.Latency = Latency{P50: 3, P99: 40}; s.Utilization = 0.6 })
 	r = w.second(func(s *Sample) { s.Latency = Latency{P50: 2, P99: 20}; s.Utilization = 0 })

@@ -21,7 +21,8 @@ type export struct{ begin, end Sample }
 func (m *Monitor) note(s *Sample) {
 	_, before := m.rest.count(leaving)
 	_, now := s.count(leaving)
-	empty := s.Points.Queued == 0
+	// Queued counts only what has entered the queue: it may be 0 while an Export is under way.
+	empty := s.Points.Offered == s.Points.Sent+s.Points.Dropped
 	switch idle := empty && now == before; {
 	case empty && s.Exports > m.rest.Exports, !idle && s.Time.Sub(m.rest.Time) >= longest:
 		m.exports = [2]export{m.exports[1], {m.rest, *s}}

@@ -35,6 +35,7 @@ type export struct {
 
 	// refused is set once no more points can be handed over: the rest is only counted, as
 	// dropped for reason.
+	hasPoints bool
 	refused   bool
 	reason    wire.DropReason
 	late      int // points without room when the context ended
@@ -65,6 +66,9 @@ func (q *Queue) Export(ctx context.Context, rm *metricdata.ResourceMetrics) erro
 		x.stop(w)
 	}
 	x.walk(rm)
+	if x.hasPoints {
+		q.noteExport()
+	}
 	q.cancelled.note(ctx, x.late)
 	if over || x.refused && x.reason == wire.Deadline {
 		x.errs = append(x.errs, ctx.Err())
@@ -166,12 +170,14 @@ func (x *export) offer(i, n int) {
 		x.check()
 	}
 	if i%offerRun == 0 {
+		x.hasPoints = true
 		x.books.Offer(min(offerRun, n-i))
 	}
 }
 
 // refuse counts n points as offered and dropped.
 func (x *export) refuse(reason wire.DropReason, n int) {
+	x.hasPoints = x.hasPoints || n > 0
 	x.books.Offer(n)
 	x.drop(reason, n)
 }

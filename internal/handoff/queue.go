@@ -48,6 +48,8 @@ type Queue struct {
 	waiting atomic.Bool
 	room    chan struct{}
 	closing chan struct{} // closed when the queue takes no more points
+	closed  atomic.Bool   // nobody will hold the queue any more
+	exports atomic.Uint64 // see Exports
 	// end is how many points had been pushed when the last Export or collection ended.
 	end atomic.Uint64
 	// marks are when points were handed over, in Unix nanoseconds: one for every markEvery
@@ -91,6 +93,7 @@ func New(c Config) *Queue {
 func (q *Queue) Close() {
 	close(q.closing)
 	<-q.hold
+	q.closed.Store(true)
 }
 
 func (q *Queue) isClosing() bool {
@@ -103,7 +106,11 @@ func (q *Queue) isClosing() bool {
 }
 
 // Held reports whether an Export or a collection is under way.
-func (q *Queue) Held() bool { return len(q.hold) == 0 }
+func (q *Queue) Held() bool { return len(q.hold) == 0 && !q.closed.Load() }
+
+// Exports returns how many Exports and collections have ended that had points, whatever became
+// of the points.
+func (q *Queue) Exports() uint64 { return q.exports.Load() }
 
 // InUse reports whether anything was ever handed over.
 func (q *Queue) InUse() bool { return q.points.Load() != nil }

@@ -95,8 +95,9 @@ func (r *Reader) convert(pt *point) (sendable bool) {
 }
 
 // NewPacket says that a packet begins, with the point taken last if there is one. Without
-// interning it forgets all attribute sets, and interns that of the point anew, so that the
-// packet has each string once.
+// interning it forgets all attribute sets. It interns that of the point anew, so that the point
+// shares its strings with the others of its packet; so the set of the first point of every
+// packet is interned twice.
 func (r *Reader) NewPacket() {
 	if !r.queue.config.NoInterning {
 		return
@@ -142,6 +143,7 @@ func (r *Reader) Ended() bool {
 
 // Discard drops all points that are left, as shutdown. The queue must be closed.
 func (r *Reader) Discard() {
+	r.release()
 	for left := true; left; left = r.Fill() {
 		for ; r.next < len(r.run); r.next++ {
 			r.queue.config.Books.Lose(wire.Shutdown, 1)

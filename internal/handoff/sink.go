@@ -9,9 +9,10 @@ import (
 // Sink is where a collection of the direct path hands its points over. It belongs to one
 // goroutine.
 type Sink struct {
-	queue   *Queue
-	holds   bool     // the queue, until Done
-	payload *payload // for the next distribution
+	queue     *Queue
+	hasPoints bool     // there were some since Done
+	holds     bool     // the queue, until Done
+	payload   *payload // for the next distribution
 }
 
 // Sink returns a new one.
@@ -21,6 +22,7 @@ func (q *Queue) Sink() *Sink { return &Sink{queue: q} }
 // the queue is closed. What needs no waiting is taken under a context that has ended, too.
 func (s *Sink) Await(ctx context.Context, distribution bool) bool {
 	q := s.queue
+	s.hasPoints = true
 	if !s.holds {
 		if q.acquire(ctx) != granted {
 			return false
@@ -56,6 +58,10 @@ func (s *Sink) Push(p *wire.Point) {
 // Done says that no more points of the collection come: the packet they are in need not wait
 // for others.
 func (s *Sink) Done() {
+	if s.hasPoints {
+		s.hasPoints = false
+		s.queue.noteExport()
+	}
 	if !s.holds {
 		return
 	}

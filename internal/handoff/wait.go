@@ -36,6 +36,12 @@ func (q *Queue) acquire(ctx context.Context) wait {
 	}
 }
 
+// noteExport counts an Export or a collection that has ended and had points.
+func (q *Queue) noteExport() {
+	q.exports.Add(1)
+	q.config.Waker.Signal()
+}
+
 // release ends the caller's hold of the queue, and says that no more points of its Export or
 // collection come.
 func (q *Queue) release() {

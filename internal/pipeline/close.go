@@ -12,30 +12,11 @@ import (
 // are still taken. Without it the error tells of what is lost since Close was called.
 func (p *Pipeline) BeginClose() { p.began.Do(func() { p.before = p.Stats() }) }
 
-// Close takes no more points, sends what it holds at the usual pace until ctx ends (five
-// seconds if it has no deadline), says goodbye and releases the socket. Its error says how
-// many points were not sent since BeginClose, and why. If there never was a socket and points
-// were lost for that, be it before BeginClose, it says what keeps the endpoint from being
-// dialled. Later calls wait for the first and return nil.
+// Close takes no more points, sends what it holds at the usual pace until ctx ends, says
+// goodbye and releases the socket. It must be called once. Its error says how many points were
+// not sent since BeginClose, and why. If there never was a socket and points were lost for
+// that, be it before BeginClose, it says what keeps the endpoint from being dialled.
 func (p *Pipeline) Close(ctx context.Context) error {
-	if p.closing.CompareAndSwap(false, true) {
-		defer close(p.closed)
-		return p.close(ctx)
-	}
-	select {
-	case <-p.closed:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (p *Pipeline) close(ctx context.Context) error {
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, closeTimeout)
-		defer cancel()
-	}
 	p.BeginClose()
 	p.points.Close()
 	p.closeEvents()

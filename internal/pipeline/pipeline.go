@@ -53,19 +53,13 @@ type Pipeline struct {
 	events       atomic.Pointer[event.Queue] // nil until it is asked for
 	eventsClosed bool
 
-	began   sync.Once
-	before  Stats // when BeginClose was called
-	closing atomic.Bool
-	closed  chan struct{} // closed when Close is done
+	began  sync.Once
+	before Stats // when BeginClose was called
 }
 
-const (
-	// firstDial is how long New waits for the first attempt to dial, so that in the usual
-	// case the first points meet a socket.
-	firstDial = 250 * time.Millisecond
-	// closeTimeout bounds a Close whose context has no deadline.
-	closeTimeout = 5 * time.Second
-)
+// firstDial is how long New waits for the first attempt to dial, so that in the usual case the
+// first points meet a socket.
+const firstDial = 250 * time.Millisecond
 
 // New starts a pipeline: a pump and a dialer. Close ends them. New waits for the first
 // attempt to make a socket, until ctx ends, and a quarter of a second at most.
@@ -91,7 +85,7 @@ func assemble(c Config) (*Pipeline, error) {
 	if c.NewEncoder == nil {
 		c.NewEncoder = NewCompact
 	}
-	p := &Pipeline{config: c, memory: account.NewBudget(c.Memory), waker: waker.New(), closed: make(chan struct{})}
+	p := &Pipeline{config: c, memory: account.NewBudget(c.Memory), waker: waker.New()}
 	notices := notice.New(c.Report)
 	p.points = handoff.New(handoff.Config{
 		Capacity: c.BufferSize, Run: c.BatchSize, NoInterning: c.NoInterning,

@@ -24,8 +24,8 @@ type source interface {
 	Pending() int // points of the run that are left
 	Len() int     // points in the queue
 	Pushed() uint64
-	Taken() uint64
-	Discard() // drops all that is left
+	Taken() uint64 // points that Take has ever returned or dropped
+	Discard()      // drops all that is left
 }
 
 // pump is the goroutine from the queues to the session, and all its state.
@@ -38,13 +38,16 @@ type pump struct {
 	encoder  Encoder
 	session  *session.Sender
 
-	queue    *handoff.Queue
-	points   *handoff.Reader
-	sources  []source // points and, in event mode, the event queue
-	turn     int      // which source is packed first
-	packets  packets
-	flushes  []flush
-	restless bool // something was taken out since the pump last came to rest
+	queue   *handoff.Queue
+	points  *handoff.Reader
+	sources []source // points and, in event mode, the event queue
+	turn    int      // which source is packed first
+	packets packets
+	flushes []flush
+	// restless is set when something was taken out since the pump last came to rest. exports
+	// is how many Exports and collections had ended by then.
+	restless bool
+	exports  uint64
 
 	timer *time.Timer
 	// gather is until when events may gather: a while after the last run of them, so that a
@@ -72,6 +75,7 @@ func (p *pump) run() {
 		case <-p.stop:
 			p.discard()
 			p.session.End()
+			p.noteRest()
 			return
 		case f := <-p.newFlushes:
 			p.accept(f)
@@ -140,15 +144,15 @@ func (p *pump) packRun(q source) (moved bool) {
 	if !q.Fill() {
 		return false
 	}
+	before := q.Taken()
 	for p.packets.room() {
 		pt, handedAt, ok := q.Take()
 		if !ok {
 			break
 		}
-		moved = true
 		p.pack(pt, handedAt)
 	}
-	return moved
+	return q.Taken() != before // also if Take has dropped all of them
 }
 
 // pack puts a point into the open packet, or into the next one. The caller has made sure that
@@ -244,11 +248,16 @@ func (p *pump) advanceFlushes() (moved bool) {
 }
 
 // noteRest counts when everything that was handed over is sent or dropped, and nobody is about
-// to hand over more. Whether the queue is held is asked before what is in it: whoever lets go of
-// it in between has left its points there.
+// to hand over more. An Export of which nothing reached the queue counts, too. How many have
+// ended, and whether the queue is held, is asked before what is in it: whoever lets go of it in
+// between has left its points there.
 func (p *pump) noteRest() {
-	if p.restless && !p.packets.open && len(p.packets.ready) == 0 && !p.queue.Held() && p.pending()+p.waiting() == 0 {
-		p.restless = false
+	exports := p.queue.Exports()
+	if !p.restless && exports == p.exports || p.queue.Held() {
+		return
+	}
+	if !p.packets.open && len(p.packets.ready) == 0 && p.pending()+p.waiting() == 0 {
+		p.restless, p.exports = false, exports
 		p.counters.exports.Add(1)
 	}
 }

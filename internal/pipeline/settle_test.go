@@ -3,6 +3,8 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +12,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/resource"
 
 	"github.com/otelgram/otelgram/internal/session"
 	"github.com/otelgram/otelgram/udp"
@@ -82,6 +87,99 @@ func TestDroppedExportsAreSettled(t *testing.T) {
 		assert.Equal(t, uint64(10), p.Stats().Dropped[wire.Unresolved])
 		assert.Equal(t, uint64(1), p.Stats().Exports)
 		require.Error(t, p.Close(t.Context()))
+	})
+}
+
+// TestExportsThatReachNothing: an Export or a collection of which no point gets into the queue,
+// or out of it, is settled, too: once, and at once.
+func TestExportsThatReachNothing(t *testing.T) {
+	never := time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC)
+	wide := make([]attribute.KeyValue, wire.MaxAttributes+1)
+	for i := range wide {
+		wide[i] = attribute.Int(strconv.Itoa(i), i)
+	}
+	sum := func(change func(d *metricdata.Sum[int64])) *metricdata.ResourceMetrics {
+		rm := sums(3)
+		m := &rm.ScopeMetrics[0].Metrics[0]
+		d := m.Data.(metricdata.Sum[int64])
+		change(&d)
+		m.Data = d
+		return rm
+	}
+	each := func(change func(p *metricdata.DataPoint[int64])) *metricdata.ResourceMetrics {
+		return sum(func(d *metricdata.Sum[int64]) {
+			for i := range d.DataPoints {
+				change(&d.DataPoints[i])
+			}
+		})
+	}
+	export := func(rm *metricdata.ResourceMetrics) func(*testing.T, *Pipeline) {
+		return func(t *testing.T, p *Pipeline) { _ = p.Export(t.Context(), rm) }
+	}
+	tooLarge := sums(3)
+	tooLarge.Resource = resource.NewSchemaless(attribute.String("large", strings.Repeat("x", 1<<16)))
+	for _, tt := range []struct {
+		name   string
+		do     func(t *testing.T, p *Pipeline)
+		reason wire.DropReason
+	}{
+		{"invalid times", export(each(func(p *metricdata.DataPoint[int64]) { p.Time = never })), wire.Invalid},
+		{"no wire form", export(each(func(p *metricdata.DataPoint[int64]) { p.Attributes = attribute.NewSet(wide...) })), wire.Encode},
+		{"an unknown temporality", export(sum(func(d *metricdata.Sum[int64]) { d.Temporality = 9 })), wire.Encode},
+		{"a resource too large", export(tooLarge), wire.Oversize},
+		{"an Export that waits for another in vain", func(t *testing.T, p *Pipeline) {
+			before := p.Stats().Exports
+			other := p.Sink()
+			require.True(t, other.Await(t.Context(), false))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			require.ErrorIs(t, p.Export(ctx, sums(3)), context.DeadlineExceeded)
+			synctest.Wait()
+			assert.Equal(t, before, p.Stats().Exports, "the other is under way")
+			other.Done()
+		}, wire.Deadline},
+		{"a collection that waits in vain", func(t *testing.T, p *Pipeline) {
+			other := p.Sink()
+			require.True(t, other.Await(t.Context(), false))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			s := p.Sink()
+			require.False(t, s.Await(ctx, false))
+			for range 3 {
+				p.Books().Refuse(wire.Deadline)
+			}
+			other.Done()
+			s.Done()
+		}, wire.Deadline},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := start(t, testConfig(&fakeSender{}))
+				synctest.Wait()
+				for n := uint64(1); n <= 2; n++ {
+					tt.do(t, p)
+					synctest.Wait()
+					assert.Equal(t, 3*n, p.Stats().Dropped[tt.reason])
+					assert.Equal(t, n, p.Stats().Exports)
+				}
+				_ = p.Close(t.Context())
+				assert.Equal(t, uint64(2), p.Stats().Exports)
+			})
+		})
+	}
+}
+
+// TestLastExportIsSettled: what was handed over just before Close counts, and what is refused
+// after it does not.
+func TestLastExportIsSettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := start(t, testConfig(&fakeSender{}))
+		require.NoError(t, p.Export(t.Context(), sums(500)))
+		require.NoError(t, p.Close(t.Context()))
+		assert.Equal(t, uint64(500), p.Stats().Sent)
+		assert.Equal(t, uint64(1), p.Stats().Exports)
+		require.ErrorIs(t, p.Export(t.Context(), sums(1)), metric.ErrExporterShutdown)
+		assert.Equal(t, uint64(1), p.Stats().Exports, "there is no pump to count it")
 	})
 }
 

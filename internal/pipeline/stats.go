@@ -36,9 +36,10 @@ type Stats struct {
 	account.Settled
 	session.Stats
 
-	// Exports counts how often the pump came to rest after it had taken something out: every
-	// point that was handed over is sent or dropped, and no Export or collection is under
-	// way. Between two counts there are whole Exports, collections and runs of events.
+	// Exports counts how often the pump came to rest after something was handed over: every
+	// point is sent or dropped, and no Export or collection is under way. Between two counts
+	// there are whole Exports, collections and runs of events. Exports and collections without
+	// points do not count.
 	Exports uint64
 
 	Address   string // where packets go; empty: nobody knows yet
