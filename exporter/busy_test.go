@@ -106,7 +106,7 @@ func totalOf(rm *metricdata.ResourceMetrics, name string) (total float64) {
 // event queue is always full.
 func TestExportBesideEvents(t *testing.T) {
 	t.Parallel()
-	exp, r := pressed(t, func(*metricdata.ResourceMetrics) {}, exporter.WithDropStrategy(drop.Oldest()), exporter.WithPacing(1000, 8))
+	exp, r := underPressure(t, func(*metricdata.ResourceMetrics) {}, exporter.WithDropStrategy(drop.Oldest()), exporter.WithPacing(1000, 8))
 	stop := make(chan struct{})
 	var group sync.WaitGroup
 	for range 2 {

@@ -24,8 +24,8 @@ import (
 
 const producers, perProducer = 2, 300_000
 
-// pressFor is how long the producers go on at least, after their count.
-var pressFor = flag.Duration("press", testsize.Pick(0, 10*time.Second), "how long TestPressureBooks overloads each strategy at least")
+// pressureFor is how long the producers go on at least, after their count.
+var pressureFor = flag.Duration("pressure", testsize.Pick(0, 10*time.Second), "how long TestPressureBooks overloads each strategy at least")
 
 // overload makes the producers call record as fast as they can. The argument n counts the
 // calls of one producer.
@@ -51,8 +51,8 @@ func overloadFor(d time.Duration, record func(producer, n int)) uint64 {
 	return calls.Load()
 }
 
-// pressed opens an exporter that sends every event as a point at a slow pace.
-func pressed(t *testing.T, handle func(*metricdata.ResourceMetrics), opts ...exporter.Option) (*exporter.Exporter, *receiver.Receiver) {
+// underPressure opens an exporter that sends every event as a point at a slow pace.
+func underPressure(t *testing.T, handle func(*metricdata.ResourceMetrics), opts ...exporter.Option) (*exporter.Exporter, *receiver.Receiver) {
 	t.Helper()
 	// A slow handler, as under the race detector, is not what is tested.
 	r, err := receiver.Listen("127.0.0.1:0", handle, receiver.WithQueueSize(1<<14))
@@ -98,11 +98,11 @@ func TestPressureBooks(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			exp, r := pressed(t, func(*metricdata.ResourceMetrics) {}, exporter.WithBufferSize(2048), exporter.WithPacing(100, 4),
+			exp, r := underPressure(t, func(*metricdata.ResourceMetrics) {}, exporter.WithBufferSize(2048), exporter.WithPacing(100, 4),
 				exporter.WithDropStrategy(tt.strategy), exporter.WithPriority("low*", drop.Low), exporter.WithPriority("high*", drop.High))
 			names := [...]string{"low", "normal", "high"}
 			var refused atomic.Uint64
-			calls := overloadFor(*pressFor, func(_, n int) {
+			calls := overloadFor(*pressureFor, func(_, n int) {
 				if !exp.RecordMetric(names[n%3], 1, exporter.Tag{Key: "k", Value: names[n%2]}) {
 					refused.Add(1)
 				}
@@ -130,7 +130,7 @@ func TestPressureKeepsHighPriority(t *testing.T) {
 			high.Add(uint64(v.(float64)))
 		}
 	}
-	exp, r := pressed(t, handle, exporter.WithBufferSize(4096), exporter.WithPacing(200, 4), exporter.WithDropStrategy(drop.ByPriority()),
+	exp, r := underPressure(t, handle, exporter.WithBufferSize(4096), exporter.WithPacing(200, 4), exporter.WithDropStrategy(drop.ByPriority()),
 		exporter.WithPriority("*.errors", drop.High), exporter.WithPriority("debug.*", drop.Low), exporter.WithPriority("debug.errors", drop.Low))
 	var lost atomic.Uint64
 	names := [...]string{"debug.cache", "http.requests", "debug.errors"}
@@ -176,7 +176,7 @@ func missingOfTheNewest(t *testing.T, buffer int) (missing int, s exporter.Stats
 			delivered[v.(int64)].Store(true)
 		}
 	}
-	exp, r := pressed(t, handle, exporter.WithBufferSize(buffer), exporter.WithPacing(200, 4), exporter.WithDropStrategy(drop.Oldest()))
+	exp, r := underPressure(t, handle, exporter.WithBufferSize(buffer), exporter.WithPacing(200, 4), exporter.WithDropStrategy(drop.Oldest()))
 	g, err := exp.MeterProvider().Meter("m").Int64Gauge("g")
 	require.NoError(t, err)
 	bound := bind(g, nil)
@@ -215,7 +215,7 @@ func TestPressureSampledIsUnbiased(t *testing.T) {
 			}
 		}
 	}
-	exp, r := pressed(t, handle, exporter.WithBufferSize(16384), exporter.WithPacing(1000, 32), exporter.WithDropStrategy(drop.Sampled()))
+	exp, r := underPressure(t, handle, exporter.WithBufferSize(16384), exporter.WithPacing(1000, 32), exporter.WithDropStrategy(drop.Sampled()))
 	wantSum, wantCount := 0.0, float64(producers*perProducer)
 	for n := range perProducer {
 		wantSum += producers * value(n)

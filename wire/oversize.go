@@ -74,8 +74,8 @@ func (p *Packer) appendLast(pt *Point) bool {
 	return true
 }
 
-// Downscale halves the resolution of an exponential histogram, in place: it merges
-// neighbouring buckets, and the scale drops by one, as the data model allows
+// Downscale lowers the scale of an exponential histogram by one, in place: it merges each two
+// neighbouring buckets, as the data model allows
 // (opentelemetry-specification, metrics/data-model.md, "ExponentialHistogram").
 func (d *Distribution) Downscale() {
 	d.Scale--

@@ -27,7 +27,9 @@ const (
 	DropReasons = int(endOfReasons)
 )
 
-// Stage says where a point is dropped.
+// Stage says what is dropped for a reason, and how far it has come. It holds for the usual case.
+// An Export drops what is oversize or has no form in the encoding before the point queue, where
+// it sees that; and data points, too, are dropped when the memory budget is used up.
 type Stage uint8
 
 // The stages, in the order in which a point passes them.
@@ -110,5 +112,5 @@ func (r DropReason) Meaning() string { return r.row().meaning }
 // Remedy says what to do about it, in the words of the README's table.
 func (r DropReason) Remedy() string { return r.row().remedy }
 
-// Stage says where a point is dropped for the reason.
+// Stage says what is dropped for the reason, and how far it has come.
 func (r DropReason) Stage() Stage { return r.row().stage }

@@ -22,8 +22,8 @@ const (
 
 // plausible reports whether an exponential histogram can have been measured. One that
 // cannot is dangerous to components that merge histograms. The processor
-// delta_to_cumulative v0.165.1 halves the resolution of two points until they are alike:
-// with scales or offsets far apart that never ends. It panics at a delta point with a zero
+// delta_to_cumulative v0.165.1 lowers the scale of two points until they are alike: with
+// scales or offsets far apart that never ends. It panics at a delta point with a zero
 // threshold, which the SDK's points do not have.
 func plausible(v *wire.PointView) bool {
 	d := &v.Distribution

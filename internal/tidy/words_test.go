@@ -17,7 +17,8 @@ var oldWords = map[string]string{
 	"thinned": "sampled", "outranked": "of low priority",
 	"blame": "note the error", "blamed": "noted", "blames": "notes", "forgive": "forget the error", "forgiven": "forgotten", "forgives": "forgets",
 	"trouble": "error, retry", "troubles": "errors",
-	"halve": "downscale", "halved": "downscaled",
+	"halve": "downscale", "halved": "downscaled", "halves": "lowers the scale", "halving": "downscaling",
+	"pressed": "under pressure",
 	"crowded": "beyond the limit, overflow", "relieve": "end the pressure", "relieved": "below the mark", "lookers": "readers",
 }
 
