@@ -17,7 +17,7 @@ func (m *Monitor) circuitOpen() string {
 	switch s := m.last(); {
 	case s.DialError != "":
 		return fmt.Sprintf("the circuit breaker is %s: nothing is sent to %s, which cannot be dialled: %s%s", s.Circuit, s.Endpoint, s.DialError, m.lostMeanwhile())
-	case m.portClosed:
+	case m.refusedConnection:
 		return fmt.Sprintf("the port at %s is closed: the circuit breaker is %s, and nothing is sent until a receiver listens there%s", s.Address, s.Circuit, m.lostMeanwhile())
 	default:
 		return fmt.Sprintf("the circuit breaker is %s: nothing is sent to %s, since the kernel refuses packets: look at routes, firewall and interface%s", s.Circuit, s.Endpoint, m.lostMeanwhile())
@@ -45,7 +45,7 @@ func (m *Monitor) noneSent(l loss) string {
 // refused speaks of a closed port without a share of packets: of those that the kernel
 // took none has arrived.
 func (m *Monitor) refused(l loss) string {
-	if m.portClosed {
+	if m.refusedConnection {
 		return fmt.Sprintf("the port at %s is closed, or was in the last %v: what was sent to it is lost; is a receiver listening there?", m.last().Address, m.span(l.since))
 	}
 	return fmt.Sprintf("%s of the packets were refused in the last %v (more than %s): see the network and the receiver at %s",

@@ -25,12 +25,12 @@ type Monitor struct {
 	samples []Sample // those of the window and the last one before it, oldest first
 	// rest is the last sample at which nothing was under way. begin is the last such
 	// sample at or before the begin of the window.
-	rest, begin Sample
-	exports     [2]export // the last but one and the last
-	reports     [2]export // likewise
-	portClosed  bool      // the last refusal came from a closed port
-	found       findings  // in the last sample
-	history     history
+	rest, begin       Sample
+	exports           [2]export // the last but one and the last
+	reports           [2]export // likewise
+	refusedConnection bool      // the last refusal came from a closed port
+	found             findings  // in the last sample
+	history           history
 
 	status     Status
 	since      time.Time // when the status last changed
@@ -87,7 +87,7 @@ func (m *Monitor) add(s Sample) {
 		m.first, m.rest, m.begin, m.since = s, s, s, s.Time
 	} else {
 		if last := m.last(); s.Packets.Refused > last.Packets.Refused {
-			m.portClosed = s.ConnectionsRefused > last.ConnectionsRefused
+			m.refusedConnection = s.ConnectionsRefused > last.ConnectionsRefused
 		}
 		m.note(&s)
 	}
