@@ -13,8 +13,8 @@
 // with 200, to programs and to browsers.
 //
 // If the receiver's port is closed, the first export may still find the exporter healthy,
-// since one refusal is no outage. With an export each second the exporter is unhealthy after
-// four seconds at most, and with exports 10 s apart at the second one. A [Monitor] says how
+// since one refusal is no outage. With an export each second the exporter is unhealthy within
+// about four seconds, and with exports 10 s apart at the second one. A [Monitor] says how
 // it judges.
 //
 // Do not make the 503 a readiness probe. A service whose telemetry fails still serves its
