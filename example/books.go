@@ -16,11 +16,24 @@ import (
 // packet counts as lost when it is a second late.
 const closeTimeout = 5 * time.Second
 
-// print writes what all ends counted.
-func (e *ends) print(w io.Writer) {
+// The books of both ends. While points are moving, the counters are read one after the
+// other and may not add up, so that only books at rest are printed as equations.
+const (
+	exporterMoving = "exporter  offered %d, sent %d, dropped %d, queued %d; %d packets, %d bytes\n"
+	exporterAtRest = "exporter  offered %d = sent %d + dropped %d + queued %d; %d packets, %d bytes\n"
+	receiverMoving = "receiver  sent %d, received %d, lost %d; delivered %d, rejected %d, overrun %d\n"
+	receiverAtRest = "receiver  sent %d = received %d + lost %d; received = delivered %d + rejected %d + overrun %d\n"
+)
+
+// printMoving writes what all ends have counted so far.
+func (e *ends) printMoving(w io.Writer) { e.print(w, exporterMoving, receiverMoving) }
+
+// printAtRest writes what all ends have counted, when nothing is under way any more.
+func (e *ends) printAtRest(w io.Writer) { e.print(w, exporterAtRest, receiverAtRest) }
+
+func (e *ends) print(w io.Writer, exporterLine, receiverLine string) {
 	s := e.exporter.Stats()
-	fmt.Fprintf(w, "exporter  offered %d = sent %d + dropped %d + queued %d; %d packets, %d bytes\n",
-		s.Offered, s.Sent, s.Dropped.Total(), s.Queued, s.Packets, s.Bytes)
+	fmt.Fprintf(w, exporterLine, s.Offered, s.Sent, s.Dropped.Total(), s.Queued, s.Packets, s.Bytes)
 	if l := s.LeftOut; l != (wire.LeftOut{}) {
 		fmt.Fprintf(w, "          of the points sent %d had nothing new to say; said without exemplars %d, without another part %d\n",
 			l.Unchanged, l.Exemplars, l.Parts)
@@ -35,8 +48,7 @@ func (e *ends) print(w io.Writer) {
 	}
 	if e.receiver != nil {
 		p := e.receiver.Stats().Points
-		fmt.Fprintf(w, "receiver  sent %d = received %d + lost %d; received = delivered %d + rejected %d + overrun %d\n",
-			p.Sent, p.Received, p.Lost, p.Delivered, p.Rejected, p.Overrun)
+		fmt.Fprintf(w, receiverLine, p.Sent, p.Received, p.Lost, p.Delivered, p.Rejected, p.Overrun)
 	}
 }
 
@@ -66,7 +78,7 @@ func (e *ends) closeBooks(out io.Writer) error {
 		books = e.receiver.Stats().Points
 	}
 	fmt.Fprintf(out, "\nthe books at the end\n")
-	e.print(out)
+	e.printAtRest(out)
 	fmt.Fprintf(out, "sent %d received %d lost %d dropped %d\n",
 		s.Sent, books.Received, books.Lost, s.Dropped.Total())
 	return closed(s, &books, e.network())

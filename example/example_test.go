@@ -145,6 +145,8 @@ func TestLoss(t *testing.T) {
 	assert.Equal(t, m[1], m[4])
 	assert.NotEqual(t, "0", m[4])
 	assert.Regexp(t, `\nafter .*\nexporter .*\nnetwork .*\nreceiver .*\n  go\.goroutine\.count `, out.String(), "the books come first")
+	assert.NotRegexp(t, `\nafter .*\nexporter .*=`, out.String(), "books in motion may not add up")
+	assert.Regexp(t, `\nthe books at the end\nexporter  offered \d+ = sent .*\nnetwork .*\nreceiver  sent \d+ = received `, out.String())
 	assert.Regexp(t, `\n  http\.server\.request\.count .*\n  http\.server\.request\.duration .*\n.*\n  and \d+ more series of these metrics: -v shows all\n`, out.String(), "one series of each metric")
 	for _, s := range []settings{{loss: -1}, {loss: 101}, {loss: 5, endpoint: "localhost:4319"}} {
 		require.ErrorContains(t, run(ctx, s, &out), "-loss")
@@ -154,11 +156,14 @@ func TestLoss(t *testing.T) {
 // TestEncodings: each encoding reaches a server elsewhere, and Plain one in this process.
 func TestEncodings(t *testing.T) {
 	t.Parallel()
-	for encoding, want := range map[exporter.Encoding]string{
+	rows := map[exporter.Encoding]string{
 		exporter.StatsD:    "http.server.request.count.http_request_method.",
 		exporter.DogStatsD: "|c|#http.request.method:",
 		exporter.Influx:    "http.server.request.count,http.request.method=",
-	} {
+	}
+	_, names, _ := strings.Cut(encodings(), "; with -endpoint also ")
+	require.Len(t, rows, len(strings.Split(names, ", ")), "each of %s needs a row here", names)
+	for encoding, want := range rows {
 		t.Run(encoding.String(), func(t *testing.T) {
 			t.Parallel()
 			require.ErrorContains(t, run(t.Context(), settings{encoding: encoding}, nil), "-endpoint")
@@ -187,6 +192,11 @@ func TestEncodings(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, run(ctx, settings{interval: 100 * time.Millisecond, http: "127.0.0.1:0", encoding: exporter.Plain}, &out))
 	assert.Contains(t, out.String(), "http.server.request.duration.count")
+}
+
+// TestHelpNamesEncodings: the help of -encoding follows the exporter's list.
+func TestHelpNamesEncodings(t *testing.T) {
+	assert.Equal(t, "compact, plain; with -endpoint also statsd, dogstatsd, influx", encodings())
 }
 
 func TestBadEndpoint(t *testing.T) {

@@ -2,7 +2,7 @@
 // OpenTelemetry meter API, that puts load on itself, sends its metrics over UDP
 // to a receiver in the same process (or elsewhere, with -endpoint) and prints once
 // a second the books of both ends and, of each metric that arrives, one series; with -v
-// all series.
+// all series. It ends by itself after 15 seconds, or after the time that -for says.
 //
 //	go run ./example
 //	go run ./example -v
@@ -31,6 +31,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -62,7 +63,7 @@ func main() {
 	flag.DurationVar(&s.interval, "interval", time.Second, "how often to export and to print")
 	flag.BoolVar(&s.direct, "direct", false, "record on the direct path instead of through the SDK")
 	flag.StringVar(&s.endpoint, "endpoint", "", "host:port of a receiver elsewhere; empty: one in this process")
-	flag.TextVar(&s.encoding, "encoding", exporter.Compact, "what to send: compact, plain, statsd, dogstatsd or influx; the last three with -endpoint")
+	flag.TextVar(&s.encoding, "encoding", exporter.Compact, "what to send: "+encodings())
 	flag.StringVar(&s.http, "http", "localhost:0", "host:port of the service itself, with its /health page")
 	flag.Float64Var(&s.loss, "loss", 0, "percent of the packets to lose on the way to the receiver in this process")
 	flag.Uint64Var(&s.seed, "seed", 1, "what decides which packets are lost")
@@ -163,7 +164,7 @@ func run(ctx context.Context, s settings, out io.Writer) error {
 		served <- service.run(ctx, listener, health.Handler(exp, health.WithTitle("otelgram example")))
 	}()
 	show(ctx, s, out, func() {
-		e.print(out)
+		e.printMoving(out)
 		seen.print(out, s.verbose)
 	})
 	if err := <-served; err != nil {
@@ -178,6 +179,20 @@ func run(ctx context.Context, s settings, out io.Writer) error {
 
 // lines reports whether what is sent is for a server that is not ours.
 func (s *settings) lines() bool { return s.encoding > exporter.Plain }
+
+// encodings returns the names of all encodings: first those that a receiver in this process
+// takes, then the others.
+func encodings() string {
+	var here, elsewhere []string
+	for e := exporter.Compact; new(exporter.Encoding).UnmarshalText([]byte(e.String())) == nil; e++ {
+		if s := (settings{encoding: e}); s.lines() {
+			elsewhere = append(elsewhere, e.String())
+		} else {
+			here = append(here, e.String())
+		}
+	}
+	return strings.Join(here, ", ") + "; with -endpoint also " + strings.Join(elsewhere, ", ")
+}
 
 // validate names the first flag with a value that is not allowed.
 func (s *settings) validate() error {

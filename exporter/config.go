@@ -201,7 +201,7 @@ func (a *config) budget(c *config) (int64, error) {
 	if a.maxMemory == 0 {
 		source = fmt.Sprintf("preset %s, %d bytes of memory", c.preset, c.maxMemory)
 	}
-	err := fmt.Errorf("otelgram: %s: a ring of %d points and packets of %d bytes need %d bytes at least",
+	err := fmt.Errorf("otelgram: %s: a queue of %d points and packets of %d bytes need %d bytes at least",
 		source, c.bufferSize, c.largestPacket(), need)
 	if a.maxMemory != 0 || a.presetAsked {
 		return 0, err

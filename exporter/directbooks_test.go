@@ -392,7 +392,7 @@ func TestMaxMemory(t *testing.T) {
 	_, err := exporter.New(t.Context(), exporter.WithMaxMemory(100_000), exporter.WithBufferSize(1024))
 	require.ErrorContains(t, err, "WithMaxMemory(100000)")
 	var points, bytes, need int64
-	_, scan := fmt.Sscanf(err.Error(), "otelgram: WithMaxMemory(100000): a ring of %d points and packets of %d bytes need %d bytes at least", &points, &bytes, &need)
+	_, scan := fmt.Sscanf(err.Error(), "otelgram: WithMaxMemory(100000): a queue of %d points and packets of %d bytes need %d bytes at least", &points, &bytes, &need)
 	require.NoError(t, scan, err)
 	assert.Equal(t, int64(1024), points)
 	_, err = exporter.New(t.Context(), exporter.WithMaxMemory(need-1), exporter.WithBufferSize(1024))

@@ -7,7 +7,15 @@
 //	if err != nil { ... }
 //	mp := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(exp)))
 //	otel.SetMeterProvider(mp)
-//	defer mp.Shutdown(context.WithoutCancel(ctx)) // ctx may have ended by then: the last points would be dropped
+//	defer func() {
+//		// ctx may have ended by then, and the last points would be dropped.
+//		if err := mp.Shutdown(context.WithoutCancel(ctx)); err != nil { ... }
+//	}()
+//
+// Shutdown of the SDK's provider exports once more and then calls [Exporter.Shutdown]. Its
+// error says what was not sent. If the exporter serves the direct path too, shut down the
+// SDK's provider alone: after Exporter.Shutdown the last points of the SDK would be dropped.
+// A receiver in the same process must close after that.
 //
 // # What it promises
 //
@@ -17,22 +25,24 @@
 //	Offered = Sent + Dropped + Queued
 //
 // up to the points that are moving while the counters are read. At rest and after Shutdown
-// it holds exactly. Measurements that are aggregated are in no book, since counting them
-// would cost as much as aggregating them. A histogram has a count of its own.
+// it holds exactly. Measurements that are aggregated are in no book, since counting a
+// measurement would cost as much as aggregating it. A point of a histogram says how many
+// measurements it has.
 //
-// Sent means that the kernel took the packet. What the network loses after that, the
-// receiver counts: every packet says how many points came before it. Nobody counts what is
-// sent to a receiver that has gone, until the circuit opens, about three seconds with
-// traffic later. So if a receiver is killed between two exports, the next export is sent,
-// to a closed port, and is in no book of either end.
+// Sent means that the kernel took the packet. The receiver counts what the network loses
+// after that: every packet says how many points came before it. If the receiver is killed,
+// what is sent until the circuit opens goes to a closed port: it counts as sent, and is in
+// no other book of either end. The circuit opens when packets were refused in three
+// different seconds. That takes about three seconds with an export each second, and three
+// exports where they are further apart.
 //
 // # How it behaves
 //
 // Export copies points into a queue and returns. One goroutine, the pump, packs them into
 // datagrams and sends them at a steady pace, because a burst overruns the receiver's socket
-// buffer. When the queue is full, Export waits until its context ends. It runs on the
-// reader's goroutine, so the application never waits. The end of an Export closes its last
-// packet, which does not wait for more points. A point that is larger than a packet is sent
+// buffer. The default pace is 10,000 packets a second, at most 32 at once ([WithPacing]). When the queue is full, Export waits until its context ends. It runs on the
+// reader's goroutine, so the application never waits. When an Export ends, its last packet
+// does not wait for further points. A point that is larger than a packet is sent
 // in several packets. A point that is larger than 64 KiB is sent with less or dropped, and
 // OpenTelemetry's error handler is told once for its metric. Temporality is cumulative by
 // default: the next point of a series makes up for a lost cumulative point, and nothing
@@ -53,21 +63,21 @@
 // # The direct path
 //
 // [Exporter.MeterProvider] is a complete OpenTelemetry provider without the SDK. Its
-// instruments aggregate each measurement where it is made, in tens of nanoseconds, and once
-// an interval the exporter sends a point of every series. [Exporter.RecordMetric] does the
+// instruments aggregate each measurement where it is made, in tens of nanoseconds. Once an
+// interval, by default every 10 s, the exporter sends a point of every series. [Exporter.RecordMetric] does the
 // same by name. Nothing on that path ever waits, and no measurement is lost because of
 // pressure, however busy the process is. What is dropped and counted is
 //   - a measurement that is invalid: invalid;
 //   - a measurement of a new series for which [WithMaxMemory] leaves no memory: memory;
 //   - a measurement that comes after Shutdown: shutdown. A measurement that is being made
-//     during the last collection of Shutdown may be counted so, together with others of its
-//     series;
+//     during the last collection of Shutdown may count as shutdown too, and so may others
+//     of its series;
 //   - the point of a cumulative series that finds no room in the queue within its interval:
 //     deadline. The next point makes up for it. A delta waits for the next collection;
-//   - at the last collection, what finds no room in time, and a series in which a caller has
-//     been in the middle of a measurement for a second: deadline.
+//   - at the last collection, a point that finds no room in time, and the point of a series in
+//     which a caller has been in the middle of a measurement for a second: deadline.
 //
-// After the queue, such a point may be lost like any other.
+// A point that is in the queue may be lost later, as a point of the SDK may.
 //
 // With [WithFlushInterval] of 0, event mode, each measurement is a point of its own that
 // goes through a queue. There a [drop.Strategy] decides what is lost under pressure.
@@ -75,9 +85,11 @@
 // # Its own metrics
 //
 // The exporter counts with OpenTelemetry instruments, on the provider given with
-// [WithMeterProvider], by default the global one. They read the counters when somebody
-// collects; nothing is written where points are recorded. Each instrument has the attribute
-// otel.component.name, which tells the exporters of a process apart.
+// [WithMeterProvider], by default the global one. If the points of that provider are sent
+// by this exporter, its own metrics travel along with them. The instruments read the
+// counters when somebody collects; nothing is written where points are recorded. Each
+// instrument has the attribute otel.component.name, which tells the exporters of a process
+// apart.
 //
 //	stats.events.received, .sent      counters; .dropped by reason
 //	stats.encoding.left_out           counter by reason, see [Stats].LeftOut
@@ -91,14 +103,15 @@
 //
 // The instruments otel.sdk.exporter.* are about data points. Measurements that are dropped,
 // and events that are dropped before they become data points, count in stats.events.dropped
-// alone. While the direct path is in use, so do the reasons invalid and shutdown, since
-// they may be about measurements or points.
+// alone. A drop for the reason invalid or shutdown may be of a measurement or of a point.
+// Once the direct path is in use, these two reasons count in stats.events.dropped alone.
 //
-// Latency counts from when a point is handed over to when the kernel has its packet. On the
-// direct path a point is handed over when it is made of its series. Latency is within 7 %
-// of the true value; of more than 1,024 packets a second an even selection is recorded. A
-// full send buffer, for which the exporter waits, does not count in stats.udp.errors. After
-// Shutdown nothing is observed any more; the SDK goes on to report the histograms.
+// stats.latency.e2e counts from when a point is handed over to when the kernel has its
+// packet. On the direct path a point is handed over when it is made of its series. A latency
+// is within 7 % of the true value. If more than 1,024 packets are sent in a second, an even
+// selection of them is recorded. While the socket's send buffer is full the exporter waits,
+// which does not count in stats.udp.errors. After Shutdown the exporter observes nothing any
+// more; the SDK goes on to report the histograms.
 //
 // [Exporter.Health] sums all this up, and package health serves it.
 //

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -69,21 +70,25 @@ func pointsOf(v int64, at time.Time) *metricdata.ResourceMetrics {
 	}
 }
 
+// encodingRows is what each encoding except Compact says about the same data. That of
+// Compact is decoded by TestRandomDataArrivesBitByBit.
+var encodingRows = []struct {
+	encoding Encoding
+	want     string
+	unsaid   uint64 // points that the encoding cannot say
+}{
+	{StatsD, "requests.method.GET:5|c\n", 1},
+	{DogStatsD, "requests:5|c|#method:GET,service.name:svc\n", 1},
+	{Influx, "requests,method=GET,service.name=svc value=5i 1000000005\n", 1},
+	{Plain, "\x1a\x00\x08requests\x00\x00\x00\x00\x00\x00\x00\x05\x00\x00\x00\x00\x3b\x9a\xca\x05" +
+		"\x00\x06method\x00\x03GET\x00\x0cservice.name\x00\x03svc\x00\x00" +
+		"\x01\x00\x04load\x7f\xf8\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x3b\x9a\xca\x05\x00\x0cservice.name\x00\x03svc\x00\x00", 0},
+}
+
 // TestEncodings: what each encoding says about the same data, over UDP and Unix sockets,
 // and in which book a point is that it cannot say.
 func TestEncodings(t *testing.T) {
-	for _, tt := range []struct {
-		encoding Encoding
-		want     string
-		unsaid   uint64
-	}{
-		{StatsD, "requests.method.GET:5|c\n", 1},
-		{DogStatsD, "requests:5|c|#method:GET,service.name:svc\n", 1},
-		{Influx, "requests,method=GET,service.name=svc value=5i 1000000005\n", 1},
-		{Plain, "\x1a\x00\x08requests\x00\x00\x00\x00\x00\x00\x00\x05\x00\x00\x00\x00\x3b\x9a\xca\x05" +
-			"\x00\x06method\x00\x03GET\x00\x0cservice.name\x00\x03svc\x00\x00" +
-			"\x01\x00\x04load\x7f\xf8\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x3b\x9a\xca\x05\x00\x0cservice.name\x00\x03svc\x00\x00", 0},
-	} {
+	for _, tt := range encodingRows {
 		for _, network := range []string{"udp", "unixgram"} {
 			t.Run(fmt.Sprint(tt.encoding, " over ", network), func(t *testing.T) {
 				address := "127.0.0.1:0"
@@ -111,6 +116,29 @@ func TestEncodings(t *testing.T) {
 				assert.Equal(t, uint64(1), s.Packets, "no reports")
 			})
 		}
+	}
+}
+
+// TestEncodingsAreListed: each encoding is tested above, and named where users look for one.
+func TestEncodingsAreListed(t *testing.T) {
+	read := func(path string) string {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		return string(text)
+	}
+	tested := map[Encoding]bool{Compact: true} // by TestRandomDataArrivesBitByBit
+	for _, row := range encodingRows {
+		tested[row.encoding] = true
+	}
+	_, section, _ := strings.Cut(read("doc.go"), "\n// # Encodings\n")
+	section, _, _ = strings.Cut(section, "\n// # ")
+	_, variable, _ := strings.Cut(read("doc.go"), "OTEL_EXPORTER_OTELGRAM_ENCODING")
+	variable, _, _ = strings.Cut(variable, "\n")
+	for e := Compact; e.known(); e++ {
+		assert.True(t, tested[e], "%v has no row in encodingRows", e)
+		assert.Contains(t, strings.ToLower(section), "["+e.String()+"]", "exporter/doc.go, # Encodings")
+		assert.Regexp(t, `\b`+e.String()+`\b`, variable, "exporter/doc.go, # Configuration")
+		assert.Regexp(t, "(?i)`(exporter\\.)?"+e.String()+"`", read("../README.md"), "README.md, To a server that is already there")
 	}
 }
 

@@ -3,6 +3,7 @@ package exporter_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -109,7 +110,11 @@ func register(ctx context.Context, serve func(metric.MeterProvider)) error {
 	}
 	mp := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(exp)))
 
-	defer mp.Shutdown(context.WithoutCancel(ctx))
+	defer func() {
+		if err := mp.Shutdown(context.WithoutCancel(ctx)); err != nil {
+			slog.Error("metrics were lost at the end", "error", err)
+		}
+	}()
 
 	serve(mp)
 	return nil

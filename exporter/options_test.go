@@ -154,9 +154,9 @@ func reports(t *testing.T) *[]string {
 func TestBudgetOfAPreset(t *testing.T) {
 	reported := reports(t)
 	_, err := newConfig([]Option{WithPreset(ResourceConstrained), WithBufferSize(32768)})
-	require.ErrorContains(t, err, "preset resource_constrained, 2097152 bytes of memory: a ring of 32768 points and packets of 7800 bytes need")
+	require.ErrorContains(t, err, "preset resource_constrained, 2097152 bytes of memory: a queue of 32768 points and packets of 7800 bytes need")
 	_, err = newConfig([]Option{WithPreset(ResourceConstrained), WithBufferSize(16384), WithMaxMemory(1 << 20)})
-	require.ErrorContains(t, err, "WithMaxMemory(1048576): a ring of 16384 points and packets of 7800 bytes need")
+	require.ErrorContains(t, err, "WithMaxMemory(1048576): a queue of 16384 points and packets of 7800 bytes need")
 	_, err = newConfig([]Option{WithMaxMemory(1 << 20), WithMaxPacketSize(1232)})
 	require.ErrorContains(t, err, "packets of 1232 bytes need")
 	_, err = newConfig([]Option{WithMaxMemory(1 << 20), WithEndpoint("unixgram:///run/x")})

@@ -75,7 +75,7 @@ func TestReasonsInTheDocuments(t *testing.T) {
 	require.NotEmpty(t, selected)
 	slices.Sort(leaving)
 	for _, s := range selected {
-		assert.Equal(t, leaving, slices.Sorted(slices.Values(strings.Split(s[1], "|"))))
+		assert.Equal(t, leaving, slices.Sorted(slices.Values(strings.Split(s[1], "|"))), "docs/alerts.yml has to select the reasons of stage Leaving in wire/reason.go: %s", s[0])
 	}
 }
 

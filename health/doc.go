@@ -8,8 +8,14 @@
 //
 // An exporter is healthy, degraded or unhealthy. It is degraded while points are lost, or
 // will be soon. It is unhealthy while points do not get out at all, the network refuses
-// packets, or the memory budget is used up. The handler answers 200, 200 and 503, to
-// programs and to browsers.
+// packets, or the memory budget is used up. While the circuit breaker is open, the exporter
+// is unhealthy. The handler answers with status 503 if the exporter is unhealthy, and else
+// with 200, to programs and to browsers.
+//
+// If the receiver's port is closed, the first export may still find the exporter healthy,
+// since one refusal is no outage. With an export each second the exporter is unhealthy within
+// about four seconds, and with exports 10 s apart at the second one. A [Monitor] says how
+// it judges.
 //
 // Do not make the 503 a readiness probe. A service whose telemetry fails still serves its
 // users, and taking it out of rotation turns a blind spot into an outage. For a liveness

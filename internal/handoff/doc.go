@@ -4,14 +4,16 @@
 //	                                                  ├─► fifo ─► [Reader] ─► pump
 //	direct path  collector ─► [Sink] ─────────────────┘
 //
-// The package owns the points from when they are handed over until the pump takes them, and
-// the memory of what they carry beyond a number. It copies what a caller may use again, and
-// counts each point as offered, and those that it does not take as dropped.
+// The package owns a point from when it is handed over until the pump takes it. A point that
+// is more than a number, such as a histogram or one with exemplars, has a payload; the
+// package owns its memory too, and uses it again. It copies what a caller may change after
+// the call. It counts each point as offered, and each point that it does not take as
+// dropped.
 //
-// One caller at a time holds the queue: an Export, or a collection. It waits for room, woken
-// and never spinning, until its context ends; nothing in the queue is ever overwritten. The
-// [Reader] belongs to the pump, which never waits for a caller. The package knows neither
-// packets nor sockets.
+// One caller at a time holds the queue: an Export, or a collection. The caller waits for room
+// until its context ends. It sleeps meanwhile, and the pump wakes it. Nothing in the queue is
+// ever overwritten. The [Reader] belongs to the pump, which never waits for a caller. The
+// package knows neither packets nor sockets.
 //
 //	who holds the queue   queue.go, wait.go
 //	where points wait     fifo.go, payload.go

@@ -1,5 +1,5 @@
-// Package flat is what Plain, StatsD, DogStatsD and Influx share: the encodings that know
-// nothing but named numbers with tags.
+// Package flat is what all encodings except Compact share. They know nothing but named
+// numbers with tags.
 //
 // A [Packer] fills packets with entries. A [Dialect] writes the entries of one point. A
 // [Table] keeps the text of names and attribute sets, and, for a server that takes
