@@ -40,13 +40,13 @@
 //
 // Export copies points into a queue and returns. One goroutine, the pump, packs them into
 // datagrams and sends them at a steady pace, because a burst overruns the receiver's socket
-// buffer. The default pace is 10,000 packets a second, at most 32 at once ([WithPacing]). When the queue is full, Export waits until its context ends. It runs on the
-// reader's goroutine, so the application never waits. When an Export ends, its last packet
-// does not wait for further points. A point that is larger than a packet is sent
-// in several packets. A point that is larger than 64 KiB is sent with less or dropped, and
-// OpenTelemetry's error handler is told once for its metric. Temporality is cumulative by
-// default: the next point of a series makes up for a lost cumulative point, and nothing
-// makes up for a lost delta.
+// buffer. The default pace is 10,000 packets a second, at most 32 at once ([WithPacing]). When
+// the queue is full, Export waits until its context ends. It runs on the reader's goroutine, so
+// the application never waits. When an Export ends, its last packet does not wait for further
+// points. A point that is larger than a packet is sent in several packets. A point that is
+// larger than 64 KiB is sent with less or dropped, and OpenTelemetry's error handler is told
+// once for its metric. Temporality is cumulative by default: the next point of a series makes
+// up for a lost cumulative point, and nothing makes up for a lost delta.
 //
 // # Encodings
 //
@@ -64,9 +64,10 @@
 //
 // [Exporter.MeterProvider] is a complete OpenTelemetry provider without the SDK. Its
 // instruments aggregate each measurement where it is made, in tens of nanoseconds. Once an
-// interval, by default every 10 s, the exporter sends a point of every series. [Exporter.RecordMetric] does the
-// same by name. Nothing on that path ever waits, and no measurement is lost because of
-// pressure, however busy the process is. What is dropped and counted is
+// interval, by default every 10 s, the exporter sends a point of every series.
+// [Exporter.RecordMetric] does the same by name. Nothing on that path ever waits, and no
+// measurement is lost because of pressure, however busy the process is. What is dropped and
+// counted is
 //   - a measurement that is invalid: invalid;
 //   - a measurement of a new series for which [WithMaxMemory] leaves no memory: memory;
 //   - a measurement that comes after Shutdown: shutdown. A measurement that is being made
