@@ -17,6 +17,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type fakeSocket struct {
 	taken  [][]byte
 	script []udp.Outcome // of the next packets; when it is over, all are taken
+	answer udp.Outcome   // what is pending
 	limit  int
 	closed bool
 }
@@ -38,9 +39,9 @@ func (f *fakeSocket) Send(packets [][]byte) (int, udp.Outcome) {
 	return len(packets), udp.Sent
 }
 
-func (*fakeSocket) Pending() udp.Outcome { return udp.Sent }
-func (f *fakeSocket) PayloadLimit() int  { return f.limit }
-func (f *fakeSocket) Close() error       { f.closed = true; return nil }
+func (f *fakeSocket) Pending() udp.Outcome { return f.answer }
+func (f *fakeSocket) PayloadLimit() int    { return f.limit }
+func (f *fakeSocket) Close() error         { f.closed = true; return nil }
 
 // repeat is an outcome n times.
 func repeat(o udp.Outcome, n int) (script []udp.Outcome) {
@@ -51,7 +52,7 @@ func repeat(o udp.Outcome, n int) (script []udp.Outcome) {
 }
 
 // plain is an encoding with sessions, whose datagrams are the parts of a packet.
-type plain struct{ reports int }
+type plain struct{ reports []wire.Report }
 
 func (*plain) Datagram(scratch, packet []byte, limit, place int) (datagram, grown []byte, next int) {
 	end := min(place+limit, len(packet))
@@ -65,9 +66,21 @@ func (*plain) Stamp(datagram []byte, h *wire.Header) { datagram[0] = byte(h.Sequ
 func (*plain) Settled(int) int                       { return 0 }
 func (*plain) Session() bool                         { return true }
 
-func (e *plain) AppendReport(b []byte, _ *wire.Report) []byte {
-	e.reports++
+func (e *plain) AppendReport(b []byte, r *wire.Report) []byte {
+	e.reports = append(e.reports, *r)
 	return append(b, "?report"...)
+}
+
+// pass has a sender without packets do what is due for so long.
+func pass(s *Sender, long time.Duration) {
+	for end := time.Now().Add(long); ; {
+		at := earlier(s.Deadline(time.Now(), nil, 0), end)
+		<-time.After(time.Until(at))
+		s.Send(time.Now(), nil)
+		if !at.Before(end) {
+			return
+		}
+	}
 }
 
 // open returns a sender in a session on a socket.

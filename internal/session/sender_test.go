@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelgram/otelgram/internal/latency"
 	"github.com/otelgram/otelgram/internal/waker"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
@@ -34,6 +35,7 @@ func TestSend(t *testing.T) {
 		{"a local error: the others wait", &fakeSocket{script: repeat(udp.NoBuffers, 1)}, 0, 3, 1, 0, map[wire.DropReason]uint64{wire.SendError: 2}},
 		{"a full send buffer: all wait", &fakeSocket{script: repeat(udp.WouldBlock, 1)}, 0, 3, 0, 0, nil},
 		{"a narrow path", &fakeSocket{limit: 700}, 0, 2, 2, 4, nil},
+		{"too large for the path again and again", &fakeSocket{script: repeat(udp.TooLarge, mostTriesInLimit)}, 0, 2, 2, 2, map[wire.DropReason]uint64{wire.SendError: 2}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -63,6 +65,70 @@ func TestSend(t *testing.T) {
 			})
 		})
 	}
+}
+
+// whole is an encoding whose packets cannot be parted.
+type whole struct{ plain }
+
+func (*whole) Datagram(_, packet []byte, _, _ int) (datagram, grown []byte, next int) {
+	return packet, nil, 0
+}
+
+// TestTooLong: a packet that cannot be made short enough is dropped as oversize, and those around
+// it are sent.
+func TestTooLong(t *testing.T) {
+	s, books := open(t, &fakeSocket{}, 0)
+	s.session.encoding = &whole{}
+	packets := packetsOf(books, 3, 100)
+	packets[1].Bytes = make([]byte, s.Limit()+1)
+	assert.Equal(t, 3, s.Send(time.Now(), packets))
+	got := books.Settled()
+	assert.Equal(t, [2]uint64{4, 2}, [2]uint64{got.Sent, got.Dropped[wire.Oversize]})
+	s.End()
+}
+
+// TestFullBuffer: a send buffer that stays full costs each packet a tenth of a second, and a
+// goodbye waits for it a little.
+func TestFullBuffer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		socket := &fakeSocket{script: repeat(udp.WouldBlock, 1<<20)}
+		s, books := open(t, socket, 0)
+		begin := time.Now()
+		for packets := packetsOf(books, 2, 100); len(packets) > 0; packets = packets[s.Send(time.Now(), packets):] {
+			<-time.After(time.Until(s.Deadline(time.Now(), packets, 200)))
+		}
+		assert.InDelta(t, 2*blockedMost, time.Since(begin), float64(10*blockedPause))
+		assert.Equal(t, uint64(4), books.Settled().Dropped[wire.WouldBlock])
+		assert.Zero(t, s.Stats().SendErrors, "it is no error")
+		begin = time.Now()
+		s.End()
+		assert.Equal(t, goodbyes*blockedPause, time.Since(begin))
+	})
+}
+
+// TestLatencies are those of packets whose first point is timed. A wall clock that was set back
+// makes none negative.
+func TestLatencies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, books := open(t, &fakeSocket{}, 0)
+		packets := packetsOf(books, 3, 100)
+		now := time.Now()
+		packets[0].Recorded = now.Add(-40 * time.Millisecond).UnixNano()
+		packets[1].Recorded = now.Add(time.Hour).UnixNano()
+		<-time.After(10 * time.Millisecond)
+		require.Equal(t, 3, s.Send(time.Now(), packets))
+		near := func(want time.Duration, h *latency.Histogram, percent uint64) {
+			var seen latency.Counts
+			c := h.Since(&seen)
+			assert.InEpsilon(t, want, c.Percentile(percent), 0.07)
+		}
+		l := s.Latencies()
+		near(40*time.Millisecond, &l.Buffer, 100)
+		near(10*time.Millisecond, &l.Send, 100)
+		near(10*time.Millisecond, &l.EndToEnd, 50)
+		near(50*time.Millisecond, &l.EndToEnd, 100)
+		s.End()
+	})
 }
 
 // TestDeadline: the sender says when to call it again: by the pace, after an error, for a
