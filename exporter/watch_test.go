@@ -16,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
 
 	"github.com/otelgram/otelgram/health"
 	"github.com/otelgram/otelgram/internal/session"
@@ -139,6 +141,45 @@ func TestShutdownAgain(t *testing.T) {
 			require.NoError(t, e.Shutdown(over))
 		}
 	})
+}
+
+// letting is a provider whose Unregister notes whether a later Shutdown would wait for it.
+type letting struct {
+	noop.MeterProvider
+	noop.Registration
+	exporter *Exporter
+	closed   bool
+}
+
+func (l *letting) Meter(string, ...metric.MeterOption) metric.Meter { return lettingMeter{letting: l} }
+
+type lettingMeter struct {
+	noop.Meter
+	letting *letting
+}
+
+func (m lettingMeter) RegisterCallback(metric.Callback, ...metric.Observable) (metric.Registration, error) {
+	return m.letting, nil
+}
+
+func (l *letting) Unregister() error {
+	select {
+	case <-l.exporter.closed:
+		l.closed = true
+	default:
+	}
+	return nil
+}
+
+// TestNobodyWaitsForTheProvider but the first Shutdown: a callback that holds up the provider may
+// call a later one.
+func TestNobodyWaitsForTheProvider(t *testing.T) {
+	l := &letting{}
+	e, err := New(t.Context(), WithEndpoint("127.0.0.1:1"), WithMeterProvider(l))
+	require.NoError(t, err)
+	l.exporter = e
+	require.NoError(t, e.Shutdown(t.Context()))
+	assert.True(t, l.closed)
 }
 
 // TestProbesAreDebug: an outage is two lines in the log, however long it lasts.

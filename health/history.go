@@ -50,8 +50,8 @@ type history struct {
 	rows   []row
 	oldest int
 	last   Sample // of the last row, or the first sample
-	// reasons names what is dropped for, in the order of Sample.Dropped. It is the longest
-	// list of all samples.
+	// reasons names what is dropped for, in the order of Sample.Dropped, which is the same in
+	// all samples. It is the longest of their lists.
 	reasons []string
 }
 

@@ -108,6 +108,19 @@ func TestRhythms(t *testing.T) {
 	}
 }
 
+// TestUnderWay: nothing is judged while points are neither sent nor dropped, although none waits in
+// a queue: the pump has them.
+func TestUnderWay(t *testing.T) {
+	w := newWorld(Config{})
+	w.second(fine)
+	w.second(func(s *Sample) { s.Points.Offered += 100; s.Points.Sent += 40; s.Exports++ })
+	assert.NotEqual(t, w.now.Time, w.monitor.exports[1].end.Time)
+	w.second(func(s *Sample) { s.Points.Sent += 60 })
+	e := w.monitor.exports[1]
+	assert.Equal(t, w.now.Time, e.end.Time)
+	assert.Equal(t, uint64(100), e.end.Points.Sent-e.begin.Points.Sent, "the export as a whole")
+}
+
 // TestDetection: the first export that is lost is noticed at once, whatever was well
 // before, and the second where there are few points.
 func TestDetection(t *testing.T) {

@@ -134,7 +134,7 @@ func (r *Relay) Shutdown(ctx context.Context) error {
 		return r.shutErr
 	}
 	select {
-	case <-r.shut:
+	case <-r.shut: // it is done, so that ctx does not matter
 		return r.shutErr
 	default:
 	}

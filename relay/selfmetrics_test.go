@@ -97,7 +97,8 @@ type refusing struct {
 	embedded.MeterProvider
 	meter
 	embedded.Registration
-	may chan struct{}
+	may   chan struct{}
+	relay *Relay
 }
 
 func (p *refusing) Meter(string, ...metric.MeterOption) metric.Meter { return p }
@@ -111,6 +112,11 @@ func (p *refusing) RegisterCallback(f metric.Callback, _ ...metric.Observable) (
 }
 
 func (p *refusing) Unregister() error {
+	select {
+	case <-p.relay.shut:
+	default:
+		return errors.New("a Shutdown that waits for this waits for itself")
+	}
 	<-p.may
 	return errors.New("not registered")
 }
@@ -125,6 +131,7 @@ func TestForeignProvider(t *testing.T) {
 		otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { told = append(told, err.Error()) }))
 		p := &refusing{may: make(chan struct{})}
 		r := newRelay(t, &target{}, WithMeterProvider(p))
+		p.relay = r
 		begin := time.Now()
 		require.NoError(t, r.Shutdown(t.Context()))
 		assert.Equal(t, 100*time.Millisecond, time.Since(begin))

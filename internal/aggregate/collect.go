@@ -137,7 +137,7 @@ func (e *Series[N]) read(c *Collector) {
 	switch {
 	case o == withheld || o == nothing && !r.measured && (s.passing() || !e.known):
 	case reason != intern.Sendable:
-		c.books.Refuse(reason)
+		c.sink.Refuse(reason)
 	default:
 		c.sink.Push(p)
 	}
@@ -172,10 +172,10 @@ func (e *Series[N]) miss(c *Collector) {
 	case s.config.Delta:
 	case s.passing():
 		if e.clear(measured|admitted)&measured != 0 {
-			c.books.Refuse(wire.Deadline)
+			c.sink.Refuse(wire.Deadline)
 		}
 	case e.known || e.flags.Load()&measured != 0:
-		c.books.Refuse(wire.Deadline)
+		c.sink.Refuse(wire.Deadline)
 	}
 }
 
@@ -194,7 +194,7 @@ func (e *Series[N]) postpone(c *Collector) {
 func (e *Series[N]) leave(c *Collector) {
 	switch {
 	case c.closing:
-		c.books.Refuse(wire.Deadline)
+		c.sink.Refuse(wire.Deadline)
 	case e.dying:
 		c.left = append(c.left, e)
 	}

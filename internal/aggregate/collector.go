@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/otelgram/otelgram/internal/account"
 	"github.com/otelgram/otelgram/internal/intern"
 	"github.com/otelgram/otelgram/wire"
 )
@@ -19,8 +18,12 @@ type Sink interface {
 	// Push takes a point for which Await has found room. It copies what it needs of p,
 	// except the metric and the attributes. It never waits.
 	Push(p *wire.Point)
-	// Done says that no points come for a while. The sink lets go of whatever others may
+	// Refuse counts a point that cannot be pushed as offered and dropped.
+	Refuse(reason wire.DropReason)
+	// Release says that no points come for a while. The sink lets go of whatever others may
 	// wait for.
+	Release()
+	// Done says that the collection has ended.
 	Done()
 }
 
@@ -28,7 +31,6 @@ type Sink interface {
 type Collector struct {
 	*intern.Identifier
 	registry *Registry
-	books    *account.Books
 	report   func(error) bool
 
 	// What follows belongs to the collection under way.
@@ -63,7 +65,7 @@ const (
 // NewCollector returns the collector of r. It tells report what is wrong with a series.
 // report must not wait, and returns whether it took the error.
 func NewCollector(r *Registry, i *intern.Identifier, report func(error) bool) *Collector {
-	return &Collector{Identifier: i, registry: r, books: r.books, report: report}
+	return &Collector{Identifier: i, registry: r, report: report}
 }
 
 // Collect makes the points of all series, at the given time, and hands them to the sink,
@@ -99,7 +101,7 @@ func (c *Collector) wait() {
 			e.read(c)
 		}
 		if len(c.waiting) > 0 {
-			c.sink.Done()
+			c.sink.Release()
 			time.Sleep(pause)
 		}
 	}

@@ -258,7 +258,7 @@ func TestNoRoom(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
 			collect := func(room int, last bool) []wire.Point {
-				w.sink = points{room: room}
+				w.sink = points{room: room, books: &w.books}
 				w.Collect(ctx, &w.sink, time.Now(), last)
 				return w.sink.all
 			}
@@ -334,8 +334,10 @@ func (f *fillingUp) Await(context.Context, bool) bool {
 	f.asked = true
 	return !before
 }
-func (*fillingUp) Push(*wire.Point) {}
-func (*fillingUp) Done()            {}
+func (*fillingUp) Push(*wire.Point)       {}
+func (*fillingUp) Refuse(wire.DropReason) {}
+func (*fillingUp) Release()               {}
+func (*fillingUp) Done()                  {}
 
 // TestHandlesGoOn: a handle allocates nothing after a collection, as long as the limit has
 // room for its series.
@@ -395,4 +397,6 @@ type counting struct{ n int }
 
 func (*counting) Await(context.Context, bool) bool { return true }
 func (c *counting) Push(*wire.Point)               { c.n++ }
+func (*counting) Refuse(wire.DropReason)           {}
+func (*counting) Release()                         {}
 func (*counting) Done()                            {}

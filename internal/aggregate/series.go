@@ -81,9 +81,12 @@ const (
 type outcome uint8
 
 const (
+	// found: the point has what was measured since the last collection, or ever.
 	found outcome = iota
+	// nothing: the state has nothing new. The point is sent all the same if the series is marked
+	// as measured, or if what was sent before goes on to hold.
 	nothing
-	// withheld: there is something, which must not be sent.
+	// withheld: no point may be sent, for what the state has may be wrong or incomplete.
 	withheld
 	// part: found, except what a caller was just recording.
 	part

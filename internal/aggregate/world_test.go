@@ -23,8 +23,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // points is a sink that keeps what it gets. It has room for a limited number of points.
 type points struct {
-	all  []wire.Point
-	room int
+	all   []wire.Point
+	room  int
+	books *account.Books
 }
 
 func (s *points) Await(ctx context.Context, _ bool) bool {
@@ -46,7 +47,9 @@ func (s *points) Push(p *wire.Point) {
 	s.all = append(s.all, q)
 }
 
-func (*points) Done() {}
+func (s *points) Refuse(r wire.DropReason) { s.books.Refuse(r) }
+func (*points) Release()                   {}
+func (*points) Done()                      {}
 
 // world is a registry and its collector.
 type world struct {
@@ -67,7 +70,8 @@ func openWith(limit int, memory int64, of *resource.Resource) *world {
 	if err != nil {
 		panic(err) // the size is a constant
 	}
-	w := &world{sink: points{room: math.MaxInt}, packer: packer}
+	w := &world{packer: packer}
+	w.sink = points{room: math.MaxInt, books: &w.books}
 	w.Registry = NewRegistry(&w.books, account.NewBudget(memory), limit)
 	report := func(err error) bool {
 		w.said = append(w.said, err)

@@ -191,6 +191,8 @@ type nowhere struct{}
 
 func (nowhere) Await(context.Context, bool) bool { return true }
 func (nowhere) Push(*wire.Point)                 { panic("a point") }
+func (nowhere) Refuse(wire.DropReason)           { panic("a point") }
+func (nowhere) Release()                         {}
 func (nowhere) Done()                            {}
 
 // TestUnsendableEvents: they are counted once each, and nothing else is lost.

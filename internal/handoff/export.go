@@ -33,9 +33,10 @@ type export struct {
 	key   intern.MetricKey
 	point point // the data point at hand
 
+	holds     bool // the queue
+	hasPoints bool
 	// refused is set once no more points can be handed over: the rest is only counted, as
 	// dropped for reason.
-	hasPoints bool
 	refused   bool
 	reason    wire.DropReason
 	late      int // points without room when the context ended
@@ -56,9 +57,11 @@ func (q *Queue) Export(ctx context.Context, rm *metricdata.ResourceMetrics) erro
 		return ctx.Err()
 	}
 	x := export{ctx: ctx, queue: q, books: q.config.Books}
+	q.underWay.Add(1)
+	defer func() { q.leave(x.holds, x.hasPoints) }()
 	over := ctx.Err() != nil
 	if w := q.acquire(ctx); w == granted {
-		defer q.release()
+		x.holds = true
 		q.open()
 		q.ids.Trim()
 		x.check()
@@ -66,9 +69,6 @@ func (q *Queue) Export(ctx context.Context, rm *metricdata.ResourceMetrics) erro
 		x.stop(w)
 	}
 	x.walk(rm)
-	if x.hasPoints {
-		q.noteExport()
-	}
 	q.cancelled.note(ctx, x.late)
 	if over || x.refused && x.reason == wire.Deadline {
 		x.errs = append(x.errs, ctx.Err())

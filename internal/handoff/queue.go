@@ -48,8 +48,10 @@ type Queue struct {
 	waiting atomic.Bool
 	room    chan struct{}
 	closing chan struct{} // closed when the queue takes no more points
-	closed  atomic.Bool   // nobody will hold the queue any more
-	exports atomic.Uint64 // see Exports
+	// underWay is how many Exports and collections have begun and not ended. exports is how
+	// many that had points have ended; it is counted before underWay falls.
+	underWay atomic.Int64
+	exports  atomic.Uint64
 	// end is how many points had been pushed when the last Export or collection ended.
 	end atomic.Uint64
 	// marks are when points were handed over, in Unix nanoseconds: one for every markEvery
@@ -93,7 +95,6 @@ func New(c Config) *Queue {
 func (q *Queue) Close() {
 	close(q.closing)
 	<-q.hold
-	q.closed.Store(true)
 }
 
 func (q *Queue) isClosing() bool {
@@ -105,11 +106,11 @@ func (q *Queue) isClosing() bool {
 	}
 }
 
-// Held reports whether an Export or a collection is under way.
-func (q *Queue) Held() bool { return len(q.hold) == 0 && !q.closed.Load() }
+// UnderWay reports whether an Export or a collection is under way, also one that waits.
+func (q *Queue) UnderWay() bool { return q.underWay.Load() > 0 }
 
 // Exports returns how many Exports and collections have ended that had points, whatever became
-// of the points.
+// of the points. Who finds that none is under way, and asks then, misses none.
 func (q *Queue) Exports() uint64 { return q.exports.Load() }
 
 // InUse reports whether anything was ever handed over.

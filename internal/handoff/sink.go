@@ -10,19 +10,28 @@ import (
 // goroutine.
 type Sink struct {
 	queue     *Queue
-	hasPoints bool     // there were some since Done
-	holds     bool     // the queue, until Done
+	underWay  bool     // a collection is
+	hadPoints bool     // it has pushed or refused some
+	holds     bool     // the queue
 	payload   *payload // for the next distribution
 }
 
 // Sink returns a new one.
 func (q *Queue) Sink() *Sink { return &Sink{queue: q} }
 
+// begin begins a collection, unless one is under way.
+func (s *Sink) begin() {
+	if !s.underWay {
+		s.underWay = true
+		s.queue.underWay.Add(1)
+	}
+}
+
 // Await waits until there is room for one more point. It returns false if ctx ends before, or
 // the queue is closed. What needs no waiting is taken under a context that has ended, too.
 func (s *Sink) Await(ctx context.Context, distribution bool) bool {
 	q := s.queue
-	s.hasPoints = true
+	s.begin()
 	if !s.holds {
 		if q.acquire(ctx) != granted {
 			return false
@@ -51,24 +60,41 @@ func (s *Sink) Push(p *wire.Point) {
 		pt.payload.setDistribution(d)
 		q.payloads.charge(pt.payload)
 	}
+	s.hadPoints = true
 	q.config.Books.Offer(1)
 	q.push(context.Background(), &pt) // there is room, and nobody else may push
 }
 
-// Done says that no more points of the collection come: the packet they are in need not wait
+// Refuse counts a point of the collection as offered and dropped.
+func (s *Sink) Refuse(reason wire.DropReason) {
+	s.begin()
+	s.hadPoints = true
+	s.queue.config.Books.Refuse(reason)
+}
+
+// Release lets others have the queue for a while. The packet of the points so far does not wait
 // for others.
+func (s *Sink) Release() {
+	s.givePayload()
+	if s.holds {
+		s.holds = false
+		s.queue.release()
+		s.queue.config.Waker.Signal()
+	}
+}
+
+// Done ends the collection.
 func (s *Sink) Done() {
-	if s.hasPoints {
-		s.hasPoints = false
-		s.queue.noteExport()
+	s.givePayload()
+	if s.underWay {
+		s.queue.leave(s.holds, s.hadPoints)
+		s.underWay, s.holds, s.hadPoints = false, false, false
 	}
-	if !s.holds {
-		return
-	}
-	s.holds = false
+}
+
+func (s *Sink) givePayload() {
 	if s.payload != nil {
 		s.queue.payloads.give(s.payload)
 		s.payload = nil
 	}
-	s.queue.release()
 }

@@ -36,17 +36,22 @@ func (q *Queue) acquire(ctx context.Context) wait {
 	}
 }
 
-// noteExport counts an Export or a collection that has ended and had points.
-func (q *Queue) noteExport() {
-	q.exports.Add(1)
-	q.config.Waker.Signal()
-}
-
 // release ends the caller's hold of the queue, and says that no more points of its Export or
-// collection come.
+// collection come. The caller has to signal the waker.
 func (q *Queue) release() {
 	q.end.Store(q.pushed())
 	q.hold <- struct{}{}
+}
+
+// leave ends an Export or a collection.
+func (q *Queue) leave(holds, hadPoints bool) {
+	if holds {
+		q.release()
+	}
+	if hadPoints {
+		q.exports.Add(1)
+	}
+	q.underWay.Add(-1)
 	q.config.Waker.Signal()
 }
 

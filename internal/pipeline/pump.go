@@ -24,8 +24,8 @@ type source interface {
 	Pending() int // points of the run that are left
 	Len() int     // points in the queue
 	Pushed() uint64
-	Taken() uint64 // points that Take has ever returned or dropped
-	Discard()      // drops all that is left
+	Taken() uint64
+	Discard() // drops all that is left
 }
 
 // pump is the goroutine from the queues to the session, and all its state.
@@ -144,7 +144,7 @@ func (p *pump) packRun(q source) (moved bool) {
 	if !q.Fill() {
 		return false
 	}
-	before := q.Taken()
+	before := q.Pending()
 	for p.packets.room() {
 		pt, handedAt, ok := q.Take()
 		if !ok {
@@ -152,7 +152,7 @@ func (p *pump) packRun(q source) (moved bool) {
 		}
 		p.pack(pt, handedAt)
 	}
-	return q.Taken() != before // also if Take has dropped all of them
+	return q.Pending() != before // also if Take has dropped all of them
 }
 
 // pack puts a point into the open packet, or into the next one. The caller has made sure that
@@ -248,12 +248,16 @@ func (p *pump) advanceFlushes() (moved bool) {
 }
 
 // noteRest counts when everything that was handed over is sent or dropped, and nobody is about
-// to hand over more. An Export of which nothing reached the queue counts, too. How many have
-// ended, and whether the queue is held, is asked before what is in it: whoever lets go of it in
-// between has left its points there.
+// to hand over more. An Export of which nothing reached the queue counts, too.
+//
+// The order matters. If no Export is under way, those that were have left their points in the
+// queue, and Exports counts them: so none is counted twice.
 func (p *pump) noteRest() {
+	if p.queue.UnderWay() {
+		return
+	}
 	exports := p.queue.Exports()
-	if !p.restless && exports == p.exports || p.queue.Held() {
+	if !p.restless && exports == p.exports {
 		return
 	}
 	if !p.packets.open && len(p.packets.ready) == 0 && p.pending()+p.waiting() == 0 {
@@ -269,6 +273,7 @@ func (p *pump) discard() {
 		p.session.Drop(&p.packets.ready[i], wire.Shutdown)
 	}
 	p.packets.ready = nil
+	p.restless = p.restless || p.pending()+p.waiting() > 0
 	for _, q := range p.sources {
 		q.Discard()
 	}

@@ -139,16 +139,19 @@ func TestExportsThatReachNothing(t *testing.T) {
 			other.Done()
 		}, wire.Deadline},
 		{"a collection that waits in vain", func(t *testing.T, p *Pipeline) {
+			before := p.Stats().Exports
 			other := p.Sink()
 			require.True(t, other.Await(t.Context(), false))
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			s := p.Sink()
 			require.False(t, s.Await(ctx, false))
-			for range 3 {
-				p.Books().Refuse(wire.Deadline)
-			}
 			other.Done()
+			for range 3 {
+				s.Refuse(wire.Deadline)
+			}
+			synctest.Wait()
+			assert.Equal(t, before, p.Stats().Exports, "it is under way")
 			s.Done()
 		}, wire.Deadline},
 	} {
@@ -164,6 +167,45 @@ func TestExportsThatReachNothing(t *testing.T) {
 				}
 				_ = p.Close(t.Context())
 				assert.Equal(t, uint64(2), p.Stats().Exports)
+			})
+		})
+	}
+}
+
+// TestCollectionsAreSettled: a collection counts if it has offered a point, whatever became of it.
+// One of series that are forgotten does not count.
+func TestCollectionsAreSettled(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		of     *resource.Resource
+		reason wire.DropReason
+	}{
+		{"sent", resource.Empty(), wire.DropReason(wire.DropReasons)},
+		{"too large", resource.NewSchemaless(attribute.String("large", strings.Repeat("x", 1<<16))), wire.Oversize},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := startAggregatedOf(t, testConfig(&fakeSender{}), tt.of)
+				c := counterConfig("n")
+				c.Delta = true
+				stream := a.stream(t, c)
+				for n := uint64(1); n <= 3; n++ {
+					require.True(t, stream.Record(attribute.Set{}, 1))
+					a.collect(t.Context())
+					synctest.Wait()
+					assert.Equal(t, n, a.Stats().Exports)
+				}
+				for range 20 {
+					a.collect(t.Context())
+				}
+				synctest.Wait()
+				s := a.Stats()
+				assert.Equal(t, uint64(3), s.Exports, "nothing was measured")
+				assert.Equal(t, uint64(3), s.Offered)
+				if tt.reason != wire.DropReason(wire.DropReasons) {
+					assert.Equal(t, uint64(3), s.Dropped[tt.reason])
+				}
+				_ = a.Close(t.Context())
 			})
 		})
 	}

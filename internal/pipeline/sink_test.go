@@ -30,10 +30,15 @@ type aggregated struct {
 
 func startAggregated(t *testing.T, c Config) *aggregated {
 	t.Helper()
+	return startAggregatedOf(t, c, resource.Empty())
+}
+
+func startAggregatedOf(t *testing.T, c Config, r *resource.Resource) *aggregated {
+	t.Helper()
 	a := &aggregated{Pipeline: start(t, c)}
 	a.sink = a.Pipeline.Sink()
 	a.registry = aggregate.NewRegistry(a.Books(), a.Memory(), 0)
-	of := intern.NewIdentifier(resource.Empty(), account.NewBudget(1<<20), c.Report)
+	of := intern.NewIdentifier(r, account.NewBudget(1<<20), c.Report)
 	a.collector = aggregate.NewCollector(a.registry, of, c.Report)
 	return a
 }

@@ -1,6 +1,7 @@
 package selfmetrics
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -116,8 +117,17 @@ func TestOddProviders(t *testing.T) {
 		assert.Equal(t, stopTimeout, time.Since(begin))
 		s.Stop(t.Context())
 		assert.Equal(t, stopTimeout, time.Since(begin), "only once")
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		begin = time.Now()
+		other := odd{held: make(chan struct{})}
+		again := Start(other, list[:1], options(), func() view { return view{} })
+		again.Stop(over)
+		assert.Zero(t, time.Since(begin), "its context has ended")
 		close(o.held)
 		synctest.Wait()
-		assert.Equal(t, []string{"otelgram: self-metrics: not there"}, said)
+		close(other.held)
+		synctest.Wait()
+		assert.Equal(t, []string{"otelgram: self-metrics: not there", "otelgram: self-metrics: not there"}, said)
 	})
 }
