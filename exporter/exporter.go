@@ -171,9 +171,10 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 // queued at the usual pace, until ctx ends, or for five seconds if ctx has no deadline. Then it
 // tells the receiver goodbye, and releases the socket and the goroutines. It waits for a tenth of
 // a second at most for a logger or an alert, and for no longer than that until the meter provider
-// lets go of the self-metrics. If ctx has ended already, what is queued is dropped. A later call waits
-// for the first and returns nil, or an error when its own ctx ends, or after five seconds if ctx
-// has no deadline. A ForceFlush just before Shutdown has each cumulative series sent twice.
+// lets go of the self-metrics. If ctx has ended already, what is queued is dropped. A later call
+// waits for the first and returns nil, or an error when its own ctx ends, or after five seconds
+// if ctx has no deadline. A ForceFlush just before Shutdown has each cumulative series sent
+// twice.
 //
 // The error says
 //   - how many points were not sent since the call, by reason;

@@ -95,9 +95,9 @@ func (r *Reader) convert(pt *point) (sendable bool) {
 }
 
 // NewPacket says that a packet begins, with the point taken last if there is one. Without
-// interning it forgets all attribute sets. It interns that of the point anew, so that the point
-// shares its strings with the others of its packet; so the set of the first point of every
-// packet is interned twice.
+// interning it forgets all attribute sets. It interns the set of that point anew, so that the
+// point shares its strings with the others of its packet. The set of the first point of a packet
+// is therefore interned twice.
 func (r *Reader) NewPacket() {
 	if !r.queue.config.NoInterning {
 		return
