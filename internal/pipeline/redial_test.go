@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -11,7 +10,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/otelgram/otelgram/internal/session"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 )
@@ -60,23 +58,6 @@ func TestMovedAfterDeath(t *testing.T) {
 			})
 		})
 	}
-}
-
-// TestGoodbyeWaits a moment where the send buffer is full: it is the last chance.
-func TestGoodbyeWaits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &fakeSender{}
-		p := start(t, testConfig(s))
-		require.NoError(t, p.Export(t.Context(), sums(1)))
-		require.NoError(t, p.Flush(t.Context()))
-		s.set(func(s *fakeSender) { s.script = repeat(udp.WouldBlock, 2) })
-		begin := time.Now()
-		require.NoError(t, p.Close(t.Context()))
-		assert.Equal(t, 2*time.Millisecond, time.Since(begin))
-		_, goodbyes := s.packets(t)
-		require.Len(t, goodbyes, 1)
-		assert.True(t, header(t, goodbyes[0]).Goodbye)
-	})
 }
 
 // TestRotatingAnswers: the order of a name server's answers means nothing, and the
@@ -204,65 +185,6 @@ func TestDeadNameServer(t *testing.T) {
 		}
 		assert.Less(t, n.attempts(), 40)
 		assert.Greater(t, len(n.addresses()), 60, "other source ports are tried all the same")
-		_ = p.Close(t.Context())
-		requireClosedBooks(t, p)
-	})
-}
-
-// TestProbeIsTriedTwice: an outcome that may pass by itself does not cost another
-// timeout.
-func TestProbeIsTriedTwice(t *testing.T) {
-	for _, o := range []udp.Outcome{udp.Refused, udp.Unreachable, udp.Denied, udp.TooLarge, udp.Failed} {
-		t.Run(o.String(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s, seen := &fakeSender{}, &changes{}
-				c := testConfig(s)
-				c.Session.OnCircuit = seen.add
-				p := start(t, c)
-				s.set(func(s *fakeSender) { s.script = repeat(udp.Closed, 10) })
-				require.NoError(t, p.Export(t.Context(), sums(1000)))
-				require.NoError(t, p.Flush(t.Context()))
-				require.Equal(t, session.CircuitOpen, p.Stats().Circuit)
-				<-time.After(20 * time.Second)
-				s.set(func(s *fakeSender) { s.script = []udp.Outcome{o} })
-				<-time.After(17 * time.Second)
-				synctest.Wait()
-				assert.Equal(t, session.CircuitClosed, p.Stats().Circuit, "%v", seen.list())
-				_ = p.Close(t.Context())
-			})
-		})
-	}
-}
-
-// TestRetryEndsWithItsPacket: the errors of a packet that was dropped when the circuit
-// opened do not count against the first packet when it has closed.
-func TestRetryEndsWithItsPacket(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &fakeSender{}
-		c := testConfig(s)
-		dials := 0
-		dial := c.Session.Dial
-		c.Session.Dial = func(ctx context.Context, a udp.Address) (session.Socket, error) {
-			if dials++; dials > 1 {
-				return nil, errors.New("no more sockets")
-			}
-			return dial(ctx, a)
-		}
-		p := start(t, c)
-		for range 3 {
-			s.set(func(s *fakeSender) { s.script = []udp.Outcome{udp.Refused} })
-			require.NoError(t, p.Export(t.Context(), sums(1)))
-			require.NoError(t, p.Flush(t.Context()))
-			<-time.After(1100 * time.Millisecond)
-		}
-		require.Equal(t, session.CircuitOpen, p.Stats().Circuit)
-		<-time.After(37 * time.Second)
-		require.Equal(t, session.CircuitClosed, p.Stats().Circuit)
-		before := p.Stats().Sent
-		s.set(func(s *fakeSender) { s.script = []udp.Outcome{udp.Refused} })
-		require.NoError(t, p.Export(t.Context(), sums(5)))
-		require.NoError(t, p.Flush(t.Context()))
-		assert.Equal(t, before+5, p.Stats().Sent, "%+v", p.Stats())
 		_ = p.Close(t.Context())
 		requireClosedBooks(t, p)
 	})

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelgram/otelgram/internal/latency"
 	"github.com/otelgram/otelgram/internal/waker"
 	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
@@ -166,4 +167,175 @@ func TestDialerStops(t *testing.T) {
 		to, _ := d.Address()
 		assert.Zero(t, to)
 	})
+}
+
+// TestGoodbyeWaits a moment where the send buffer is full, since it is the last chance, and
+// has one sequence number however often it is sent.
+func TestGoodbyeWaits(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		script []udp.Outcome
+		taken  int
+		waits  time.Duration
+	}{
+		{"taken", nil, goodbyes, 0},
+		{"full for a moment", repeat(udp.WouldBlock, 2), 1, 2 * blockedPause},
+		{"full for long", repeat(udp.WouldBlock, 100), 0, goodbyes * blockedPause},
+		{"an error about an earlier packet", repeat(udp.Refused, 1), goodbyes, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				socket := &fakeSocket{}
+				s, books := open(t, socket, 0)
+				require.Equal(t, 3, s.Send(time.Now(), packetsOf(books, 3, 100)))
+				socket.script = tt.script
+				begin := time.Now()
+				s.End()
+				assert.Equal(t, tt.waits, time.Since(begin))
+				_, reports := socket.headers(t)
+				assert.Len(t, reports, tt.taken)
+				for _, h := range reports {
+					assert.True(t, h.Goodbye)
+					assert.Equal(t, uint64(3), h.Sequence)
+					assert.Equal(t, uint32(6), h.PointsBefore)
+				}
+				assert.True(t, socket.closed)
+			})
+		})
+	}
+}
+
+// TestReports: they come every second while packets are sent and every ten while none are, have
+// sequence numbers of their own if the kernel takes them, and are not sent in the middle of a
+// packet.
+func TestReports(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := drive(t, &network{answers: []string{"a"}}, asItIs)
+		reports := func() []wire.Header {
+			_, reports := d.last().headers(t)
+			return reports
+		}
+		d.pass(time.Minute)
+		assert.Len(t, reports(), 6)
+		d.flow(10*time.Second, 100*time.Millisecond)
+		assert.Len(t, reports(), 16)
+		last := reports()[15]
+		assert.Equal(t, d.Stats().Packets-1, last.Sequence, "packets and reports, numbered together")
+		assert.Equal(t, d.sent(), uint64(last.PointsBefore))
+		d.end()
+	})
+	synctest.Test(t, func(t *testing.T) {
+		socket := &fakeSocket{limit: 700, script: []udp.Outcome{udp.Sent, udp.WouldBlock}}
+		s, books := open(t, socket, 0)
+		packets := packetsOf(books, 1, 1000)
+		require.Zero(t, s.Send(time.Now(), packets), "one of two fragments has left")
+		<-time.After(reportActive)
+		s.doDue(time.Now())
+		_, reports := socket.headers(t)
+		assert.Empty(t, reports)
+		require.Equal(t, 1, s.Send(time.Now(), packets))
+		s.doDue(time.Now())
+		_, reports = socket.headers(t)
+		assert.Len(t, reports, 1)
+
+		<-time.After(reportIdle)
+		socket.script = repeat(udp.Refused, 2)
+		before := s.Stats()
+		s.Send(time.Now(), nil)
+		assert.Equal(t, before.Packets, s.Stats().Packets, "the kernel took none")
+		assert.Equal(t, before.ConnectionsRefused+1, s.Stats().ConnectionsRefused)
+		assert.Len(t, s.redial, 1, "a report that is refused asks for a new socket, too")
+		s.End()
+	})
+}
+
+// TestPathChanges: the limit follows the path, at once where a packet proves too large, and
+// within a minute otherwise.
+func TestPathChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		socket := &fakeSocket{limit: 9000}
+		d := drive(t, &network{answers: []string{"a"}, only: socket}, asItIs)
+		assert.Equal(t, 1472, d.Limit(), "no more than was asked for")
+		socket.limit = 700
+		d.send(2)
+		assert.Equal(t, 700, d.Limit())
+		assert.Equal(t, 700, d.Stats().PacketSize)
+		assert.Equal(t, uint64(4), d.sent())
+		assert.Zero(t, d.Stats().SendErrors, "what leaves in fragments is not refused")
+		socket.limit = 0
+		d.pass(limitEvery)
+		assert.Equal(t, 1472, d.Limit())
+		d.end()
+	})
+}
+
+// TestPathChangesWithinAPacket: a fragment that still fits goes on. Where it does not, the
+// packet is sent again from its begin, in fragments that fit.
+func TestPathChangesWithinAPacket(t *testing.T) {
+	for _, tt := range []struct {
+		packet int
+		limit  [2]int // of the path, before and after the first fragment
+		sizes  []int
+	}{
+		{1000, [2]int{700, 600}, []int{700, 300}},
+		{1400, [2]int{700, 600}, []int{700, 600, 600, 200}},
+		{1400, [2]int{700, 1400}, []int{700, 700}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			socket := &fakeSocket{limit: tt.limit[0], script: []udp.Outcome{udp.Sent, udp.WouldBlock}}
+			s, books := open(t, socket, 0)
+			packet := packetsOf(books, 1, tt.packet)
+			require.Zero(t, s.Send(time.Now(), packet))
+			socket.limit = tt.limit[1]
+			<-time.After(blockedPause)
+			require.Equal(t, 1, s.Send(time.Now(), packet))
+			var sizes []int
+			for _, b := range socket.taken {
+				sizes = append(sizes, len(b))
+			}
+			assert.Equal(t, tt.sizes, sizes)
+			assert.Zero(t, s.Stats().SendErrors)
+			assert.Equal(t, uint64(2), books.Settled().Sent, "once")
+		})
+	}
+}
+
+// TestLatencies: how long the first point of a packet was under way, before the pump took it
+// and after; points without a time count for nothing, and a clock that jumps back for no time.
+func TestLatencies(t *testing.T) {
+	const begun, sent = 5_000_000_000, 6_000_000_000 // Unix nanoseconds
+	for _, tt := range []struct {
+		name             string
+		recorded         int64
+		total            uint64
+		buffer, endToEnd time.Duration
+	}{
+		{"not timed", 0, 0, 0, 0},
+		{"timed", 2_000_000_000, 1, 3 * time.Second, 4 * time.Second},
+		{"a clock that has jumped back", 9_000_000_000, 1, 0, time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, books := open(t, &fakeSocket{}, 0)
+				p := packetsOf(books, 1, 100)
+				if tt.recorded != 0 {
+					p[0].Recorded = p[0].OpenedAt.UnixNano() - begun + tt.recorded
+				}
+				<-time.After(sent - begun)
+				require.Equal(t, 1, s.Send(time.Now(), p))
+				for _, l := range []struct {
+					histogram *latency.Histogram
+					want      time.Duration
+				}{
+					{&s.Latencies().Buffer, tt.buffer}, {&s.Latencies().Send, time.Second}, {&s.Latencies().EndToEnd, tt.endToEnd},
+				} {
+					c := l.histogram.Since(&latency.Counts{})
+					assert.Equal(t, tt.total, c.Total())
+					if tt.total > 0 {
+						assert.InDelta(t, l.want.Seconds(), c.Percentile(50).Seconds(), latency.MaxError*l.want.Seconds()+1e-6)
+					}
+				}
+			})
+		})
+	}
 }
