@@ -1,8 +1,6 @@
 package pipeline
 
 import (
-	"fmt"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,33 +11,6 @@ import (
 	"github.com/otelgram/otelgram/internal/session"
 	"github.com/otelgram/otelgram/udp"
 )
-
-// changes keeps what a breaker tells of its state, and when.
-type changes struct {
-	mu  sync.Mutex
-	all []string
-	at  []time.Time
-}
-
-func (c *changes) add(from, to session.Circuit) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.all = append(c.all, fmt.Sprintf("%v > %v", from, to))
-	c.at = append(c.at, time.Now())
-}
-
-// between returns the time from one change to another.
-func (c *changes) between(i, j int) time.Duration {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at[j].Sub(c.at[i])
-}
-
-func (c *changes) list() []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return append([]string(nil), c.all...)
-}
 
 // TestCloseWithOpenBreaker returns at once and says what was not sent.
 func TestCloseWithOpenBreaker(t *testing.T) {

@@ -94,6 +94,35 @@ func TestDeadline(t *testing.T) {
 	})
 }
 
+// TestDeadlineOfFragments: of a packet that leaves in fragments, the pace waits for the first
+// alone, and fragments are small enough to follow each other in time.
+func TestDeadlineOfFragments(t *testing.T) {
+	for _, tt := range []struct {
+		pace  int           // packets of 1472 bytes in a second
+		first int           // fragment, in bytes
+		ready time.Duration // after nothing is left of a burst
+	}{
+		{2000, 1472, time.Millisecond},
+		{100, 1472, 10 * time.Millisecond},
+		{2, 1472, 500 * time.Millisecond},
+		{1, 736, 500 * time.Millisecond},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			socket := &fakeSocket{}
+			s, books := open(t, socket, tt.pace)
+			now := time.Now()
+			s.pacer.spent, s.nextReport = now, now.Add(time.Hour)
+			packet := packetsOf(books, 1, 4000)
+			ready := s.Deadline(now, packet, 4000)
+			assert.InDelta(t, tt.ready, ready.Sub(now), float64(time.Microsecond))
+			<-time.After(time.Until(ready))
+			assert.Zero(t, s.Send(time.Now(), packet))
+			assert.Len(t, socket.taken[0], tt.first)
+			assert.LessOrEqual(t, s.Deadline(ready, packet, 4000).Sub(ready), betweenFragments+time.Microsecond)
+		})
+	}
+}
+
 // TestGoodbyesAreNoEvidence: what the goodbyes of a session meet is not held against the
 // next one.
 func TestGoodbyesAreNoEvidence(t *testing.T) {
