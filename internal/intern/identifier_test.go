@@ -187,6 +187,7 @@ func TestIdentifierCompile(t *testing.T) {
 		{"no elements", one(attribute.StringSliceValue(nil)), []string{"k=[]"}},
 		{"mixed", one(attribute.SliceValue(attribute.IntValue(1), attribute.StringValue("x"), leaf, attribute.Value{})), []string{"k=[1 x [true] nothing]"}},
 		{"map", one(attribute.MapValue(attribute.Int("a", 1), attribute.KeyValue{Key: "b", Value: attribute.MapValue(attribute.String("c", "d"))})), []string{"k=[a:1 b:[c:d]]"}},
+		{"large", one(attribute.BoolSliceValue(make([]bool, 2*maxPayload))), []string{"k=[" + strings.Repeat("false ", 2*maxPayload-1) + "false]"}},
 		{"deep", one(nestedIn(wire.MaxDepth, attribute.IntValue(1))), []string{"k=" + strings.Repeat("[", wire.MaxDepth) + "1" + strings.Repeat("]", wire.MaxDepth)}},
 		{"a slice too deep", one(nestedIn(wire.MaxDepth, leaf)), nil},
 		{"a map too deep", one(nestedIn(wire.MaxDepth, attribute.MapValue(attribute.Int("a", 1)))), nil},
