@@ -144,6 +144,82 @@ func TestSinkWaitsForAPayload(t *testing.T) {
 	}
 }
 
+// TestExportWaitsForAPayload: an Export whose points find room in the queue and no payload waits
+// as well. Whatever ends its wait, each point is counted once.
+func TestExportWaitsForAPayload(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		end    func(w *world, cancel func())
+		err    error
+		reason wire.DropReason
+		lost   uint64
+	}{
+		{"the context ends", func(_ *world, cancel func()) { cancel() }, context.Canceled, wire.Deadline, 9},
+		{"the queue is closed", func(w *world, _ func()) { close(w.closing) }, metric.ErrExporterShutdown, wire.Shutdown, 9},
+		{"payloads are given back", func(*world, func()) {}, nil, 0, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := open(16, 4096) // room for one payload
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				exported := make(chan error, 1)
+				go func() { exported <- w.Export(ctx, metricsOf(histogram(10, 2))) }()
+				<-time.After(time.Hour)
+				assert.Empty(t, exported)
+				assert.Equal(t, 1, w.Len())
+				tt.end(w, cancel)
+				pumping, stop := context.WithCancel(t.Context())
+				synctest.Wait()
+				go w.pump(pumping)
+				require.ErrorIs(t, <-exported, tt.err)
+				<-time.After(time.Second)
+				stop()
+				synctest.Wait()
+				s := w.requireBooks(t, 0)
+				assert.Equal(t, 10-tt.lost, s.Sent)
+				assert.Equal(t, tt.lost, s.Dropped[tt.reason])
+				assert.Equal(t, 1, w.payloads.made)
+				assert.Equal(t, 1, w.payloads.free.Len(), "it is back")
+			})
+		})
+	}
+}
+
+// TestExportsTakeTurns: an Export that comes while a collection is under way waits for its end,
+// and then proceeds.
+func TestExportsTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := open(64, math.MaxInt64)
+		s := w.Sink()
+		require.True(t, s.Await(t.Context(), false))
+		exported := make(chan error, 1)
+		go func() { exported <- w.Export(t.Context(), metricsOf(sum(3))) }()
+		synctest.Wait()
+		s.Push(&wire.Point{Metric: &wire.Metric{Name: wire.NewSymbol("collected")}})
+		assert.Equal(t, 1, w.Len())
+		s.Done()
+		require.NoError(t, <-exported)
+		var names []string
+		w.take(func(p *wire.Point) { names = append(names, p.Metric.Name.Text()) })
+		assert.Equal(t, []string{"collected", "sum", "sum", "sum"}, names)
+	})
+}
+
+// TestFillKeepsTheRun: nothing is taken out of the queue while some of the last run are left.
+func TestFillKeepsTheRun(t *testing.T) {
+	w := open(64, math.MaxInt64)
+	require.NoError(t, w.Export(t.Context(), metricsOf(sum(20))))
+	require.True(t, w.reader.Fill())
+	_, _, ok := w.reader.Take()
+	require.True(t, ok)
+	for range 3 {
+		assert.True(t, w.reader.Fill())
+		assert.Equal(t, [2]int{15, 4}, [2]int{w.reader.Pending(), w.Len()})
+	}
+	assert.Equal(t, 19, w.take(func(*wire.Point) {}))
+}
+
 // TestChargeBeyondTheBudget: what a collection pushes cannot wait, and is taken beyond the
 // budget. It is in use until it is given back, which leaves the budget as it was.
 func TestChargeBeyondTheBudget(t *testing.T) {
