@@ -59,6 +59,35 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+// TestGivenUp: an address is given up when a new socket is asked for. All are welcome again after
+// a rest without such a request, unless the circuit is not closed: then nobody could ask.
+func TestGivenUp(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		asked   bool
+		circuit Circuit
+		current string
+		before  []string
+		after   []string
+	}{
+		{"asked", true, CircuitClosed, "a", nil, []string{"a"}},
+		{"asked, and the circuit is open", true, CircuitOpen, "b", []string{"a"}, []string{"a", "b"}},
+		{"asked again", true, CircuitClosed, "a", []string{"a"}, []string{"a"}},
+		{"asked before there was a socket", true, CircuitClosed, "", nil, nil},
+		{"not asked", false, CircuitClosed, "b", []string{"a", "c"}, nil},
+		{"not asked, and the circuit is open", false, CircuitOpen, "b", []string{"a"}, []string{"a"}},
+		{"not asked, and the circuit is half-open", false, CircuitHalfOpen, "b", []string{"a"}, []string{"a"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := &Dialer{sender: &Sender{}, refused: at(tt.before...)}
+			d.sender.counters.circuit.Store(uint32(tt.circuit))
+			d.state.Store(&dialState{address: udp.Address{Path: tt.current}})
+			d.noteAsked(tt.asked)
+			assert.Equal(t, at(tt.after...), d.refused)
+		})
+	}
+}
+
 // TestDialUntilItSucceeds: packets are dropped as unresolved until there is a socket, and
 // attempts grow rarer meanwhile.
 func TestDialUntilItSucceeds(t *testing.T) {

@@ -43,6 +43,7 @@ func TestSend(t *testing.T) {
 				s, books := open(t, tt.socket, tt.pace)
 				packets := packetsOf(books, tt.packets, 1000)
 				assert.Equal(t, tt.settled, s.Send(time.Now(), packets))
+				assert.LessOrEqual(t, cap(s.session.batch.scratch), MaxScratch)
 				got := books.Settled()
 				assert.Equal(t, tt.sent, got.Sent)
 				for r, n := range got.Dropped {
