@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/instrumentation"
 
 	"github.com/otelgram/otelgram/internal/allocs"
 )
@@ -103,4 +104,46 @@ func TestDedup(t *testing.T) {
 	}
 	plain := attribute.NewSet(nested(strings.Repeat("0123456789", 10))[:2]...)
 	assert.Zero(t, allocs.In(100, func() { Dedup(plain) }))
+}
+
+// TestOwnScope: the copy is equal, and no string of it is a part of the caller's.
+func TestOwnScope(t *testing.T) {
+	large := strings.Repeat("0123456789", 100)
+	scope := instrumentation.Scope{Name: large[:5], Version: large[5:8], SchemaURL: large[8:20], Attributes: attribute.NewSet(attribute.String(large[20:24], large[24:28]))}
+	own := OwnScope(scope)
+	assert.Equal(t, scope, own)
+	begin := uintptr(unsafe.Pointer(unsafe.StringData(large)))
+	for _, text := range []string{own.Name, own.Version, own.SchemaURL} {
+		assert.GreaterOrEqual(t, uintptr(unsafe.Pointer(unsafe.StringData(text)))-begin, uintptr(len(large)))
+	}
+	texts(own.Attributes.ToSlice(), func(text string) {
+		assert.GreaterOrEqual(t, uintptr(unsafe.Pointer(unsafe.StringData(text)))-begin, uintptr(len(large)))
+	})
+}
+
+// TestSizes: what a set and a scope take is no less than their texts and numbers, and grows by
+// what a text grows.
+func TestSizes(t *testing.T) {
+	empty := SetSize(attribute.Set{})
+	assert.Zero(t, empty)
+	for _, tt := range []struct {
+		kv    attribute.KeyValue
+		least int
+	}{
+		{attribute.String("key", "value"), 8},
+		{attribute.Int("key", 1), 3 + 8},
+		{attribute.Bool("key", true), 3},
+		{attribute.StringSlice("key", []string{"abc", "defg"}), 3 + 7},
+		{attribute.KeyValue{Key: "key", Value: attribute.MapValue(attribute.String("a", "bcd"))}, 3 + 4},
+		{attribute.KeyValue{Key: "key"}, 3},
+	} {
+		size := SetSize(attribute.NewSet(tt.kv))
+		assert.GreaterOrEqual(t, size, int64(attributeCost+tt.least), "%v", tt.kv)
+		longer := tt.kv
+		longer.Key += "0123456789"
+		assert.Equal(t, size+10, SetSize(attribute.NewSet(longer)))
+		assert.Equal(t, size+SetSize(attribute.NewSet(attribute.Int("another", 1))), SetSize(attribute.NewSet(tt.kv, attribute.Int("another", 1))))
+		scope := instrumentation.Scope{Name: "name", Version: "v1", SchemaURL: "url", Attributes: attribute.NewSet(tt.kv)}
+		assert.Equal(t, size+9, ScopeSize(&scope))
+	}
 }

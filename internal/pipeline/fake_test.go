@@ -30,8 +30,6 @@ type fakeSender struct {
 	// script says what becomes of the next packets; when it is over, all are
 	// taken.
 	script []udp.Outcome
-	// pending is what Pending answers next.
-	pending udp.Outcome
 	// limit is the payload limit: larger packets are too large. 0: none. large is
 	// how often one was.
 	limit, large int
@@ -79,12 +77,11 @@ func (f *fakeSender) Send(packets [][]byte) (int, udp.Outcome) {
 func (f *fakeSender) Pending() udp.Outcome {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	o := f.pending
-	if f.owed {
-		o = udp.Refused
+	if !f.owed {
+		return udp.Sent
 	}
-	f.pending, f.owed = udp.Sent, false
-	return o
+	f.owed = false
+	return udp.Refused
 }
 
 func (f *fakeSender) PayloadLimit() int {

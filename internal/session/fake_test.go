@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/otelgram/otelgram/internal/account"
@@ -15,11 +16,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fakeSocket takes packets, or refuses them as its script says.
 type fakeSocket struct {
-	taken  [][]byte
-	script []udp.Outcome // of the next packets; when it is over, all are taken
-	answer udp.Outcome   // what is pending
-	limit  int
-	closed bool
+	taken   [][]byte
+	script  []udp.Outcome // of the next packets; when it is over, all are taken
+	pending udp.Outcome   // what Pending answers next
+	limit   int
+	closed  bool
+	// dead is a port that nobody listens on: each packet is taken, and its refusal owed to
+	// the next call.
+	dead, owed bool
 }
 
 func (f *fakeSocket) Send(packets [][]byte) (int, udp.Outcome) {
@@ -27,6 +31,11 @@ func (f *fakeSocket) Send(packets [][]byte) (int, udp.Outcome) {
 		if f.limit > 0 && len(p) > f.limit {
 			return i, udp.TooLarge
 		}
+		if f.owed {
+			f.owed = false
+			return i, udp.Refused
+		}
+		f.owed = f.dead
 		if len(f.script) > 0 {
 			o := f.script[0]
 			f.script = f.script[1:]
@@ -39,9 +48,32 @@ func (f *fakeSocket) Send(packets [][]byte) (int, udp.Outcome) {
 	return len(packets), udp.Sent
 }
 
-func (f *fakeSocket) Pending() udp.Outcome { return f.answer }
-func (f *fakeSocket) PayloadLimit() int    { return f.limit }
-func (f *fakeSocket) Close() error         { f.closed = true; return nil }
+func (f *fakeSocket) Pending() udp.Outcome {
+	o := f.pending
+	if f.owed {
+		o = udp.Refused
+	}
+	f.pending, f.owed = udp.Sent, false
+	return o
+}
+
+func (f *fakeSocket) PayloadLimit() int { return f.limit }
+func (f *fakeSocket) Close() error      { f.closed = true; return nil }
+
+// headers returns those of what was taken: the packets with points, and the reports.
+func (f *fakeSocket) headers(t *testing.T) (points, reports []wire.Header) {
+	t.Helper()
+	for _, b := range f.taken {
+		h, err := wire.ParseHeader(b)
+		require.NoError(t, err)
+		if h.Format == wire.SenderReport {
+			reports = append(reports, h)
+		} else {
+			points = append(points, h)
+		}
+	}
+	return points, reports
+}
 
 // repeat is an outcome n times.
 func repeat(o udp.Outcome, n int) (script []udp.Outcome) {
@@ -52,36 +84,30 @@ func repeat(o udp.Outcome, n int) (script []udp.Outcome) {
 }
 
 // plain is an encoding with sessions, whose datagrams are the parts of a packet.
-type plain struct{ reports []wire.Report }
+type plain struct{}
 
-func (*plain) Datagram(scratch, packet []byte, limit, place int) (datagram, grown []byte, next int) {
+func (plain) Datagram(scratch, packet []byte, limit, place int) (datagram, grown []byte, next int) {
+	if place == 0 && len(packet) <= limit {
+		return packet, scratch, 0
+	}
 	end := min(place+limit, len(packet))
-	if end == len(packet) {
-		return packet[place:end], scratch, 0
+	begin := len(scratch)
+	scratch = append(scratch, packet[place:end]...)
+	return scratch[begin:], scratch, end % len(packet)
+}
+
+func (plain) Stamp(datagram []byte, h *wire.Header) {
+	stamped := *h
+	if stamped.Format = wire.FormatOf(datagram); stamped.Format != wire.SenderReport {
+		stamped.Format = wire.Compact
 	}
-	return packet[place:end], scratch, end
+	wire.Stamp(datagram, &stamped)
 }
 
-func (*plain) Stamp(datagram []byte, h *wire.Header) { datagram[0] = byte(h.Sequence) }
-func (*plain) Settled(int) int                       { return 0 }
-func (*plain) Session() bool                         { return true }
+func (plain) Settled(int) int { return 0 }
+func (plain) Session() bool   { return true }
 
-func (e *plain) AppendReport(b []byte, r *wire.Report) []byte {
-	e.reports = append(e.reports, *r)
-	return append(b, "?report"...)
-}
-
-// pass has a sender without packets do what is due for so long.
-func pass(s *Sender, long time.Duration) {
-	for end := time.Now().Add(long); ; {
-		at := earlier(s.Deadline(time.Now(), nil, 0), end)
-		<-time.After(time.Until(at))
-		s.Send(time.Now(), nil)
-		if !at.Before(end) {
-			return
-		}
-	}
-}
+func (plain) AppendReport(b []byte, r *wire.Report) []byte { return wire.AppendReport(b, r) }
 
 // open returns a sender in a session on a socket.
 func open(t *testing.T, s *fakeSocket, pace int) (*Sender, *account.Books) {
@@ -92,7 +118,7 @@ func open(t *testing.T, s *fakeSocket, pace int) (*Sender, *account.Books) {
 		OnCircuit: func(_, _ Circuit) {},
 	}
 	books := &account.Books{}
-	sender := New(c, books, &plain{})
+	sender := New(c, books, plain{})
 	if s != nil {
 		sender.Begin(Dialled{s, udp.Address{Path: "a"}})
 	}

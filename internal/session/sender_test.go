@@ -35,22 +35,23 @@ func TestSend(t *testing.T) {
 		{"a local error: the others wait", &fakeSocket{script: repeat(udp.NoBuffers, 1)}, 0, 3, 1, 0, map[wire.DropReason]uint64{wire.SendError: 2}},
 		{"a full send buffer: all wait", &fakeSocket{script: repeat(udp.WouldBlock, 1)}, 0, 3, 0, 0, nil},
 		{"a narrow path", &fakeSocket{limit: 700}, 0, 2, 2, 4, nil},
-		{"too large for the path again and again", &fakeSocket{script: repeat(udp.TooLarge, mostTriesInLimit)}, 0, 2, 2, 2, map[wire.DropReason]uint64{wire.SendError: 2}},
+		{"more fragments than a batch holds", &fakeSocket{limit: 700}, 0, 100, 100, 200, nil},
+		{"a path that takes nothing", &fakeSocket{limit: 100}, 0, 3, 3, 0, map[wire.DropReason]uint64{wire.SendError: 6}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, books := open(t, tt.socket, tt.pace)
 				packets := packetsOf(books, tt.packets, 1000)
 				assert.Equal(t, tt.settled, s.Send(time.Now(), packets))
+				assert.LessOrEqual(t, cap(s.session.batch.scratch), MaxScratch)
 				got := books.Settled()
 				assert.Equal(t, tt.sent, got.Sent)
 				for r, n := range got.Dropped {
 					assert.Equal(t, tt.dropped[wire.DropReason(r)], n, "%v", wire.DropReason(r))
 				}
 				if tt.socket != nil {
-					for i, datagram := range tt.socket.taken {
-						assert.Equal(t, byte(i), datagram[0], "sequence")
-					}
+					datagrams, _ := tt.socket.headers(t)
+					assertSession(t, datagrams, got.Sent)
 					assert.Equal(t, uint64(len(tt.socket.taken)), s.Stats().Packets)
 				}
 				for packets = packets[tt.settled:]; len(packets) > 0; packets = packets[s.Send(time.Now(), packets):] {
@@ -65,70 +66,6 @@ func TestSend(t *testing.T) {
 			})
 		})
 	}
-}
-
-// whole is an encoding whose packets cannot be parted.
-type whole struct{ plain }
-
-func (*whole) Datagram(_, packet []byte, _, _ int) (datagram, grown []byte, next int) {
-	return packet, nil, 0
-}
-
-// TestTooLong: a packet that cannot be made short enough is dropped as oversize, and those around
-// it are sent.
-func TestTooLong(t *testing.T) {
-	s, books := open(t, &fakeSocket{}, 0)
-	s.session.encoding = &whole{}
-	packets := packetsOf(books, 3, 100)
-	packets[1].Bytes = make([]byte, s.Limit()+1)
-	assert.Equal(t, 3, s.Send(time.Now(), packets))
-	got := books.Settled()
-	assert.Equal(t, [2]uint64{4, 2}, [2]uint64{got.Sent, got.Dropped[wire.Oversize]})
-	s.End()
-}
-
-// TestFullBuffer: a send buffer that stays full costs each packet a tenth of a second, and a
-// goodbye waits for it a little.
-func TestFullBuffer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		socket := &fakeSocket{script: repeat(udp.WouldBlock, 1<<20)}
-		s, books := open(t, socket, 0)
-		begin := time.Now()
-		for packets := packetsOf(books, 2, 100); len(packets) > 0; packets = packets[s.Send(time.Now(), packets):] {
-			<-time.After(time.Until(s.Deadline(time.Now(), packets, 200)))
-		}
-		assert.InDelta(t, 2*blockedMost, time.Since(begin), float64(10*blockedPause))
-		assert.Equal(t, uint64(4), books.Settled().Dropped[wire.WouldBlock])
-		assert.Zero(t, s.Stats().SendErrors, "it is no error")
-		begin = time.Now()
-		s.End()
-		assert.Equal(t, goodbyes*blockedPause, time.Since(begin))
-	})
-}
-
-// TestLatencies are those of packets whose first point is timed. A wall clock that was set back
-// makes none negative.
-func TestLatencies(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s, books := open(t, &fakeSocket{}, 0)
-		packets := packetsOf(books, 3, 100)
-		now := time.Now()
-		packets[0].Recorded = now.Add(-40 * time.Millisecond).UnixNano()
-		packets[1].Recorded = now.Add(time.Hour).UnixNano()
-		<-time.After(10 * time.Millisecond)
-		require.Equal(t, 3, s.Send(time.Now(), packets))
-		near := func(want time.Duration, h *latency.Histogram, percent uint64) {
-			var seen latency.Counts
-			c := h.Since(&seen)
-			assert.InEpsilon(t, want, c.Percentile(percent), 0.07)
-		}
-		l := s.Latencies()
-		near(40*time.Millisecond, &l.Buffer, 100)
-		near(10*time.Millisecond, &l.Send, 100)
-		near(10*time.Millisecond, &l.EndToEnd, 50)
-		near(50*time.Millisecond, &l.EndToEnd, 100)
-		s.End()
-	})
 }
 
 // TestDeadline: the sender says when to call it again: by the pace, after an error, for a
@@ -156,6 +93,35 @@ func TestDeadline(t *testing.T) {
 		assert.Equal(t, s.breaker.retryAt, s.Deadline(now, nil, 0), "a probe")
 		s.End()
 	})
+}
+
+// TestDeadlineOfFragments: of a packet that leaves in fragments, the pace waits for the first
+// alone, and fragments are small enough to follow each other in time.
+func TestDeadlineOfFragments(t *testing.T) {
+	for _, tt := range []struct {
+		pace  int           // packets of 1472 bytes in a second
+		first int           // fragment, in bytes
+		ready time.Duration // after nothing is left of a burst
+	}{
+		{2000, 1472, time.Millisecond},
+		{100, 1472, 10 * time.Millisecond},
+		{2, 1472, 500 * time.Millisecond},
+		{1, 736, 500 * time.Millisecond},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			socket := &fakeSocket{}
+			s, books := open(t, socket, tt.pace)
+			now := time.Now()
+			s.pacer.spent, s.nextReport = now, now.Add(time.Hour)
+			packet := packetsOf(books, 1, 4000)
+			ready := s.Deadline(now, packet, 4000)
+			assert.InDelta(t, tt.ready, ready.Sub(now), float64(time.Microsecond))
+			<-time.After(time.Until(ready))
+			assert.Zero(t, s.Send(time.Now(), packet))
+			assert.Len(t, socket.taken[0], tt.first)
+			assert.LessOrEqual(t, s.Deadline(ready, packet, 4000).Sub(ready), betweenFragments+time.Microsecond)
+		})
+	}
 }
 
 // TestGoodbyesAreNoEvidence: what the goodbyes of a session meet is not held against the
@@ -231,4 +197,175 @@ func TestDialerStops(t *testing.T) {
 		to, _ := d.Address()
 		assert.Zero(t, to)
 	})
+}
+
+// TestGoodbyeWaits a moment where the send buffer is full, since it is the last chance, and
+// has one sequence number however often it is sent.
+func TestGoodbyeWaits(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		script []udp.Outcome
+		taken  int
+		waits  time.Duration
+	}{
+		{"taken", nil, goodbyes, 0},
+		{"full for a moment", repeat(udp.WouldBlock, 2), 1, 2 * blockedPause},
+		{"full for long", repeat(udp.WouldBlock, 100), 0, goodbyes * blockedPause},
+		{"an error about an earlier packet", repeat(udp.Refused, 1), goodbyes, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				socket := &fakeSocket{}
+				s, books := open(t, socket, 0)
+				require.Equal(t, 3, s.Send(time.Now(), packetsOf(books, 3, 100)))
+				socket.script = tt.script
+				begin := time.Now()
+				s.End()
+				assert.Equal(t, tt.waits, time.Since(begin))
+				_, reports := socket.headers(t)
+				assert.Len(t, reports, tt.taken)
+				for _, h := range reports {
+					assert.True(t, h.Goodbye)
+					assert.Equal(t, uint64(3), h.Sequence)
+					assert.Equal(t, uint32(6), h.PointsBefore)
+				}
+				assert.True(t, socket.closed)
+			})
+		})
+	}
+}
+
+// TestReports: they come every second while packets are sent and every ten while none are, have
+// sequence numbers of their own if the kernel takes them, and are not sent in the middle of a
+// packet.
+func TestReports(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := drive(t, &network{answers: []string{"a"}}, asItIs)
+		reports := func() []wire.Header {
+			_, reports := d.last().headers(t)
+			return reports
+		}
+		d.pass(time.Minute)
+		assert.Len(t, reports(), 6)
+		d.flow(10*time.Second, 100*time.Millisecond)
+		assert.Len(t, reports(), 16)
+		last := reports()[15]
+		assert.Equal(t, d.Stats().Packets-1, last.Sequence, "packets and reports, numbered together")
+		assert.Equal(t, d.sent(), uint64(last.PointsBefore))
+		d.end()
+	})
+	synctest.Test(t, func(t *testing.T) {
+		socket := &fakeSocket{limit: 700, script: []udp.Outcome{udp.Sent, udp.WouldBlock}}
+		s, books := open(t, socket, 0)
+		packets := packetsOf(books, 1, 1000)
+		require.Zero(t, s.Send(time.Now(), packets), "one of two fragments has left")
+		<-time.After(reportActive)
+		s.doDue(time.Now())
+		_, reports := socket.headers(t)
+		assert.Empty(t, reports)
+		require.Equal(t, 1, s.Send(time.Now(), packets))
+		s.doDue(time.Now())
+		_, reports = socket.headers(t)
+		assert.Len(t, reports, 1)
+
+		<-time.After(reportIdle)
+		socket.script = repeat(udp.Refused, 2)
+		before := s.Stats()
+		s.Send(time.Now(), nil)
+		assert.Equal(t, before.Packets, s.Stats().Packets, "the kernel took none")
+		assert.Equal(t, before.ConnectionsRefused+1, s.Stats().ConnectionsRefused)
+		assert.Len(t, s.redial, 1, "a report that is refused asks for a new socket, too")
+		s.End()
+	})
+}
+
+// TestPathChanges: the limit follows the path, at once where a packet proves too large, and
+// within a minute otherwise.
+func TestPathChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		socket := &fakeSocket{limit: 9000}
+		d := drive(t, &network{answers: []string{"a"}, only: socket}, asItIs)
+		assert.Equal(t, 1472, d.Limit(), "no more than was asked for")
+		socket.limit = 700
+		d.send(2)
+		assert.Equal(t, 700, d.Limit())
+		assert.Equal(t, 700, d.Stats().PacketSize)
+		assert.Equal(t, uint64(4), d.sent())
+		assert.Zero(t, d.Stats().SendErrors, "what leaves in fragments is not refused")
+		socket.limit = 0
+		d.pass(limitEvery)
+		assert.Equal(t, 1472, d.Limit())
+		d.end()
+	})
+}
+
+// TestPathChangesWithinAPacket: a fragment that still fits goes on. Where it does not, the
+// packet is sent again from its begin, in fragments that fit.
+func TestPathChangesWithinAPacket(t *testing.T) {
+	for _, tt := range []struct {
+		packet int
+		limit  [2]int // of the path, before and after the first fragment
+		sizes  []int
+	}{
+		{1000, [2]int{700, 600}, []int{700, 300}},
+		{1400, [2]int{700, 600}, []int{700, 600, 600, 200}},
+		{1400, [2]int{700, 1400}, []int{700, 700}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			socket := &fakeSocket{limit: tt.limit[0], script: []udp.Outcome{udp.Sent, udp.WouldBlock}}
+			s, books := open(t, socket, 0)
+			packet := packetsOf(books, 1, tt.packet)
+			require.Zero(t, s.Send(time.Now(), packet))
+			socket.limit = tt.limit[1]
+			<-time.After(blockedPause)
+			require.Equal(t, 1, s.Send(time.Now(), packet))
+			var sizes []int
+			for _, b := range socket.taken {
+				sizes = append(sizes, len(b))
+			}
+			assert.Equal(t, tt.sizes, sizes)
+			assert.Zero(t, s.Stats().SendErrors)
+			assert.Equal(t, uint64(2), books.Settled().Sent, "once")
+		})
+	}
+}
+
+// TestLatencies: how long the first point of a packet was under way, before the pump took it
+// and after; points without a time count for nothing, and a clock that jumps back for no time.
+func TestLatencies(t *testing.T) {
+	const begun, sent = 5_000_000_000, 6_000_000_000 // Unix nanoseconds
+	for _, tt := range []struct {
+		name             string
+		recorded         int64
+		total            uint64
+		buffer, endToEnd time.Duration
+	}{
+		{"not timed", 0, 0, 0, 0},
+		{"timed", 2_000_000_000, 1, 3 * time.Second, 4 * time.Second},
+		{"a clock that has jumped back", 9_000_000_000, 1, 0, time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, books := open(t, &fakeSocket{}, 0)
+				p := packetsOf(books, 1, 100)
+				if tt.recorded != 0 {
+					p[0].Recorded = p[0].OpenedAt.UnixNano() - begun + tt.recorded
+				}
+				<-time.After(sent - begun)
+				require.Equal(t, 1, s.Send(time.Now(), p))
+				for _, l := range []struct {
+					histogram *latency.Histogram
+					want      time.Duration
+				}{
+					{&s.Latencies().Buffer, tt.buffer}, {&s.Latencies().Send, time.Second}, {&s.Latencies().EndToEnd, tt.endToEnd},
+				} {
+					c := l.histogram.Since(&latency.Counts{})
+					assert.Equal(t, tt.total, c.Total())
+					if tt.total > 0 {
+						assert.InDelta(t, l.want.Seconds(), c.Percentile(50).Seconds(), latency.MaxError*l.want.Seconds()+1e-6)
+					}
+				}
+			})
+		})
+	}
 }
