@@ -170,8 +170,8 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 // Shutdown collects the last points of the direct path, takes no more points, and sends what is
 // queued at the usual pace, until ctx ends, or for five seconds if ctx has no deadline. Then it
 // tells the receiver goodbye, and releases the socket and the goroutines. It waits for a tenth of
-// a second at most for a logger or an alert, and for no longer than that until the meter provider
-// lets go of the self-metrics. If ctx has ended already, what is queued is dropped. A later call
+// a second at most for a logger or an alert, and for another tenth at most until the meter
+// provider lets go of the self-metrics. If ctx has ended already, what is queued is dropped. A later call
 // waits for the first and returns nil, or an error when its own ctx ends, or after five seconds
 // if ctx has no deadline. A ForceFlush just before Shutdown has each cumulative series sent
 // twice.

@@ -84,9 +84,9 @@ func call(notice func()) {
 	notice()
 }
 
-// endTelling ends tell, after the last observation if that comes in time: it may have something
-// to tell. endTelling waits for a tenth of a second at most, since a logger or an alert may take
-// longer. It waits under a context that has ended, too.
+// endTelling ends tell. Before, it waits for the last observation, which may have something to
+// tell. It waits for a tenth of a second at most in all, since a logger or an alert may take
+// longer; and under a context that has ended, too.
 func (e *Exporter) endTelling(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastNotices)
 	defer cancel()

@@ -84,7 +84,7 @@ func TestReasonsInTheDocuments(t *testing.T) {
 // TestSample: the monitor gets the exports that were settled, and for each reason what to
 // do about it, as text and not as Markdown.
 func TestSample(t *testing.T) {
-	e, err := New(t.Context(), WithEndpoint("127.0.0.1:1"), WithLogger(slog.New(slog.DiscardHandler)))
+	e, err := New(t.Context(), WithEndpoint("127.0.0.1:1"), WithLogger(slog.New(slog.DiscardHandler)), WithFlushInterval(time.Hour))
 	require.NoError(t, err)
 	for n := uint64(1); n <= 3; n++ {
 		e.RecordMetric("n", 1)
@@ -148,7 +148,7 @@ type letting struct {
 	noop.MeterProvider
 	noop.Registration
 	exporter *Exporter
-	closed   bool
+	closed   chan bool // has room for one
 }
 
 func (l *letting) Meter(string, ...metric.MeterOption) metric.Meter { return lettingMeter{letting: l} }
@@ -165,8 +165,9 @@ func (m lettingMeter) RegisterCallback(metric.Callback, ...metric.Observable) (m
 func (l *letting) Unregister() error {
 	select {
 	case <-l.exporter.closed:
-		l.closed = true
+		l.closed <- true
 	default:
+		l.closed <- false
 	}
 	return nil
 }
@@ -174,12 +175,12 @@ func (l *letting) Unregister() error {
 // TestNobodyWaitsForTheProvider but the first Shutdown: a callback that holds up the provider may
 // call a later one.
 func TestNobodyWaitsForTheProvider(t *testing.T) {
-	l := &letting{}
+	l := &letting{closed: make(chan bool, 1)}
 	e, err := New(t.Context(), WithEndpoint("127.0.0.1:1"), WithMeterProvider(l))
 	require.NoError(t, err)
 	l.exporter = e
 	require.NoError(t, e.Shutdown(t.Context()))
-	assert.True(t, l.closed)
+	assert.True(t, <-l.closed)
 }
 
 // TestProbesAreDebug: an outage is two lines in the log, however long it lasts.

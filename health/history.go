@@ -50,8 +50,8 @@ type history struct {
 	rows   []row
 	oldest int
 	last   Sample // of the last row, or the first sample
-	// reasons names what is dropped for, in the order of Sample.Dropped, which is the same in
-	// all samples. It is the longest of their lists.
+	// reasons is the longest list of drop reasons of any sample. All samples have them in the
+	// same order.
 	reasons []string
 }
 

@@ -134,7 +134,7 @@ func (r *Relay) Shutdown(ctx context.Context) error {
 		return r.shutErr
 	}
 	select {
-	case <-r.shut: // it is done, so that ctx does not matter
+	case <-r.shut: // done: ctx does not matter any more
 		return r.shutErr
 	default:
 	}

@@ -74,6 +74,7 @@ func NewCollector(r *Registry, i *intern.Identifier, report func(error) bool) *C
 // collection, and any other point without room counts as deadline. With last, the series
 // take no more measurements, and everything that is not offered counts as deadline.
 func (c *Collector) Collect(ctx context.Context, sink Sink, at time.Time, last bool) {
+	defer sink.Done()
 	c.ctx, c.sink, c.at, c.closing = ctx, sink, at.UnixNano(), last
 	c.reading.last, c.late = false, 0
 	if last {
@@ -92,7 +93,6 @@ func (c *Collector) Collect(ctx context.Context, sink Sink, at time.Time, last b
 // wait reads the series in which callers held a stripe. It waits for all these callers at
 // once, and holds nothing meanwhile.
 func (c *Collector) wait() {
-	defer c.sink.Done()
 	for end, pause := time.Now().Add(maxHold), firstPause; len(c.waiting) > 0; pause = min(2*pause, lastPause) {
 		c.reading.last = c.ctx.Err() != nil || !time.Now().Before(end)
 		again := c.waiting

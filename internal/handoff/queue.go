@@ -48,8 +48,9 @@ type Queue struct {
 	waiting atomic.Bool
 	room    chan struct{}
 	closing chan struct{} // closed when the queue takes no more points
-	// underWay is how many Exports and collections have begun and not ended. exports is how
-	// many that had points have ended; it is counted before underWay falls.
+	// underWay is how many Exports and collections have begun and not ended. exports counts
+	// those that have ended and had points, each before it lets go of the queue and before
+	// underWay falls.
 	underWay atomic.Int64
 	exports  atomic.Uint64
 	// end is how many points had been pushed when the last Export or collection ended.
@@ -90,8 +91,8 @@ func New(c Config) *Queue {
 	return q
 }
 
-// Close takes no more points, and waits until whoever holds the queue has left, which is at
-// once. It must be called once.
+// Close takes no more points, and waits until whoever holds the queue has let go of it, which
+// is at once. It must be called once.
 func (q *Queue) Close() {
 	close(q.closing)
 	<-q.hold
@@ -110,7 +111,7 @@ func (q *Queue) isClosing() bool {
 func (q *Queue) UnderWay() bool { return q.underWay.Load() > 0 }
 
 // Exports returns how many Exports and collections have ended that had points, whatever became
-// of the points. Who finds that none is under way, and asks then, misses none.
+// of the points. Ask UnderWay first: if it says no, each one that had begun by then is counted.
 func (q *Queue) Exports() uint64 { return q.exports.Load() }
 
 // InUse reports whether anything was ever handed over.

@@ -45,11 +45,11 @@ func (q *Queue) release() {
 
 // leave ends an Export or a collection.
 func (q *Queue) leave(holds, hadPoints bool) {
-	if holds {
-		q.release()
-	}
 	if hadPoints {
 		q.exports.Add(1)
+	}
+	if holds {
+		q.release() // from here on Close may go on
 	}
 	q.underWay.Add(-1)
 	q.config.Waker.Signal()

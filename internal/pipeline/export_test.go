@@ -78,6 +78,8 @@ func TestPayloadsRunOut(t *testing.T) {
 				switch name {
 				case "context":
 					require.ErrorContains(t, p.Close(t.Context()), "points not handed over: their Export was cancelled (deadline)")
+				case "close":
+					require.Equal(t, uint64(1), p.Stats().Exports)
 				case "room":
 					require.NoError(t, p.Close(t.Context()))
 				}

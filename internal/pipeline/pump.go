@@ -44,7 +44,7 @@ type pump struct {
 	turn    int      // which source is packed first
 	packets packets
 	flushes []flush
-	// restless is set when something was taken out since the pump last came to rest. exports
+	// restless is set when something was taken out or discarded since the last rest. exports
 	// is how many Exports and collections had ended by then.
 	restless bool
 	exports  uint64
@@ -75,7 +75,7 @@ func (p *pump) run() {
 		case <-p.stop:
 			p.discard()
 			p.session.End()
-			p.noteRest()
+			p.countRest() // nobody can hand over more
 			return
 		case f := <-p.newFlushes:
 			p.accept(f)
@@ -248,14 +248,19 @@ func (p *pump) advanceFlushes() (moved bool) {
 }
 
 // noteRest counts when everything that was handed over is sent or dropped, and nobody is about
-// to hand over more. An Export of which nothing reached the queue counts, too.
+// to hand over more.
 //
-// The order matters. If no Export is under way, those that were have left their points in the
-// queue, and Exports counts them: so none is counted twice.
+// Whether an Export is under way is asked first. Otherwise one that ends in between would count
+// once for its points and once more for its end.
 func (p *pump) noteRest() {
-	if p.queue.UnderWay() {
-		return
+	if !p.queue.UnderWay() {
+		p.countRest()
 	}
+}
+
+// countRest counts a rest if there was something since the last one, and all of it is sent or
+// dropped. An Export of which nothing reached the queue is something, too.
+func (p *pump) countRest() {
 	exports := p.queue.Exports()
 	if !p.restless && exports == p.exports {
 		return

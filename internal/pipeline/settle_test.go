@@ -225,6 +225,28 @@ func TestLastExportIsSettled(t *testing.T) {
 	})
 }
 
+// TestCloseCountsTheRest, although somebody who waited for the queue in vain has not gone yet.
+func TestCloseCountsTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := start(t, testConfig(&fakeSender{}))
+		holder, late := p.Sink(), p.Sink()
+		require.True(t, holder.Await(t.Context(), false))
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.False(t, late.Await(short, false))
+		holder.Done()
+		require.NoError(t, p.Export(t.Context(), sums(500)))
+		<-time.After(time.Second)
+		synctest.Wait()
+		assert.Equal(t, uint64(500), p.Stats().Sent)
+		assert.Zero(t, p.Stats().Exports, "one is under way")
+		require.NoError(t, p.Close(t.Context()))
+		assert.Equal(t, uint64(1), p.Stats().Exports)
+		late.Done()
+		assert.Equal(t, uint64(1), p.Stats().Exports)
+	})
+}
+
 // TestEventsAreSettled when their packet has left.
 func TestEventsAreSettled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
