@@ -12,10 +12,9 @@
 // is unhealthy. The handler answers with status 503 if the exporter is unhealthy, and else
 // with 200, to programs and to browsers.
 //
-// If the receiver's port is closed, the first export may still find the exporter healthy,
-// since one refusal is no outage. With an export each second the exporter is unhealthy within
-// about four seconds, and with exports 10 s apart at the second one. A [Monitor] says how
-// it judges.
+// Before the circuit opens, one refused packet is no outage: the exporter is still healthy. If
+// little is sent, the second refused packet makes it unhealthy, also if minutes are between the
+// two. A [Monitor] says how it judges.
 //
 // Do not make the 503 a readiness probe. A service whose telemetry fails still serves its
 // users, and taking it out of rotation turns a blind spot into an outage. For a liveness

@@ -36,8 +36,8 @@ func (q *Queue) acquire(ctx context.Context) wait {
 	}
 }
 
-// release ends the caller's hold of the queue, and says that no more points of its Export or
-// collection come. The caller has to signal the waker.
+// release ends the caller's hold of the queue. The packet of the points so far does not wait for
+// others. The caller has to signal the waker.
 func (q *Queue) release() {
 	q.end.Store(q.pushed())
 	q.hold <- struct{}{}

@@ -13,6 +13,21 @@ import (
 	"github.com/otelgram/otelgram/wire"
 )
 
+// startNarrowing starts a pipeline whose path takes large packets at first and then small ones, as
+// the script says.
+func startNarrowing(t *testing.T, script []udp.Outcome, change func(*Config)) (*Pipeline, *fakeSender) {
+	t.Helper()
+	s := &fakeSender{}
+	c := testConfig(s)
+	c.Session.PacketSize = 8952
+	change(&c)
+	p := start(t, c)
+	s.set(func(s *fakeSender) { s.limit, s.script = 1252, script })
+	return p, s
+}
+
+func asItIs(*Config) {}
+
 // TestFragments of a packet too large are treated as other packets are: tried again,
 // waited for, paced, flushed.
 func TestFragments(t *testing.T) {
@@ -27,31 +42,21 @@ func TestFragments(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := &fakeSender{}
-				c := testConfig(s)
-				c.Session.PacketSize = 8952
-				p := start(t, c)
-				s.set(func(s *fakeSender) { s.limit, s.script = 1252, tt.script })
+				p, s := startNarrowing(t, tt.script, asItIs)
 				require.NoError(t, p.Export(t.Context(), sums(1000)))
 				require.NoError(t, p.Flush(t.Context()))
 				requireClosedBooks(t, p)
 				assert.Equal(t, uint64(1000), p.Stats().Sent, "%+v", p.Stats())
 				packets, _ := s.packets(t)
 				assertSession(t, packets, 1000)
-				assertPaced(t, packets, c.Session.Burst)
+				assertPaced(t, packets, p.config.Session.Burst)
 				require.NoError(t, p.Close(t.Context()))
 			})
 		})
 	}
 	t.Run("of the last packet", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			s := &fakeSender{}
-			c := testConfig(s)
-			c.Session.PacketSize = 8952
-			p := start(t, c)
-			s.set(func(s *fakeSender) {
-				s.limit, s.script = 1252, append([]udp.Outcome{udp.Sent}, repeat(udp.WouldBlock, 20)...)
-			})
+			p, _ := startNarrowing(t, append([]udp.Outcome{udp.Sent}, repeat(udp.WouldBlock, 20)...), asItIs)
 			require.NoError(t, p.Export(t.Context(), sums(150)))
 			begin := time.Now()
 			require.NoError(t, p.Flush(t.Context()))
@@ -62,13 +67,7 @@ func TestFragments(t *testing.T) {
 	})
 	t.Run("dropped where nothing is sent", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			s := &fakeSender{}
-			c := testConfig(s)
-			c.Session.PacketSize = 8952
-			p := start(t, c)
-			s.set(func(s *fakeSender) {
-				s.limit, s.script = 1252, append(repeat(udp.Sent, 2), repeat(udp.Closed, 10)...)
-			})
+			p, _ := startNarrowing(t, append(repeat(udp.Sent, 2), repeat(udp.Closed, 10)...), asItIs)
 			require.NoError(t, p.Export(t.Context(), sums(10_000)))
 			require.NoError(t, p.Flush(t.Context()))
 			requireClosedBooks(t, p)
@@ -78,11 +77,7 @@ func TestFragments(t *testing.T) {
 	})
 	t.Run("left at the end", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			s := &fakeSender{}
-			c := testConfig(s)
-			c.Session.PacketSize, c.Session.PacketsPerSecond, c.Session.Burst = 8952, 1, 1
-			p := start(t, c)
-			s.set(func(s *fakeSender) { s.limit = 1252 })
+			p, _ := startNarrowing(t, nil, func(c *Config) { c.Session.PacketsPerSecond, c.Session.Burst = 1, 1 })
 			require.NoError(t, p.Export(t.Context(), sums(300)))
 			ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond) // the last of four would leave at 3 s
 			defer cancel()
