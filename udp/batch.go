@@ -12,36 +12,57 @@ const (
 	maxFruitless = 8
 )
 
-// batchWriter writes one batch. It returns how many packets were taken, from the front.
-// That may be fewer than given even without an error. An error is about the first packet
-// that was not taken. A negative count means 0, as with sendmmsg.
+// batchWriter writes one batch, in runs if runs is set. It returns how many packets were
+// taken, from the front. That may be fewer than given even without an error. An error is
+// about the first packet that was not taken and, with runs, about its whole run: nothing of
+// that was taken. A negative count means 0, as with sendmmsg.
 type batchWriter interface {
-	writeBatch(packets [][]byte) (int, error)
+	writeBatch(packets [][]byte, runs bool) (int, error)
 }
 
 // sendAll writes packets in chunks until all are taken or there is an error. The number of
 // calls to w is bounded: each call takes a packet, or is one of maxFruitless+1 in a row, or
-// is the last.
+// refuses a run, whose packets then go one by one, or is the last.
 //
-// The first packet goes alone. If the other side is on this host, the answer of a closed
-// port is there when the next call begins, and that call reports it. Within one call the
-// kernel would take that answer for an error of the packet at hand, stop, and tell nobody
-// why.
-func sendAll(w batchWriter, packets [][]byte) (int, Outcome) {
+// The first packet, or the first run, goes alone. If the other side is on this host, the
+// answer of a closed port is there when the next call begins, and that call reports it.
+// Within one call the kernel would take that answer for an error of the packet at hand, stop,
+// and tell nobody why.
+func sendAll(w batchWriter, s *segmentation, packets [][]byte) (int, Outcome) {
 	sent, fruitless := 0, 0
+	single := 0 // packets before this one go one by one, since their run was refused
 	for sent < len(packets) {
-		size := maxBatch
-		if sent == 0 {
-			size = 1
+		runs := s.active() && sent >= single
+		chunk := packets[sent:min(sent+maxBatch, len(packets))]
+		if sent < single {
+			chunk = chunk[:min(len(chunk), single-sent)]
 		}
-		chunk := packets[sent:min(sent+size, len(packets))]
-		n, err := w.writeBatch(chunk)
+		first := 1 // packets of the first message
+		if runs {
+			first = runLength(chunk)
+		}
+		if sent == 0 {
+			chunk = chunk[:first]
+		}
+		n, err := w.writeBatch(chunk, runs)
 		n = min(max(n, 0), len(chunk))
 		sent += n
 		if n > 0 {
 			fruitless = 0
 		} else {
 			fruitless++
+		}
+		switch {
+		case first > 1 && n >= first:
+			s.took()
+		case n > 0 && sent == single:
+			s.strike()
+		}
+		if err != nil && runs && n < len(chunk) {
+			if run := runLength(chunk[n:]); run > 1 && s.refused(err) {
+				single = sent + run
+				continue
+			}
 		}
 		// A short count hides the error of the packet after it: sendmmsg(2) says so under
 		// BUGS. Another call from there shows the error, if it is about that packet.

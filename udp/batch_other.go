@@ -18,7 +18,7 @@ func newConnWriter(conn *net.UDPConn) *connWriter {
 	return &connWriter{conn: conn}
 }
 
-func (w *connWriter) writeBatch(packets [][]byte) (int, error) {
+func (w *connWriter) writeBatch(packets [][]byte, _ bool) (int, error) {
 	for i, p := range packets {
 		if _, err := w.conn.Write(p); err != nil {
 			return i, err
@@ -29,18 +29,21 @@ func (w *connWriter) writeBatch(packets [][]byte) (int, error) {
 
 // connReader reads one datagram at a time.
 type connReader struct {
-	conn *net.UDPConn
+	conn   *net.UDPConn
+	buffer []byte
 }
 
-func newConnReader(conn *net.UDPConn) *connReader {
-	return &connReader{conn: conn}
+func newConnReader(conn *net.UDPConn, longest int, _ bool) *connReader {
+	return &connReader{conn: conn, buffer: make([]byte, longest)}
 }
+
+// holds returns false: each datagram that is read is returned.
+func (r *connReader) holds() bool { return false }
 
 // readBatch fills the first element of ds, which is not empty.
 func (r *connReader) readBatch(ds []Datagram) (int, error) {
 	for {
-		buffer := ds[0].Data[:cap(ds[0].Data)]
-		n, _, flags, source, err := r.conn.ReadMsgUDPAddrPort(buffer, nil)
+		n, _, flags, source, err := r.conn.ReadMsgUDPAddrPort(r.buffer, nil)
 		if errors.Is(err, errInterrupted) {
 			continue
 		}
@@ -49,7 +52,7 @@ func (r *connReader) readBatch(ds []Datagram) (int, error) {
 		if err != nil && !truncated {
 			return 0, err
 		}
-		ds[0] = Datagram{Data: buffer[:n], Source: unmapped(source), Truncated: truncated}
+		ds[0] = Datagram{Data: r.buffer[:n], Source: unmapped(source), Truncated: truncated}
 		return 1, nil
 	}
 }

@@ -20,14 +20,16 @@ type step struct {
 }
 
 // script is a batchWriter that plays its steps and then takes nothing. It
-// records the first packet and the length of every batch offered.
+// records the first packet and the length of every batch offered, and whether it was offered
+// in runs.
 type script struct {
 	steps   []step
 	offered [][2]int
+	runs    []bool
 }
 
-func (s *script) writeBatch(packets [][]byte) (int, error) {
-	s.offered = append(s.offered, [2]int{int(packets[0][0]), len(packets)})
+func (s *script) writeBatch(packets [][]byte, runs bool) (int, error) {
+	s.offered, s.runs = append(s.offered, [2]int{int(packets[0][0]), len(packets)}), append(s.runs, runs)
 	if len(s.steps) == 0 {
 		return 0, nil
 	}
@@ -90,7 +92,7 @@ func TestSendAll(t *testing.T) {
 				packets[i] = []byte{byte(i)}
 			}
 			w := &script{steps: tc.steps}
-			n, outcome := sendAll(w, packets)
+			n, outcome := sendAll(w, &segmentation{}, packets)
 			assert.Equal(t, tc.sent, n)
 			assert.Equal(t, tc.outcome, outcome)
 			assert.Len(t, w.offered, tc.calls)

@@ -9,6 +9,9 @@ import (
 
 const (
 	errInterrupted = syscall.EINTR
+	errInvalid     = syscall.EINVAL
+	errTooLarge    = syscall.EMSGSIZE
+	errNoSegments  = syscall.EIO
 	flagTruncated  = syscall.MSG_TRUNC
 )
 

@@ -32,7 +32,7 @@ func Example() {
 		}
 	}
 
-	datagrams := []udp.Datagram{{Data: make([]byte, 1472)}}
+	datagrams := make([]udp.Datagram, 1)
 	for range 2 {
 		if _, err := listener.ReadBatch(datagrams); err != nil {
 			fmt.Println(err)

@@ -133,5 +133,12 @@ func bindUDP(address string, shared bool, c config) (*Listener, error) {
 		return nil, errors.Join(fmt.Errorf("got a %T", packetConn), packetConn.Close())
 	}
 	growReceiveBuffer(conn, c.receiveBuffer)
-	return &Listener{conn: conn, reader: newConnReader(conn), asked: c.receiveBuffer}, nil
+	offload := OffloadDisabled
+	if c.receiveOffload {
+		offload = coalesce(conn)
+	}
+	return &Listener{
+		conn: conn, reader: newConnReader(conn, c.maxDatagram, offload == OffloadActive),
+		offload: offload, asked: c.receiveBuffer,
+	}, nil
 }

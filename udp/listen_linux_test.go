@@ -58,7 +58,7 @@ func TestListenManyDistributes(t *testing.T) {
 			var reading sync.WaitGroup
 			for i, l := range ls {
 				reading.Go(func() {
-					ds := []udp.Datagram{{Data: make([]byte, 8)}}
+					ds := make([]udp.Datagram, 1)
 					for {
 						if _, err := l.ReadBatch(ds); err != nil {
 							return

@@ -11,27 +11,28 @@ import (
 	"time"
 )
 
-// Datagram is one datagram received, or room for one.
+// Datagram is one datagram received.
 type Datagram struct {
 	// Data is what was received. It may be empty, since a datagram may have no bytes. Its
-	// memory is the caller's.
+	// memory is the Listener's: it is valid until the next [Listener.ReadBatch].
 	Data []byte
 	// Source is the sender's address and port. IPv4 addresses are always in their own form,
 	// on dual-stack sockets too. It is zero for Unix sockets.
 	Source netip.AddrPort
-	// Truncated says that the datagram was longer than the room for it, and that Data is
-	// only its begin.
+	// Truncated says that the datagram was longer than [WithMaxDatagramSize] allows, and that
+	// Data is only its begin.
 	Truncated bool
 }
 
 // Listener receives datagrams on one address. One goroutine at a time may call
 // ReadBatch; the other methods may be called at any time.
 type Listener struct {
-	conn   socket
-	reader batchReader
-	asked  int
-	shared bool        // other listeners may have the address
-	file   *socketFile // of a Unix socket, until it is removed; nil for UDP
+	conn    socket
+	reader  batchReader
+	offload Offload
+	asked   int
+	shared  bool        // other listeners may have the address
+	file    *socketFile // of a Unix socket, until it is removed; nil for UDP
 
 	last atomic.Int64 // until when ReadBatch reads after Drain, in Unix nanoseconds; 0 before Drain
 
@@ -40,24 +41,26 @@ type Listener struct {
 	drops dropCounter
 }
 
-// batchReader fills ds, which is not empty, from the front, and waits until at least one
-// datagram is there.
+// batchReader reads datagrams into memory of its own.
 type batchReader interface {
+	// readBatch fills ds, which is not empty, from the front, and waits until at least one
+	// datagram is there. It does not wait if holds returns true.
 	readBatch(ds []Datagram) (int, error)
+	// holds reports whether there are datagrams that were read and not returned yet.
+	holds() bool
 }
 
 // ReadBatch waits until at least one datagram is there, fills ds from the front with what
-// is there, and returns how many that is: at most len(ds), and at most 64. Each datagram is
-// read into the memory of its element's Data, up to its capacity whatever its length, and
-// replaces Data, Source and Truncated. Elements behind the returned count do not change.
-// With an empty ds ReadBatch returns 0 at once. An error that wraps [net.ErrClosed] means
-// that Close was called, or that Drain was called and nothing is left.
+// is there, and returns how many that is, at most len(ds). It reads into memory of the
+// Listener, and what earlier calls returned is no longer valid. Elements behind the returned
+// count do not change. With an empty ds ReadBatch returns 0 at once. An error that wraps
+// [net.ErrClosed] means that Close was called, or that Drain was called and nothing is left.
 func (l *Listener) ReadBatch(ds []Datagram) (int, error) {
 	if len(ds) == 0 {
 		return 0, nil
 	}
 	for {
-		if l.last.Load() != 0 && !l.another() {
+		if l.last.Load() != 0 && !l.reader.holds() && !l.another() {
 			return 0, fmt.Errorf("udp: read: %w", net.ErrClosed)
 		}
 		n, err := l.reader.readBatch(ds)
@@ -126,9 +129,14 @@ func (l *Listener) ReceiveBuffer() (asked, effective int) {
 	return l.asked, receiveBufferSize(l.conn)
 }
 
+// Offload returns whether the kernel may hand over several datagrams of one sender as one
+// (UDP_GRO), see [WithoutReceiveOffload].
+func (l *Listener) Offload() Offload { return l.offload }
+
 // Drops returns how many datagrams the kernel has dropped since the socket was opened,
-// mostly because the receive buffer was full, sometimes because of a wrong checksum. After
-// Close it stays at the last count. ok is false on platforms without such a count, which is
+// mostly because the receive buffer was full, sometimes because of a wrong checksum. With
+// receive offload that is a lower bound: the kernel counts several datagrams that it would
+// have handed over as one as one drop. After Close it stays at the last count. ok is false on platforms without such a count, which is
 // all except Linux.
 func (l *Listener) Drops() (dropped uint64, ok bool) {
 	l.mu.Lock()

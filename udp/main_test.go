@@ -1,6 +1,7 @@
 package udp_test
 
 import (
+	"bytes"
 	"context"
 	"net/netip"
 	"os"
@@ -68,17 +69,17 @@ func sendAll(t testing.TB, s *udp.Sender, packets ...[]byte) {
 	require.Equal(t, len(packets), n)
 }
 
-// receive reads exactly n datagrams, each with room for the given bytes.
-func receive(t testing.TB, l *udp.Listener, n, room int) []udp.Datagram {
+// receive reads exactly n datagrams, and returns copies of them.
+func receive(t testing.TB, l *udp.Listener, n int) []udp.Datagram {
 	t.Helper()
 	ds := make([]udp.Datagram, n)
-	for i := range ds {
-		ds[i].Data = make([]byte, 0, room)
-	}
 	for got := 0; got < n; {
 		k, err := l.ReadBatch(ds[got:])
 		require.NoError(t, err)
 		require.Positive(t, k)
+		for i := range ds[got : got+k] {
+			ds[got+i].Data = bytes.Clone(ds[got+i].Data)
+		}
 		got += k
 	}
 	return ds

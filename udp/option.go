@@ -9,6 +9,8 @@ const (
 	defaultReceiveBuffer = 4 << 20
 	defaultSendBuffer    = 1 << 20
 	defaultSocketMode    = 0o666
+	// defaultMaxDatagram is more than any UDP datagram holds, in bytes: none is cut.
+	defaultMaxDatagram = 65535
 )
 
 // Option configures [Dial], [Listen] or [ListenMany]. An option that does not concern the
@@ -18,13 +20,16 @@ type Option interface {
 }
 
 type config struct {
-	receiveBuffer int
-	sendBuffer    int
-	socketMode    fs.FileMode
-	group         string
-	groupAsked    bool
-	shared        bool
-	gid           int // of group, or keepGroup
+	receiveBuffer  int
+	sendBuffer     int
+	maxDatagram    int
+	segmentation   bool
+	receiveOffload bool
+	socketMode     fs.FileMode
+	group          string
+	groupAsked     bool
+	shared         bool
+	gid            int // of group, or keepGroup
 }
 
 type optionFunc func(config) config
@@ -49,6 +54,45 @@ func WithReceiveBuffer(bytes int) Option {
 func WithSendBuffer(bytes int) Option {
 	return optionFunc(func(c config) config {
 		c.sendBuffer = bytes
+		return c
+	})
+}
+
+// WithMaxDatagramSize sets how much of a datagram [Listener.ReadBatch] returns, in bytes,
+// from 1 to 65,535. The rest of a longer one is lost, and it is marked as truncated. The
+// default is 65,535, which no UDP datagram exceeds. On Linux a UDP socket takes 32 times this
+// size in memory, or 2 MiB with receive offload, and elsewhere once this size.
+func WithMaxDatagramSize(bytes int) Option {
+	return optionFunc(func(c config) config {
+		c.maxDatagram = bytes
+		return c
+	})
+}
+
+// WithoutSegmentationOffload has [Dial] make a socket that hands packets to the kernel one by
+// one, and not in runs (UDP_SEGMENT). Runs are cheaper wherever they work, and where the
+// kernel says that they do not work, they stop by themselves. This option is for a network
+// device or tunnel that loses or damages runs without saying so.
+//
+// Runs are not used on systems other than Linux, at Unix sockets, on kernels before 4.18,
+// which do not have them, and on 7.0 to 7.1.4, which damage headers in some network devices.
+func WithoutSegmentationOffload() Option {
+	return optionFunc(func(c config) config {
+		c.segmentation = false
+		return c
+	})
+}
+
+// WithoutReceiveOffload has [Listen] make a socket that takes datagrams from the kernel one
+// by one. Otherwise the kernel may hand over several datagrams of one sender as one
+// (UDP_GRO), and ReadBatch takes them apart. This option is for a network device that
+// receives less with it.
+//
+// Receive offload is not used on systems other than Linux, at Unix sockets, and on kernels
+// before 5.12, which have it with faults.
+func WithoutReceiveOffload() Option {
+	return optionFunc(func(c config) config {
+		c.receiveOffload = false
 		return c
 	})
 }
@@ -98,7 +142,10 @@ func WithSharedAddress() Option {
 
 // newConfig applies the options of a call of function, and validates the result.
 func newConfig(function string, opts []Option) (config, error) {
-	c := config{receiveBuffer: defaultReceiveBuffer, sendBuffer: defaultSendBuffer, socketMode: defaultSocketMode, gid: keepGroup}
+	c := config{
+		receiveBuffer: defaultReceiveBuffer, sendBuffer: defaultSendBuffer, maxDatagram: defaultMaxDatagram,
+		segmentation: true, receiveOffload: true, socketMode: defaultSocketMode, gid: keepGroup,
+	}
 	for i, opt := range opts {
 		if opt == nil {
 			return config{}, fmt.Errorf("udp: %s: option %d is nil", function, i+1)
@@ -110,6 +157,9 @@ func newConfig(function string, opts []Option) (config, error) {
 	}
 	if c.sendBuffer <= 0 {
 		return config{}, fmt.Errorf("udp: WithSendBuffer(%d): want a positive number of bytes", c.sendBuffer)
+	}
+	if c.maxDatagram < 1 || c.maxDatagram > defaultMaxDatagram {
+		return config{}, fmt.Errorf("udp: WithMaxDatagramSize(%d): want from 1 to %d bytes", c.maxDatagram, defaultMaxDatagram)
 	}
 	if c.socketMode&^fs.ModePerm != 0 {
 		return config{}, fmt.Errorf("udp: WithSocketMode(%#o): want permission bits only, such as 0o660", uint32(c.socketMode))

@@ -20,6 +20,8 @@ func TestBadOptions(t *testing.T) {
 	}{
 		{"no send buffer", []udp.Option{udp.WithSendBuffer(0)}, "udp: WithSendBuffer(0): want a positive number of bytes"},
 		{"no receive buffer", []udp.Option{udp.WithReceiveBuffer(-1)}, "udp: WithReceiveBuffer(-1): want a positive number of bytes"},
+		{"no bytes of a datagram", []udp.Option{udp.WithMaxDatagramSize(0)}, "udp: WithMaxDatagramSize(0): want from 1 to 65535 bytes"},
+		{"more than a datagram has", []udp.Option{udp.WithMaxDatagramSize(65536)}, "udp: WithMaxDatagramSize(65536): want from 1 to 65535 bytes"},
 		{"a sticky socket", []udp.Option{udp.WithSocketMode(0o1777)}, "udp: WithSocketMode(01777): want permission bits only, such as 0o660"},
 		{"a directory", []udp.Option{udp.WithSocketMode(fs.ModeDir | 0o700)}, "udp: WithSocketMode(020000000700): want permission bits only, such as 0o660"},
 		{"a mode that locks its owner out", []udp.Option{udp.WithSocketMode(0o066)}, "udp: WithSocketMode(066): the owner must be allowed to write (0o200)"},

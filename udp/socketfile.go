@@ -38,7 +38,7 @@ func listenUnix(path string, c config) (*Listener, error) {
 		return nil, failed(opListen, unixScheme+path, err)
 	}
 	growReceiveBuffer(conn, c.receiveBuffer)
-	return &Listener{conn: conn, reader: unixReader{conn}, asked: c.receiveBuffer, file: file}, nil
+	return &Listener{conn: conn, reader: unixReader{conn, make([]byte, c.maxDatagram)}, asked: c.receiveBuffer, file: file}, nil
 }
 
 const (

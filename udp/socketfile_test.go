@@ -178,7 +178,7 @@ func TestUnixKilledOwner(t *testing.T) {
 	assert.FileExists(t, path+".lock")
 	l := listen(t, address)
 	sendAll(t, dial(t, address), []byte("to the next"))
-	assert.Equal(t, "to the next", string(receive(t, l, 1, 64)[0].Data))
+	assert.Equal(t, "to the next", string(receive(t, l, 1)[0].Data))
 	require.NoError(t, l.Close())
 	assert.NoFileExists(t, path)
 	assert.NoFileExists(t, path+".lock")
@@ -271,7 +271,7 @@ func TestUnixStranger(t *testing.T) {
 		stranger.ask(t, address)
 		assert.Equal(t, tt.says, stranger.answer(t))
 		if strings.HasPrefix(tt.says, "sent") {
-			assert.Equal(t, "from a stranger", string(receive(t, l, 1, 64)[0].Data))
+			assert.Equal(t, "from a stranger", string(receive(t, l, 1)[0].Data))
 		}
 		require.NoError(t, l.Close())
 	}

@@ -43,7 +43,7 @@ func newUnixWriter(conn *net.UnixConn) (*unixWriter, error) {
 	return w, nil
 }
 
-func (w *unixWriter) writeBatch(packets [][]byte) (int, error) {
+func (w *unixWriter) writeBatch(packets [][]byte, _ bool) (int, error) {
 	w.packets, w.n, w.err = packets, 0, nil
 	if err := w.raw.Write(w.write); err != nil {
 		w.err = err
@@ -53,19 +53,24 @@ func (w *unixWriter) writeBatch(packets [][]byte) (int, error) {
 }
 
 // unixReader reads one datagram at a time.
-type unixReader struct{ conn *net.UnixConn }
+type unixReader struct {
+	conn   *net.UnixConn
+	buffer []byte
+}
+
+// holds returns false: each datagram that is read is returned.
+func (r unixReader) holds() bool { return false }
 
 func (r unixReader) readBatch(ds []Datagram) (int, error) {
-	buffer := ds[0].Data[:cap(ds[0].Data)]
 	for {
-		n, _, flags, _, err := r.conn.ReadMsgUnix(buffer, nil)
+		n, _, flags, _, err := r.conn.ReadMsgUnix(r.buffer, nil)
 		if errors.Is(err, errInterrupted) {
 			continue
 		}
 		if err != nil {
 			return 0, err
 		}
-		ds[0] = Datagram{Data: buffer[:n], Truncated: flags&flagTruncated != 0}
+		ds[0] = Datagram{Data: r.buffer[:n], Truncated: flags&flagTruncated != 0}
 		return 1, nil
 	}
 }
