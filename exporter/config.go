@@ -49,6 +49,7 @@ type config struct {
 	resource         *resource.Resource
 	maxMemory        int64 // bytes; 0: no limit
 	noInterning      bool
+	noSegmentation   bool
 	breaker          CircuitBreakerConfig
 	logger           *slog.Logger
 	meterProvider    metric.MeterProvider // nil: the global one

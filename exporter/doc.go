@@ -125,6 +125,7 @@
 //	OTEL_EXPORTER_OTELGRAM_ENDPOINT                host:port or unixgram:///path, default localhost:4319
 //	OTEL_EXPORTER_OTELGRAM_ENCODING                compact (default), plain, statsd, dogstatsd or influx
 //	OTEL_EXPORTER_OTELGRAM_MAX_PACKET_SIZE         bytes, by default what suits the path
+//	OTEL_EXPORTER_OTELGRAM_SEGMENTATION_OFFLOAD    true (default, where the system has it) or false
 //	OTEL_EXPORTER_OTELGRAM_TEMPORALITY_PREFERENCE  cumulative (default), delta or lowmemory
 //	OTEL_METRIC_EXPORT_INTERVAL                    ms between two flushes of the direct path, default 10000
 //	OTEL_EXPORTER_OTELGRAM_PRESET                  high_throughput, low_latency, reliable or resource_constrained

@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -42,6 +43,14 @@ var variables = []variable{
 	}},
 	{"TEMPORALITY_PREFERENCE", func(c config, v string) (_ config, err error) {
 		c.temporality, err = parseTemporality(v)
+		return c, err
+	}},
+	{"SEGMENTATION_OFFLOAD", func(c config, v string) (config, error) {
+		on, err := strconv.ParseBool(v)
+		c.noSegmentation = !on
+		if err != nil {
+			err = errors.New("must be true or false")
+		}
 		return c, err
 	}},
 	{"PRESET", func(c config, v string) (_ config, err error) {

@@ -112,6 +112,10 @@ func New(ctx context.Context, opts ...Option) (*Exporter, error) {
 // sessionConfig is what the sending end needs to know.
 func (e *Exporter) sessionConfig() session.Config {
 	c := &e.config
+	var socket []udp.Option
+	if c.noSegmentation {
+		socket = append(socket, udp.WithoutSegmentationOffload())
+	}
 	return session.Config{
 		PacketSize:       c.maxPacketSize(),
 		ServerTakes:      encodings[c.encoding].serverTakes,
@@ -123,7 +127,7 @@ func (e *Exporter) sessionConfig() session.Config {
 		OnCircuit: e.circuitChanged,
 		OnDial:    e.dialChanged,
 		Resolve:   func(ctx context.Context) ([]udp.Address, error) { return udp.Resolve(ctx, c.endpoint) },
-		Dial:      func(_ context.Context, to udp.Address) (session.Socket, error) { return udp.DialAddress(to) },
+		Dial:      func(_ context.Context, to udp.Address) (session.Socket, error) { return udp.DialAddress(to, socket...) },
 	}
 }
 

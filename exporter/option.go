@@ -258,6 +258,17 @@ func WithMaxMemory(bytes int64) Option {
 	return optionFunc(func(c config) config { c.maxMemory = bytes; return c })
 }
 
+// WithoutSegmentationOffload has each packet handed to the kernel by itself. Otherwise packets
+// of one size, as many as may leave at a time, are handed over as one, which costs a fraction
+// of the CPU (UDP_SEGMENT). The network sees the same packets. Where the kernel says that it
+// cannot do so, the exporter stops by itself: [Stats] says so. The option is for a network
+// device or tunnel that loses or damages such packets without saying so. The default is
+// OTEL_EXPORTER_OTELGRAM_SEGMENTATION_OFFLOAD, else to use it where the system has it. See
+// [udp.WithoutSegmentationOffload].
+func WithoutSegmentationOffload() Option {
+	return optionFunc(func(c config) config { c.noSegmentation = true; return c })
+}
+
 // WithoutInterning forgets attribute sets and their strings with every packet
 // instead of keeping them for the next: less memory, more work. It changes nothing
 // for the direct path, whose series keep theirs. The default is to keep them.

@@ -4,11 +4,12 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 )
 
 // Stats are the exporter's books. They count points, unless a field says otherwise.
-// Counters only grow. Queued, Circuit, PacketSize, Address, DialError, Waiting and Capacity
+// Counters only grow. Queued, Circuit, PacketSize, SegmentationOffload, Address, DialError, Waiting and Capacity
 // are as of the moment.
 type Stats struct {
 	// Offered is what there was to send: the points of Export, the points that the direct
@@ -49,6 +50,9 @@ type Stats struct {
 	// says, or less if the path takes less. Without that option it is 1472 until an address
 	// is known.
 	PacketSize int
+	// SegmentationOffload says whether packets of one size go to the kernel as one, see
+	// [WithoutSegmentationOffload]. It is of the present socket.
+	SegmentationOffload udp.Offload
 	// Address is where packets go, as the endpoint was resolved. It is empty while the
 	// endpoint is unresolved.
 	Address string
@@ -113,7 +117,7 @@ func (e *Exporter) Stats() Stats {
 		Dropped: droppedBy(s.Dropped),
 		Waiting: s.Waiting, Peak: s.Peak, Capacity: s.Capacity, CardinalityOverflow: e.directPath.overflowed(),
 		Packets: s.Packets, Bytes: s.Bytes, Batches: s.Batches, SendErrors: s.SendErrors, ConnectionsRefused: s.ConnectionsRefused,
-		Sessions: s.Sessions, Circuit: CircuitState(s.Circuit), PacketSize: s.PacketSize, Address: s.Address, DialError: s.DialError, LastSend: s.LastSend,
+		Sessions: s.Sessions, Circuit: CircuitState(s.Circuit), PacketSize: s.PacketSize, SegmentationOffload: s.Offload, Address: s.Address, DialError: s.DialError, LastSend: s.LastSend,
 		ExemplarsCut: s.ExemplarsCut, DescriptionsCut: s.DescriptionsCut, Downscaled: s.Downscaled, LeftOut: s.LeftOut,
 	}
 }

@@ -95,7 +95,7 @@ func (c *config) validate() error {
 
 // listen opens the sockets.
 func (c *config) listen(call, addr string) ([]*udp.Listener, error) {
-	listeners, err := udp.ListenMany(addr, c.readers, append(c.socket, udp.WithReceiveBuffer(c.receiveBuffer))...)
+	listeners, err := udp.ListenMany(addr, c.readers, append(c.socket, udp.WithReceiveBuffer(c.receiveBuffer), udp.WithMaxDatagramSize(c.maxPacketSize))...)
 	var cause *udp.AddressError
 	if errors.As(err, &cause) {
 		err = cause.Err // the message below has addr already

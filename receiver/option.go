@@ -27,10 +27,17 @@ func WithReceiveBuffer(bytes int) Option {
 }
 
 // WithMaxPacketSize sets the longest packet that is taken, from 512 to 65,535 bytes. A
-// longer packet is rejected. A socket has room to read 32 packets of this size at once. The
-// default is 65,535, which no datagram exceeds.
+// longer packet is rejected. The default is 65,535, which no datagram exceeds.
 func WithMaxPacketSize(bytes int) Option {
 	return optionFunc(func(c config) config { c.maxPacketSize = bytes; return c })
+}
+
+// WithoutReceiveOffload has each packet read from the kernel by itself. Otherwise the kernel
+// may hand over up to 64 KiB of packets of one sender as one, which costs it a fraction of the
+// CPU (UDP_GRO). Some network devices receive less with it. [Stats] says whether it is used.
+// See [udp.WithoutReceiveOffload].
+func WithoutReceiveOffload() Option {
+	return optionFunc(func(c config) config { c.socket = append(c.socket, udp.WithoutReceiveOffload()); return c })
 }
 
 // WithSharedAddress lets several receivers of one user listen at one address, if all of
@@ -49,7 +56,7 @@ func WithSharedAddress() Option {
 // WithReaders sets how many sockets there are at a UDP address, from 1 to 64, each with a
 // goroutine that reads it. The kernel spreads senders over them by source address and port
 // (SO_REUSEPORT), so that one session is read by one goroutine. Each socket has a receive
-// buffer, and 2 MiB for reading, see [WithMaxPacketSize]. At a Unix socket, and on systems
+// buffer, and 2 MiB for reading. At a Unix socket, and on systems
 // other than Linux, there is one. The default is one for each four of GOMAXPROCS, and at
 // least one.
 func WithReaders(n int) Option {

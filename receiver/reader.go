@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	readBatch = 32
+	readBatch = 64
 	readPause = 10 * time.Millisecond
 )
 
@@ -26,11 +26,7 @@ type reader struct {
 }
 
 func newReader(r *Receiver, l *udp.Listener) *reader {
-	in := &reader{receiver: r, listener: l}
-	for i := range in.batch {
-		in.batch[i].Data = make([]byte, 0, r.config.maxPacketSize)
-	}
-	return in
+	return &reader{receiver: r, listener: l}
 }
 
 // run reads until the socket is closed.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/otelgram/otelgram/udp"
 	"github.com/otelgram/otelgram/wire"
 )
 
@@ -27,8 +28,13 @@ type Stats struct {
 	// Rejected counts the packets that were not taken, by cause.
 	Rejected Rejected
 	// KernelDrops counts the packets that the kernel dropped because a receive buffer was
-	// full. It is known on Linux only. These packets are part of what is lost.
+	// full. It is known on Linux only. These packets are part of what is lost. With
+	// ReceiveOffload it is a lower bound: what the kernel would have handed over as one counts
+	// once.
 	KernelDrops uint64
+	// ReceiveOffload says whether the kernel may hand over several packets as one, see
+	// [WithoutReceiveOffload].
+	ReceiveOffload udp.Offload
 	// Queued is how many packets wait to be decoded, in all queues. QueueSize is how many
 	// places each queue has, see [WithQueueSize].
 	Queued, QueueSize int
@@ -81,8 +87,9 @@ type Session struct {
 
 // NetworkLost returns how many packets were lost before they reached this host's socket:
 // all lost packets, except those that the kernel dropped at the socket. What the senders
-// dropped themselves is in neither, see [Session]. The result is a lower bound, since the
-// kernel may also have dropped packets that belong to no session.
+// dropped themselves is in neither, see [Session]. It is an estimate. It is too low if the
+// kernel also dropped packets that belong to no session. It is too high if the kernel counted
+// several packets as one drop, see KernelDrops.
 func (s Stats) NetworkLost() uint64 {
 	if s.KernelDrops > s.Packets.Lost {
 		return 0
@@ -125,6 +132,7 @@ func (r *Receiver) totals() Stats {
 		s.Queued += w.queue.len()
 	}
 	s.BufferAsked, s.BufferEffective = r.listeners[0].ReceiveBuffer()
+	s.ReceiveOffload = r.listeners[0].Offload()
 	for _, l := range r.listeners {
 		n, _ := l.Drops()
 		s.KernelDrops += n

@@ -49,8 +49,8 @@ func (s *segmentation) refused(err error) (again bool) {
 // took says that the kernel took a run.
 func (s *segmentation) took() { s.strikes = 0 }
 
-// strike says that the kernel refused a run and took its packets one by one. So the packets
-// were not to blame.
+// strike says that the kernel refused a run and took its packets one by one. So nothing was
+// wrong with the packets.
 func (s *segmentation) strike() {
 	if s.strikes++; s.strikes >= maxStrikes {
 		s.set(OffloadRefused)

@@ -66,6 +66,7 @@ func (n *network) total() (sum float64) {
 
 func (*network) Pending() udp.Outcome { return udp.Sent }
 func (*network) PayloadLimit() int    { return 0 }
+func (*network) Offload() udp.Offload { return udp.OffloadUnavailable }
 func (*network) Close() error         { return nil }
 
 // world is a provider on a pipeline whose network is this process, so that it runs in a

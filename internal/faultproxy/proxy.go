@@ -169,7 +169,7 @@ func (p *Proxy) Up() error {
 	if p.in != nil || p.closed {
 		return nil
 	}
-	in, err := udp.Listen(p.addr, udp.WithReceiveBuffer(4<<20))
+	in, err := udp.Listen(p.addr, udp.WithReceiveBuffer(4<<20), udp.WithoutReceiveOffload()) // so that drops are exact
 	if err != nil {
 		return fmt.Errorf("faultproxy: %w", err)
 	}
@@ -214,10 +214,7 @@ func (p *Proxy) wake() {
 }
 
 func (p *Proxy) read(in *udp.Listener) {
-	batch := make([]udp.Datagram, 16)
-	for i := range batch {
-		batch[i].Data = make([]byte, 0, 1<<16)
-	}
+	batch := make([]udp.Datagram, 64)
 	for {
 		n, err := in.ReadBatch(batch)
 		if errors.Is(err, net.ErrClosed) {

@@ -84,6 +84,8 @@ func (f *fakeSender) Pending() udp.Outcome {
 	return udp.Refused
 }
 
+func (f *fakeSender) Offload() udp.Offload { return udp.OffloadUnavailable }
+
 func (f *fakeSender) PayloadLimit() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -123,4 +123,5 @@ type discard struct{}
 func (discard) Send(packets [][]byte) (int, udp.Outcome) { return len(packets), udp.Sent }
 func (discard) Pending() udp.Outcome                     { return udp.Sent }
 func (discard) PayloadLimit() int                        { return 0 }
+func (discard) Offload() udp.Offload                     { return udp.OffloadUnavailable }
 func (discard) Close() error                             { return nil }

@@ -43,6 +43,8 @@ type Socket interface {
 	Send(packets [][]byte) (int, udp.Outcome)
 	// Pending takes the report on an earlier packet, if there is one.
 	Pending() udp.Outcome
+	// Offload says whether packets of one size go to the kernel as one.
+	Offload() udp.Offload
 	// PayloadLimit is the most that the path takes in a packet, in bytes; 0 if unknown.
 	PayloadLimit() int
 	Close() error

@@ -3,6 +3,8 @@ package session
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/otelgram/otelgram/udp"
 )
 
 // counters are what others may read of a Sender at any time.
@@ -11,6 +13,7 @@ type counters struct {
 
 	circuit    atomic.Uint32 // a Circuit
 	packetSize atomic.Int64  // the limit of the path, in bytes
+	offload    atomic.Uint32 // a udp.Offload, of the present socket
 	lastSend   atomic.Int64  // Unix nanoseconds; 0: never
 }
 
@@ -26,8 +29,9 @@ type Stats struct {
 	SendErrors, ConnectionsRefused uint64
 	Sessions                       uint64 // sockets dialled
 	Circuit                        Circuit
-	PacketSize                     int       // the largest packet on the path, in bytes
-	LastSend                       time.Time // of a packet with points; zero: never
+	PacketSize                     int         // the largest packet on the path, in bytes
+	Offload                        udp.Offload // of the present socket
+	LastSend                       time.Time   // of a packet with points; zero: never
 }
 
 func (c *counters) stats() Stats {
@@ -35,6 +39,7 @@ func (c *counters) stats() Stats {
 		Packets: c.packets.Load(), Bytes: c.bytes.Load(), Batches: c.batches.Load(),
 		SendErrors: c.sendErrors.Load(), ConnectionsRefused: c.connectionsRefused.Load(),
 		Sessions: c.sessions.Load(), Circuit: Circuit(c.circuit.Load()), PacketSize: int(c.packetSize.Load()),
+		Offload: udp.Offload(c.offload.Load()),
 	}
 	if at := c.lastSend.Load(); at != 0 {
 		s.LastSend = time.Unix(0, at)

@@ -57,8 +57,9 @@ func (f *fakeSocket) Pending() udp.Outcome {
 	return o
 }
 
-func (f *fakeSocket) PayloadLimit() int { return f.limit }
-func (f *fakeSocket) Close() error      { f.closed = true; return nil }
+func (f *fakeSocket) PayloadLimit() int    { return f.limit }
+func (f *fakeSocket) Offload() udp.Offload { return udp.OffloadUnavailable }
+func (f *fakeSocket) Close() error         { f.closed = true; return nil }
 
 // headers returns those of what was taken: the packets with points, and the reports.
 func (f *fakeSocket) headers(t *testing.T) (points, reports []wire.Header) {

@@ -106,6 +106,7 @@ func (s *Sender) Begin(d Dialled) {
 	s.session.begin(now)
 	s.nextReport = now.Add(reportIdle)
 	s.counters.sessions.Add(1)
+	s.counters.offload.Store(uint32(d.socket.Offload()))
 	s.updateLimit(now)
 	if _, ok := s.breaker.waiting(); ok {
 		s.probe(now) // the answer would come to the socket before
@@ -172,6 +173,7 @@ func (s *Sender) sendBatch(now time.Time, packets []Packet) (settled int, wait b
 	}
 	s.nextReport = earlier(s.nextReport, now.Add(reportActive))
 	took, outcome := s.socket.Send(datagrams)
+	s.counters.offload.Store(uint32(s.socket.Offload()))
 	for i := range took {
 		settled += s.sent(&packets[settled], len(datagrams[i]), s.session.batch.next[i])
 	}
