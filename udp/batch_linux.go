@@ -5,22 +5,32 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/sys/unix"
 )
 
-// Batches of the ipv4 package serve IPv6 sockets, too. The family matters only in the
-// addresses, which are handled for both.
-
-// connWriter writes batches with sendmmsg. A message is a packet, or a run of packets with
-// the size of its segments in a control message (UDP_SEGMENT).
-type connWriter struct {
-	conn     *ipv4.PacketConn
-	messages [maxBatch]ipv4.Message
-	buffers  [maxBatch][]byte
+// batchSender writes batches with sendmmsg, to a UDP or a Unix socket. A message is a packet,
+// or a run of packets with the size of its segments in a control message (UDP_SEGMENT).
+type batchSender struct {
+	raw      syscall.RawConn
+	messages [maxBatch]multiMessage
+	vectors  [maxBatch]unix.Iovec // one a packet
 	controls [maxBatch]segmentControl
+
+	given int // messages of the batch
+	taken int
+	err   error
+	write func(fd uintptr) bool // made once, so that a batch allocates nothing
+}
+
+// multiMessage is struct mmsghdr of sendmmsg(2).
+type multiMessage struct {
+	header unix.Msghdr
+	bytes  uint32
 }
 
 // segmentControl has room for a control message with the size of segments.
@@ -33,43 +43,66 @@ type segmentControl struct {
 // a word.
 const segmentSpace = unix.SizeofCmsghdr + 8
 
-var _ batchWriter = (*connWriter)(nil)
+var _ batchWriter = (*batchSender)(nil)
 
-func newConnWriter(conn *net.UDPConn) *connWriter {
-	w := &connWriter{conn: ipv4.NewPacketConn(conn)}
+func newBatchSender(raw syscall.RawConn) *batchSender {
+	w := &batchSender{raw: raw}
 	for i := range w.controls {
 		h := (*unix.Cmsghdr)(unsafe.Pointer(&w.controls[i].bytes))
 		h.Level, h.Type = unix.SOL_UDP, unix.UDP_SEGMENT
 		h.SetLen(unix.CmsgLen(2))
 	}
+	w.write = func(fd uintptr) bool {
+		n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&w.messages)),
+			uintptr(w.given), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+		if w.taken = int(n); errno != 0 {
+			w.taken, w.err = 0, os.NewSyscallError("sendmmsg", errno)
+		}
+		return true
+	}
 	return w
 }
 
-func (w *connWriter) writeBatch(packets [][]byte, runs bool) (int, error) {
+func (w *batchSender) writeBatch(packets [][]byte, runs bool) (int, error) {
 	packets = packets[:min(len(packets), maxBatch)]
-	copy(w.buffers[:], packets)
-	defer clear(w.buffers[:len(packets)])
-	messages := 0
-	for at := 0; at < len(packets); messages++ {
+	w.given, w.taken, w.err = 0, 0, nil
+	for at := 0; at < len(packets); w.given++ {
 		n := 1
 		if runs {
 			n = runLength(packets[at:])
 		}
-		m := &w.messages[messages]
-		m.Buffers, m.OOB = w.buffers[at:at+n], nil
-		if n > 1 {
-			c := &w.controls[messages].bytes
-			binary.NativeEndian.PutUint16(c[unix.SizeofCmsghdr:], uint16(len(packets[at])))
-			m.OOB = c[:unix.CmsgSpace(2)]
-		}
+		w.put(at, packets[at:at+n])
 		at += n
 	}
-	n, err := w.conn.WriteBatch(w.messages[:messages], unix.MSG_DONTWAIT)
-	taken := 0
-	for i := range max(n, 0) {
-		taken += len(w.messages[i].Buffers)
+	if w.raw.Write(w.write) != nil { // which says nothing but that the socket is closed
+		w.err = net.ErrClosed
 	}
-	return taken, err
+	taken := 0
+	for i := range w.taken {
+		taken += int(w.messages[i].header.Iovlen)
+	}
+	clear(w.vectors[:len(packets)])
+	return taken, w.err
+}
+
+// put makes the next message of a packet or a run. Its vectors begin at a place.
+func (w *batchSender) put(at int, run [][]byte) {
+	for i, p := range run {
+		v := &w.vectors[at+i]
+		v.Base = unsafe.SliceData(p)
+		v.SetLen(len(p))
+	}
+	m := &w.messages[w.given].header
+	m.Iov = &w.vectors[at]
+	m.SetIovlen(len(run))
+	m.Control = nil
+	m.SetControllen(0)
+	if len(run) > 1 {
+		c := &w.controls[w.given].bytes
+		binary.NativeEndian.PutUint16(c[unix.SizeofCmsghdr:], uint16(len(run[0])))
+		m.Control = &c[0]
+		m.SetControllen(unix.CmsgSpace(2))
+	}
 }
 
 // readMessages is how many messages are read with one system call.
@@ -77,7 +110,8 @@ const readMessages = 32
 
 // connReader reads batches with recvmmsg. A message is a datagram or, with receive offload,
 // several of one sender. All are of one size, which is in a control message (UDP_GRO), but
-// the last may be shorter.
+// the last may be shorter. The ipv4 package serves IPv6 sockets, too: the family matters only
+// in the addresses, which are handled for both.
 type connReader struct {
 	conn     *ipv4.PacketConn
 	longest  int // what is read of a datagram

@@ -2,4 +2,6 @@
 
 package udp
 
-func pendingError(socket) error { return nil }
+import "syscall"
+
+func pendingError(syscall.Conn) error { return nil }

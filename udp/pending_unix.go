@@ -5,7 +5,7 @@ package udp
 import "syscall"
 
 // pendingError takes the error that the socket would return for the next call.
-func pendingError(conn socket) error {
+func pendingError(conn syscall.Conn) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return nil

@@ -11,7 +11,7 @@ import (
 // Sender sends datagrams to one address. One goroutine at a time may call Send. The other
 // methods may be called at any time, also during a Send.
 type Sender struct {
-	conn         socket
+	conn         sendSocket
 	writer       batchWriter
 	segmentation segmentation
 	local        netip.AddrPort // zero for Unix sockets
@@ -81,17 +81,13 @@ func dialUDP(remote netip.AddrPort, c config) (*Sender, error) {
 		return nil, err
 	}
 	prepareToSend(conn, c.sendBuffer, remote.Addr())
-	s := &Sender{
-		conn:   conn,
-		writer: newConnWriter(conn),
-		local:  sourceOf(conn.LocalAddr()),
-		remote: sourceOf(conn.RemoteAddr()),
-	}
+	s := &Sender{local: sourceOf(conn.LocalAddr()), remote: sourceOf(conn.RemoteAddr())}
 	s.segmentation.set(OffloadDisabled)
 	if c.segmentation {
 		s.segmentation.set(canSegment(conn))
 	}
-	return s, nil
+	s.conn, s.writer, err = newSendSocket(conn)
+	return s, err
 }
 
 func dialUnix(path string, c config) (*Sender, error) {
@@ -100,11 +96,9 @@ func dialUnix(path string, c config) (*Sender, error) {
 		return nil, err
 	}
 	_ = conn.SetWriteBuffer(c.sendBuffer) // best effort, as for UDP
-	w, err := newUnixWriter(conn)
-	if err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	return &Sender{conn: conn, writer: w}, nil
+	s := &Sender{}
+	s.conn, s.writer, err = newSendSocket(conn)
+	return s, err
 }
 
 // Send hands packets to the kernel, in order and each as one datagram, and stops at the

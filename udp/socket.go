@@ -1,6 +1,7 @@
 package udp
 
 import (
+	"io"
 	"net"
 	"syscall"
 	"time"
@@ -15,6 +16,12 @@ type socket interface {
 	LocalAddr() net.Addr
 	RemoteAddr() net.Addr
 	Close() error
+}
+
+// sendSocket is a connected socket that only sends.
+type sendSocket interface {
+	syscall.Conn
+	io.Closer
 }
 
 var (

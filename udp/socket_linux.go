@@ -43,7 +43,7 @@ const (
 
 // payloadLimit returns how many bytes the path to remote takes in one packet, as far as the
 // kernel knows, or 0 if it does not.
-func payloadLimit(conn socket, remote netip.Addr) (bytes int) {
+func payloadLimit(conn syscall.Conn, remote netip.Addr) (bytes int) {
 	level, option, headers := unix.IPPROTO_IP, unix.IP_MTU, headers4
 	if remote.Is6() {
 		level, option, headers = unix.IPPROTO_IPV6, unix.IPV6_MTU, headers6
@@ -57,7 +57,7 @@ func payloadLimit(conn socket, remote netip.Addr) (bytes int) {
 }
 
 // pendingError takes the error that the socket would return for the next call.
-func pendingError(conn socket) error {
+func pendingError(conn syscall.Conn) error {
 	pending := 0
 	control(conn, func(fd int) {
 		pending, _ = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
@@ -166,7 +166,7 @@ func (c *dropCounter) read(conn socket) (dropped uint64, ok bool) {
 }
 
 // memInfo reads SO_MEMINFO, for which package unix has no function.
-func memInfo(conn socket) (info [unix.SK_MEMINFO_VARS]uint32, ok bool) {
+func memInfo(conn syscall.Conn) (info [unix.SK_MEMINFO_VARS]uint32, ok bool) {
 	control(conn, func(fd int) {
 		size := uint32(unsafe.Sizeof(info))
 		_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_MEMINFO,
@@ -178,7 +178,7 @@ func memInfo(conn socket) (info [unix.SK_MEMINFO_VARS]uint32, ok bool) {
 
 // control runs f with the socket's file descriptor. If the socket is closed, f does not
 // run.
-func control(conn socket, f func(fd int)) {
+func control(conn syscall.Conn, f func(fd int)) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return

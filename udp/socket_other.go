@@ -12,7 +12,7 @@ func prepareToSend(conn socket, sendBuffer int, _ netip.Addr) {
 	_ = conn.SetWriteBuffer(sendBuffer)
 }
 
-func payloadLimit(socket, netip.Addr) int { return 0 }
+func payloadLimit(syscall.Conn, netip.Addr) int { return 0 }
 
 func growReceiveBuffer(conn socket, size int) {
 	_ = conn.SetReadBuffer(size)
