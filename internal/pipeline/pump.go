@@ -66,7 +66,7 @@ func (p *pump) run() {
 	defer p.timer.Stop()
 	for {
 		p.notePeak()
-		moved := p.packTurn()
+		moved := p.packTurns()
 		p.finishInTime()
 		p.packets.settle(p.session.Send(time.Now(), p.packets.ready))
 		moved = p.advanceFlushes() || moved
@@ -115,6 +115,22 @@ func (p *pump) pending() (n int) {
 		n += q.Pending()
 	}
 	return n
+}
+
+// maxTurns is how many turns are packed at most before packets are sent: what fills
+// them with points of 10 bytes and the default batch size.
+const maxTurns = 128
+
+// packTurns packs runs until the packets are full or the queues empty, so that packets leave
+// together, and reports whether it moved anything.
+func (p *pump) packTurns() (moved bool) {
+	for range maxTurns {
+		if !p.packTurn() {
+			break
+		}
+		moved = true
+	}
+	return moved
 }
 
 // packTurn packs a run of each queue, and reports whether it moved anything. If there is no

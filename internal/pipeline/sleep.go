@@ -45,7 +45,7 @@ const halfPushed = 50 * time.Microsecond
 
 // deadline returns when the pump has to look again by itself.
 func (p *pump) deadline(now time.Time) time.Time {
-	until := p.session.Deadline(now, p.packets.ready, p.packets.readyBytes)
+	until := p.session.Deadline(now, p.packets.ready)
 	if p.gather.After(now) && p.gather.Before(until) {
 		until = p.gather
 	}

@@ -163,14 +163,10 @@ func (d *driven) until(most time.Duration, over func() bool) bool {
 		if !now.Before(end) {
 			return false
 		}
-		bytes := 0
-		for _, p := range d.waiting {
-			bytes += len(p.Bytes)
-		}
 		select {
 		case made := <-d.Dialled():
 			d.Begin(made)
-		case <-time.After(time.Until(earlier(end, d.Deadline(now, d.waiting, bytes)))):
+		case <-time.After(time.Until(earlier(end, d.Deadline(now, d.waiting)))):
 		}
 	}
 }

@@ -137,7 +137,7 @@ func (s *Sender) Send(now time.Time, packets []Packet) (settled int) {
 			s.retry = retry{}
 			return len(packets)
 		}
-		if settled == len(packets) || now.Before(s.retry.until) {
+		if settled == len(packets) || now.Before(s.retry.until) || now.Before(s.ready(packets[settled:])) {
 			return settled
 		}
 		n, wait := s.sendBatch(now, packets[settled:])
@@ -247,9 +247,17 @@ func (s *Sender) updateLimit(now time.Time) {
 	s.counters.packetSize.Store(int64(limit))
 }
 
-// Deadline returns when Send has something to do by itself, given the packets that wait, of
-// so many bytes together.
-func (s *Sender) Deadline(now time.Time, packets []Packet, bytes int) time.Time {
+// ready returns from when on the pace allows packets to be sent, which are not none.
+func (s *Sender) ready(packets []Packet) time.Time {
+	bytes := 0
+	for i := range packets {
+		bytes += len(packets[i].Bytes)
+	}
+	return s.pacer.ready(s.session.nextSize(&packets[0], &s.pacer), bytes)
+}
+
+// Deadline returns when Send has something to do by itself, given the packets that wait.
+func (s *Sender) Deadline(now time.Time, packets []Packet) time.Time {
 	until := now.Add(reportIdle)
 	if s.socket != nil {
 		until = s.nextLimit
@@ -263,7 +271,7 @@ func (s *Sender) Deadline(now time.Time, packets []Packet, bytes int) time.Time 
 	if len(packets) == 0 {
 		return until
 	}
-	at := s.pacer.ready(s.session.nextSize(&packets[0], &s.pacer), bytes)
+	at := s.ready(packets)
 	if s.retry.until.After(at) {
 		at = s.retry.until
 	}

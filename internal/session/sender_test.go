@@ -55,7 +55,7 @@ func TestSend(t *testing.T) {
 					assert.Equal(t, uint64(len(tt.socket.taken)), s.Stats().Packets)
 				}
 				for packets = packets[tt.settled:]; len(packets) > 0; packets = packets[s.Send(time.Now(), packets):] {
-					<-time.After(time.Until(s.Deadline(time.Now(), packets, 1000*len(packets))))
+					<-time.After(time.Until(s.Deadline(time.Now(), packets)))
 				}
 				got = books.Settled()
 				total := got.Sent
@@ -74,15 +74,15 @@ func TestDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, books := open(t, nil, 1000)
 		now := time.Now()
-		assert.Equal(t, now.Add(reportIdle), s.Deadline(now, nil, 0), "nothing to do")
+		assert.Equal(t, now.Add(reportIdle), s.Deadline(now, nil), "nothing to do")
 		s.Begin(Dialled{&fakeSocket{}, udp.Address{Path: "a"}})
-		assert.Equal(t, now.Add(reportIdle), s.Deadline(now, nil, 0), "a report")
+		assert.Equal(t, now.Add(reportIdle), s.Deadline(now, nil), "a report")
 		packets := packetsOf(books, 3, 1472)
 		require.Equal(t, 2, s.Send(now, packets))
-		assert.Equal(t, now.Add(reportActive), s.Deadline(now, nil, 0), "a report after traffic")
-		assert.Equal(t, now.Add(time.Millisecond), s.Deadline(now, packets[2:], 1472), "the pace")
+		assert.Equal(t, now.Add(reportActive), s.Deadline(now, nil), "a report after traffic")
+		assert.Equal(t, now.Add(time.Millisecond), s.Deadline(now, packets[2:]), "the pace")
 		s.retry.until = now.Add(50 * time.Millisecond)
-		assert.Equal(t, s.retry.until, s.Deadline(now, packets[2:], 1472), "an error")
+		assert.Equal(t, s.retry.until, s.Deadline(now, packets[2:]), "an error")
 		s.breaker.refused(now)
 		s.breaker.refused(now.Add(time.Second))
 		s.breaker.refused(now.Add(2 * time.Second))
@@ -90,7 +90,29 @@ func TestDeadline(t *testing.T) {
 		assert.Equal(t, 1, s.Send(now, packets[2:]))
 		assert.Equal(t, uint64(2), books.Settled().Dropped[wire.BreakerOpen])
 		s.nextReport, s.nextLimit = now.Add(time.Hour), now.Add(time.Hour)
-		assert.Equal(t, s.breaker.retryAt, s.Deadline(now, nil, 0), "a probe")
+		assert.Equal(t, s.breaker.retryAt, s.Deadline(now, nil), "a probe")
+		s.End()
+	})
+}
+
+// TestPacedRuns: however often the sender is asked, what waits leaves in runs of what a
+// millisecond brings, and no faster than the pace.
+func TestPacedRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		socket := &fakeSocket{}
+		s, books := open(t, socket, 10_000)
+		s.pacer = newPacer(10_000, 32)
+		begin, packets := time.Now(), packetsOf(books, 100, 1472)
+		var runs []int
+		for len(packets) > 0 {
+			if n := s.Send(time.Now(), packets); n > 0 {
+				runs = append(runs, n)
+				packets = packets[n:]
+			}
+			<-time.After(50 * time.Microsecond)
+		}
+		assert.Equal(t, []int{32, 10, 10, 10, 10, 10, 10, 8}, runs, "a burst, and then the pace")
+		assert.Equal(t, 6850*time.Microsecond, time.Since(begin))
 		s.End()
 	})
 }
@@ -114,12 +136,12 @@ func TestDeadlineOfFragments(t *testing.T) {
 			now := time.Now()
 			s.pacer.spent, s.nextReport = now, now.Add(time.Hour)
 			packet := packetsOf(books, 1, 4000)
-			ready := s.Deadline(now, packet, 4000)
+			ready := s.Deadline(now, packet)
 			assert.InDelta(t, tt.ready, ready.Sub(now), float64(time.Microsecond))
 			<-time.After(time.Until(ready))
 			assert.Zero(t, s.Send(time.Now(), packet))
 			assert.Len(t, socket.taken[0], tt.first)
-			assert.LessOrEqual(t, s.Deadline(ready, packet, 4000).Sub(ready), betweenFragments+time.Microsecond)
+			assert.LessOrEqual(t, s.Deadline(ready, packet).Sub(ready), betweenFragments+time.Microsecond)
 		})
 	}
 }
