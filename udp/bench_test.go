@@ -45,19 +45,31 @@ func BenchmarkSend(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed())/float64(b.N)/32, "ns/packet")
 }
 
-// BenchmarkRoundTrip sends 32 packets and reads them.
-func BenchmarkRoundTrip(b *testing.B) {
-	l, err := udp.Listen("127.0.0.1:0")
+// BenchmarkOffload sends 32 packets and reads them, with and without offload at either end.
+func BenchmarkOffload(b *testing.B) {
+	on := udp.WithSendBuffer(1 << 20)
+	for _, mode := range []struct {
+		name       string
+		send, read udp.Option
+	}{
+		{"neither", udp.WithoutSegmentationOffload(), udp.WithoutReceiveOffload()},
+		{"segmentation", on, udp.WithoutReceiveOffload()},
+		{"receive", udp.WithoutSegmentationOffload(), on},
+		{"both", on, on},
+	} {
+		b.Run(mode.name, func(b *testing.B) { roundTrip(b, mode.send, mode.read) })
+	}
+}
+
+func roundTrip(b *testing.B, send, read udp.Option) {
+	l, err := udp.Listen("127.0.0.1:0", read)
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
-	s := dial(b, l.Addr().String())
+	s := dial(b, l.Addr().String(), send)
 	packets := slices.Repeat([][]byte{make([]byte, 1472)}, 32)
 	ds := make([]udp.Datagram, 32)
-	for i := range ds {
-		ds[i].Data = make([]byte, 1472)
-	}
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, outcome := s.Send(packets); outcome != udp.Sent {

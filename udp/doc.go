@@ -7,8 +7,7 @@
 // connected socket is told of ICMP errors: only there does a closed port show at all, as
 // [Refused].
 //
-// A [Listener] reads datagrams in batches into buffers of its caller. It tells how much the
-// kernel buffers for it and how much the kernel dropped. [ListenMany] opens several on one
+// A [Listener] reads datagrams in batches into memory of its own. It tells how much the kernel buffers for it and how much the kernel dropped. [ListenMany] opens several on one
 // port, for as many readers.
 //
 // Both speak UDP, over IPv4 and IPv6, and Unix datagram sockets. At a Unix socket a full
@@ -17,8 +16,10 @@
 //
 // # Platforms
 //
-// On Linux a batch is one system call (sendmmsg, recvmmsg), Send never waits for room in
-// the send buffer, and the kernel reports the packets that its own queues drop. Elsewhere a
+// On Linux a batch is one system call (sendmmsg, recvmmsg). Packets of one size go to the
+// kernel as one (UDP_SEGMENT), and what came from one sender is read as one (UDP_GRO), see
+// [Offload]. Send never waits for room in the send buffer, and the kernel reports the packets
+// that its own queues drop. Elsewhere a
 // batch is a loop over single calls, with these differences: Send may wait for the send
 // buffer to drain, Drops and the effective buffer size are not available, and ListenMany
 // opens one socket. On Windows Pending always returns Sent.

@@ -34,6 +34,9 @@ type Config struct {
 	// ReceiveBuffer is the size of the kernel's receive buffer of each socket, in bytes, as
 	// asked for.
 	ReceiveBuffer int `mapstructure:"receive_buffer"`
+	// ReceiveOffload lets the kernel hand over several packets of one sender as one (UDP_GRO),
+	// where it can.
+	ReceiveOffload bool `mapstructure:"receive_offload"`
 	// MaxPacketSize is the longest packet that is taken, in bytes.
 	MaxPacketSize int `mapstructure:"max_packet_size"`
 	// AllowedSources are the networks that may send, such as 10.0.0.0/8. Empty means all.
@@ -92,7 +95,7 @@ func createDefaultConfig() component.Config {
 	retry.InitialInterval, retry.MaxInterval, retry.MaxElapsedTime = 50*time.Millisecond, time.Second, 5*time.Second
 	return &Config{
 		Endpoint: "localhost:4319", Transport: transportUDP,
-		ReceiveBuffer: 4 << 20, MaxPacketSize: maxPacketSize, MaxSessions: 1 << 15, SocketPermissions: "0666",
+		ReceiveBuffer: 4 << 20, ReceiveOffload: true, MaxPacketSize: maxPacketSize, MaxSessions: 1 << 15, SocketPermissions: "0666",
 		Async: AsyncConfig{
 			Readers: min(max(1, cores/coresPerReader), maxGoroutines), Processors: min(cores, maxGoroutines), MaxQueueLength: 4096,
 		},
@@ -233,6 +236,9 @@ func (c *Config) options() ([]receiver.Option, error) {
 		receiver.WithReceiveBuffer(c.ReceiveBuffer), receiver.WithMaxPacketSize(c.MaxPacketSize), receiver.WithAllowedSources(networks...),
 		receiver.WithMaxSessions(c.MaxSessions), receiver.WithReaders(c.Async.Readers), receiver.WithWorkers(c.Async.Processors),
 		receiver.WithQueueSize(c.Async.MaxQueueLength), receiver.WithSocketMode(mode), receiver.WithSharedAddress(),
+	}
+	if !c.ReceiveOffload {
+		opts = append(opts, receiver.WithoutReceiveOffload())
 	}
 	if c.SocketGroup != "" {
 		opts = append(opts, receiver.WithSocketGroup(c.SocketGroup))

@@ -34,7 +34,8 @@ func TestConfigFile(t *testing.T) {
 	assert.Equal(t, createDefaultConfig(), load("otelgram"))
 
 	want := createDefaultConfig().(*Config)
-	want.Endpoint, want.ReceiveBuffer, want.MaxPacketSize, want.MaxSessions = "0.0.0.0:4320", 8<<20, 16384, 100000
+	want.Endpoint, want.ReceiveBuffer, want.ReceiveOffload = "0.0.0.0:4320", 8<<20, false
+	want.MaxPacketSize, want.MaxSessions = 16384, 100000
 	want.AllowedSources = []string{"10.0.0.0/8", "2001:db8::/32"}
 	want.Async = AsyncConfig{Readers: 2, Processors: 4, MaxQueueLength: 8192}
 	want.MaxTimestampSkew = 10 * time.Minute

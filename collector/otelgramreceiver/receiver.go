@@ -59,7 +59,8 @@ func (r *otelgramReceiver) Start(_ context.Context, host component.Host) error {
 	asked, granted := r.receiver.Stats().BufferAsked, r.receiver.Stats().BufferEffective
 	r.settings.Logger.Info("Listening for otelgram packets",
 		zap.String("transport", r.config.Transport), zap.String("address", r.receiver.Addr().String()),
-		zap.Int("receive_buffer_asked", asked), zap.Int("receive_buffer_granted", granted))
+		zap.Int("receive_buffer_asked", asked), zap.Int("receive_buffer_granted", granted),
+		zap.Stringer("receive_offload", r.receiver.Stats().ReceiveOffload))
 	if granted > 0 && granted < asked {
 		r.settings.Logger.Warn("The kernel grants a smaller receive buffer than asked for; bursts may be lost. Raise net.core.rmem_max, or lower receive_buffer.",
 			zap.Int("receive_buffer", asked), zap.Int("granted", granted))
