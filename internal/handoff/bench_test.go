@@ -11,6 +11,21 @@ import (
 )
 
 // BenchmarkExport hands a thousand points over: of as many metrics, and of one.
+// BenchmarkTake is what the pump does for each point that Export hands over.
+func BenchmarkTake(b *testing.B) {
+	w := open(1024, math.MaxInt64)
+	rm := metricsOf(sum(1000))
+	for b.Loop() {
+		b.StopTimer()
+		if err := w.Export(b.Context(), rm); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		w.take(func(*wire.Point) {})
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/point")
+}
+
 func BenchmarkExport(b *testing.B) {
 	var counters []metricdata.Metrics
 	for i := range 1000 {

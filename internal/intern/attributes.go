@@ -29,7 +29,7 @@ const (
 // AttributeSets interns attribute sets and their strings.
 type AttributeSets struct {
 	symbols cache[string, *wire.Symbol]
-	sets    cache[attribute.Distinct, *internedSet]
+	sets    cache[attribute.Distinct, *InternedSet]
 
 	memory *account.Budget // of both caches
 
@@ -41,9 +41,25 @@ type AttributeSets struct {
 	payload   []byte
 }
 
-type internedSet struct {
+// InternedSet is an attribute set that is kept in wire form.
+type InternedSet struct {
 	set  attribute.Set
 	wire wire.AttributeSet
+}
+
+// Is returns the wire form of set if i is that set, and otherwise nil.
+func (i *InternedSet) Is(set attribute.Set) *wire.AttributeSet {
+	if i == nil || i.set != set {
+		return nil
+	}
+	return &i.wire
+}
+
+// Candidate returns the set that is kept with the hash of set, or nil. It looks at nothing but
+// the hash: what it returns may be another set.
+func (a *AttributeSets) Candidate(set attribute.Set) *InternedSet {
+	known, _ := a.sets.get(set.Equivalent())
+	return known
 }
 
 // Forget drops everything that is kept. An open packet that refers to it must take no more
@@ -58,7 +74,7 @@ func NewAttributeSets(limit int, memory *account.Budget) *AttributeSets {
 	return &AttributeSets{
 		memory:  memory,
 		symbols: newCache[string](limit, memory, func(s *wire.Symbol) int64 { return int64(symbolCost + len(s.Text())) }),
-		sets:    newCache[attribute.Distinct](limit, memory, func(s *internedSet) int64 { return setMemory(&s.wire) }),
+		sets:    newCache[attribute.Distinct](limit, memory, func(s *InternedSet) int64 { return setMemory(&s.wire) }),
 	}
 }
 
@@ -79,8 +95,8 @@ func room(s *wire.AttributeSet) int64 {
 func (a *AttributeSets) Intern(set attribute.Set) (*wire.AttributeSet, bool) {
 	key := set.Equivalent()
 	known, hit := a.sets.get(key)
-	if hit && known.set == set {
-		return &known.wire, true
+	if w := known.Is(set); w != nil {
+		return w, true
 	}
 	n := set.Len()
 	if n == 0 {
@@ -90,7 +106,7 @@ func (a *AttributeSets) Intern(set attribute.Set) (*wire.AttributeSet, bool) {
 	if !ok || hit || n > maxSetLen || a.sets.len() >= a.sets.limit || lent.EncodedLen() > maxSetBytes || a.memory.Left() < room(lent) {
 		return lent, ok
 	}
-	e := &internedSet{set: Own(set)}
+	e := &InternedSet{set: Own(set)}
 	a.compile(&e.wire, set, a.keep) // as it was lent
 	a.sets.put(key, e)
 	return &e.wire, true

@@ -87,7 +87,7 @@ func TestUncachedSetsAreEncodedAlike(t *testing.T) {
 		attribute.NewSet(attribute.String("long", strings.Repeat("x", 3000))),
 		attribute.NewSet(attribute.Float64Slice("f", []float64{1, 2})))
 	roomy, full, collides := newSetPacker(t, 100), newSetPacker(t, 2), newSetPacker(t, 100)
-	other := &internedSet{set: attribute.NewSet(attribute.Bool("other", true))}
+	other := &InternedSet{set: attribute.NewSet(attribute.Bool("other", true))}
 	for _, set := range sets {
 		collides.sets.put(set.Equivalent(), other)
 	}
@@ -96,6 +96,16 @@ func TestUncachedSetsAreEncodedAlike(t *testing.T) {
 			want := roomy.encoded(t, set)
 			assert.Equal(t, want, full.encoded(t, set), "set %d", i)
 			assert.Equal(t, want, collides.encoded(t, set), "set %d", i)
+		}
+	}
+	for _, set := range sets {
+		assert.Nil(t, collides.Candidate(set).Is(set), "another set with its hash")
+		want, ok := roomy.Intern(set)
+		require.True(t, ok)
+		if known := roomy.Candidate(set); known != nil {
+			assert.Same(t, want, known.Is(set))
+		} else {
+			assert.True(t, set.Len() == 0, "%v is not kept", set.ToSlice())
 		}
 	}
 	assert.LessOrEqual(t, full.sets.len(), 2)
