@@ -4,6 +4,7 @@ package faults
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"net/netip"
 	"os"
@@ -36,6 +37,10 @@ func newRecorder(t *testing.T) *recorder {
 	l, err := udp.Listen("127.0.0.1:0")
 	require.NoError(t, err)
 	r := &recorder{listener: l}
+	t.Cleanup(func() {
+		_ = l.Close()
+		r.reading.Wait()
+	})
 	r.reading.Go(func() {
 		batch := make([]udp.Datagram, 64)
 		for {
@@ -137,6 +142,7 @@ func TestFault15OffloadPackets(t *testing.T) {
 		exp, err := exporter.New(t.Context(), append(tt.options, exporter.WithEndpoint(r.listener.Addr().String()), exporter.WithLogger(silent),
 			exporter.WithMaxPacketSize(1472), exporter.WithMaxBatchAge(10*time.Second))...)
 		require.NoError(t, err)
+		t.Cleanup(func() { _ = exp.Shutdown(context.Background()) })
 		if tt.want != udp.OffloadDisabled {
 			needOffload(t, exp)
 		}
@@ -172,9 +178,11 @@ func TestFault15OffloadBooks(t *testing.T) {
 			seen := newWitness()
 			r, err := receiver.Listen("127.0.0.1:0", seen.handle)
 			require.NoError(t, err)
+			t.Cleanup(func() { _ = r.Close() })
 			exp, err := exporter.New(t.Context(), append(tt.options, exporter.WithEndpoint(r.Addr().String()), exporter.WithLogger(silent),
 				exporter.WithMaxPacketSize(1472))...)
 			require.NoError(t, err)
+			t.Cleanup(func() { _ = exp.Shutdown(context.Background()) })
 			if tt.want != udp.OffloadDisabled {
 				needOffload(t, exp)
 			}
@@ -189,7 +197,6 @@ func TestFault15OffloadBooks(t *testing.T) {
 			got := closed(t, r, s.Sent, 0)
 			assert.Equal(t, s.Sent, got.Points.Delivered)
 			seen.agrees(t, got.Points.Delivered)
-			require.NoError(t, r.Close())
 		})
 	}
 }

@@ -24,7 +24,7 @@ import (
 var soakFor = flag.Duration("soak", testsize.Pick(10*time.Second, time.Minute), "how long TestSoak runs")
 
 // soakRate is how many points are sent in a second.
-const soakRate = 200_000
+const soakRate = 400_000
 
 // vitals are what must not grow.
 type vitals struct {
