@@ -112,11 +112,13 @@ func TestOptionsWin(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTELGRAM_PRESET", "Low_Latency")
 	t.Setenv("OTEL_EXPORTER_OTELGRAM_MAX_PACKET_SIZE", "1200")
 	t.Setenv("OTEL_EXPORTER_OTELGRAM_ENCODING", "COMPACT")
+	t.Setenv("OTEL_EXPORTER_OTELGRAM_SEGMENTATION_OFFLOAD", "false")
 	t.Setenv("OTEL_EXPORTER_OTELGRAM_TEMPORALITY_PREFERENCE", "Delta")
 	c = get()
 	assert.Equal(t, "there:1", c.endpoint)
 	assert.Equal(t, 20, c.batchSize)
 	assert.Equal(t, 1200, c.packetSize)
+	assert.True(t, c.noSegmentation)
 	assert.Equal(t, metricdata.DeltaTemporality, c.temporality(metric.InstrumentKindCounter))
 	assert.Equal(t, metricdata.CumulativeTemporality, c.temporality(metric.InstrumentKindUpDownCounter))
 	c = get(WithEndpoint("here:2"), WithPreset(Reliable), WithMaxPacketSize(1300),
@@ -124,6 +126,9 @@ func TestOptionsWin(t *testing.T) {
 	assert.Equal(t, "here:2", c.endpoint)
 	assert.Equal(t, 65536, c.bufferSize)
 	assert.Equal(t, 1300, c.packetSize)
+	t.Setenv("OTEL_EXPORTER_OTELGRAM_SEGMENTATION_OFFLOAD", "true")
+	assert.False(t, get().noSegmentation)
+	assert.True(t, get(WithoutSegmentationOffload()).noSegmentation)
 	assert.Equal(t, metricdata.CumulativeTemporality, c.temporality(metric.InstrumentKindCounter))
 }
 
@@ -177,7 +182,7 @@ func TestBudgetOfAPreset(t *testing.T) {
 
 func TestBadEnvironmentIsReportedAndIgnored(t *testing.T) {
 	bad := map[string]string{
-		"ENDPOINT": "nowhere", "ENCODING": "xml", "MAX_PACKET_SIZE": "12", "TEMPORALITY_PREFERENCE": "sideways", "PRESET": "fast",
+		"ENDPOINT": "nowhere", "ENCODING": "xml", "MAX_PACKET_SIZE": "12", "SEGMENTATION_OFFLOAD": "perhaps", "TEMPORALITY_PREFERENCE": "sideways", "PRESET": "fast",
 	}
 	reported := reports(t)
 	defaults, err := newConfig(nil)
@@ -189,6 +194,7 @@ func TestBadEnvironmentIsReportedAndIgnored(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, defaults.endpoint, c.endpoint)
 	assert.Equal(t, defaults.packetSize, c.packetSize)
+	assert.False(t, c.noSegmentation)
 	assert.Equal(t, defaults.bufferSize, c.bufferSize)
 	assert.Equal(t, metricdata.CumulativeTemporality, c.temporality(metric.InstrumentKindCounter))
 	require.Len(t, *reported, len(bad))
