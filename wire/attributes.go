@@ -240,6 +240,11 @@ type KeyValue struct {
 	Value Value
 }
 
+// Numbers returns which strings of the packet's [Decoder.Dictionary] the key and a string
+// value are. text is 0 for a value of another type. Numbers of an entry of a map, or of an
+// attribute of an exemplar, mean nothing.
+func (kv *KeyValue) Numbers() (key, text int) { return int(kv.Value.key), int(kv.Value.text) }
+
 // AttributesView is an attribute set inside a packet, valid until the Decoder's next Reset.
 type AttributesView struct {
 	// Index numbers the sets of one packet from 0, in the order of their definitions. The
@@ -278,8 +283,7 @@ func (d *Decoder) attributes() *AttributesView {
 	return &d.sets[n-1]
 }
 
-// nextAttributes reads a definition. Most attributes are a reference to a key and a
-// reference to a string value, of one byte each. It reads these without a call.
+// nextAttributes reads a definition.
 func (d *Decoder) nextAttributes() *AttributesView {
 	before := d.r.items
 	n := d.r.count("attributes", 2)
@@ -290,27 +294,15 @@ func (d *Decoder) nextAttributes() *AttributesView {
 		n = 0
 	}
 	list := extend(&d.keyValues, n)
-	b, at, strings := d.r.b, d.r.off, d.strings
 	weight := int64(0)
-	for i := range list {
-		kv := &list[i]
-		if at+1 < len(b) {
-			key, tag := b[at], b[at+1]
-			k, v := uint(key)-1, uint(tag>>1)-1
-			if key|tag < 0x80 && tag&1 == 1 && k < uint(len(strings)) && v < uint(len(strings)) {
-				kv.Key = strings[k]
-				kv.Value.Type = StringValue
-				kv.Value.data = strings[v]
-				weight += int64(attributeWeight + len(strings[k]) + len(strings[v]))
-				at += 2
-				continue
-			}
+	for i := 0; i < n; i++ {
+		did, w := usual(list[i:], d.r.b[d.r.off:], d.strings)
+		weight += int64(w)
+		d.r.off += 2 * did
+		if i += did; i < n {
+			weight += int64(d.attribute(&list[i]))
 		}
-		d.r.off = at
-		weight += int64(d.attribute(kv))
-		at, strings = d.r.off, d.strings
 	}
-	d.r.off = at
 	if weight > int64(d.budget) { // checked here, so that sums of weights do not overflow 32 bits
 		d.r.failAs(OverBudget, "expansion")
 	}
@@ -319,16 +311,40 @@ func (d *Decoder) nextAttributes() *AttributesView {
 	return set
 }
 
+// usual reads attributes of b into list, as many as are a reference to a key and a reference
+// to a string value, of one byte each. Most are. It returns how many it has read, and their
+// weight. It is a function of its own since its variables then fit into registers.
+func usual(list []KeyValue, b []byte, strings [][]byte) (n, weight int) {
+	for i := range list {
+		at := 2 * i
+		if at+1 >= len(b) {
+			return i, weight
+		}
+		key, tag := b[at], b[at+1]
+		k, v := uint(key)-1, uint(tag>>1)-1
+		if key|tag >= 0x80 || tag&1 == 0 || k >= uint(len(strings)) || v >= uint(len(strings)) {
+			return i, weight
+		}
+		kv := &list[i]
+		kv.Key = strings[k]
+		kv.Value.Type, kv.Value.key, kv.Value.text = StringValue, uint16(k), uint16(v)
+		kv.Value.data = strings[v]
+		weight += attributeWeight + len(strings[k]) + len(strings[v])
+	}
+	return len(list), weight
+}
+
 // attribute reads a key and a value into kv and returns their weight.
 func (d *Decoder) attribute(kv *KeyValue) int {
-	kv.Key = d.symbol("attribute key")
+	key, text := 0, 0
+	kv.Key, key = d.numbered(d.reference("attribute key"), "attribute key")
 	tag, ok := d.r.short()
 	if !ok {
 		tag = d.r.longUvarint("attribute value")
 	}
 	if tag&1 == 1 {
-		kv.Value.Type = StringValue
-		kv.Value.data = d.symbolAt(tag>>1, "attribute value")
+		kv.Value.data, text = d.numbered(tag>>1, "attribute value")
+		kv.Value.Type, kv.Value.key, kv.Value.text = StringValue, uint16(key), uint16(text)
 		return attributeWeight + len(kv.Key) + len(kv.Value.data)
 	}
 	if tag>>1 > uint64(MapValue) || ValueType(tag>>1) == StringValue {
@@ -337,27 +353,36 @@ func (d *Decoder) attribute(kv *KeyValue) int {
 	}
 	start := d.r.off
 	kv.Value = d.r.value(ValueType(tag>>1), MaxDepth)
+	kv.Value.key = uint16(key)
 	return attributeWeight + len(kv.Key) + valueFactor*(d.r.off-start)
 }
 
 // symbol reads a reference to a string, or its definition.
 func (d *Decoder) symbol(field string) []byte {
+	text, _ := d.numbered(d.reference(field), field)
+	return text
+}
+
+func (d *Decoder) reference(field string) uint64 {
 	n, ok := d.r.short()
 	if !ok {
 		n = d.r.longUvarint(field)
 	}
-	return d.symbolAt(n, field)
+	return n
 }
 
-func (d *Decoder) symbolAt(n uint64, field string) []byte {
+// numbered returns the string to which reference n refers, and its place in d.strings. It
+// reads the definition that follows if n is 0. The place fits into 16 bits: a packet has
+// three strings at most for each of its items, see [MaxItems].
+func (d *Decoder) numbered(n uint64, field string) (text []byte, place int) {
 	if n == 0 {
-		s := d.r.text(field)
-		d.strings = append(d.strings, s)
-		return s
+		text = d.r.text(field)
+		d.strings = append(d.strings, text)
+		return text, len(d.strings) - 1
 	}
 	if n > uint64(len(d.strings)) {
 		d.r.fail(field)
-		return nil
+		return nil, 0
 	}
-	return d.strings[n-1]
+	return d.strings[n-1], int(n - 1)
 }

@@ -76,7 +76,7 @@ func (d *Decoder) read(h *Header, b []byte, off int) error {
 		d.r.fail("point count")
 	}
 	if d.r.failed() {
-		d.metrics, d.sets, d.points = d.metrics[:0], d.sets[:0], d.points[:0]
+		d.metrics, d.sets, d.points, d.strings = d.metrics[:0], d.sets[:0], d.points[:0], d.strings[:0]
 		return &d.r.err
 	}
 	return nil
@@ -123,6 +123,10 @@ func (d *Decoder) Metrics() []MetricView { return d.metrics }
 // AttributeSets returns the attribute sets of the packet, in the order of their Index,
 // valid until the next Reset.
 func (d *Decoder) AttributeSets() []AttributesView { return d.sets }
+
+// Dictionary returns the strings of the packet in the order of their definitions, valid
+// until the next Reset. The empty string is number 0. Two of them may be equal.
+func (d *Decoder) Dictionary() [][]byte { return d.strings }
 
 // Next moves to the next point and reports whether there is one.
 func (d *Decoder) Next() bool {

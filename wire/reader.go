@@ -83,11 +83,17 @@ func (r *reader) longUvarint(field string) uint64 {
 	return v
 }
 
+// svarint reads a number that has some bytes more often than one. So it tries those first
+// that [number.Few] takes.
 func (r *reader) svarint(field string) int64 {
-	u, ok := r.short()
-	if !ok {
-		u = r.longUvarint(field)
+	if at := r.off; len(r.b)-at >= 4 {
+		if word := binary.LittleEndian.Uint32(r.b[at:]); !number.Long(word) {
+			u, n := number.Few(word)
+			r.off = at + n
+			return int64(u>>1) ^ -int64(u&1)
+		}
 	}
+	u := r.longUvarint(field)
 	return int64(u>>1) ^ -int64(u&1)
 }
 
