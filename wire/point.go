@@ -96,6 +96,9 @@ type PointView struct {
 	distributed bool // Distribution is not zero
 }
 
+// HasExemplars reports whether the point has exemplars.
+func (v *PointView) HasExemplars() bool { return len(v.exemplars) > 0 }
+
 // Exemplars returns an iterator over the point's exemplars.
 func (v *PointView) Exemplars() Exemplars {
 	return exemplarsOf(v.exemplars, v.Time, v.Metric.Integer)
