@@ -20,16 +20,18 @@ const (
 	feedFlight = 1000
 )
 
-// feeds are what the receiver is given.
+// feeds are what the receiver is given. Their points are made when they are needed: all
+// that the package holds is in the memory of the receiver's process, too, whose garbage
+// collector would look at it.
 var feeds = []struct {
 	name   string
-	points []wire.Point
+	points func() []wire.Point
 	// grow gives a point that is sent again its next value.
 	grow func(*wire.Point)
 }{
-	{"W1 (events of one series)", events(1), later},
-	{"W2 (one metric, another set each point)", wirePoints(workload.Points(workload.W2, workload.Sets)), more},
-	{"W3 (10 metrics share each set)", wirePoints(workload.Points(workload.W3, sharedPoints)), more},
+	{"W1 (events of one series)", func() []wire.Point { return events(1) }, later},
+	{"W2 (one metric, another set each point)", func() []wire.Point { return wirePoints(workload.Points(workload.W2, workload.Sets)) }, more},
+	{"W3 (10 metrics share each set)", func() []wire.Point { return wirePoints(workload.Points(workload.W3, sharedPoints)) }, more},
 }
 
 // receiveExperiment is about a receiver in another process: what a point costs it from the
@@ -45,7 +47,7 @@ var receiveExperiment = func() experiment {
 	}
 	e.setup = func(quick bool) (sides []side, err error) {
 		for _, f := range feeds {
-			s, err := newFeed(f.points, f.grow)
+			s, err := newFeed(f.points(), f.grow)
 			if err != nil {
 				return sides, err
 			}
