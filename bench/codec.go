@@ -149,9 +149,8 @@ func (w *codec) decode(passes int) (c cost, err error) {
 // look looks at the value and every attribute of a point.
 func look(p *wire.PointView) uint64 {
 	sum := p.Bits
-	for i := range p.Attributes.All {
-		kv := &p.Attributes.All[i]
-		sum += uint64(len(kv.Key) + len(kv.Value.Text()))
+	for i := range p.Attributes.Len() {
+		sum += uint64(len(p.Attributes.Key(i)) + len(p.Attributes.Value(i).Text()))
 	}
 	return sum
 }

@@ -23,7 +23,7 @@ type Decoder struct {
 	// The tables of what Reset found in the packet.
 	strings       [][]byte
 	sets          []AttributesView
-	keyValues     []KeyValue
+	attributeList []attributeEntry // of sets
 	resources     []ResourceView
 	scopes        []ScopeView
 	metrics       []MetricView
@@ -88,7 +88,7 @@ func (d *Decoder) clear() {
 	d.expanded = 0
 	d.prevTime, d.prevStart = 0, 0
 	d.next = 0
-	d.strings, d.sets, d.keyValues = d.strings[:0], d.sets[:0], d.keyValues[:0]
+	d.strings, d.sets, d.attributeList = d.strings[:0], d.sets[:0], d.attributeList[:0]
 	d.resources, d.scopes, d.metrics = d.resources[:0], d.scopes[:0], d.metrics[:0]
 	d.bounds, d.floats = d.bounds[:0], d.floats[:0]
 	d.points, d.distributions = d.points[:0], d.distributions[:0]

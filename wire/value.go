@@ -59,8 +59,6 @@ func AppendCount(b []byte, n int) []byte { return number.AppendUvarint(b, uint64
 // and the Decoder from which it came. A method that does not fit the Type returns a zero.
 type Value struct {
 	Type ValueType
-	// key and text are what KeyValue.Numbers returns. They stand here since there is room.
-	key, text uint16
 	// data is the text of a string or bytes value, and the payload of any other.
 	data []byte
 }

@@ -43,9 +43,9 @@ func (b *Builder) value(v wire.Value) attribute.Value {
 }
 
 // inOrder reports whether each key is greater than the one before, as is usual.
-func inOrder(list []wire.KeyValue) bool {
-	for i := 1; i < len(list); i++ {
-		if bytes.Compare(list[i-1].Key, list[i].Key) >= 0 {
+func inOrder(v *wire.AttributesView) bool {
+	for i := 1; i < v.Len(); i++ {
+		if bytes.Compare(v.Key(i-1), v.Key(i)) >= 0 {
 			return false
 		}
 	}
@@ -53,14 +53,14 @@ func inOrder(list []wire.KeyValue) bool {
 }
 
 // distinct leaves out an attribute if the packet refers to the same key again further on:
-// the last attribute counts.
-func (b *Builder) distinct(list []wire.KeyValue) []wire.KeyValue {
+// the last attribute counts. It returns the places of the others.
+func (b *Builder) distinct(v *wire.AttributesView) []int {
 	clear(b.seen)
 	b.list = b.list[:0]
-	for _, kv := range slices.Backward(list) {
-		if key, _ := kv.Numbers(); !b.seen[key] {
+	for i := v.Len() - 1; i >= 0; i-- {
+		if _, key, _ := v.Numbers(i); !b.seen[key] {
 			b.seen[key] = true
-			b.list = append(b.list, kv)
+			b.list = append(b.list, i)
 		}
 	}
 	slices.Reverse(b.list)

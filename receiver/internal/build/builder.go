@@ -24,7 +24,7 @@ type Builder struct {
 	cache cache
 	// Scratch of distinct, sorted and group.
 	seen   map[int]bool
-	list   []wire.KeyValue
+	list   []int
 	keys   []keyAt
 	places []place // of the packet's scopes, by index
 	// arrays is shared by all builders of the process. overflow is set when a packet would
@@ -94,7 +94,6 @@ func (b *Builder) Build(d *wire.Decoder) (data []*metricdata.ResourceMetrics, ok
 func (b *Builder) release() {
 	clear(b.sets)
 	clear(b.seen)
-	clear(b.list)
 	b.sets, b.points.slabs = b.sets[:0], slabs{}
 	b.bounds, b.boundAt, b.counts, b.unit = nil, nil, nil, ""
 	b.cache.end()
@@ -165,7 +164,7 @@ func (b *Builder) unitOf(m *wire.MetricView) string {
 
 func (b *Builder) scope(s *wire.ScopeView) instrumentation.Scope {
 	scope := instrumentation.Scope{Name: b.cache.name(s.Name), Version: b.cache.name(s.Version), SchemaURL: b.cache.name(s.SchemaURL)}
-	if len(s.Attributes.All) > 0 {
+	if s.Attributes.Len() > 0 {
 		scope.Attributes = b.sets[s.Attributes.Index].set // without attributes the scope stays equal to a Scope literal
 	}
 	return scope
@@ -187,19 +186,22 @@ func (b *Builder) resource(v *wire.ResourceView) *resource.Resource {
 
 // set returns the attribute set of a view.
 func (b *Builder) set(v *wire.AttributesView) *knownSet {
-	if len(v.All) == 0 {
+	if v.Len() == 0 {
 		return &b.cache.empty
 	}
 	if known := b.cache.find(v); known != nil {
 		return known
 	}
-	list, ordered := v.All, inOrder(v.All)
-	if !ordered {
-		list = b.distinct(list)
-	}
-	kvs := make([]attribute.KeyValue, 0, len(list))
-	for i := range list {
-		kvs = append(kvs, b.keyValue(&list[i]))
+	ordered := inOrder(v)
+	kvs := make([]attribute.KeyValue, 0, v.Len())
+	if ordered {
+		for i := range v.Len() {
+			kvs = append(kvs, b.keyValue(v, i))
+		}
+	} else {
+		for _, i := range b.distinct(v) {
+			kvs = append(kvs, b.keyValue(v, i))
+		}
 	}
 	if !ordered {
 		kvs = b.sorted(kvs)
@@ -213,13 +215,13 @@ func (b *Builder) set(v *wire.AttributesView) *knownSet {
 
 // keyValue returns an attribute of a packet as OpenTelemetry's. Strings of the dictionary
 // become strings only once a packet.
-func (b *Builder) keyValue(kv *wire.KeyValue) attribute.KeyValue {
-	key, text := kv.Numbers()
+func (b *Builder) keyValue(v *wire.AttributesView, i int) attribute.KeyValue {
+	kind, key, value := v.Numbers(i)
 	out := attribute.KeyValue{Key: attribute.Key(b.cache.text(key))}
-	if kv.Value.Type == wire.StringValue {
-		out.Value = attribute.StringValue(b.cache.text(text))
+	if kind == wire.StringValue {
+		out.Value = attribute.StringValue(b.cache.text(value))
 	} else {
-		out.Value = b.value(kv.Value)
+		out.Value = b.value(v.Value(i))
 	}
 	return out
 }

@@ -150,8 +150,8 @@ func (c *cache) find(v *wire.AttributesView) *knownSet {
 		return c.last
 	}
 	c.words = c.words[:0]
-	for i := range v.All {
-		key, value := c.wordsOf(&v.All[i])
+	for i := range v.Len() {
+		key, value := c.wordsOf(v, i)
 		if key < idUnit || value == 0 {
 			return nil
 		}
@@ -167,11 +167,11 @@ func (c *cache) find(v *wire.AttributesView) *knownSet {
 
 // is reports whether a view is the set s.
 func (c *cache) is(s *knownSet, v *wire.AttributesView) bool {
-	if len(s.words) != 2*len(v.All) {
+	if len(s.words) != 2*v.Len() {
 		return false
 	}
-	for i := range v.All {
-		key, value := c.wordsOf(&v.All[i])
+	for i := range v.Len() {
+		key, value := c.wordsOf(v, i)
 		if s.words[2*i] != key || s.words[2*i+1] != value {
 			return false
 		}
@@ -184,13 +184,13 @@ const idUnit = 1 << 4
 
 // wordsOf returns the words of an attribute. If the cache does not know a text, its ID in
 // the word is 0.
-func (c *cache) wordsOf(kv *wire.KeyValue) (key, value uint64) {
-	at, textAt := kv.Numbers()
-	key = c.numbers[at]*idUnit | uint64(kv.Value.Type)
-	if kv.Value.Type == wire.StringValue {
-		return key, c.numbers[textAt]
+func (c *cache) wordsOf(v *wire.AttributesView, i int) (key, value uint64) {
+	kind, keyAt, valueAt := v.Numbers(i)
+	key = c.numbers[keyAt]*idUnit | uint64(kind)
+	if kind == wire.StringValue {
+		return key, c.numbers[valueAt]
 	}
-	return key, c.payload(kv.Value.Payload())
+	return key, c.payload(v.Value(i).Payload())
 }
 
 func (c *cache) payload(b []byte) uint64 {
@@ -241,16 +241,15 @@ func (c *cache) remember(v *wire.AttributesView, s *knownSet) {
 		return
 	}
 	c.words = c.words[:0]
-	for i := range v.All {
-		kv := &v.All[i]
-		at, textAt := kv.Numbers()
-		c.id(at)
-		if kv.Value.Type == wire.StringValue {
-			c.id(textAt)
-		} else if payload := kv.Value.Payload(); len(payload) >= 8 {
+	for i := range v.Len() {
+		kind, keyAt, valueAt := v.Numbers(i)
+		c.id(keyAt)
+		if kind == wire.StringValue {
+			c.id(valueAt)
+		} else if payload := v.Value(i).Payload(); len(payload) >= 8 {
 			c.learn(string(payload))
 		}
-		key, value := c.wordsOf(kv)
+		key, value := c.wordsOf(v, i)
 		c.words = append(c.words, key, value)
 	}
 	s.words, s.hash = slices.Clone(c.words), c.hash()
@@ -263,18 +262,16 @@ func (c *cache) holds(s *knownSet) bool { return s == &c.empty || c.sets[s.hash]
 
 // added returns what the cache will take in memory for a set that it does not know.
 func (c *cache) added(v *wire.AttributesView) int {
-	n := setCost
-	for i := range v.All {
-		kv := &v.All[i]
-		at, textAt := kv.Numbers()
-		n += attributeCost
-		if c.numbers[at] == 0 {
-			n += textCost + len(kv.Key)
+	n := setCost + attributeCost*v.Len()
+	for i := range v.Len() {
+		kind, keyAt, valueAt := v.Numbers(i)
+		if c.numbers[keyAt] == 0 {
+			n += textCost + len(v.Key(i))
 		}
-		if kv.Value.Type != wire.StringValue {
-			n += textCost + (1+elementCost)*len(kv.Value.Payload())
-		} else if c.numbers[textAt] == 0 {
-			n += textCost + len(kv.Value.Text())
+		if kind != wire.StringValue {
+			n += textCost + (1+elementCost)*len(v.Value(i).Payload())
+		} else if c.numbers[valueAt] == 0 {
+			n += textCost + len(v.Value(i).Text())
 		}
 	}
 	return n
@@ -284,8 +281,7 @@ func (c *cache) added(v *wire.AttributesView) int {
 // sets, their number does not say how much that is.
 func cost(v *wire.AttributesView) int {
 	n := setCost
-	for i := range v.All {
-		kv := &v.All[i]
+	for _, kv := range v.All() {
 		n += attributeCost + 2*len(kv.Key)
 		switch payload := len(kv.Value.Payload()); kv.Value.Type {
 		case wire.StringValue, wire.BytesValue:
