@@ -79,6 +79,7 @@ func (d *Decoder) read(h *Header, b []byte, off int) error {
 		d.metrics, d.sets, d.points, d.strings = d.metrics[:0], d.sets[:0], d.points[:0], d.strings[:0]
 		return &d.r.err
 	}
+	d.point.body = b
 	return nil
 }
 
@@ -135,10 +136,16 @@ func (d *Decoder) Next() bool {
 	}
 	e, v := &d.points[d.next], &d.point
 	d.next++
-	v.Metric = &d.metrics[e.metric]
-	v.Attributes = &d.sets[e.set]
+	// What is the same is not written again: while the garbage collector runs, a pointer takes
+	// much longer to write than to compare.
+	if m := &d.metrics[e.metric]; v.Metric != m {
+		v.Metric = m
+	}
+	if set := &d.sets[e.set]; v.Attributes != set {
+		v.Attributes = set
+	}
 	v.StartTime, v.Time, v.Bits = e.start, e.time, e.bits
-	v.exemplars = d.r.b[e.exemplars:e.exemplarsEnd]
+	v.exemplars, v.exemplarsEnd = e.exemplars, e.exemplarsEnd
 	if e.distribution > 0 {
 		v.Distribution = d.distributions[e.distribution-1]
 	} else if v.distributed {

@@ -92,16 +92,17 @@ type PointView struct {
 	// Distribution is zero for gauges and sums.
 	Distribution Distribution
 
-	exemplars   []byte
-	distributed bool // Distribution is not zero
+	body                    []byte
+	exemplars, exemplarsEnd int32 // where they stand in the body
+	distributed             bool  // Distribution is not zero
 }
 
 // HasExemplars reports whether the point has exemplars.
-func (v *PointView) HasExemplars() bool { return len(v.exemplars) > 0 }
+func (v *PointView) HasExemplars() bool { return v.exemplarsEnd > v.exemplars }
 
 // Exemplars returns an iterator over the point's exemplars.
 func (v *PointView) Exemplars() Exemplars {
-	return exemplarsOf(v.exemplars, v.Time, v.Metric.Integer)
+	return exemplarsOf(v.body[v.exemplars:v.exemplarsEnd], v.Time, v.Metric.Integer)
 }
 
 // pointEntry is a point as a Decoder keeps it. The rest of the point is in the Decoder's

@@ -47,7 +47,7 @@ type cache struct {
 	// the packet before is tried first.
 	strings []string
 	numbers []uint64 // the IDs; 0: not known to the cache
-	words   []uint64 // of the set at hand
+	words   []word   // of the set at hand
 	last    *knownSet
 }
 
@@ -57,12 +57,18 @@ type text struct {
 	id     uint64 // 0: none
 }
 
+// word says what an attribute is, in numbers.
+type word struct {
+	key   uint64 // the ID of the key, and the type of the value
+	value uint64 // the ID of the value, or a short payload
+}
+
 // knownSet is an attribute set, and the last resource that was made of it.
 type knownSet struct {
 	set      attribute.Set
 	resource *resource.Resource
 	hash     uint64
-	words    []uint64 // two for each attribute; empty: not remembered
+	words    []word // empty: not remembered
 	// next is the set that came after this one when that was looked up last.
 	next *knownSet
 }
@@ -151,11 +157,11 @@ func (c *cache) find(v *wire.AttributesView) *knownSet {
 	}
 	c.words = c.words[:0]
 	for i := range v.Len() {
-		key, value := c.wordsOf(v, i)
-		if key < idUnit || value == 0 {
+		w := c.word(v, i)
+		if w.key < idUnit || w.value == 0 {
 			return nil
 		}
-		c.words = append(c.words, key, value)
+		c.words = append(c.words, w)
 	}
 	s := c.sets[c.hash()]
 	if s == nil || !slices.Equal(s.words, c.words) {
@@ -167,12 +173,16 @@ func (c *cache) find(v *wire.AttributesView) *knownSet {
 
 // is reports whether a view is the set s.
 func (c *cache) is(s *knownSet, v *wire.AttributesView) bool {
-	if len(s.words) != 2*v.Len() {
+	if len(s.words) != v.Len() {
 		return false
 	}
-	for i := range v.Len() {
-		key, value := c.wordsOf(v, i)
-		if s.words[2*i] != key || s.words[2*i+1] != value {
+	for i := range s.words {
+		kind, keyAt, valueAt := v.Numbers(i)
+		w := word{c.numbers[keyAt]*idUnit | uint64(kind), c.numbers[valueAt]}
+		if kind != wire.StringValue { // unusual
+			w = c.word(v, i)
+		}
+		if s.words[i] != w {
 			return false
 		}
 	}
@@ -182,15 +192,14 @@ func (c *cache) is(s *knownSet, v *wire.AttributesView) bool {
 // idUnit is an ID of 1 in the word of a key, which has the type of the value below.
 const idUnit = 1 << 4
 
-// wordsOf returns the words of an attribute. If the cache does not know a text, its ID in
-// the word is 0.
-func (c *cache) wordsOf(v *wire.AttributesView, i int) (key, value uint64) {
+// word returns the word of an attribute. The ID of a text that the cache does not know is 0.
+func (c *cache) word(v *wire.AttributesView, i int) word {
 	kind, keyAt, valueAt := v.Numbers(i)
-	key = c.numbers[keyAt]*idUnit | uint64(kind)
-	if kind == wire.StringValue {
-		return key, c.numbers[valueAt]
+	w := word{c.numbers[keyAt]*idUnit | uint64(kind), c.numbers[valueAt]}
+	if kind != wire.StringValue {
+		w.value = c.payload(v.Value(i).Payload())
 	}
-	return key, c.payload(v.Value(i).Payload())
+	return w
 }
 
 func (c *cache) payload(b []byte) uint64 {
@@ -220,8 +229,8 @@ func short(payload []byte) uint64 {
 // hash returns the hash of c.words.
 func (c *cache) hash() uint64 {
 	h := c.seeds[0]
-	for i := 0; i+1 < len(c.words); i += 2 {
-		high, low := bits.Mul64(c.words[i]^c.seeds[1], c.words[i+1]^h)
+	for _, w := range c.words {
+		high, low := bits.Mul64(w.key^c.seeds[1], w.value^h)
 		h = high ^ low
 	}
 	return h
@@ -249,8 +258,7 @@ func (c *cache) remember(v *wire.AttributesView, s *knownSet) {
 		} else if payload := v.Value(i).Payload(); len(payload) >= 8 {
 			c.learn(string(payload))
 		}
-		key, value := c.wordsOf(v, i)
-		c.words = append(c.words, key, value)
+		c.words = append(c.words, c.word(v, i))
 	}
 	s.words, s.hash = slices.Clone(c.words), c.hash()
 	c.sets[s.hash] = s
