@@ -146,6 +146,16 @@ func usual(list []attributeEntry, b []byte, strings [][]byte) (n, weight int) {
 
 // attribute reads a key and a value into e and returns their weight.
 func (d *Decoder) attribute(e *attributeEntry) int {
+	if b := d.r.b[d.r.off:]; len(b) > 2 {
+		// As usual, the key is known and a string of less than 128 bytes is not.
+		k, n := uint(b[0])-1, uint(b[2])
+		if k < 0x7F && k < uint(len(d.strings)) && b[1] == 1 && n < 0x80 && n < uint(len(b))-2 {
+			e.key, e.value, e.kind = uint16(k), uint16(len(d.strings)), StringValue
+			d.strings = append(d.strings, b[3:3+n:3+n])
+			d.r.off += 3 + int(n)
+			return attributeWeight + len(d.strings[k]) + int(n)
+		}
+	}
 	key, at := d.numbered(d.reference("attribute key"), "attribute key")
 	e.key = uint16(at)
 	tag := d.reference("attribute value")

@@ -123,6 +123,13 @@ func (r *reader) bytes(field string, n int) []byte {
 
 // text reads a length and that many bytes.
 func (r *reader) text(field string) []byte {
+	if at := uint(r.off); at < uint(len(r.b)) {
+		// As usual, the length takes one byte.
+		if n := uint(r.b[at]); n < 0x80 && n < uint(len(r.b))-at {
+			r.off = int(at + 1 + n)
+			return r.b[at+1 : at+1+n : at+1+n]
+		}
+	}
 	return r.bytes(field, r.count(field, 1))
 }
 
