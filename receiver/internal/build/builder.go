@@ -37,6 +37,7 @@ type Builder struct {
 	bounds  []float64 // the list of the packet that was copied last
 	boundAt *float64  // where that list stands in the decoder
 	counts  []uint64  // memory for counts that is not used yet
+	left    int       // points of the packet after the one at hand
 	unit    string    // of the metric before
 	// The start time and the time of the point before.
 	start, time instant
@@ -83,6 +84,8 @@ func (b *Builder) Build(d *wire.Decoder) (data []*metricdata.ResourceMetrics, ok
 	}
 	metrics := d.Metrics()
 	b.points.reset(metrics)
+	header := d.Header()
+	b.left = int(header.Points)
 	for d.Next() {
 		b.add(d.Point())
 	}

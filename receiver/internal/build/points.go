@@ -100,6 +100,7 @@ func (b *Builder) add(p *wire.PointView) {
 	to := &b.points.metrics[p.Metric.Index]
 	at := to.next
 	to.next++
+	b.left--
 	switch to.slab {
 	case intNumbers:
 		addNumber(b, &b.points.ints.numbers[at], p)
@@ -190,7 +191,8 @@ func (b *Builder) addSummary(to *metricdata.SummaryDataPoint, p *wire.PointView)
 	}
 }
 
-// countsChunk is how many counts of buckets are allocated at once.
+// countsChunk is how many counts of buckets are allocated at once, if the points of the
+// packet that are left may need so many.
 const countsChunk = 512
 
 // copiedCounts returns a copy of list, which shares an array with those of other points.
@@ -200,7 +202,7 @@ func (b *Builder) copiedCounts(list []uint64) []uint64 {
 		return nil
 	}
 	if n > len(b.counts) {
-		b.counts = make([]uint64, max(n, countsChunk))
+		b.counts = make([]uint64, max(n, min(n*(b.left+1), countsChunk)))
 	}
 	out := b.counts[:n:n]
 	copy(out, list)
