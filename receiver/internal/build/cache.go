@@ -37,9 +37,12 @@ type cache struct {
 	size, used int // bytes of memory
 	ids        uint64
 	texts      map[string]text
-	sets       map[uint64]*knownSet // by the hash of their words
-	empty      knownSet
-	seeds      [2]uint64 // of the hash; unknown to senders, who could make collisions otherwise
+	// recent are texts that were looked up lately, by what hint says of them. The map takes
+	// four times as long.
+	recent [256]text
+	sets   map[uint64]*knownSet // by the hash of their words
+	empty  knownSet
+	seeds  [2]uint64 // of the hash; unknown to senders, who could make collisions otherwise
 
 	dictionary [][]byte // of the packet
 	// strings and numbers are what is known of the dictionary, by number. From packet to
@@ -89,7 +92,7 @@ func (c *cache) begin(dictionary [][]byte) {
 	}
 	for i, b := range dictionary {
 		if c.numbers[i] == 0 || c.strings[i] != string(b) {
-			t := c.texts[string(b)]
+			t := c.look(b)
 			c.strings[i], c.numbers[i] = t.string, t.id
 		}
 	}
@@ -122,6 +125,28 @@ func (c *cache) id(at int) uint64 {
 	return c.numbers[at]
 }
 
+// look looks up a text. The ID of one that is not known is 0.
+func (c *cache) look(b []byte) text {
+	recent := &c.recent[hint(b)]
+	if recent.id != 0 && recent.string == string(b) {
+		return *recent
+	}
+	t := c.texts[string(b)]
+	if t.id != 0 {
+		*recent = t
+	}
+	return t
+}
+
+// hint is a number that differs for most texts of a packet.
+func hint(b []byte) uint8 {
+	n := len(b)
+	if n == 0 {
+		return 0
+	}
+	return uint8(n) + 7*b[0] + 31*b[n/2] + 61*b[n-1]
+}
+
 // learn enters a text.
 func (c *cache) learn(s string) text {
 	t, ok := c.texts[s]
@@ -138,7 +163,7 @@ func (c *cache) name(b []byte) string {
 	if len(b) == 0 {
 		return ""
 	}
-	if t, ok := c.texts[string(b)]; ok {
+	if t := c.look(b); t.id != 0 {
 		return t.string
 	}
 	s := string(b)
@@ -206,7 +231,7 @@ func (c *cache) payload(b []byte) uint64 {
 	if len(b) < 8 {
 		return short(b)
 	}
-	return c.texts[string(b)].id
+	return c.look(b).id
 }
 
 // follow notes which set comes after which.
@@ -317,6 +342,7 @@ func (c *cache) makeRoom(n int) bool {
 func (c *cache) forget() {
 	clear(c.texts)
 	clear(c.sets)
+	c.recent = [256]text{}
 	clear(c.strings)
 	clear(c.numbers)
 	c.empty.resource, c.last, c.used = nil, nil, 0
