@@ -78,6 +78,8 @@ func answer(s sink, question string, points uint64) (string, error) {
 		return fmt.Sprint(a.packets, a.points, a.last.UnixNano()), err
 	case "cpu":
 		return fmt.Sprint(int64(cpuTime())), nil
+	case "times":
+		return fmt.Sprint(int64(cpuTime()), int64(kernelTime())), nil
 	case "books":
 		return "close", s.books(points)
 	case "total":
@@ -145,6 +147,15 @@ func (c *child) cpu() (used time.Duration, err error) {
 	}
 	_, err = fmt.Fscanln(c.out, (*int64)(&used))
 	return used, err
+}
+
+// cpuTimes is cpu, and how much of it was in the kernel.
+func (c *child) cpuTimes() (used, kernel time.Duration, err error) {
+	if _, err := fmt.Fprintln(c.in, "times", 0); err != nil {
+		return 0, 0, err
+	}
+	_, err = fmt.Fscanln(c.out, (*int64)(&used), (*int64)(&kernel))
+	return used, kernel, err
 }
 
 func (c *child) books(sent uint64) error {

@@ -21,14 +21,14 @@ const (
 )
 
 var (
-	wideExperiment   = codecExperiment("W2 (one metric, another set each point)", workload.Points(workload.W2, workload.Sets), 46)
-	sharedExperiment = codecExperiment("W3 (10 metrics share each set)", workload.Points(workload.W3, sharedPoints), 87)
+	wideExperiment   = codecExperiment("W2 (one metric, another set each point)", func() []workload.Counter { return workload.Points(workload.W2, workload.Sets) }, 46)
+	sharedExperiment = codecExperiment("W3 (10 metrics share each set)", func() []workload.Counter { return workload.Points(workload.W3, sharedPoints) }, 87)
 )
 
 // errCodec says that what was decoded is not what was encoded.
 var errCodec = errors.New("points were lost or changed")
 
-func codecExperiment(what string, points []workload.Counter, density float64) experiment {
+func codecExperiment(what string, points func() []workload.Counter, density float64) experiment {
 	name := func(figure string) string { return "wire " + figure + ", " + what }
 	return experiment{
 		name: what,
@@ -41,7 +41,7 @@ func codecExperiment(what string, points []workload.Counter, density float64) ex
 			{name("density"), "points/packet", (*cost).density, 0, alone, target{valueAtLeast, density}},
 		},
 		setup: func(quick bool) ([]side, error) {
-			w, err := newCodec(points)
+			w, err := newCodec(points())
 			if err != nil {
 				return nil, err
 			}
@@ -149,9 +149,8 @@ func (w *codec) decode(passes int) (c cost, err error) {
 // look looks at the value and every attribute of a point.
 func look(p *wire.PointView) uint64 {
 	sum := p.Bits
-	for i := range p.Attributes.All {
-		kv := &p.Attributes.All[i]
-		sum += uint64(len(kv.Key) + len(kv.Value.Text()))
+	for i := range p.Attributes.Len() {
+		sum += uint64(len(p.Attributes.Key(i)) + len(p.Attributes.Value(i).Text()))
 	}
 	return sum
 }

@@ -43,6 +43,7 @@ type cost struct {
 	cpu     time.Duration // of the process, user and system
 	idle    time.Duration // the same, while nothing was recorded
 	there   time.Duration // the same of another process
+	kernel  time.Duration // of there, what was in the kernel
 	mallocs uint64        // of the process
 	bytes   int           // of what was encoded
 	packets int
@@ -119,7 +120,7 @@ var experiments = slices.Concat([]experiment{
 	eventExperiment, steadyExperiment, throughputExperiment,
 	heapExperiment, flatExperiment, flatForeverExperiment,
 	idleExperiment,
-	sessionsExperiment,
+	sessionsExperiment, receiveExperiment,
 })
 
 func (e *experiment) matches(rows *regexp.Regexp) bool {
@@ -227,6 +228,15 @@ func cpuTime() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// kernelTime is what of that was in the kernel.
+func kernelTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Stime.Nano())
 }
 
 // timed returns how long f takes.

@@ -81,6 +81,10 @@
 //
 // # Handlers
 //
+// The data of one packet shares memory: its points of one type stand in one array, and so
+// do its metrics. A handler that keeps one point keeps the arrays of one packet, and of no
+// other. It may append to any of the slices; that writes into no other.
+//
 // A handler that panics ends the process, as a panic in any goroutine does. If a handler
 // exits its goroutine ([runtime.Goexit], as t.FailNow does), its packet counts as
 // delivered, and another goroutine goes on. A handler that blocks holds up the sessions

@@ -84,8 +84,8 @@ func TestNothingAllocatesInSteadyState(t *testing.T) {
 // visit reads everything that a point holds.
 func visit(v *wire.PointView) (sum uint64) {
 	sum = v.Bits + v.Distribution.Count + uint64(len(v.Metric.Name))
-	for i := range v.Attributes.All {
-		sum += weigh(v.Attributes.All[i].Value)
+	for _, kv := range v.Attributes.All() {
+		sum += weigh(kv.Value)
 	}
 	for e := v.Exemplars(); e.Next(); {
 		sum += e.Exemplar.Bits

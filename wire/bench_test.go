@@ -58,9 +58,8 @@ func BenchmarkDecode(b *testing.B) {
 // look reads the value and every attribute, whose values are strings.
 func look(v *wire.PointView) uint64 {
 	sum := v.Bits
-	for i := range v.Attributes.All {
-		kv := &v.Attributes.All[i]
-		sum += uint64(len(kv.Key) + len(kv.Value.Text()))
+	for i := range v.Attributes.Len() {
+		sum += uint64(len(v.Attributes.Key(i)) + len(v.Attributes.Value(i).Text()))
 	}
 	return sum
 }

@@ -23,7 +23,7 @@ type Decoder struct {
 	// The tables of what Reset found in the packet.
 	strings       [][]byte
 	sets          []AttributesView
-	keyValues     []KeyValue
+	attributeList []attributeEntry // of sets
 	resources     []ResourceView
 	scopes        []ScopeView
 	metrics       []MetricView
@@ -76,9 +76,10 @@ func (d *Decoder) read(h *Header, b []byte, off int) error {
 		d.r.fail("point count")
 	}
 	if d.r.failed() {
-		d.metrics, d.sets, d.points = d.metrics[:0], d.sets[:0], d.points[:0]
+		d.metrics, d.sets, d.points, d.strings = d.metrics[:0], d.sets[:0], d.points[:0], d.strings[:0]
 		return &d.r.err
 	}
+	d.point.body = b
 	return nil
 }
 
@@ -88,7 +89,7 @@ func (d *Decoder) clear() {
 	d.expanded = 0
 	d.prevTime, d.prevStart = 0, 0
 	d.next = 0
-	d.strings, d.sets, d.keyValues = d.strings[:0], d.sets[:0], d.keyValues[:0]
+	d.strings, d.sets, d.attributeList = d.strings[:0], d.sets[:0], d.attributeList[:0]
 	d.resources, d.scopes, d.metrics = d.resources[:0], d.scopes[:0], d.metrics[:0]
 	d.bounds, d.floats = d.bounds[:0], d.floats[:0]
 	d.points, d.distributions = d.points[:0], d.distributions[:0]
@@ -124,6 +125,10 @@ func (d *Decoder) Metrics() []MetricView { return d.metrics }
 // valid until the next Reset.
 func (d *Decoder) AttributeSets() []AttributesView { return d.sets }
 
+// Dictionary returns the strings of the packet in the order of their definitions, valid
+// until the next Reset. The empty string is number 0. Two of them may be equal.
+func (d *Decoder) Dictionary() [][]byte { return d.strings }
+
 // Next moves to the next point and reports whether there is one.
 func (d *Decoder) Next() bool {
 	if d.next == len(d.points) {
@@ -131,10 +136,16 @@ func (d *Decoder) Next() bool {
 	}
 	e, v := &d.points[d.next], &d.point
 	d.next++
-	v.Metric = &d.metrics[e.metric]
-	v.Attributes = &d.sets[e.set]
+	// What is the same is not written again: while the garbage collector runs, a pointer takes
+	// much longer to write than to compare.
+	if m := &d.metrics[e.metric]; v.Metric != m {
+		v.Metric = m
+	}
+	if set := &d.sets[e.set]; v.Attributes != set {
+		v.Attributes = set
+	}
 	v.StartTime, v.Time, v.Bits = e.start, e.time, e.bits
-	v.exemplars = d.r.b[e.exemplars:e.exemplarsEnd]
+	v.exemplars, v.exemplarsEnd = e.exemplars, e.exemplarsEnd
 	if e.distribution > 0 {
 		v.Distribution = d.distributions[e.distribution-1]
 	} else if v.distributed {

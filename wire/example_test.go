@@ -60,7 +60,7 @@ func ExampleDecoder() {
 		for decoder.Next() {
 			point := decoder.Point()
 			fmt.Printf("%s %d at %d", point.Metric.Name, int64(point.Bits), point.Time)
-			for _, attribute := range point.Attributes.All {
+			for _, attribute := range point.Attributes.All() {
 				fmt.Printf(" %s=%s", attribute.Key, attribute.Value.Text())
 			}
 			fmt.Println()

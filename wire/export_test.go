@@ -10,7 +10,7 @@ func (d *Decoder) Expanded() int { return d.expanded }
 
 // Footprint returns the memory that the Decoder's tables hold, in bytes.
 func (d *Decoder) Footprint() int {
-	return footprint(d.strings) + footprint(d.sets) + footprint(d.keyValues) + footprint(d.resources) +
+	return footprint(d.strings) + footprint(d.sets) + footprint(d.attributeList) + footprint(d.resources) +
 		footprint(d.scopes) + footprint(d.metrics) + footprint(d.bounds) + footprint(d.floats) +
 		footprint(d.points) + footprint(d.distributions) + footprint(d.numbers) + footprint(d.quantiles)
 }

@@ -331,7 +331,7 @@ func FuzzBounds(f *testing.F) {
 			}
 			require.LessOrEqual(t, len(found), wire.MaxResources)
 			for _, s := range d.AttributeSets() {
-				require.LessOrEqual(t, len(s.All), wire.MaxAttributes)
+				require.LessOrEqual(t, s.Len(), wire.MaxAttributes)
 			}
 			count += int(d.Header().Points)
 		}

@@ -292,5 +292,6 @@ func rejection(t *testing.T, packet []byte, cause wire.Cause, what string, args 
 	assert.False(t, d.Next(), "points of a rejected packet")
 	assert.Empty(t, d.Metrics(), "metrics of a rejected packet")
 	assert.Empty(t, d.AttributeSets(), "attribute sets of a rejected packet")
+	assert.Empty(t, d.Dictionary(), "strings of a rejected packet")
 	return *e
 }

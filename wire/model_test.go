@@ -303,9 +303,24 @@ func read(d *wire.Decoder, packet []byte) ([]point, error) {
 	}
 	points := []point{}
 	for d.Next() {
+		if err := numbersMatch(d, d.Point().Attributes); err != nil {
+			return nil, err
+		}
 		points = append(points, readPoint(d.Point()))
 	}
 	return points, nil
+}
+
+// numbersMatch returns an error if a key or a string value has another number in the
+// packet's dictionary.
+func numbersMatch(d *wire.Decoder, v *wire.AttributesView) error {
+	for i, kv := range v.All() {
+		_, key, text := v.Numbers(i)
+		if want := kv.Value.Text(); string(d.Dictionary()[key]) != string(kv.Key) || kv.Value.Type == wire.StringValue && string(d.Dictionary()[text]) != string(want) {
+			return fmt.Errorf("%q has number %d, %q has number %d", kv.Key, key, want, text)
+		}
+	}
+	return nil
 }
 
 func readPoint(v *wire.PointView) point {
@@ -344,7 +359,7 @@ func readScope(s *wire.ScopeView) scope {
 }
 
 func readSet(s *wire.AttributesView) (attributes []attribute) {
-	for _, kv := range s.All {
+	for _, kv := range s.All() {
 		attributes = append(attributes, attribute{string(kv.Key), readValue(kv.Value)})
 	}
 	return attributes

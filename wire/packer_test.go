@@ -318,7 +318,7 @@ func TestAccessorsOfOtherTypes(t *testing.T) {
 	require.True(t, d.Next())
 	sets := d.AttributeSets()
 	require.Len(t, sets, 3)
-	for i, kv := range sets[2].All {
+	for i, kv := range sets[2].All() {
 		v, kind := kv.Value, everyType[i].value.kind
 		require.Equal(t, kind, v.Type)
 		elements := v.Elements()
@@ -328,5 +328,5 @@ func TestAccessorsOfOtherTypes(t *testing.T) {
 		assert.Equal(t, kind == wire.StringValue || kind == wire.BytesValue, v.Text() != nil, kv.Key)
 		assert.Equal(t, len(everyType[i].value.elements), elements.Len(), kv.Key)
 	}
-	assert.Equal(t, []byte{0x8F, 0x03}, sets[2].All[2].Value.Payload())
+	assert.Equal(t, []byte{0x8F, 0x03}, sets[2].Value(2).Payload())
 }

@@ -1,6 +1,10 @@
 package wire
 
-import "github.com/otelgram/otelgram/wire/internal/number"
+import (
+	"encoding/binary"
+
+	"github.com/otelgram/otelgram/wire/internal/number"
+)
 
 // Point is one data point to be written.
 type Point struct {
@@ -88,13 +92,17 @@ type PointView struct {
 	// Distribution is zero for gauges and sums.
 	Distribution Distribution
 
-	exemplars   []byte
-	distributed bool // Distribution is not zero
+	body                    []byte
+	exemplars, exemplarsEnd int32 // where they stand in the body
+	distributed             bool  // Distribution is not zero
 }
+
+// HasExemplars reports whether the point has exemplars.
+func (v *PointView) HasExemplars() bool { return v.exemplarsEnd > v.exemplars }
 
 // Exemplars returns an iterator over the point's exemplars.
 func (v *PointView) Exemplars() Exemplars {
-	return exemplarsOf(v.exemplars, v.Time, v.Metric.Integer)
+	return exemplarsOf(v.body[v.exemplars:v.exemplarsEnd], v.Time, v.Metric.Integer)
 }
 
 // pointEntry is a point as a Decoder keeps it. The rest of the point is in the Decoder's
@@ -109,28 +117,44 @@ type pointEntry struct {
 
 // record reads a point, or skips an extension or padding.
 func (d *Decoder) record() {
-	tag := d.r.byte("tag")
-	if tag >= tagExtension {
-		d.skip(tag)
-		return
+	m, set := (*MetricView)(nil), (*AttributesView)(nil)
+	r := &d.r
+	tag := byte(0)
+	word := uint32(0)
+	if at := r.off; len(r.b)-at >= 4 {
+		word = binary.LittleEndian.Uint32(r.b[at:])
 	}
-	m := d.metric()
-	set := d.attributes()
+	if n := uint(word>>8)&0xFF - 1; word&tagExtension == 0 && n < 0x7F && n < uint(len(d.metrics)) {
+		// As usual, a reference of one byte follows the tag.
+		tag, m = byte(word), &d.metrics[n]
+		if n = uint(word>>16)&0xFF - 1; n < 0x7F && n < uint(len(d.sets)) {
+			r.off += 3
+			set = &d.sets[n]
+		} else {
+			r.off += 2
+			set = d.attributes()
+		}
+	} else {
+		if tag = r.byte("tag"); tag >= tagExtension {
+			d.skip(tag)
+			return
+		}
+		m = d.metric()
+		set = d.attributes()
+	}
 	if tag&tagTime != 0 {
-		d.prevTime += d.r.svarint("time")
+		d.prevTime += r.svarint("time")
 	}
 	start := d.prevStart
-	switch tag & tagStart {
-	case startSame:
-	case startDelta:
-		d.prevStart += d.r.svarint("start time")
-		start = d.prevStart
-	case startNone:
-		start = NoTime
-	default:
-		d.r.fail("start time")
+	if how := tag & tagStart; how != startSame {
+		start = d.start(how)
 	}
-	value := d.r.number("value", number.Encoding(tag&tagEncoding), m.Integer)
+	value := uint64(0)
+	if enc := number.Encoding(tag & tagEncoding); enc == number.Integer && m.Integer {
+		value = uint64(r.svarint("value"))
+	} else {
+		value = r.number("value", enc, m.Integer)
+	}
 	distribution, exemplars, exemplarsEnd := 0, 0, 0
 	d.expanded += pointWeight + set.weight
 	if m.Kind > Sum {
@@ -141,14 +165,27 @@ func (d *Decoder) record() {
 		exemplars, exemplarsEnd = d.extras(m)
 	}
 	m.Points++
-	d.r.take(1, "points")
+	r.take(1, "points")
 	e := another(&d.points)
 	e.start, e.time, e.bits = start, d.prevTime, value
 	e.metric, e.set, e.distribution = int32(m.Index), int32(set.Index), int32(distribution)
 	e.exemplars, e.exemplarsEnd = int32(exemplars), int32(exemplarsEnd)
 	if d.expanded > d.budget {
-		d.r.failAs(OverBudget, "expansion")
+		r.failAs(OverBudget, "expansion")
 	}
+}
+
+// start reads a start time that is not that of the point before.
+func (d *Decoder) start(how byte) int64 {
+	switch how {
+	case startDelta:
+		d.prevStart += d.r.svarint("start time")
+		return d.prevStart
+	case startNone:
+		return NoTime
+	}
+	d.r.fail("start time")
+	return d.prevStart
 }
 
 // skip skips an extension, which later versions may add, or the padding at the end of a

@@ -83,11 +83,17 @@ func (r *reader) longUvarint(field string) uint64 {
 	return v
 }
 
+// svarint reads a number that has some bytes more often than one. So it tries those first
+// that [number.Few] takes.
 func (r *reader) svarint(field string) int64 {
-	u, ok := r.short()
-	if !ok {
-		u = r.longUvarint(field)
+	if at := r.off; len(r.b)-at >= 4 {
+		if word := binary.LittleEndian.Uint32(r.b[at:]); !number.Long(word) {
+			u, n := number.Few(word)
+			r.off = at + n
+			return int64(u>>1) ^ -int64(u&1)
+		}
 	}
+	u := r.longUvarint(field)
 	return int64(u>>1) ^ -int64(u&1)
 }
 
@@ -117,6 +123,13 @@ func (r *reader) bytes(field string, n int) []byte {
 
 // text reads a length and that many bytes.
 func (r *reader) text(field string) []byte {
+	if at := uint(r.off); at < uint(len(r.b)) {
+		// As usual, the length takes one byte.
+		if n := uint(r.b[at]); n < 0x80 && n < uint(len(r.b))-at {
+			r.off = int(at + 1 + n)
+			return r.b[at+1 : at+1+n : at+1+n]
+		}
+	}
 	return r.bytes(field, r.count(field, 1))
 }
 

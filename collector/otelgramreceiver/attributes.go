@@ -56,12 +56,12 @@ type knownAttribute struct {
 }
 
 func (s *knownSet) equals(v *wire.AttributesView) bool {
-	if len(s.attributes) != len(v.All) {
+	if len(s.attributes) != v.Len() {
 		return false
 	}
-	for i := range v.All {
-		a, kv := &s.attributes[i], &v.All[i]
-		if a.kind != kv.Value.Type || a.payload != string(kv.Value.Payload()) || a.key != string(kv.Key) {
+	for i := range s.attributes {
+		a, value := &s.attributes[i], v.Value(i)
+		if a.kind != value.Type || a.payload != string(value.Payload()) || a.key != string(v.Key(i)) {
 			return false
 		}
 	}
@@ -74,7 +74,7 @@ func newAttributeWriter() attributeWriter {
 
 // attributes writes a set of the packet, and returns about how many bytes it takes.
 func (w *attributeWriter) attributes(to pcommon.Map, v *wire.AttributesView) (bytes int) {
-	if len(v.All) == 0 {
+	if v.Len() == 0 {
 		return 0
 	}
 	for len(w.sets) <= v.Index {
@@ -97,7 +97,7 @@ func (w *attributeWriter) set(v *wire.AttributesView) writtenSet {
 	size := setSize(v)
 	// The text is in the copy that is kept, in the key, and in the attributes to compare
 	// with.
-	n := setCost + attributeCost*len(v.All) + 3*size
+	n := setCost + attributeCost*v.Len() + 3*size
 	if n > maxRemembered {
 		return writtenSet{newSet(v), size}
 	}
@@ -119,8 +119,8 @@ func (w *attributeWriter) set(v *wire.AttributesView) writtenSet {
 }
 
 func newKnownSet(v *wire.AttributesView, size int) *knownSet {
-	s := &knownSet{written: writtenSet{newSet(v), size}, attributes: make([]knownAttribute, len(v.All))}
-	for i, kv := range v.All {
+	s := &knownSet{written: writtenSet{newSet(v), size}, attributes: make([]knownAttribute, v.Len())}
+	for i, kv := range v.All() {
 		s.attributes[i] = knownAttribute{string(kv.Key), string(kv.Value.Payload()), kv.Value.Type}
 	}
 	return s
@@ -128,16 +128,16 @@ func newKnownSet(v *wire.AttributesView, size int) *knownSet {
 
 func newSet(v *wire.AttributesView) pcommon.Map {
 	m := pcommon.NewMap()
-	if len(v.All) >= manyEntries {
-		raw := make(map[string]any, len(v.All))
-		for _, kv := range v.All {
+	if v.Len() >= manyEntries {
+		raw := make(map[string]any, v.Len())
+		for _, kv := range v.All() {
 			raw[valid(kv.Key)] = rawValue(kv.Value)
 		}
 		_ = m.FromRaw(raw) // it never fails: it knows the types of rawValue
 		return m
 	}
-	m.EnsureCapacity(len(v.All))
-	for _, kv := range v.All {
+	m.EnsureCapacity(v.Len())
+	for _, kv := range v.All() {
 		writeValue(m.PutEmpty(valid(kv.Key)), kv.Value) // of equal keys the last counts
 	}
 	return m
@@ -145,8 +145,8 @@ func newSet(v *wire.AttributesView) pcommon.Map {
 
 // setSize returns about what a set takes in memory, in bytes.
 func setSize(v *wire.AttributesView) (bytes int) {
-	for i := range v.All {
-		bytes += attributeSize + len(v.All[i].Key) + valueSize(v.All[i].Value)
+	for i := range v.Len() {
+		bytes += attributeSize + len(v.Key(i)) + valueSize(v.Value(i))
 	}
 	return bytes
 }

@@ -84,7 +84,7 @@ func (n *sessionNames) note(d *wire.Decoder) {
 // nameOf returns the name of the sender that a resource describes. It leaves out what is
 // too long.
 func nameOf(r *wire.ResourceView) (name senderName) {
-	for _, kv := range r.Attributes.All {
+	for _, kv := range r.Attributes.All() {
 		text := kv.Value.Text()
 		if kv.Value.Type != wire.StringValue || len(text) > maxName {
 			continue

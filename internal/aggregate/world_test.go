@@ -112,7 +112,7 @@ func (w *world) label(p *wire.Point) string {
 	}
 	v := d.Point()
 	line := string(v.Metric.Name)
-	for _, kv := range v.Attributes.All {
+	for _, kv := range v.Attributes.All() {
 		line += fmt.Sprintf(" %s=%s", kv.Key, kv.Value.Text())
 	}
 	return line

@@ -42,7 +42,7 @@ func (n *network) Send(packets [][]byte) (int, udp.Outcome) {
 		for d.Next() {
 			v := d.Point()
 			series := string(v.Metric.Name)
-			for _, kv := range v.Attributes.All {
+			for _, kv := range v.Attributes.All() {
 				series += fmt.Sprintf(" %s=%s", kv.Key, kv.Value.Text())
 			}
 			n.totals[series] = math.Float64frombits(v.Bits)

@@ -70,7 +70,7 @@ func decoded(t *testing.T, s *fakeSender) []string {
 		for d.Next() {
 			v := d.Point()
 			line := string(v.Metric.Name)
-			for _, kv := range v.Attributes.All {
+			for _, kv := range v.Attributes.All() {
 				line += fmt.Sprintf(" %s=%s", kv.Key, kv.Value.Text())
 			}
 			out = append(out, fmt.Sprint(line, ": ", v.Bits))

@@ -47,7 +47,10 @@ func checkCompact(t *testing.T, c *Compactor, d *wire.Decoder, packet []byte) {
 		for tag := e.Tags(); tag.Next(); {
 			last[string(tag.Key)] = string(tag.Value)
 		}
-		all := p.Attributes.All
+		var all []wire.KeyValue
+		for _, kv := range p.Attributes.All() {
+			all = append(all, kv)
+		}
 		require.Len(t, all, len(last))
 		for _, kv := range all {
 			require.Equal(t, last[string(kv.Key)], string(kv.Value.Text()))

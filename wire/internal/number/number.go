@@ -114,13 +114,21 @@ func AppendText[T string | []byte](b []byte, s T) []byte {
 // less if b holds no such number.
 func Uvarint(b []byte) (v uint64, n int) {
 	if len(b) >= 4 {
-		// Up to four bytes are read without a branch for each, since the number of bytes
-		// cannot be predicted.
-		v := binary.LittleEndian.Uint32(b)
-		if ends := ^v & 0x80808080; ends != 0 {
-			v &= ends ^ (ends - 1) // up to the first byte that ends
-			return uint64(v&0x7F | v>>1&0x3F80 | v>>2&0x1F_C000 | v>>3&0xFE0_0000), (bits.TrailingZeros32(ends) + 1) / 8
+		if word := binary.LittleEndian.Uint32(b); !Long(word) {
+			return Few(word)
 		}
 	}
 	return binary.Uvarint(b)
 }
+
+// Few reads a number of up to four bytes out of the next four, the first of them the lowest
+// of word. It has no branch for each byte, since the number of bytes cannot be predicted. If
+// the number is longer, so that no byte of word ends it, the result means nothing: see Long.
+func Few(word uint32) (v uint64, n int) {
+	ends := ^word & 0x80808080
+	word &= ends ^ (ends - 1) // up to the first byte that ends
+	return uint64(word&0x7F | word>>1&0x3F80 | word>>2&0x1F_C000 | word>>3&0xFE0_0000), (bits.TrailingZeros32(ends) + 1) / 8
+}
+
+// Long reports whether Few cannot read the number that begins with word.
+func Long(word uint32) bool { return word&0x80808080 == 0x80808080 }
