@@ -56,7 +56,7 @@ func (v *AttributesView) Value(i int) Value {
 	if e.kind == StringValue {
 		return Value{StringValue, v.d.strings[e.value]}
 	}
-	return Value{e.kind, v.d.r.b[e.start:e.end:e.end]}
+	return Value{e.kind, v.d.r.Body[e.start:e.end:e.end]}
 }
 
 // Numbers returns the type of the i-th attribute, and which strings of the packet's
@@ -78,15 +78,15 @@ func (v *AttributesView) AppendKey(b []byte) []byte {
 
 // attributes reads what Packer.attributes wrote.
 func (d *Decoder) attributes() *AttributesView {
-	n, ok := d.r.short()
+	n, ok := d.r.Short()
 	if !ok {
-		n = d.r.longUvarint("attribute set")
+		n = d.r.LongUvarint("attribute set")
 	}
 	if n == 0 {
 		return d.nextAttributes()
 	}
 	if n > uint64(len(d.sets)) {
-		d.r.fail("attribute set reference")
+		d.r.Fail("attribute set reference")
 		n = 1
 	}
 	return &d.sets[n-1]
@@ -95,19 +95,19 @@ func (d *Decoder) attributes() *AttributesView {
 // nextAttributes reads a definition.
 func (d *Decoder) nextAttributes() *AttributesView {
 	before := d.r.items
-	n := d.r.count("attributes", 2)
+	n := d.r.Count("attributes", 2)
 	if n > MaxAttributes {
 		d.r.failAs(OverBudget, "attributes")
 	}
-	if d.r.take(n, "attributes"); d.r.failed() {
+	if d.r.take(n, "attributes"); d.r.Failed() {
 		n = 0
 	}
 	list := extend(&d.attributeList, n)
 	weight := int64(0)
 	for i := 0; i < n; i++ {
-		did, w := usual(list[i:], d.r.b[d.r.off:], d.strings)
+		did, w := usual(list[i:], d.r.Body[d.r.At:], d.strings)
 		weight += int64(w)
-		d.r.off += 2 * did
+		d.r.At += 2 * did
 		if i += did; i < n {
 			weight += int64(d.attribute(&list[i]))
 		}
@@ -146,13 +146,13 @@ func usual(list []attributeEntry, b []byte, strings [][]byte) (n, weight int) {
 
 // attribute reads a key and a value into e and returns their weight.
 func (d *Decoder) attribute(e *attributeEntry) int {
-	if b := d.r.b[d.r.off:]; len(b) > 2 {
+	if b := d.r.Body[d.r.At:]; len(b) > 2 {
 		// As usual, the key is known and a string of less than 128 bytes is not.
 		k, n := uint(b[0])-1, uint(b[2])
 		if k < 0x7F && k < uint(len(d.strings)) && b[1] == 1 && n < 0x80 && n < uint(len(b))-2 {
 			e.key, e.value, e.kind = uint16(k), uint16(len(d.strings)), StringValue
 			d.strings = append(d.strings, b[3:3+n:3+n])
-			d.r.off += 3 + int(n)
+			d.r.At += 3 + int(n)
 			return attributeWeight + len(d.strings[k]) + int(n)
 		}
 	}
@@ -165,14 +165,14 @@ func (d *Decoder) attribute(e *attributeEntry) int {
 		return attributeWeight + len(key) + len(text)
 	}
 	if tag>>1 > uint64(MapValue) || ValueType(tag>>1) == StringValue {
-		d.r.fail("attribute type")
+		d.r.Fail("attribute type")
 		return 0
 	}
-	start := d.r.off
+	start := d.r.At
 	v := d.r.value(ValueType(tag>>1), MaxDepth)
 	e.value, e.kind = 0, v.Type
-	e.start, e.end = uint32(d.r.off-len(v.data)), uint32(d.r.off)
-	return attributeWeight + len(key) + valueFactor*(d.r.off-start)
+	e.start, e.end = uint32(d.r.At-len(v.data)), uint32(d.r.At)
+	return attributeWeight + len(key) + valueFactor*(d.r.At-start)
 }
 
 // symbol reads a reference to a string, or its definition.
@@ -182,9 +182,9 @@ func (d *Decoder) symbol(field string) []byte {
 }
 
 func (d *Decoder) reference(field string) uint64 {
-	n, ok := d.r.short()
+	n, ok := d.r.Short()
 	if !ok {
-		n = d.r.longUvarint(field)
+		n = d.r.LongUvarint(field)
 	}
 	return n
 }
@@ -194,12 +194,12 @@ func (d *Decoder) reference(field string) uint64 {
 // three strings at most for each of its items, see [MaxItems].
 func (d *Decoder) numbered(n uint64, field string) (text []byte, place int) {
 	if n == 0 {
-		text = d.r.text(field)
+		text = d.r.Text(field)
 		d.strings = append(d.strings, text)
 		return text, len(d.strings) - 1
 	}
 	if n > uint64(len(d.strings)) {
-		d.r.fail(field)
+		d.r.Fail(field)
 		return nil, 0
 	}
 	return d.strings[n-1], int(n - 1)

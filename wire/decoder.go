@@ -69,15 +69,15 @@ func (d *Decoder) read(h *Header, b []byte, off int) error {
 	d.strings = append(d.strings, nil)
 	d.sets = append(d.sets, AttributesView{})
 	d.bounds = append(d.bounds, nil)
-	for d.r.left() > 0 && len(d.points) <= int(d.header.Points) {
+	for d.r.Left() > 0 && len(d.points) <= int(d.header.Points) {
 		d.record()
 	}
 	if len(d.points) != int(d.header.Points) {
-		d.r.fail("point count")
+		d.r.Fail("point count")
 	}
-	if d.r.failed() {
+	if d.r.Failed() {
 		d.metrics, d.sets, d.points, d.strings = d.metrics[:0], d.sets[:0], d.points[:0], d.strings[:0]
-		return &d.r.err
+		return d.r.error()
 	}
 	d.point.body = b
 	return nil

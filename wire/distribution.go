@@ -199,7 +199,7 @@ func equalBits(a, b []float64) bool {
 func (d *Decoder) distribution(m *MetricView) {
 	d.distributions = append(d.distributions, Distribution{})
 	dist := &d.distributions[len(d.distributions)-1]
-	dist.Count = d.r.uvarint("count")
+	dist.Count = d.r.Uvarint("count")
 	switch m.Kind {
 	case Histogram:
 		d.extrema(dist, m.Integer)
@@ -209,8 +209,8 @@ func (d *Decoder) distribution(m *MetricView) {
 	case ExponentialHistogram:
 		d.extrema(dist, m.Integer)
 		dist.Scale = d.int32("scale")
-		dist.ZeroCount = d.r.uvarint("zero count")
-		dist.ZeroThreshold = math.Float64frombits(d.r.tagged("zero threshold", false))
+		dist.ZeroCount = d.r.Uvarint("zero count")
+		dist.ZeroThreshold = math.Float64frombits(d.r.Tagged("zero threshold", false))
 		dist.Positive.Offset = d.int32("positive offset")
 		dist.Positive.Counts = d.counts("positive counts")
 		dist.Negative.Offset = d.int32("negative offset")
@@ -221,48 +221,48 @@ func (d *Decoder) distribution(m *MetricView) {
 }
 
 func (d *Decoder) extrema(dist *Distribution, integer bool) {
-	flags := d.r.byte("min and max")
+	flags := d.r.Byte("min and max")
 	if flags&^(flagMin|flagMax) != 0 {
-		d.r.fail("min and max")
+		d.r.Fail("min and max")
 	}
 	if flags&flagMin != 0 {
-		dist.Min = Extremum{Bits: d.r.tagged("min", integer), Defined: true}
+		dist.Min = Extremum{Bits: d.r.Tagged("min", integer), Defined: true}
 	}
 	if flags&flagMax != 0 {
-		dist.Max = Extremum{Bits: d.r.tagged("max", integer), Defined: true}
+		dist.Max = Extremum{Bits: d.r.Tagged("max", integer), Defined: true}
 	}
 }
 
 func (d *Decoder) int32(field string) int32 {
-	v := d.r.svarint(field)
+	v := d.r.Svarint(field)
 	if v != int64(int32(v)) {
-		d.r.fail(field)
+		d.r.Fail(field)
 	}
 	return int32(v)
 }
 
 func (d *Decoder) counts(field string) []uint64 {
-	list := extend(&d.numbers, d.r.count(field, 1))
+	list := extend(&d.numbers, d.r.Count(field, 1))
 	for i := range list {
-		list[i] = d.r.uvarint(field)
+		list[i] = d.r.Uvarint(field)
 	}
 	return list
 }
 
 func (d *Decoder) readQuantiles() []Quantile {
 	start := len(d.quantiles)
-	for n := d.r.count("quantiles", 2); n > 0; n-- {
-		q := math.Float64frombits(d.r.tagged("quantile", false))
-		v := math.Float64frombits(d.r.tagged("quantile value", false))
+	for n := d.r.Count("quantiles", 2); n > 0; n-- {
+		q := math.Float64frombits(d.r.Tagged("quantile", false))
+		v := math.Float64frombits(d.r.Tagged("quantile value", false))
 		d.quantiles = append(d.quantiles, Quantile{q, v})
 	}
 	return d.quantiles[start:len(d.quantiles):len(d.quantiles)]
 }
 
 func (d *Decoder) boundsList() []float64 {
-	n := d.r.uvarint("bounds")
+	n := d.r.Uvarint("bounds")
 	if n > uint64(len(d.bounds)) {
-		d.r.fail("bounds reference")
+		d.r.Fail("bounds reference")
 		return nil
 	}
 	if n > 0 {
@@ -275,18 +275,18 @@ func (d *Decoder) boundsList() []float64 {
 
 func (d *Decoder) readBounds() []float64 {
 	start := len(d.floats)
-	n := d.r.count("bounds", 1)
-	form := d.r.byte("bounds form")
+	n := d.r.Count("bounds", 1)
+	form := d.r.Byte("bounds form")
 	if form != rawBounds && form > number.MaxExponent {
-		d.r.fail("bounds form")
+		d.r.Fail("bounds form")
 	}
 	m := int64(0)
-	for ; n > 0 && !d.r.failed(); n-- {
+	for ; n > 0 && !d.r.Failed(); n-- {
 		if form == rawBounds {
-			d.floats = append(d.floats, d.r.float64("bound"))
+			d.floats = append(d.floats, d.r.Float64("bound"))
 			continue
 		}
-		m += d.r.svarint("bound")
+		m += d.r.Svarint("bound")
 		d.floats = append(d.floats, float64(m)/number.PowersOfTen[form])
 	}
 	return d.floats[start:len(d.floats):len(d.floats)]

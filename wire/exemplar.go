@@ -46,7 +46,7 @@ func (p *Packer) exemplars(b []byte, pt *Point) []byte {
 func items(attributes []byte, n int) int {
 	var r reader
 	r.reset(attributes, 0)
-	for r.take(n, ""); n > 0 && !r.failed(); n-- {
+	for r.take(n, ""); n > 0 && !r.Failed(); n-- {
 		r.element(MapValue, MaxDepth)
 	}
 	return r.items
@@ -87,22 +87,22 @@ func exemplarsOf(extra []byte, pointTime int64, integer bool) Exemplars {
 
 // Next moves to the next exemplar and reports whether there is one.
 func (e *Exemplars) Next() bool {
-	if e.r.left() == 0 {
+	if e.r.Left() == 0 {
 		return false
 	}
 	v := &e.Exemplar
-	v.Time = e.pointTime + e.r.svarint("exemplar time")
-	v.Bits = e.r.tagged("exemplar value", e.integer)
-	v.TraceID = e.r.text("trace id")
-	v.SpanID = e.r.text("span id")
-	start := e.r.off
-	n := e.r.count("exemplar attributes", 2)
+	v.Time = e.pointTime + e.r.Svarint("exemplar time")
+	v.Bits = e.r.Tagged("exemplar value", e.integer)
+	v.TraceID = e.r.Text("trace id")
+	v.SpanID = e.r.Text("span id")
+	start := e.r.At
+	n := e.r.Count("exemplar attributes", 2)
 	e.r.take(1+n, "exemplars")
-	for ; n > 0 && !e.r.failed(); n-- {
+	for ; n > 0 && !e.r.Failed(); n-- {
 		e.r.element(MapValue, MaxDepth)
 	}
-	v.attributes = e.r.b[start:e.r.off]
-	return !e.r.failed()
+	v.attributes = e.r.Body[start:e.r.At]
+	return !e.r.Failed()
 }
 
 // checkExemplars verifies the exemplars of a point, which take length bytes, and counts
@@ -112,8 +112,9 @@ func (d *Decoder) checkExemplars(e Exemplars, length int) {
 	for e.Next() {
 		d.expanded += pointWeight
 	}
-	if e.r.failed() {
-		d.r.failAs(e.r.err.Cause, e.r.err.Field)
+	if e.r.Failed() {
+		err := e.r.error()
+		d.r.failAs(err.Cause, err.Field)
 	}
 	d.r.items = e.r.items
 	d.expanded += valueFactor * length

@@ -168,15 +168,15 @@ type MetricView struct {
 
 // metric reads what Packer.metric wrote.
 func (d *Decoder) metric() *MetricView {
-	n, ok := d.r.short()
+	n, ok := d.r.Short()
 	if !ok {
-		n = d.r.longUvarint("metric")
+		n = d.r.LongUvarint("metric")
 	}
 	if n == 0 {
 		return d.nextMetricView()
 	}
 	if n > uint64(len(d.metrics)) {
-		d.r.fail("metric reference")
+		d.r.Fail("metric reference")
 		return &d.none
 	}
 	return &d.metrics[n-1]
@@ -184,13 +184,13 @@ func (d *Decoder) metric() *MetricView {
 
 func (d *Decoder) nextMetricView() *MetricView {
 	m := MetricView{Index: len(d.metrics), Scope: d.scope()}
-	flags := d.r.byte("metric flags")
+	flags := d.r.Byte("metric flags")
 	m.Kind = Kind(flags & flagKind)
 	m.Integer = flags&flagInteger != 0
 	m.Monotonic = flags&flagMonotonic != 0
 	m.Delta = flags&flagDelta != 0
 	if !validFlags(flags) {
-		d.r.fail("metric flags")
+		d.r.Fail("metric flags")
 	}
 	m.Name = d.symbol("metric name")
 	m.Unit = d.symbol("metric unit")
@@ -223,9 +223,9 @@ func flagsOf(k Kind) byte {
 }
 
 func (d *Decoder) scope() *ScopeView {
-	n := d.r.uvarint("scope")
+	n := d.r.Uvarint("scope")
 	if n > uint64(len(d.scopes)) {
-		d.r.fail("scope reference")
+		d.r.Fail("scope reference")
 		return nil
 	}
 	if n > 0 {
@@ -243,9 +243,9 @@ func (d *Decoder) scope() *ScopeView {
 }
 
 func (d *Decoder) resource() *ResourceView {
-	n := d.r.uvarint("resource")
+	n := d.r.Uvarint("resource")
 	if n > uint64(len(d.resources)) {
-		d.r.fail("resource reference")
+		d.r.Fail("resource reference")
 		return nil
 	}
 	if n > 0 {

@@ -121,21 +121,21 @@ func (d *Decoder) record() {
 	r := &d.r
 	tag := byte(0)
 	word := uint32(0)
-	if at := r.off; len(r.b)-at >= 4 {
-		word = binary.LittleEndian.Uint32(r.b[at:])
+	if at := r.At; len(r.Body)-at >= 4 {
+		word = binary.LittleEndian.Uint32(r.Body[at:])
 	}
 	if n := uint(word>>8)&0xFF - 1; word&tagExtension == 0 && n < 0x7F && n < uint(len(d.metrics)) {
 		// As usual, a reference of one byte follows the tag.
 		tag, m = byte(word), &d.metrics[n]
 		if n = uint(word>>16)&0xFF - 1; n < 0x7F && n < uint(len(d.sets)) {
-			r.off += 3
+			r.At += 3
 			set = &d.sets[n]
 		} else {
-			r.off += 2
+			r.At += 2
 			set = d.attributes()
 		}
 	} else {
-		if tag = r.byte("tag"); tag >= tagExtension {
+		if tag = r.Byte("tag"); tag >= tagExtension {
 			d.skip(tag)
 			return
 		}
@@ -143,7 +143,7 @@ func (d *Decoder) record() {
 		set = d.attributes()
 	}
 	if tag&tagTime != 0 {
-		d.prevTime += r.svarint("time")
+		d.prevTime += r.Svarint("time")
 	}
 	start := d.prevStart
 	if how := tag & tagStart; how != startSame {
@@ -151,9 +151,9 @@ func (d *Decoder) record() {
 	}
 	value := uint64(0)
 	if enc := number.Encoding(tag & tagEncoding); enc == number.Integer && m.Integer {
-		value = uint64(r.svarint("value"))
+		value = uint64(r.Svarint("value"))
 	} else {
-		value = r.number("value", enc, m.Integer)
+		value = r.Number("value", enc, m.Integer)
 	}
 	distribution, exemplars, exemplarsEnd := 0, 0, 0
 	d.expanded += pointWeight + set.weight
@@ -179,12 +179,12 @@ func (d *Decoder) record() {
 func (d *Decoder) start(how byte) int64 {
 	switch how {
 	case startDelta:
-		d.prevStart += d.r.svarint("start time")
+		d.prevStart += d.r.Svarint("start time")
 		return d.prevStart
 	case startNone:
 		return NoTime
 	}
-	d.r.fail("start time")
+	d.r.Fail("start time")
 	return d.prevStart
 }
 
@@ -193,16 +193,16 @@ func (d *Decoder) start(how byte) int64 {
 func (d *Decoder) skip(tag byte) {
 	switch tag {
 	case tagExtension:
-		d.r.uvarint("extension kind")
-		d.r.text("extension")
+		d.r.Uvarint("extension kind")
+		d.r.Text("extension")
 	case tagPadding:
-		for d.r.left() > 0 {
-			if d.r.byte("padding") != tagPadding {
-				d.r.fail("padding")
+		for d.r.Left() > 0 {
+			if d.r.Byte("padding") != tagPadding {
+				d.r.Fail("padding")
 			}
 		}
 	default:
-		d.r.fail("tag")
+		d.r.Fail("tag")
 	}
 }
 
@@ -210,19 +210,19 @@ func (d *Decoder) skip(tag byte) {
 // fields of later versions.
 func (d *Decoder) extras(m *MetricView) (exemplars, end int) {
 	for {
-		id := d.r.uvarint("extra")
+		id := d.r.Uvarint("extra")
 		if id == 0 {
 			return exemplars, end
 		}
-		body := d.r.text("extra")
-		if id != extraExemplars || d.r.failed() {
+		body := d.r.Text("extra")
+		if id != extraExemplars || d.r.Failed() {
 			continue
 		}
 		if end > 0 {
-			d.r.fail("second exemplars")
+			d.r.Fail("second exemplars")
 			continue
 		}
-		exemplars, end = d.r.off-len(body), d.r.off
+		exemplars, end = d.r.At-len(body), d.r.At
 		d.checkExemplars(exemplarsOf(body, d.prevTime, m.Integer), len(body))
 	}
 }

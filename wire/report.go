@@ -79,10 +79,13 @@ func readReport(packet []byte, h *Header) (r Report, err Error) {
 	}
 	var in reader
 	in.reset(packet[:len(packet)-TrailerSize], HeaderSize)
-	for in.left() > 0 {
-		r.set(in.uvarint("report field"), in.uvarint("report value"))
+	for in.Left() > 0 {
+		r.set(in.Uvarint("report field"), in.Uvarint("report value"))
 	}
-	return r, in.err
+	if in.Failed() {
+		return r, *in.error()
+	}
+	return r, Error{}
 }
 
 func (r *Report) set(field, v uint64) {

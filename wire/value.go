@@ -102,7 +102,7 @@ func (v Value) Elements() Elements {
 	}
 	e := Elements{of: v.Type}
 	e.r.reset(v.data, 0)
-	e.left = e.r.count("count", 1)
+	e.left = e.r.Count("count", 1)
 	return e
 }
 
@@ -132,7 +132,7 @@ func (e *Elements) Next() bool {
 	}
 	e.left--
 	e.Key, e.Value = e.r.element(e.of, MaxDepth)
-	return !e.r.failed()
+	return !e.r.Failed()
 }
 
 // elementType returns the type of the elements of a homogeneous slice, and EmptyValue for
@@ -158,41 +158,41 @@ func (r *reader) element(t ValueType, depth int) (key []byte, v Value) {
 		return nil, r.value(inner, depth)
 	}
 	if t == MapValue {
-		key = r.text("map key")
+		key = r.Text("map key")
 	}
-	return key, r.value(ValueType(r.byte("value type")), depth)
+	return key, r.value(ValueType(r.Byte("value type")), depth)
 }
 
 // value reads the payload of a value of type t and everything inside it.
 func (r *reader) value(t ValueType, depth int) Value {
-	start := r.off
+	start := r.At
 	switch t {
 	case EmptyValue:
 	case BoolValue:
-		if r.byte("bool") > 1 {
-			r.fail("bool")
+		if r.Byte("bool") > 1 {
+			r.Fail("bool")
 		}
 	case Int64Value:
-		r.svarint("int64")
+		r.Svarint("int64")
 	case Float64Value:
-		r.bytes("float64", 8)
+		r.Bytes("float64", 8)
 	case StringValue, BytesValue:
-		return Value{Type: t, data: r.text("text")}
+		return Value{Type: t, data: r.Text("text")}
 	case BoolSliceValue, Int64SliceValue, Float64SliceValue, StringSliceValue, SliceValue, MapValue:
 		if depth == 0 {
-			r.fail("nesting")
+			r.Fail("nesting")
 			break
 		}
-		n := r.count("elements", 1)
+		n := r.Count("elements", 1)
 		r.take(n*(MaxDepth-depth+1), "elements")
-		for ; n > 0 && !r.failed(); n-- {
+		for ; n > 0 && !r.Failed(); n-- {
 			r.element(t, depth-1)
 		}
 	default:
-		r.fail("value type")
+		r.Fail("value type")
 	}
-	if r.failed() {
+	if r.Failed() {
 		return Value{}
 	}
-	return Value{Type: t, data: r.b[start:r.off:r.off]}
+	return Value{Type: t, data: r.Body[start:r.At:r.At]}
 }

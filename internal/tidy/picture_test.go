@@ -19,6 +19,7 @@ var mayImport = map[string][]string{
 	// Encodings that know numbers and no more, and what they share. They take points,
 	// causes and limits from wire.
 	"wire/internal/number": {},
+	"wire/internal/cursor": {"wire/internal/number"},
 	"wire/internal/flat":   {"wire"},
 	"wire/internal/points": {"wire"},
 	"wire/plain":           {"wire", "wire/internal/flat"},
@@ -112,7 +113,7 @@ func ourImportAllowed(f *source, pkg string) bool {
 var dataPath = []string{"internal/handoff", "internal/event", "internal/session", "internal/pipeline", "internal/notice"}
 
 // wirePackages are bytes and points: they know no OpenTelemetry and no sockets.
-var wirePackages = []string{"wire", "wire/internal/number", "wire/internal/flat", "wire/plain", "wire/statsd", "wire/influx"}
+var wirePackages = []string{"wire", "wire/internal/number", "wire/internal/cursor", "wire/internal/flat", "wire/plain", "wire/statsd", "wire/influx"}
 
 // restriction forbids an import, and what lies below it, in some files.
 type restriction struct {
