@@ -28,16 +28,15 @@ var (
 // a receiver.
 func streamExperiment(where string, open func() (sink, error)) experiment {
 	e := experiment{name: "end to end, " + where}
-	shared := workload.Points(workload.W3, sharedPoints)
 	modes := []struct {
 		name   string
-		rm     *metricdata.ResourceMetrics
+		data   func([]workload.Counter) *metricdata.ResourceMetrics
 		stream func(*sender, *metricdata.ResourceMetrics, int) (cost, error)
 		target target
 	}{
-		{"W3 in bursts", inOrder(shared), (*sender).burst, target{losslessAtLeast, 2}},
-		{"W3 without a pause", inOrder(shared), (*sender).rush, target{losslessAtLeast, 2}},
-		{"W3 metric by metric, in bursts", byMetric(shared), (*sender).burst, none},
+		{"W3 in bursts", inOrder, (*sender).burst, target{losslessAtLeast, 2}},
+		{"W3 without a pause", inOrder, (*sender).rush, target{losslessAtLeast, 2}},
+		{"W3 metric by metric, in bursts", byMetric, (*sender).burst, none},
 	}
 	for i, m := range modes {
 		e.lines = append(e.lines, line{
@@ -45,7 +44,9 @@ func streamExperiment(where string, open func() (sink, error)) experiment {
 		})
 	}
 	e.setup = func(quick bool) (sides []side, err error) {
+		shared := workload.Points(workload.W3, sharedPoints)
 		for _, m := range modes {
+			rm := m.data(shared)
 			at, err := open()
 			if err != nil {
 				return sides, err
@@ -55,7 +56,7 @@ func streamExperiment(where string, open func() (sink, error)) experiment {
 				return sides, err
 			}
 			n := repeats(quick, bursts)
-			sides = append(sides, side{m.name, func() (cost, error) { return m.stream(s, m.rm, n) }, s.end})
+			sides = append(sides, side{m.name, func() (cost, error) { return m.stream(s, rm, n) }, s.end})
 		}
 		return sides, nil
 	}

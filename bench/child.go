@@ -33,6 +33,8 @@ var roles = map[string]func() (sink, error){
 	totalsRole:    newTotals,
 	latencyRole:   newLatencies,
 	linesRole:     newLines,
+	grpcRole:      newGRPCSink,
+	httpRole:      newHTTPSink,
 }
 
 // roleOf returns the role that the arguments of a process give it.
@@ -46,6 +48,9 @@ func roleOf(args []string) (string, bool) {
 // serve is what a child does: it makes the sink of its role, prints its
 // address and answers the questions of its parent until in ends.
 func serve(role string, in io.Reader, out io.Writer) error {
+	if ran, err := runProgram(role, in, out); ran {
+		return err
+	}
 	open, ok := roles[role]
 	if !ok {
 		return fmt.Errorf("unknown role %q", role)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -54,6 +55,10 @@ type cost struct {
 	short bool
 
 	p50, p99, p9999 time.Duration // of single points or calls
+	// service is what a service took, requests how long its answers did.
+	service  serviceReport
+	requests loadReport
+
 	// heap is how many bytes live, heapBefore how many did at first.
 	heap, heapBefore int
 }
@@ -62,6 +67,20 @@ type cost struct {
 type tally struct {
 	n       int
 	counted bool
+}
+
+// MarshalJSON writes null if nobody counted.
+func (t tally) MarshalJSON() ([]byte, error) {
+	if !t.counted {
+		return []byte("null"), nil
+	}
+	return json.Marshal(t.n)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (t *tally) UnmarshalJSON(text []byte) error {
+	t.counted = string(text) != "null"
+	return json.Unmarshal(text, &t.n)
 }
 
 func counted(n int) tally { return tally{n, true} }
@@ -120,6 +139,7 @@ var experiments = slices.Concat([]experiment{
 	heapExperiment, flatExperiment, flatForeverExperiment,
 	idleExperiment,
 	sessionsExperiment,
+	serviceExperiment,
 })
 
 func (e *experiment) matches(rows *regexp.Regexp) bool {

@@ -29,6 +29,7 @@ var sessionsExperiment = func() experiment {
 		name := fmt.Sprintf("receiver, %d sessions in turns", n)
 		e.lines = append(e.lines,
 			line{name + ", all CPU", "ns/packet", (*cost).thereNanos, i, 0, none},
+			line{name + ", all CPU a point", "ns/point", (*cost).therePointNanos, i, alone, target{valueAtMost, 150}},
 			line{name + ", throughput", "k packets/s", (*cost).thousandPackets, i, 0, none})
 	}
 	e.setup = func(quick bool) (sides []side, err error) {
@@ -136,4 +137,5 @@ func (c *senders) send() error {
 func (c *senders) end() error { return errors.Join(c.sender.Close(), c.at.close()) }
 
 func (c *cost) thereNanos() float64      { return float64(c.there) / float64(c.packets) }
+func (c *cost) therePointNanos() float64 { return float64(c.there) / float64(c.points) }
 func (c *cost) thousandPackets() float64 { return float64(c.packets) / c.elapsed.Seconds() / 1e3 }
