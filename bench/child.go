@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"time"
+
+	"github.com/otelgram/otelgram/internal/allocs"
 )
 
 // The roles of a process that this one starts as -serve role.
@@ -83,6 +85,8 @@ func answer(s sink, question string, points uint64) (string, error) {
 		return fmt.Sprint(a.packets, a.points, a.last.UnixNano()), err
 	case "cpu":
 		return fmt.Sprint(int64(cpuTime())), nil
+	case "heap":
+		return fmt.Sprint(allocs.Heap()), nil
 	case "books":
 		return "close", s.books(points)
 	case "total":
@@ -150,6 +154,15 @@ func (c *child) cpu() (used time.Duration, err error) {
 	}
 	_, err = fmt.Fscanln(c.out, (*int64)(&used))
 	return used, err
+}
+
+// heap is how many bytes live in the child.
+func (c *child) heap() (bytes int, err error) {
+	if _, err := fmt.Fprintln(c.in, "heap", 0); err != nil {
+		return 0, err
+	}
+	_, err = fmt.Fscanln(c.out, &bytes)
+	return bytes, err
 }
 
 func (c *child) books(sent uint64) error {

@@ -52,6 +52,15 @@ func writeDocuments(file, root string) error {
 			return err
 		}
 	}
+	for _, c := range charts() {
+		svg, err := c.svg(&r)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.file, err)
+		}
+		if err := os.WriteFile(filepath.Join(root, "docs", c.file), svg, 0o644); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -75,8 +84,7 @@ func newWriter(r *results) (*writer, error) {
 		"ours": w.ours, "other": w.other, "ratio": w.ratio, "span": w.span, "promise": w.promise,
 		"tables": w.tables, "dates": w.dates, "loads": w.loads, "count": w.count,
 		"machine": func() string { return r.Machine }, "versions": func() string { return r.Versions },
-		"code": func(text string) string { return strings.ReplaceAll(text, "'", "`") },
-	}).Parse(blocks)
+	}).Funcs(w.functions()).Parse(blocks)
 	return w, err
 }
 

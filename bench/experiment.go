@@ -26,6 +26,8 @@ type experiment struct {
 	cold bool
 	// long says that it is only measured when asked for.
 	long bool
+	// needs is a program without which it is left out.
+	needs string
 }
 
 // side is one way to do it.
@@ -54,7 +56,11 @@ type cost struct {
 	// short says that less was offered than what the round is about.
 	short bool
 
-	p50, p99, p9999 time.Duration // of single points or calls
+	p50, p99, p9999  time.Duration // of single points or calls
+	used, collecting time.Duration // CPU of the process while points were exported, and of collecting them
+	series           int
+	instructions     int // of the process, without the kernel's
+
 	// service is what a service took, requests how long its answers did.
 	service  serviceReport
 	requests loadReport
@@ -139,8 +145,8 @@ var experiments = slices.Concat([]experiment{
 	heapExperiment, flatExperiment, flatForeverExperiment,
 	idleExperiment,
 	sessionsExperiment,
-	serviceExperiment,
-})
+	serviceExperiment, loadExperiment, instructionsExperiment,
+}, scaleExperiments)
 
 func (e *experiment) matches(rows *regexp.Regexp) bool {
 	for i := range e.lines {

@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"regexp"
 	"time"
 )
@@ -98,6 +99,10 @@ func run(s settings, out io.Writer) error {
 	for i := range experiments {
 		e := &experiments[i]
 		if !e.matches(s.rows) || e.long && !s.long && !s.quick || saved.has(e) {
+			continue
+		}
+		if _, err := exec.LookPath(e.needs); e.needs != "" && err != nil && !s.quick {
+			fmt.Fprintf(out, "%s: left out, there is no %s\n", e.name, e.needs)
 			continue
 		}
 		start := time.Now()

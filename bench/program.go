@@ -21,6 +21,7 @@ const (
 var programs = map[string]func(plan []byte, in *bufio.Scanner, out io.Writer) error{
 	serviceProgram: runService,
 	loadProgram:    runLoad,
+	operateProgram: runOperation,
 }
 
 // runProgram runs the program that a role names, if it names one.
