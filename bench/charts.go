@@ -41,7 +41,9 @@ func costChart() chart {
 	}
 	for _, n := range scaleSeries {
 		name, x := "scale, "+figure(float64(n))+" series, ", float64(n)
-		c.curves[0].add(x, name+"SDK path, all CPU", true)
+		if n <= otlpSeries {
+			c.curves[0].add(x, name+"SDK path, all CPU", true)
+		}
 		c.curves[1].add(x, name+"SDK path, all CPU", false)
 		c.curves[2].add(x, name+"SDK path, CPU of the SDK's collection, a part of that", false)
 		c.curves[3].add(x, name+"direct path, all CPU", false)

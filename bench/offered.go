@@ -55,7 +55,7 @@ func (s *sender) offer(rate int, quick bool) (c cost, err error) {
 	rm := counters(20, rate/loadExports*perPacket/20)
 	exports := loadExports
 	if quick {
-		exports = 2
+		rm, exports = counters(20, rate/1000), 1
 	}
 	before := s.exp.Stats()
 	next := time.Now()

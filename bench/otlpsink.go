@@ -18,9 +18,9 @@ const (
 	httpRole = "otlp-http"
 )
 
-// maxRequest is how many bytes a request may have: one of 1,000,000 points has 130 MB. A Collector takes 4 MiB
+// maxRequest is how many bytes a request may have: one of 100,000 points has 12 MB. A Collector takes 4 MiB
 // over gRPC if nothing else is said.
-const maxRequest = 256 << 20
+const maxRequest = 64 << 20
 
 // otlpSink counts the points that come over gRPC or HTTP.
 type otlpSink struct {

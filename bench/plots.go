@@ -109,7 +109,7 @@ func (c *chart) setAxes(p *plot.Plot, at map[float64]bool, least float64) {
 }
 
 func (c *chart) xs() (xs []float64) {
-	for _, p := range c.curves[0].points {
+	for _, p := range c.curves[len(c.curves)-1].points {
 		xs = append(xs, p.x)
 	}
 	return xs

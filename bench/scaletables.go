@@ -60,7 +60,11 @@ func (w *writer) seriesTable() (rows []string, err error) {
 			var c cells
 			c.add(w.ours(name + f.sdk))
 			c.add(w.ours(name + f.direct))
-			c.add(w.other(name + f.sdk))
+			if n <= otlpSeries {
+				c.add(w.other(name + f.sdk))
+			} else {
+				c.add("cannot", nil)
+			}
 			text, failed := c.row(figure(float64(n)), f.text)
 			rows, err = append(rows, text), errors.Join(err, failed)
 		}
