@@ -107,7 +107,8 @@ func runService(plan []byte, in *bufio.Scanner, out io.Writer) error {
 		case "end":
 			err = reply(out, s.report(&begin))
 		case "stop":
-			err = errors.Join(server.Close(), s.shutdown(context.Background()))
+			err = server.Close()
+			_ = s.shutdown(context.Background()) // what it could not send is in the books
 			if stopped := <-serving; !errors.Is(stopped, http.ErrServerClosed) {
 				err = errors.Join(err, stopped)
 			}
@@ -178,6 +179,9 @@ type countingExporter struct {
 }
 
 func (c *countingExporter) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
+	if err := ctx.Err(); err != nil {
+		return err // the reader was shut down while it collected
+	}
 	points := uint64(countPoints(rm))
 	c.offered.Add(points)
 	err := c.Exporter.Export(ctx, rm)
