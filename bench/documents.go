@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"text/template"
 
@@ -82,7 +83,7 @@ func newWriter(r *results) (*writer, error) {
 	var err error
 	w.blocks, err = template.New("").Funcs(template.FuncMap{
 		"ours": w.ours, "other": w.other, "ratio": w.ratio, "span": w.span, "promise": w.promise,
-		"tables": w.tables, "dates": w.dates, "loads": w.loads, "count": w.count,
+		"tables": w.tables, "dates": w.dates, "loads": w.loads, "busy": w.busy, "count": w.count,
 		"machine": func() string { return r.Machine }, "versions": func() string { return r.Versions },
 	}).Funcs(w.functions()).Parse(blocks)
 	return w, err
@@ -205,6 +206,19 @@ func (w *writer) dates() string {
 // loads are the least and the most load beside which rows were measured.
 func (w *writer) loads() string {
 	return between(w.results.Rows, func(r *row) string { return fmt.Sprintf("%6s", r.Load) })
+}
+
+// busyLoad is more than bench itself makes on two cores.
+const busyLoad = 4
+
+// busy says that other programs ran while some rows were measured.
+func (w *writer) busy() bool {
+	for i := range w.results.Rows {
+		if load, err := strconv.ParseFloat(w.results.Rows[i].Load, 64); err == nil && load > busyLoad {
+			return true
+		}
+	}
+	return false
 }
 
 func between(rows []row, of func(*row) string) string {
