@@ -46,6 +46,7 @@ func streamExperiment(where string, open func() (sink, error)) experiment {
 	e.setup = func(quick bool) (sides []side, err error) {
 		shared := workload.Points(workload.W3, sharedPoints)
 		for _, m := range modes {
+			rm := m.data(shared)
 			at, err := open()
 			if err != nil {
 				return sides, err
@@ -54,7 +55,7 @@ func streamExperiment(where string, open func() (sink, error)) experiment {
 			if err != nil {
 				return sides, err
 			}
-			n, rm := repeats(quick, bursts), m.data(shared)
+			n := repeats(quick, bursts)
 			sides = append(sides, side{m.name, func() (cost, error) { return m.stream(s, rm, n) }, s.end})
 		}
 		return sides, nil

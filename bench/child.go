@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"time"
+
+	"github.com/otelgram/otelgram/internal/allocs"
 )
 
 // The roles of a process that this one starts as -serve role.
@@ -33,6 +35,8 @@ var roles = map[string]func() (sink, error){
 	totalsRole:    newTotals,
 	latencyRole:   newLatencies,
 	linesRole:     newLines,
+	grpcRole:      newGRPCSink,
+	httpRole:      newHTTPSink,
 }
 
 // roleOf returns the role that the arguments of a process give it.
@@ -46,6 +50,9 @@ func roleOf(args []string) (string, bool) {
 // serve is what a child does: it makes the sink of its role, prints its
 // address and answers the questions of its parent until in ends.
 func serve(role string, in io.Reader, out io.Writer) error {
+	if ran, err := runProgram(role, in, out); ran {
+		return err
+	}
 	open, ok := roles[role]
 	if !ok {
 		return fmt.Errorf("unknown role %q", role)
@@ -80,6 +87,8 @@ func answer(s sink, question string, points uint64) (string, error) {
 		return fmt.Sprint(int64(cpuTime())), nil
 	case "times":
 		return fmt.Sprint(int64(cpuTime()), int64(kernelTime())), nil
+	case "heap":
+		return fmt.Sprint(allocs.Heap()), nil
 	case "books":
 		return "close", s.books(points)
 	case "total":
@@ -156,6 +165,15 @@ func (c *child) cpuTimes() (used, kernel time.Duration, err error) {
 	}
 	_, err = fmt.Fscanln(c.out, (*int64)(&used), (*int64)(&kernel))
 	return used, kernel, err
+}
+
+// heap is how many bytes live in the child.
+func (c *child) heap() (bytes int, err error) {
+	if _, err := fmt.Fprintln(c.in, "heap", 0); err != nil {
+		return 0, err
+	}
+	_, err = fmt.Fscanln(c.out, &bytes)
+	return bytes, err
 }
 
 func (c *child) books(sent uint64) error {

@@ -3,7 +3,10 @@ package main
 import "fmt"
 
 // concurrentExperiments are about calls from many goroutines, in one series and in many.
-var concurrentExperiments = makeCrowded(2, 8, 64)
+var concurrentExperiments = makeCrowded(crowds...)
+
+// crowds are how many goroutines record at once.
+var crowds = []int{1, 2, 8, 64}
 
 func makeCrowded(goroutines ...int) (all []experiment) {
 	for _, n := range goroutines {
@@ -12,8 +15,15 @@ func makeCrowded(goroutines ...int) (all []experiment) {
 	return all
 }
 
+func manyGoroutines(n int) string {
+	if n == 1 {
+		return "1 goroutine"
+	}
+	return fmt.Sprint(n, " goroutines")
+}
+
 func concurrentExperiment(goroutines, series int, what string) experiment {
-	where := fmt.Sprintf(", %d goroutines, %s", goroutines, what)
+	where := fmt.Sprintf(", %s, %s", manyGoroutines(goroutines), what)
 	e := experiment{name: "recording" + where}
 	for _, p := range []struct {
 		name        string

@@ -122,12 +122,17 @@ func pointsOf(m *metricdata.Metrics) []metricdata.DataPoint[int64] {
 	return sum.DataPoints
 }
 
-// countPoints counts the points of what counters made.
+// countPoints counts the points of counters and histograms.
 func countPoints(rm *metricdata.ResourceMetrics) int {
 	n := 0
 	for i := range rm.ScopeMetrics {
 		for j := range rm.ScopeMetrics[i].Metrics {
-			n += len(pointsOf(&rm.ScopeMetrics[i].Metrics[j]))
+			m := &rm.ScopeMetrics[i].Metrics[j]
+			if h, ok := m.Data.(metricdata.Histogram[float64]); ok {
+				n += len(h.DataPoints)
+				continue
+			}
+			n += len(pointsOf(m))
 		}
 	}
 	return n

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -25,6 +26,8 @@ type experiment struct {
 	cold bool
 	// long says that it is only measured when asked for.
 	long bool
+	// needs is a program without which it is left out.
+	needs string
 }
 
 // side is one way to do it.
@@ -54,7 +57,15 @@ type cost struct {
 	// short says that less was offered than what the round is about.
 	short bool
 
-	p50, p99, p9999 time.Duration // of single points or calls
+	p50, p99, p9999  time.Duration // of single points or calls
+	used, collecting time.Duration // CPU of the process while points were exported, and of collecting them
+	series           int
+	instructions     int // of the process, without the kernel's
+
+	// service is what a service took, requests how long its answers did.
+	service  serviceReport
+	requests loadReport
+
 	// heap is how many bytes live, heapBefore how many did at first.
 	heap, heapBefore int
 }
@@ -63,6 +74,20 @@ type cost struct {
 type tally struct {
 	n       int
 	counted bool
+}
+
+// MarshalJSON writes null if nobody counted.
+func (t tally) MarshalJSON() ([]byte, error) {
+	if !t.counted {
+		return []byte("null"), nil
+	}
+	return json.Marshal(t.n)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (t *tally) UnmarshalJSON(text []byte) error {
+	t.counted = string(text) != "null"
+	return json.Unmarshal(text, &t.n)
 }
 
 func counted(n int) tally { return tally{n, true} }
@@ -121,7 +146,8 @@ var experiments = slices.Concat([]experiment{
 	heapExperiment, flatExperiment, flatForeverExperiment,
 	idleExperiment,
 	sessionsExperiment, receiveExperiment,
-})
+	serviceExperiment, loadExperiment, instructionsExperiment,
+}, scaleExperiments)
 
 func (e *experiment) matches(rows *regexp.Regexp) bool {
 	for i := range e.lines {

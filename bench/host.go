@@ -11,8 +11,10 @@ import (
 
 // peers are the modules whose versions matter.
 var peers = []string{
-	"github.com/DataDog/datadog-go/v5", "github.com/VictoriaMetrics/metrics", "github.com/prometheus/client_golang",
+	"github.com/DataDog/datadog-go/v5", "github.com/VictoriaMetrics/metrics", "github.com/cactus/go-statsd-client/v5",
+	"github.com/influxdata/line-protocol/v2", "github.com/prometheus/client_golang",
 	"github.com/puzpuzpuz/xsync/v4", "go.opentelemetry.io/otel/sdk/metric",
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc",
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp", "google.golang.org/protobuf",
 }
 

@@ -29,6 +29,8 @@ var sessionsExperiment = func() experiment {
 		name := fmt.Sprintf("receiver, %d sessions in turns", n)
 		e.lines = append(e.lines,
 			line{name + ", all CPU", "ns/packet", (*cost).thereNanos, i, 0, none},
+			line{name + ", all CPU a point", "ns/point", (*cost).therePointNanos, i, alone, target{valueAtMost, 150}},
+			line{name + ", live heap", "MB", (*cost).megabytes, i, alone, none},
 			line{name + ", throughput", "k packets/s", (*cost).thousandPackets, i, 0, none})
 	}
 	e.setup = func(quick bool) (sides []side, err error) {
@@ -56,6 +58,7 @@ type senders struct {
 	points int
 	sent   []uint64 // packets of each session
 	total  uint64   // points that were sent
+	empty  int      // bytes on the heap of the receiver before the first packet
 	next   int      // whose turn it is
 	flight [][]byte
 }
@@ -66,6 +69,9 @@ func newSenders(sessions int) (*senders, error) {
 		return nil, err
 	}
 	c := &senders{at: at, sent: make([]uint64, sessions)}
+	if c.empty, err = at.heap(); err != nil {
+		return nil, errors.Join(err, at.close())
+	}
 	if c.sender, err = udp.Dial(context.Background(), at.address()); err != nil {
 		return nil, errors.Join(err, at.close())
 	}
@@ -109,7 +115,9 @@ func (c *senders) round(packets int) (cost, error) {
 	}
 	after, err := c.at.cpu()
 	sum.there = after - before
-	return sum, err
+	heap, failed := c.at.heap()
+	sum.heap = max(0, heap-c.empty)
+	return sum, errors.Join(err, failed)
 }
 
 // send sends as many packets as may be on their way.
@@ -136,4 +144,5 @@ func (c *senders) send() error {
 func (c *senders) end() error { return errors.Join(c.sender.Close(), c.at.close()) }
 
 func (c *cost) thereNanos() float64      { return float64(c.there) / float64(c.packets) }
+func (c *cost) therePointNanos() float64 { return float64(c.there) / float64(c.points) }
 func (c *cost) thousandPackets() float64 { return float64(c.packets) / c.elapsed.Seconds() / 1e3 }

@@ -114,27 +114,20 @@ func (t *table) row(name, unit, ours, other, ratio, target, met, dropped, lost s
 		t.name, name, unit, ours, other, ratio, target, met, dropped, lost)
 }
 
-func (t *table) add(l *line, results []result) {
-	r := &results[l.ours]
-	ours := summarize(r, l.value)
-	other, ratioText, ratio := "-", "-", math.NaN()
-	if l.other != alone {
-		s := summarize(&results[l.other], l.value)
-		other = results[l.other].side + " " + s.text()
-		if s.median > 0 {
-			ratio = ours.median / s.median
-			ratioText = fmt.Sprintf("%.3f", ratio)
+// add prints what was measured of a line.
+func (t *table) add(l *line, r *row) {
+	other, ratio := "-", "-"
+	if r.Other != nil {
+		other = r.Beside + " " + r.Other.text()
+		if v := r.ratio(); !math.IsNaN(v) {
+			ratio = fmt.Sprintf("%.3f", v)
 		}
 	}
-	met := l.met(ours.median, ratio, r.dropped, r.lost)
-	if l.kind != 0 && r.short() {
-		met = "not measured"
-	}
-	t.row(l.name, l.unit, ours.text(), other, ratioText, l.text(), met, r.dropped.text(), r.lost.text())
+	t.row(l.name, l.unit, r.Ours.text(), other, ratio, l.text(), r.met(l), r.Dropped.text(), r.Lost.text())
 }
 
 // summary is what the rounds of one side come to.
-type summary struct{ median, least, most float64 }
+type summary struct{ Median, Least, Most float64 }
 
 func summarize(r *result, value func(*cost) float64) summary {
 	values := make([]float64, 0, len(r.costs))
@@ -151,5 +144,5 @@ func summarize(r *result, value func(*cost) float64) summary {
 }
 
 func (s summary) text() string {
-	return fmt.Sprintf("%s (%s..%s)", benchreport.Figure(s.median), benchreport.Figure(s.least), benchreport.Figure(s.most))
+	return fmt.Sprintf("%s (%s..%s)", benchreport.Figure(s.Median), benchreport.Figure(s.Least), benchreport.Figure(s.Most))
 }
