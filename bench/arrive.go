@@ -18,25 +18,28 @@ const (
 )
 
 var (
-	sameProcessExperiment  = streamExperiment("one process", newDecoder)
-	otherProcessExperiment = streamExperiment("receiver in another process", func() (sink, error) {
+	highThroughput = exporter.WithPreset(exporter.HighThroughput)
+
+	sameProcessExperiment  = streamExperiment("one process", 6, newDecoder)
+	otherProcessExperiment = streamExperiment("receiver in another process", 4, func() (sink, error) {
 		return startChild(decoderRole)
 	})
 )
 
 // streamExperiment is about points on their way from Export to the handler of
-// a receiver.
-func streamExperiment(where string, open func() (sink, error)) experiment {
+// a receiver. millions a second are what bursts are to reach.
+func streamExperiment(where string, millions float64, open func() (sink, error)) experiment {
 	e := experiment{name: "end to end, " + where}
 	modes := []struct {
 		name   string
 		data   func([]workload.Counter) *metricdata.ResourceMetrics
 		stream func(*sender, *metricdata.ResourceMetrics, int) (cost, error)
+		pace   exporter.Option
 		target target
 	}{
-		{"W3 in bursts", inOrder, (*sender).burst, target{losslessAtLeast, 2}},
-		{"W3 without a pause", inOrder, (*sender).rush, target{losslessAtLeast, 2}},
-		{"W3 metric by metric, in bursts", byMetric, (*sender).burst, none},
+		{"W3 in bursts", inOrder, (*sender).burst, exporter.WithPacing(0, 0), target{losslessAtLeast, millions}},
+		{"W3 without a pause", inOrder, (*sender).rush, highThroughput, target{losslessAtLeast, 2}},
+		{"W3 metric by metric, in bursts", byMetric, (*sender).burst, exporter.WithPacing(0, 0), none},
 	}
 	for i, m := range modes {
 		e.lines = append(e.lines, line{
@@ -51,7 +54,7 @@ func streamExperiment(where string, open func() (sink, error)) experiment {
 			if err != nil {
 				return sides, err
 			}
-			s, err := newSenderTo(at, exporter.WithPreset(exporter.HighThroughput))
+			s, err := newSenderTo(at, highThroughput, m.pace)
 			if err != nil {
 				return sides, err
 			}

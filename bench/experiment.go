@@ -49,6 +49,7 @@ type cost struct {
 	kernel  time.Duration // of there, what was in the kernel
 	mallocs uint64        // of the process
 	bytes   int           // of what was encoded
+	padding int           // bytes of it that only fill packets up
 	packets int
 	lines   int // of text, or events
 
@@ -105,15 +106,16 @@ func (t tally) text() string {
 	return fmt.Sprint(t.n)
 }
 
-func (c *cost) nanos() float64       { return float64(c.elapsed) / float64(c.points) }
-func (c *cost) cpuNanos() float64    { return float64(c.cpu) / float64(c.points) }
-func (c *cost) allocs() float64      { return float64(c.mallocs) / float64(c.points) }
-func (c *cost) size() float64        { return float64(c.bytes) / float64(c.points) }
-func (c *cost) density() float64     { return float64(c.points) / float64(c.packets) }
-func (c *cost) lineNanos() float64   { return float64(c.elapsed) / float64(c.lines) }
-func (c *cost) lineSize() float64    { return float64(c.bytes) / float64(c.lines) }
-func (c *cost) millis() float64      { return float64(c.elapsed) / float64(time.Millisecond) }
-func (c *cost) lostPercent() float64 { return 100 * float64(c.lost.n) / float64(c.points) }
+func (c *cost) nanos() float64          { return float64(c.elapsed) / float64(c.points) }
+func (c *cost) cpuNanos() float64       { return float64(c.cpu) / float64(c.points) }
+func (c *cost) allocs() float64         { return float64(c.mallocs) / float64(c.points) }
+func (c *cost) size() float64           { return float64(c.bytes) / float64(c.points) }
+func (c *cost) paddingPercent() float64 { return 100 * float64(c.padding) / float64(c.bytes) }
+func (c *cost) density() float64        { return float64(c.points) / float64(c.packets) }
+func (c *cost) lineNanos() float64      { return float64(c.elapsed) / float64(c.lines) }
+func (c *cost) lineSize() float64       { return float64(c.bytes) / float64(c.lines) }
+func (c *cost) millis() float64         { return float64(c.elapsed) / float64(time.Millisecond) }
+func (c *cost) lostPercent() float64    { return 100 * float64(c.lost.n) / float64(c.points) }
 
 func (c *cost) p99Nanos() float64       { return float64(c.p99) }
 func (c *cost) p9999Nanos() float64     { return float64(c.p9999) }

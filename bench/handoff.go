@@ -35,10 +35,12 @@ func handoffExperiment(what string, instruments, series int) experiment {
 			{"Export alone, " + what, "ns/point", (*cost).nanos, 0, 1, target{ratioAtMost, 1.0 / 15}},
 			{"Export to socket, packets of 1472 bytes, allocations, " + what, "allocs/point", (*cost).allocs, 0, 1, target{valueAtMost, 0.01}},
 			{"Export to socket, packets of 1472 bytes, all CPU, " + what, "ns/point", (*cost).cpuNanos, 0, 1, target{ratioAtMost, 1.0 / 8}},
+			{"Export to socket, packets of 1472 bytes, all CPU, without pacing, " + what, "ns/point", (*cost).cpuNanos, 2, 1, none},
 		},
 		setup: func(quick bool) ([]side, error) {
 			rm := counters(instruments, series)
-			ours, err := newSender(plainRole, exporter.WithMaxPacketSize(packetSize))
+			size := exporter.WithMaxPacketSize(packetSize)
+			ours, err := newSender(decoderRole, size)
 			if err != nil {
 				return nil, err
 			}
@@ -46,9 +48,15 @@ func handoffExperiment(what string, instruments, series int) experiment {
 			if err != nil {
 				return nil, errors.Join(err, ours.end())
 			}
+			unpaced, err := newSender(decoderRole, size, exporter.WithPacing(0, 0))
+			if err != nil {
+				return nil, errors.Join(err, ours.end(), other.end())
+			}
+			n := repeats(quick, handoffBursts)
 			return []side{
-				{"otelgram", func() (cost, error) { return handOver(ours, rm, repeats(quick, handoffBursts)) }, ours.end},
+				{"otelgram", func() (cost, error) { return handOver(ours, rm, n) }, ours.end},
 				{"OTLP/HTTP", func() (cost, error) { return other.exportAll(rm, repeats(quick, otlpExports)) }, other.end},
+				{"otelgram without pacing", func() (cost, error) { return handOver(unpaced, rm, n) }, unpaced.end},
 			}, nil
 		},
 	}

@@ -44,7 +44,7 @@ var ringExperiment = experiment{
 var ringRunExperiment = experiment{
 	name: "ring 32 pushes, pops",
 	lines: []line{
-		{"ring 32 pushes + pop of 32, xsync 32 pops", "ns", (*cost).nanos, 0, 1, target{ratioAtMost, 0.6}},
+		{"ring 32 pushes + pop of 32, xsync 32 pops", "ns", (*cost).nanos, 0, 1, target{ratioAtMost, 0.5}},
 		{"ring 32 pushes + pop of 32, allocations", "allocs", (*cost).allocs, 0, 1, target{valueAtMost, 0.0001}},
 	},
 	setup: func(quick bool) ([]side, error) {

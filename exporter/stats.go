@@ -51,7 +51,8 @@ type Stats struct {
 	// is known.
 	PacketSize int
 	// SegmentationOffload says whether packets of one size go to the kernel as one, see
-	// [WithoutSegmentationOffload]. It is of the present socket.
+	// [WithoutSegmentationOffload]. It is that of the present socket, and unavailable until
+	// there is one.
 	SegmentationOffload udp.Offload
 	// Address is where packets go, as the endpoint was resolved. It is empty while the
 	// endpoint is unresolved.

@@ -27,7 +27,9 @@ func WithReceiveBuffer(bytes int) Option {
 }
 
 // WithMaxPacketSize sets the longest packet that is taken, from 512 to 65,535 bytes. A
-// longer packet is rejected. The default is 65,535, which no datagram exceeds.
+// longer packet is rejected. The default is 65,535, which no datagram exceeds. With
+// [WithoutReceiveOffload] a socket has room to read 32 packets of this size, and otherwise
+// 2 MiB.
 func WithMaxPacketSize(bytes int) Option {
 	return optionFunc(func(c config) config { c.maxPacketSize = bytes; return c })
 }
@@ -56,7 +58,7 @@ func WithSharedAddress() Option {
 // WithReaders sets how many sockets there are at a UDP address, from 1 to 64, each with a
 // goroutine that reads it. The kernel spreads senders over them by source address and port
 // (SO_REUSEPORT), so that one session is read by one goroutine. Each socket has a receive
-// buffer, and 2 MiB for reading. At a Unix socket, and on systems
+// buffer, and memory to read packets into, see [WithMaxPacketSize]. At a Unix socket, and on systems
 // other than Linux, there is one. The default is one for each four of GOMAXPROCS, and at
 // least one.
 func WithReaders(n int) Option {

@@ -14,15 +14,15 @@ const (
 
 // batchWriter writes one batch, in runs if runs is set. It returns how many packets were
 // taken, from the front. That may be fewer than given even without an error. An error is
-// about the first packet that was not taken and, with runs, about its whole run: nothing of
-// that was taken. A negative count means 0, as with sendmmsg.
+// about the first packet that was not taken or, with runs, about its run, see
+// [segmentation.refused]. A negative count means 0, as with sendmmsg.
 type batchWriter interface {
 	writeBatch(packets [][]byte, runs bool) (int, error)
 }
 
 // sendAll writes packets in chunks until all are taken or there is an error. The number of
 // calls to w is bounded: each call takes a packet, or is one of maxFruitless+1 in a row, or
-// refuses a run, whose packets then go one by one, or is the last.
+// refuses a run, or is the last.
 //
 // The first packet, or the first run, goes alone. If the other side is on this host, the
 // answer of a closed port is there when the next call begins, and that call reports it.
@@ -59,9 +59,15 @@ func sendAll(w batchWriter, s *segmentation, packets [][]byte) (int, Outcome) {
 			s.strike()
 		}
 		if err != nil && runs && n < len(chunk) {
-			if run := runLength(chunk[n:]); run > 1 && s.refused(err) {
-				single = sent + run
-				continue
+			if run := runLength(chunk[n:]); run > 1 {
+				switch s.refused(err) {
+				case runSplits:
+					single = sent + run
+					continue
+				case runGone:
+					sent += run
+					continue
+				}
 			}
 		}
 		// A short count hides the error of the packet after it: sendmmsg(2) says so under

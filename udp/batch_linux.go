@@ -39,8 +39,8 @@ type segmentControl struct {
 	bytes [segmentSpace]byte
 }
 
-// segmentSpace is unix.CmsgSpace(2), which is no constant: the header, and the size padded to
-// a word.
+// segmentSpace is at least unix.CmsgSpace(2), which is no constant: the header, and the size
+// padded to a word.
 const segmentSpace = unix.SizeofCmsghdr + 8
 
 var _ batchWriter = (*batchSender)(nil)
@@ -117,10 +117,16 @@ type connReader struct {
 	longest  int // what is read of a datagram
 	messages [readMessages]ipv4.Message
 	buffers  [readMessages][1][]byte
-	controls [readMessages][64]byte
+	controls [readMessages]receiveControl
 	read     int // messages of the last call
 	next     int // the message to look at when current is used up
 	current  message
+}
+
+// receiveControl has room for the control messages of a message.
+type receiveControl struct {
+	_     [0]uint64 // aligns it as the header wants
+	bytes [64]byte
 }
 
 // message is what is left of a message.
@@ -146,7 +152,7 @@ func newConnReader(conn *net.UDPConn, longest int, offload bool) *connReader {
 		r.buffers[i][0] = memory[i*size : (i+1)*size : (i+1)*size]
 		r.messages[i].Buffers = r.buffers[i][:]
 		if offload {
-			r.messages[i].OOB = r.controls[i][:]
+			r.messages[i].OOB = r.controls[i].bytes[:]
 		}
 	}
 	return r
@@ -209,7 +215,7 @@ func (m *message) datagram(longest int) Datagram {
 
 // segmentSize returns the size of the datagrams in a message of so many bytes.
 func segmentSize(control []byte, bytes int) int {
-	for len(control) > 0 {
+	for len(control) >= unix.SizeofCmsghdr {
 		h, data, rest, err := unix.ParseOneSocketControlMessage(control)
 		if err != nil {
 			break

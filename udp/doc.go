@@ -7,8 +7,9 @@
 // connected socket is told of ICMP errors: only there does a closed port show at all, as
 // [Refused].
 //
-// A [Listener] reads datagrams in batches into memory of its own. It tells how much the kernel buffers for it and how much the kernel dropped. [ListenMany] opens several on one
-// port, for as many readers.
+// A [Listener] reads datagrams in batches into memory of its own. It tells how much the kernel
+// buffers for it and how much the kernel dropped. [ListenMany] opens several on one port, for as
+// many readers.
 //
 // Both speak UDP, over IPv4 and IPv6, and Unix datagram sockets. At a Unix socket a full
 // queue shows as [WouldBlock] ([NoBuffers] on macOS), and nothing is lost except what is
@@ -18,9 +19,9 @@
 //
 // On Linux a batch is one system call (sendmmsg, recvmmsg). Packets of one size go to the
 // kernel as one (UDP_SEGMENT), and what came from one sender is read as one (UDP_GRO), see
-// [Offload]. Send never waits for room in the send buffer, and the kernel reports the packets
-// that its own queues drop. Elsewhere a
-// batch is a loop over single calls, with these differences: Send may wait for the send
-// buffer to drain, Drops and the effective buffer size are not available, and ListenMany
+// [Offload]. Send never waits for room in the send buffer. The kernel reports packets that its
+// own queues drop as [NoBuffers], but not those of a run of which it could queue a part.
+// Elsewhere a batch is a loop over single calls, with these differences: Send may wait for the
+// send buffer to drain, Drops and the effective buffer size are not available, and ListenMany
 // opens one socket. On Windows Pending always returns Sent.
 package udp

@@ -10,7 +10,7 @@ import (
 const (
 	errInterrupted = syscall.EINTR
 	errInvalid     = syscall.EINVAL
-	errTooLarge    = syscall.EMSGSIZE
+	errNetworkDown = syscall.ENETDOWN
 	errNoSegments  = syscall.EIO
 	flagTruncated  = syscall.MSG_TRUNC
 )

@@ -9,7 +9,7 @@ import (
 const (
 	errInterrupted = windows.WSAEINTR
 	errInvalid     = windows.WSAEINVAL
-	errTooLarge    = windows.WSAEMSGSIZE
+	errNetworkDown = windows.WSAENETDOWN
 	errNoSegments  = windows.ERROR_NOT_SUPPORTED // no system but Linux has segmentation here
 	// flagTruncated is MSG_TRUNC of ws2def.h.
 	flagTruncated = 0x100

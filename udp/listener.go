@@ -50,11 +50,13 @@ type batchReader interface {
 	holds() bool
 }
 
-// ReadBatch waits until at least one datagram is there, fills ds from the front with what
-// is there, and returns how many that is, at most len(ds). It reads into memory of the
+// ReadBatch waits until at least one datagram is there, fills ds from the front, and returns
+// how many there are, at most len(ds). If the last system call has brought more datagrams than
+// were returned, it returns those and does not look for others. It reads into memory of the
 // Listener, and what earlier calls returned is no longer valid. Elements behind the returned
 // count do not change. With an empty ds ReadBatch returns 0 at once. An error that wraps
-// [net.ErrClosed] means that Close was called, or that Drain was called and nothing is left.
+// [net.ErrClosed] means that Close was called, or that Drain was called, and nothing is left of
+// what was read before.
 func (l *Listener) ReadBatch(ds []Datagram) (int, error) {
 	if len(ds) == 0 {
 		return 0, nil
@@ -135,8 +137,8 @@ func (l *Listener) Offload() Offload { return l.offload }
 
 // Drops returns how many datagrams the kernel has dropped since the socket was opened,
 // mostly because the receive buffer was full, sometimes because of a wrong checksum. With
-// receive offload that is a lower bound: the kernel counts several datagrams that it would
-// have handed over as one as one drop. After Close it stays at the last count. ok is false on platforms without such a count, which is
+// receive offload that is a lower bound: datagrams that the kernel has joined count as one
+// drop. After Close it stays at the last count. ok is false on platforms without such a count, which is
 // all except Linux.
 func (l *Listener) Drops() (dropped uint64, ok bool) {
 	l.mu.Lock()
@@ -144,8 +146,8 @@ func (l *Listener) Drops() (dropped uint64, ok bool) {
 	return l.drops.read(l.conn)
 }
 
-// Close closes the socket and makes a waiting ReadBatch return. Datagrams that are not read
-// yet are lost. Closing again returns an error that wraps [net.ErrClosed].
+// Close closes the socket and makes a waiting ReadBatch return. Datagrams that the socket holds
+// are lost. Closing again returns an error that wraps [net.ErrClosed].
 func (l *Listener) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

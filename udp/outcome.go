@@ -17,7 +17,8 @@ const (
 	// may be tried again shortly.
 	WouldBlock
 	// NoBuffers means that a queue below the socket is full (ENOBUFS), usually the queue of
-	// the network device. The packet was dropped. Only Linux reports this.
+	// the network device. The packet was dropped. Only Linux reports this, and it does so of
+	// single packets, see [Sender.Send].
 	NoBuffers
 	// Refused means that an earlier packet met a closed port (ECONNREFUSED). This packet
 	// was not sent. Try it again at once: the report is used up, and the port may be open

@@ -2,6 +2,7 @@ package udp
 
 import (
 	"errors"
+	"net"
 	"sync/atomic"
 )
 
@@ -14,8 +15,8 @@ const (
 	maxSegments = 64
 	// maxRunBytes is the payload of the largest IPv4 datagram, which bounds a run as well.
 	maxRunBytes = 65507
-	// maxStrikes is how many runs in a row the kernel may refuse, of which it took the
-	// packets one by one.
+	// maxStrikes is how many runs in a row may be split for nothing: the kernel refuses the
+	// run, and takes its packets one by one.
 	maxStrikes = 4
 )
 
@@ -30,20 +31,50 @@ func (s *segmentation) offload() Offload { return Offload(s.state.Load()) }
 func (s *segmentation) set(o Offload)    { s.state.Store(uint32(o)) }
 func (s *segmentation) active() bool     { return s.offload() == OffloadActive }
 
-// refused says what follows from an error of a run. again is true if the error is about the
-// run: its packets are to be sent one by one.
+// verdict is what follows from an error that the kernel gave to a run.
+type verdict uint8
+
+const (
+	runStays  verdict = iota // nothing of it was sent: the error is about its first packet
+	runSplits                // nothing of it was sent: its packets are to be sent one by one
+	runGone                  // some of its packets may have been sent: it counts as sent
+)
+
+// refused says what follows from an error of a run.
 //
-//   - EIO means that this path has no segmentation: the network device computes no
-//     checksums, or IPsec is on the way (udp_send_skb in net/ipv4/udp.c). Segmentation is
-//     off from then on.
+//   - The socket and the routing table judge a run before any of it is sent: the send buffer
+//     is full, an earlier packet was refused, there is no way to the host.
+//   - EIO says that runs do not work on this path: IPsec is on the way or, in older kernels, the
+//     network device computes no checksums (udp_send_skb in net/ipv4/udp.c). There are none from
+//     then on.
 //   - EINVAL and EMSGSIZE may mean that the path takes smaller packets than before (older
-//     kernels say EINVAL). Then the first packet alone gets TooLarge.
-func (s *segmentation) refused(err error) (again bool) {
-	if errors.Is(err, errNoSegments) {
-		s.set(OffloadRefused)
-		return true
+//     kernels say EINVAL). EPERM may be the answer of a firewall to the length of the run. Sent
+//     alone, the first packet gets the answer that is about it.
+//   - Whatever else comes from below: a queue is full, or the device is down. A run may be in
+//     packets by then, and some of them sent (dev_hard_start_xmit in net/core/dev.c). If they
+//     were sent again they would arrive twice. So the run counts as sent, and the receiver finds
+//     out what is lost. There are no runs from then on, and the next packet gets the error.
+func (s *segmentation) refused(err error) verdict {
+	if errors.Is(err, errInterrupted) || errors.Is(err, net.ErrClosed) {
+		return runStays
 	}
-	return errors.Is(err, errInvalid) || errors.Is(err, errTooLarge)
+	switch {
+	case errors.Is(err, errNoSegments):
+		s.set(OffloadRefused)
+		return runSplits
+	case errors.Is(err, errInvalid):
+		return runSplits
+	case errors.Is(err, errNetworkDown):
+	default:
+		switch classify(err) {
+		case TooLarge, Denied:
+			return runSplits
+		case WouldBlock, Refused, Unreachable:
+			return runStays
+		}
+	}
+	s.set(OffloadRefused)
+	return runGone
 }
 
 // took says that the kernel took a run.

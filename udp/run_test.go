@@ -3,6 +3,7 @@
 package udp
 
 import (
+	"net"
 	"os"
 	"slices"
 	"syscall"
@@ -102,7 +103,24 @@ func TestRefusedRuns(t *testing.T) {
 			4, WouldBlock, [][2]int{{0, 2}, {2, 4}, {4, 2}}, []bool{true, true, true}, OffloadActive, 0,
 		},
 		{"no room for a run", equal, []step{no(syscall.EAGAIN)}, 0, WouldBlock, [][2]int{{0, 10}}, []bool{true}, OffloadActive, 0},
-		{"a run that was dropped", equal, []step{no(syscall.ENOBUFS)}, 0, NoBuffers, [][2]int{{0, 10}}, []bool{true}, OffloadActive, 0},
+		{
+			"EPERM may be about the length of the run", equal, []step{no(syscall.EPERM), all(1), all(9)},
+			10, Sent, [][2]int{{0, 10}, {0, 1}, {1, 9}}, []bool{true, false, false}, OffloadActive, 1,
+		},
+		{
+			"or about each packet", equal, []step{no(syscall.EACCES), no(syscall.EACCES)},
+			0, Denied, [][2]int{{0, 10}, {0, 1}}, []bool{true, false}, OffloadActive, 0,
+		},
+		{"a queue drops a run, or a part of it", equal, []step{no(syscall.ENOBUFS)}, 10, Sent, [][2]int{{0, 10}}, []bool{true}, OffloadRefused, 0},
+		{
+			"the second one, and says so of the next packet", []int{9, 8, 7, 7, 6, 6}, []step{all(2), no(syscall.ENOBUFS), no(syscall.ENOBUFS)},
+			5, NoBuffers, [][2]int{{0, 2}, {2, 4}, {5, 1}}, []bool{true, true, false}, OffloadRefused, 0,
+		},
+		{"a queue drops a packet", []int{9, 10}, []step{no(syscall.ENOBUFS)}, 0, NoBuffers, [][2]int{{0, 1}}, []bool{true}, OffloadActive, 0},
+		{"the device goes down", equal, []step{no(syscall.ENETDOWN)}, 10, Sent, [][2]int{{0, 10}}, []bool{true}, OffloadRefused, 0},
+		{"nobody knows what it means", equal, []step{no(syscall.EPROTO)}, 10, Sent, [][2]int{{0, 10}}, []bool{true}, OffloadRefused, 0},
+		{"no way to the host", equal, []step{no(syscall.EHOSTUNREACH)}, 0, Unreachable, [][2]int{{0, 10}}, []bool{true}, OffloadActive, 0},
+		{"closed", equal, []step{{0, net.ErrClosed}}, 0, Closed, [][2]int{{0, 10}}, []bool{true}, OffloadActive, 0},
 		{"an answer to an earlier packet", equal, []step{no(syscall.ECONNREFUSED)}, 0, Refused, [][2]int{{0, 10}}, []bool{true}, OffloadActive, 0},
 		{"interrupted", equal, []step{no(syscall.EINTR), all(10)}, 10, Sent, [][2]int{{0, 10}, {0, 10}}, []bool{true, true}, OffloadActive, 0},
 		{"a packet that is invalid by itself", []int{9}, []step{no(syscall.EINVAL)}, 0, Failed, [][2]int{{0, 1}}, []bool{true}, OffloadActive, 0},

@@ -86,8 +86,15 @@ func dialUDP(remote netip.AddrPort, c config) (*Sender, error) {
 	if c.segmentation {
 		s.segmentation.set(canSegment(conn))
 	}
-	s.conn, s.writer, err = newSendSocket(conn)
-	return s, err
+	return s.over(conn)
+}
+
+// over makes conn the socket of s.
+func (s *Sender) over(conn socket) (_ *Sender, err error) {
+	if s.conn, s.writer, err = newSendSocket(conn); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 func dialUnix(path string, c config) (*Sender, error) {
@@ -96,9 +103,7 @@ func dialUnix(path string, c config) (*Sender, error) {
 		return nil, err
 	}
 	_ = conn.SetWriteBuffer(c.sendBuffer) // best effort, as for UDP
-	s := &Sender{}
-	s.conn, s.writer, err = newSendSocket(conn)
-	return s, err
+	return (&Sender{}).over(conn)
 }
 
 // Send hands packets to the kernel, in order and each as one datagram, and stops at the
@@ -110,7 +115,9 @@ func dialUnix(path string, c config) (*Sender, error) {
 // Packets of one size that follow each other go to the kernel as one, in runs of up to 64
 // packets and 65,507 bytes, of which the last packet may be shorter. That costs a fraction of
 // the CPU, see [WithoutSegmentationOffload]. The receiver sees no difference. If the kernel
-// refuses a run for what it is, Send sends its packets one by one.
+// refuses a run for what it is, Send sends its packets one by one. If a queue below the socket
+// refuses a run, nobody knows how much of it was sent. Then the run counts as taken, and there
+// are no runs any more: see [Sender.Offload].
 //
 // Send reports an error of an earlier packet, such as [Refused], in two cases: if the
 // report has arrived when Send is called, or if it is the answer to packets[0], or to its

@@ -16,27 +16,25 @@ import (
 // net/core/sock.c), which cost more than to send it. Nobody waits for room here.
 func newSendSocket(conn socket) (sendSocket, batchWriter, error) {
 	defer func() { _ = conn.Close() }() // what is returned is a duplicate
-	var file *os.File
-	var failure error
+	file, failure := (*os.File)(nil), error(net.ErrClosed)
 	control(conn, func(fd int) {
-		duplicate, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
-		if err != nil {
-			failure = os.NewSyscallError("fcntl", err)
+		var duplicate int
+		if duplicate, failure = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0); failure != nil {
 			return
 		}
-		// A file in blocking mode stays out of the poller.
-		if err := unix.SetNonblock(duplicate, false); err != nil {
-			failure = errors.Join(os.NewSyscallError("fcntl", err), unix.Close(duplicate))
+		if failure = unix.SetNonblock(duplicate, false); failure != nil {
+			_ = unix.Close(duplicate)
 			return
 		}
-		file = os.NewFile(uintptr(duplicate), conn.LocalAddr().Network())
+		file = os.NewFile(uintptr(duplicate), conn.LocalAddr().Network()) // in blocking mode: not in the poller
 	})
-	if file == nil {
-		return nil, nil, errors.Join(errors.New("the socket cannot be duplicated"), failure)
+	if failure != nil {
+		return nil, nil, os.NewSyscallError("fcntl", failure)
 	}
 	raw, err := file.SyscallConn()
 	if err != nil {
-		return nil, nil, errors.Join(err, file.Close())
+		_ = file.Close() // the first error is the one to report
+		return nil, nil, err
 	}
 	return unpolled{file}, newBatchSender(raw), nil
 }

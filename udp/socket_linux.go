@@ -20,7 +20,8 @@ func prepareToSend(conn socket, sendBuffer int, remote netip.Addr) {
 	_ = conn.SetWriteBuffer(sendBuffer)
 	// With extended errors on, a packet that a queue below the socket drops is reported as
 	// ENOBUFS; without, the kernel pretends that it was sent (udp_send_skb in
-	// net/ipv4/udp.c). The setting also queues a copy of each ICMP error, which nobody
+	// net/ipv4/udp.c). Of a run it reports nothing if it could queue a part of it. The
+	// setting also queues a copy of each ICMP error, which nobody
 	// reads. The receive buffer bounds that queue, and errors are reported when it is full
 	// as well, so a small receive buffer keeps the queue from holding memory.
 	_ = conn.SetReadBuffer(minReceiveBuffer)

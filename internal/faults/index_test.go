@@ -37,7 +37,7 @@ var index = []struct {
 	12: {"link down, route removed", []string{"TestFault12LinkDown"}, ""},
 	13: {"an absent neighbour", []string{"TestFault13AbsentNeighbour"}, ""},
 	14: {"a path that narrows, with and without word of it", []string{"TestFault14PathNarrows", "TestFault14RouteNarrows", "TestFault14RouterTells", "TestFault14BlackHole", "TestPathNarrows"}, ""},
-	15: {"segmentation offload failing", []string{"TestFault15OffloadPackets", "TestFault15OffloadBooks", "TestRefusedRuns", "TestStrikes", "TestOffload"}, ""},
+	15: {"segmentation offload failing", []string{"TestFault15OffloadPackets", "TestFault15OffloadBooks", "TestFault15FirewallOnLength", "TestFault15ShortQueue", "TestRefusedRuns", "TestStrikes", "TestOffload"}, ""},
 	16: {"short counts and errors of a batch", []string{"TestSendAll", "TestRefusals"}, ""},
 	17: {"no file descriptors left", []string{"TestFault17NoFilesLeft"}, ""},
 	18: {"clocks that jump", []string{"TestClockJumps", "TestSendersClockJumps", "TestGoldenPackets"}, ""},

@@ -19,6 +19,7 @@ import (
 	"github.com/otelgram/otelgram/exporter"
 	"github.com/otelgram/otelgram/health"
 	"github.com/otelgram/otelgram/receiver"
+	"github.com/otelgram/otelgram/udp"
 )
 
 // wired is an exporter and a receiver, each in a network namespace, with one cable between
@@ -189,6 +190,45 @@ func TestFault08LocalFirewall(t *testing.T) {
 	until(t, w.exp, patience, circuit(exporter.CircuitClosed))
 	s, r := w.settle(t, nothingLost)
 	assert.Equal(t, s.Sent, r.Points.Delivered)
+}
+
+// inRuns has exports of some 50 packets, which leave in runs of up to 32.
+var inRuns = exporterOptions{Points: 4000, Pause: 200 * time.Millisecond, Timeout: time.Second}
+
+// refusesRuns waits until there are no runs any more, and for what is sent after that.
+func (w *wired) refusesRuns(t *testing.T) {
+	t.Helper()
+	needRuns(t)
+	s := until(t, w.exp, patience, func(s exporter.Stats) bool { return s.SegmentationOffload == udp.OffloadRefused })
+	until(t, w.exp, patience, func(now exporter.Stats) bool { return now.Sent > s.Sent+3*uint64(inRuns.Points) })
+}
+
+// TestFault15FirewallOnLength: a firewall forbids what is longer than a packet. The kernel
+// shows it whole runs. No point is lost.
+func TestFault15FirewallOnLength(t *testing.T) {
+	t.Parallel()
+	w := newWired(t, inRuns, "nft")
+	w.atSender(t, "nft add table inet f")
+	w.atSender(t, "nft add chain inet f out { type filter hook output priority 0 ; }")
+	w.atSender(t, "nft add rule inet f out udp dport 4319 meta length > 1500 drop")
+	w.refusesRuns(t)
+	s, r := w.settle(t, nothingLost)
+	assert.Equal(t, s.Sent, r.Points.Delivered)
+	assert.Zero(t, s.Dropped.Total()-s.Dropped.Unresolved, "%+v", s)
+	assert.Equal(t, exporter.CircuitClosed, s.Circuit)
+}
+
+// TestFault15ShortQueue: the queue of the link has no room for a whole run. One run counts as
+// sent and is lost. After that packets leave one by one, and nothing else is lost.
+func TestFault15ShortQueue(t *testing.T) {
+	t.Parallel()
+	w := newWired(t, inRuns, "tc")
+	w.atSender(t, "tc qdisc add dev s root tbf rate 100mbit burst 64kb limit 15000")
+	w.refusesRuns(t)
+	s, r := w.settle(t, func(r receiver.Stats) bool { return r.Points.Lost > 0 })
+	assert.Equal(t, s.Sent, r.Points.Delivered+r.Points.Lost)
+	assert.LessOrEqual(t, r.Packets.Lost, uint64(32), "the burst is a run at most")
+	assert.Equal(t, exporter.CircuitClosed, s.Circuit)
 }
 
 // TestFault12LinkDown takes the interface down, and then its route away.

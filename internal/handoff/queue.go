@@ -70,6 +70,10 @@ type Queue struct {
 // bytes. The queue has as many slots as were ever in use at once.
 const SlotSize = 72
 
+// RunSlotSize is what a point takes in a run, in bytes: besides itself, a place to look its
+// attribute set up.
+const RunSlotSize = SlotSize + 8
+
 const (
 	markEvery = 64
 	// nameShare is the part of the budget, one of so many, that is set aside for the names of

@@ -16,10 +16,10 @@ type Reader struct {
 
 	run      []point // taken out, from next on still to be packed
 	next     int
-	buf      []point // backs run
-	known    []*intern.InternedSet
-	handedAt int64   // when the first of run was handed over, in Unix nanoseconds
-	ended    uint64  // the end that Ended has reported last
+	buf      []point               // backs run
+	known    []*intern.InternedSet // a scratch for intern
+	handedAt int64                 // when the first of run was handed over, in Unix nanoseconds
+	ended    uint64                // the end that Ended has reported last
 
 	// What Take has returned last: a point, what it was made of, and the payload that it
 	// refers to.
@@ -42,6 +42,8 @@ func (r *Reader) Fill() bool {
 	if r.next < len(r.run) {
 		return true
 	}
+	clear(r.run) // so that the reader keeps nothing alive
+	r.run, r.next = nil, 0
 	q := r.queue
 	f := q.points.Load()
 	if f == nil {
@@ -78,6 +80,7 @@ func (r *Reader) intern() {
 			p.compiled = r.known[i].Is(p.attributes)
 		}
 	}
+	clear(r.known[:len(r.run)]) // the cache alone keeps them
 }
 
 // Take returns the next point of the run, valid until the next call of Take or Fill, and when

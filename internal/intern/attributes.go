@@ -55,10 +55,17 @@ func (i *InternedSet) Is(set attribute.Set) *wire.AttributeSet {
 	return &i.wire
 }
 
+// noAttributes is the hash of the empty set, which is never kept.
+var noAttributes = attribute.EmptySet().Equivalent()
+
 // Candidate returns the set that is kept with the hash of set, or nil. It looks at nothing but
 // the hash: what it returns may be another set.
 func (a *AttributeSets) Candidate(set attribute.Set) *InternedSet {
-	known, _ := a.sets.get(set.Equivalent())
+	hash := set.Equivalent()
+	if hash == noAttributes {
+		return nil
+	}
+	known, _ := a.sets.get(hash)
 	return known
 }
 
@@ -94,16 +101,15 @@ func room(s *wire.AttributeSet) int64 {
 // that two sets with one hash stay two series.
 func (a *AttributeSets) Intern(set attribute.Set) (*wire.AttributeSet, bool) {
 	key := set.Equivalent()
+	if key == noAttributes && set.Len() == 0 {
+		return nil, true
+	}
 	known, hit := a.sets.get(key)
 	if w := known.Is(set); w != nil {
 		return w, true
 	}
-	n := set.Len()
-	if n == 0 {
-		return nil, true
-	}
 	lent, ok := a.lend(set)
-	if !ok || hit || n > maxSetLen || a.sets.len() >= a.sets.limit || lent.EncodedLen() > maxSetBytes || a.memory.Left() < room(lent) {
+	if !ok || hit || set.Len() > maxSetLen || a.sets.len() >= a.sets.limit || lent.EncodedLen() > maxSetBytes || a.memory.Left() < room(lent) {
 		return lent, ok
 	}
 	e := &InternedSet{set: Own(set)}

@@ -117,32 +117,42 @@ func (p *pump) pending() (n int) {
 	return n
 }
 
-// maxTurns is how many turns are packed at most before packets are sent: what fills
-// them with points of 10 bytes and the default batch size.
-const maxTurns = 128
+const (
+	// enoughBytes is how much is packed before it is sent: 16 packets of 1472 bytes. To hand
+	// more to the kernel together saves little, and the other end would have to wait for it.
+	enoughBytes = 16 * 1472
+	// enoughPoints bounds the points that are packed before the pump looks at anything else:
+	// points that are dropped, or of which there is nothing to say, fill no packet.
+	enoughPoints = 8192
+)
 
-// packTurns packs runs until the packets are full or the queues empty, so that packets leave
-// together, and reports whether it moved anything.
+// packTurns packs until there is enough to be sent together or the queues are empty, and
+// reports whether it moved anything.
 func (p *pump) packTurns() (moved bool) {
-	for range maxTurns {
-		if !p.packTurn() {
+	for points := 0; points < enoughPoints; {
+		n := p.packTurn()
+		if n == 0 {
 			break
 		}
-		moved = true
+		points, moved = points+n, true
+		if p.packets.readyBytes >= enoughBytes {
+			break
+		}
 	}
 	return moved
 }
 
-// packTurn packs a run of each queue, and reports whether it moved anything. If there is no
+// packTurn packs a run of each queue, and returns how many points it moved. If there is no
 // room for both, they take turns: neither can keep the other from being sent.
-func (p *pump) packTurn() (moved bool) {
+func (p *pump) packTurn() (moved int) {
 	first := p.turn
 	for i := range p.sources {
 		at := (first + i) % len(p.sources)
-		if !p.packRun(p.sources[at]) {
+		n := p.packRun(p.sources[at])
+		if n == 0 {
 			continue
 		}
-		moved = true
+		moved += n
 		if i == 0 {
 			p.turn = (first + 1) % len(p.sources)
 		}
@@ -150,15 +160,15 @@ func (p *pump) packTurn() (moved bool) {
 			p.gather = time.Now().Add(p.config.MaxBatchAge)
 		}
 	}
-	p.restless = p.restless || moved
+	p.restless = p.restless || moved > 0
 	return moved
 }
 
-// packRun packs a run of one queue, as far as there is room, and reports whether it moved
-// anything.
-func (p *pump) packRun(q source) (moved bool) {
+// packRun packs a run of one queue, as far as there is room, and returns how many points it
+// moved, those that Take has dropped included.
+func (p *pump) packRun(q source) (moved int) {
 	if !q.Fill() {
-		return false
+		return 0
 	}
 	before := q.Pending()
 	for p.packets.room() {
@@ -168,7 +178,7 @@ func (p *pump) packRun(q source) (moved bool) {
 		}
 		p.pack(pt, handedAt)
 	}
-	return q.Pending() != before // also if Take has dropped all of them
+	return before - q.Pending()
 }
 
 // pack puts a point into the open packet, or into the next one. The caller has made sure that

@@ -49,14 +49,15 @@ func (p *pacer) take(now time.Time, bytes int) bool {
 // giveBack returns the tokens of bytes that did not leave after all.
 func (p *pacer) giveBack(bytes int) { p.spent = p.spent.Add(-p.cost(bytes)) }
 
-// ready returns when to wake up for so many bytes, of which the first packet has
-// first. It waits for the first packet and for what a millisecond brings, so that
-// waking up is worth it. It does not wait for more: a larger run would fill the buffer
-// of a reader that has stopped.
+// ready returns from when on so many bytes may leave, of which the first packet has first.
+// It waits for as many packets of that size as a millisecond brings, rounded up, so that
+// waking up is worth it and packets leave together. It does not wait for more: that would
+// fill the buffer of a reader that has stopped.
 func (p *pacer) ready(first, bytes int) time.Time {
 	if p.interval == 0 {
 		return p.spent
 	}
-	worth := max(time.Millisecond, p.cost(first))
+	one := max(1, p.cost(first))
+	worth := (time.Millisecond + one - 1) / one * one
 	return p.spent.Add(min(worth, p.cost(bytes), p.burst))
 }

@@ -247,7 +247,7 @@ func (s *Sender) updateLimit(now time.Time) {
 	s.counters.packetSize.Store(int64(limit))
 }
 
-// ready returns from when on the pace allows packets to be sent, which are not none.
+// ready returns from when on the pace lets packets leave, of which there is at least one.
 func (s *Sender) ready(packets []Packet) time.Time {
 	bytes := 0
 	for i := range packets {
