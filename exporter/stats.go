@@ -9,8 +9,8 @@ import (
 )
 
 // Stats are the exporter's books. They count points, unless a field says otherwise.
-// Counters only grow. Queued, Circuit, PacketSize, SegmentationOffload, Address, DialError, Waiting and Capacity
-// are as of the moment.
+// Counters only grow. Queued, Circuit, PacketSize, SegmentationOffload, Address, DialError,
+// Waiting and Capacity are as of the moment.
 type Stats struct {
 	// Offered is what there was to send: the points of Export, the points that the direct
 	// path makes of its series, and in event mode each measurement. A measurement that is

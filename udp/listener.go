@@ -138,8 +138,8 @@ func (l *Listener) Offload() Offload { return l.offload }
 // Drops returns how many datagrams the kernel has dropped since the socket was opened,
 // mostly because the receive buffer was full, sometimes because of a wrong checksum. With
 // receive offload that is a lower bound: datagrams that the kernel has joined count as one
-// drop. After Close it stays at the last count. ok is false on platforms without such a count, which is
-// all except Linux.
+// drop. After Close it stays at the last count. ok is false on platforms without such a
+// count, which is all except Linux.
 func (l *Listener) Drops() (dropped uint64, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

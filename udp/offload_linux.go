@@ -48,14 +48,14 @@ func (r release) before(major, minor, patch int) bool {
 	return r.patch < patch
 }
 
-// segmentsRightly is false for a release that is unknown, and for the kernels that damage the headers of runs in some network
-// devices: commit b10b446 came with 7.0 (tailscale#19918).
+// segmentsRightly is false for a release that is unknown, and for the kernels that damage the
+// headers of runs in some network devices: commit b10b446 came with 7.0 (tailscale#19918).
 func segmentsRightly(r release) bool {
 	return r != release{} && (r.before(7, 0, 0) || !r.before(7, 1, 5))
 }
 
-// coalescesRightly is false for a release that is unknown, and for the kernels with known faults in UDP_GRO: wireguard-go uses
-// it from 5.12 on.
+// coalescesRightly is false for a release that is unknown, and for the kernels with known
+// faults in UDP_GRO: wireguard-go uses it from 5.12 on.
 func coalescesRightly(r release) bool { return !r.before(5, 12, 0) }
 
 func kernelRelease() release {

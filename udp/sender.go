@@ -121,8 +121,8 @@ func dialUnix(path string, c config) (*Sender, error) {
 //
 // Send reports an error of an earlier packet, such as [Refused], in two cases: if the
 // report has arrived when Send is called, or if it is the answer to packets[0], or to its
-// run, and comes at once, as on one host. The kernel drops a report that arrives while it takes the packets
-// behind. So if a port stays closed, not every packet gives a Refused.
+// run, and comes at once, as on one host. The kernel drops a report that arrives while it
+// takes the packets behind. So if a port stays closed, not every packet gives a Refused.
 //
 // On Linux Send never waits and allocates nothing, unless there is an error. The packets
 // belong to the caller again when Send returns.

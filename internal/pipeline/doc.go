@@ -47,6 +47,8 @@
 //	ring                the data structure that the event queue is made of
 //	pump                the goroutine that takes points out of the queues and sends them
 //	packet              one datagram of ours, or a fragment of a larger body
+//	run                 of points: what the pump takes out of a queue at a time; of packets:
+//	                    those of one size that go to the kernel as one (segmentation offload)
 //	session             one dialled socket, at both ends
 //	offered, sent,      the terms of the sender's books
 //	dropped, queued

@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelgram/otelgram/wire"
 )
 
 // resting returns the pump of a pipeline that nothing runs.
@@ -88,4 +90,40 @@ func TestOldBatches(t *testing.T) {
 		require.NoError(t, p.Close(t.Context()))
 		requireClosedBooks(t, p)
 	})
+}
+
+// endless is a queue that is never empty, of points that have no form in any encoding.
+type endless struct {
+	source
+	run, left int
+	taken     uint64
+}
+
+func (e *endless) Fill() bool {
+	if e.left == 0 {
+		e.left = e.run
+	}
+	return true
+}
+
+func (e *endless) Take() (*wire.Point, int64, bool) {
+	e.taken += uint64(e.left) // all of the run are dropped, as by handoff.Reader
+	e.left = 0
+	return nil, 0, false
+}
+
+func (e *endless) Pending() int { return e.left }
+
+// TestPackingEnds: however much comes, and however little there is to be said of it, the pump
+// stops packing after a bounded number of points, and looks at what else there is to do.
+func TestPackingEnds(t *testing.T) {
+	for _, run := range []int{1, 50, 3 * enoughPoints} {
+		p := resting(t).pump
+		e := &endless{run: run}
+		p.sources = []source{e}
+		assert.True(t, p.packTurns())
+		assert.GreaterOrEqual(t, e.taken, uint64(enoughPoints))
+		assert.Less(t, e.taken, uint64(enoughPoints+run))
+		assert.True(t, p.restless)
+	}
 }
