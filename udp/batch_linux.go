@@ -30,7 +30,7 @@ type batchSender struct {
 // multiMessage is struct mmsghdr of sendmmsg(2).
 type multiMessage struct {
 	header unix.Msghdr
-	bytes  uint32
+	_      uint32 // bytes that were sent
 }
 
 // segmentControl has room for a control message with the size of segments.

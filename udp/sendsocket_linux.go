@@ -16,7 +16,7 @@ import (
 // net/core/sock.c), which cost more than to send it. Nobody waits for room here.
 func newSendSocket(conn socket) (sendSocket, batchWriter, error) {
 	defer func() { _ = conn.Close() }() // what is returned is a duplicate
-	file, failure := (*os.File)(nil), error(net.ErrClosed)
+	file, failure := (*os.File)(nil), net.ErrClosed
 	control(conn, func(fd int) {
 		var duplicate int
 		if duplicate, failure = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0); failure != nil {

@@ -13,7 +13,7 @@ const baseMemory = 192 << 10
 // buffers for packets of at most packet bytes. Buffers for larger bodies are charged to the
 // budget when they are made.
 func FixedMemory(points, run, packet int, events bool) int64 {
-	fixed := handoff.SlotSize*int64(points) + handoff.RunSlotSize*int64(run) + int64(maxReadyBytes+2*packet) + baseMemory
+	fixed := handoff.SlotSize*int64(points) + handoff.RunSlotSize*int64(run) + int64(maxReadyBytes+enoughBytes+3*packet) + baseMemory
 	if events {
 		fixed += event.SlotSize * int64(points+2*run)
 	}

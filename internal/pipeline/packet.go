@@ -55,13 +55,23 @@ func (s *packets) room() bool {
 
 // begin opens a packet of at most limit bytes.
 func (s *packets) begin(limit int) {
-	var b []byte
-	if last := len(s.spare) - 1; last >= 0 {
-		b, s.spare = s.spare[last], s.spare[:last]
-	}
 	s.encoder.SetLimit(limit)
-	s.encoder.Start(b)
+	if len(s.spare) == 0 {
+		s.stock()
+	}
+	last := len(s.spare) - 1
+	s.encoder.Start(s.spare[last])
+	s.spare = s.spare[:last]
 	s.open, s.wide, s.openedAt, s.recorded = true, false, time.Now(), 0
+}
+
+// stock makes as many buffers as are packed before they are sent. So memory does not depend on
+// when more than one packet came together for the first time.
+func (s *packets) stock() {
+	size := s.encoder.BufferSize()
+	for range 1 + enoughBytes/size {
+		s.spare = append(s.spare, make([]byte, 0, size))
+	}
 }
 
 // enlarge gives the open packet, which is empty, a buffer for the largest body.
