@@ -172,7 +172,7 @@ func (w *writer) promise(name string) (string, error) {
 		return "", err
 	}
 	text := map[targetKind]string{
-		ratioAtMost: "at most %.2g of the other", valueAtMost: "at most %.4g", valueAtLeast: "at least %.4g",
+		ratioAtMost: "at most %.3g of the other", valueAtMost: "at most %.4g", valueAtLeast: "at least %.4g",
 		losslessAtLeast: "at least %.4g, nothing lost",
 	}[l.kind]
 	switch {
@@ -189,7 +189,7 @@ func (w *writer) promise(name string) (string, error) {
 	switch r.met(l) {
 	case "NO":
 		if l.kind == ratioAtMost {
-			return text + fmt.Sprintf("; **missed**: it was %.2g", r.ratio()), nil
+			return text + fmt.Sprintf("; **missed**: it was %.3g", r.ratio()), nil
 		}
 		return text + "; **missed**", nil
 	case "yes":

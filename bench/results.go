@@ -116,8 +116,9 @@ func readResults(file string) (results, error) {
 
 // here returns results without rows of this machine and program.
 func here() results {
+	release, _, _ := strings.Cut(benchreport.Contents("/proc/sys/kernel/osrelease"), "-")
 	return results{
-		Machine:  fmt.Sprintf("%s, Linux %s", benchreport.Host(), benchreport.Contents("/proc/sys/kernel/osrelease")),
+		Machine:  fmt.Sprintf("%s, Linux %s", benchreport.Host(), release),
 		Versions: benchreport.Versions(peers...),
 	}
 }
