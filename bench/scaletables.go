@@ -73,8 +73,22 @@ func (w *writer) seriesTable() (rows []string, err error) {
 		c.add(w.ours(name + "direct path, packets of a collection"))
 		text, failed := c.row(figure(float64(n)), "packets")
 		rows, err = append(rows, text+" | "), errors.Join(err, failed)
+		c = cells{}
+		c.add(w.lost(name + "SDK path, all CPU"))
+		c.add(w.lost(name + "direct path, all CPU"))
+		text, failed = c.row(figure(float64(n)), "points that did not arrive")
+		rows, err = append(rows, text+" | "), errors.Join(err, failed)
 	}
 	return rows, err
+}
+
+// lost is how many points of a row were lost, in all rounds.
+func (w *writer) lost(name string) (string, error) {
+	r, _, err := w.row(name)
+	if r == nil {
+		return notMeasured, err
+	}
+	return r.Lost.text(), nil
 }
 
 func (w *writer) sendersTable() (rows []string, err error) {
@@ -113,7 +127,7 @@ func roundFigure(v float64) string {
 }
 
 const (
-	gatewayCPU   = "receiver, 20000 sessions in turns, all CPU a point"
+	gatewayCPU   = "receiver, all CPU per point, socket to handler, W2 (one metric, another set each point)"
 	gatewayBytes = "wire size, W2 (one metric, another set each point)"
 	// gatewayInterval is the default flush interval.
 	gatewayInterval = 10

@@ -83,7 +83,8 @@
 //
 // The data of one packet shares memory: its points of one type stand in one array, and so
 // do its metrics. A handler that keeps one point keeps the arrays of one packet, and of no
-// other. It may append to any of the slices; that writes into no other.
+// other. It may append to any of the slices; that writes into no other. It must not change
+// the bounds of histograms, attribute sets and resources, which points may have in common.
 //
 // A handler that panics ends the process, as a panic in any goroutine does. If a handler
 // exits its goroutine ([runtime.Goexit], as t.FailNow does), its packet counts as

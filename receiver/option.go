@@ -103,9 +103,9 @@ func WithReassemblySize(bytes int) Option {
 }
 
 // WithCacheSize sets how many bytes of memory each of the goroutines that decode may take
-// for attribute sets and resources, from 0 to 1 GiB, see [WithWorkers]. A set that is in
-// the cache is not made again. The default is 8 MiB, which is enough for 10,000 sets of
-// five attributes. It has no effect on [ListenPackets].
+// for attribute sets, resources, names and other texts, from 0 to 1 GiB, see [WithWorkers]. A
+// set that is in the cache is not made again. The default is 8 MiB, which is enough for 10,000
+// sets of five attributes. It has no effect on [ListenPackets].
 func WithCacheSize(bytes int) Option {
 	return optionFunc(func(c config) config { c.cacheSize = bytes; return c })
 }

@@ -53,8 +53,8 @@ func sendAll(w batchWriter, s *segmentation, packets [][]byte) (int, Outcome) {
 			fruitless++
 		}
 		switch {
-		case first > 1 && n >= first:
-			s.took()
+		case runs:
+			s.took(chunk[:n])
 		case n > 0 && sent == single:
 			s.strike()
 		}

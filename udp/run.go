@@ -2,7 +2,6 @@ package udp
 
 import (
 	"errors"
-	"net"
 	"sync/atomic"
 )
 
@@ -42,43 +41,44 @@ const (
 
 // refused says what follows from an error of a run.
 //
-//   - The socket and the routing table judge a run before any of it is sent: the send buffer
-//     is full, an earlier packet was refused, there is no way to the host.
 //   - EIO says that runs do not work on this path: IPsec is on the way or, in older kernels, the
 //     network device computes no checksums (udp_send_skb in net/ipv4/udp.c). There are none from
 //     then on.
 //   - EINVAL and EMSGSIZE may mean that the path takes smaller packets than before (older
 //     kernels say EINVAL). EPERM may be the answer of a firewall to the length of the run. Sent
 //     alone, the first packet gets the answer that is about it.
-//   - Whatever else comes from below: a queue is full, or the device is down. A run may be in
-//     packets by then, and some of them sent (dev_hard_start_xmit in net/core/dev.c). If they
-//     were sent again they would arrive twice. So the run counts as sent, and the receiver finds
-//     out what is lost. There are no runs from then on, and the next packet gets the error.
+//   - ENOBUFS and ENETDOWN come from below the socket: a queue is full, or the device is down. A
+//     run may be in packets by then, and some of them sent (dev_hard_start_xmit in
+//     net/core/dev.c). If they were sent again they would arrive twice. So the run counts as
+//     sent, and the receiver finds out what is lost. There are no runs from then on, and the
+//     next packet gets the error. ENOBUFS may also mean that there was no memory for the run.
+//     Nobody can tell.
+//   - All other errors come before anything is sent: the send buffer is full, there is no way to
+//     the host, or a router has reported an earlier packet.
 func (s *segmentation) refused(err error) verdict {
-	if errors.Is(err, errInterrupted) || errors.Is(err, net.ErrClosed) {
-		return runStays
-	}
 	switch {
 	case errors.Is(err, errNoSegments):
 		s.set(OffloadRefused)
 		return runSplits
-	case errors.Is(err, errInvalid):
+	case errors.Is(err, errInvalid), classify(err) == TooLarge, classify(err) == Denied:
 		return runSplits
-	case errors.Is(err, errNetworkDown):
-	default:
-		switch classify(err) {
-		case TooLarge, Denied:
-			return runSplits
-		case WouldBlock, Refused, Unreachable:
-			return runStays
-		}
+	case errors.Is(err, errNetworkDown), classify(err) == NoBuffers:
+		s.set(OffloadRefused)
+		return runGone
 	}
-	s.set(OffloadRefused)
-	return runGone
+	return runStays
 }
 
-// took says that the kernel took a run.
-func (s *segmentation) took() { s.strikes = 0 }
+// took says that the kernel took packets in runs.
+func (s *segmentation) took(packets [][]byte) {
+	for s.strikes > 0 && len(packets) > 0 {
+		n := runLength(packets)
+		if n > 1 {
+			s.strikes = 0
+		}
+		packets = packets[n:]
+	}
+}
 
 // strike says that the kernel refused a run and took its packets one by one. So nothing was
 // wrong with the packets.

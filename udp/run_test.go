@@ -118,7 +118,7 @@ func TestRefusedRuns(t *testing.T) {
 		},
 		{"a queue drops a packet", []int{9, 10}, []step{no(syscall.ENOBUFS)}, 0, NoBuffers, [][2]int{{0, 1}}, []bool{true}, OffloadActive, 0},
 		{"the device goes down", equal, []step{no(syscall.ENETDOWN)}, 10, Sent, [][2]int{{0, 10}}, []bool{true}, OffloadRefused, 0},
-		{"nobody knows what it means", equal, []step{no(syscall.EPROTO)}, 10, Sent, [][2]int{{0, 10}}, []bool{true}, OffloadRefused, 0},
+		{"a router reports an earlier packet", equal, []step{no(syscall.EPROTO)}, 0, Failed, [][2]int{{0, 10}}, []bool{true}, OffloadActive, 0},
 		{"no way to the host", equal, []step{no(syscall.EHOSTUNREACH)}, 0, Unreachable, [][2]int{{0, 10}}, []bool{true}, OffloadActive, 0},
 		{"closed", equal, []step{{0, net.ErrClosed}}, 0, Closed, [][2]int{{0, 10}}, []bool{true}, OffloadActive, 0},
 		{"an answer to an earlier packet", equal, []step{no(syscall.ECONNREFUSED)}, 0, Refused, [][2]int{{0, 10}}, []bool{true}, OffloadActive, 0},
@@ -160,6 +160,8 @@ func TestStrikes(t *testing.T) {
 		}
 		send([]step{{2, nil}})
 	}
+	_, _ = sendAll(&script{steps: []step{{-1, syscall.EINVAL}, {1, nil}, {1, nil}, {4, nil}}}, &s, sized(9, 9, 10, 11, 11, 11))
+	assert.Zero(t, s.strikes, "a run behind others counts, too")
 	for range maxStrikes {
 		send(refused)
 	}

@@ -24,14 +24,14 @@ type packets struct {
 	recorded int64 // when the first timed point of the open packet was handed over
 
 	ready      []session.Packet // finished, oldest first
-	readyBytes int
+	readyBytes int              // of their buffers, which may be larger than the packets
 	finished   uint64 // packets ever finished
 	settled    uint64 // packets ever sent or dropped
 }
 
 const (
-	// maxReady and maxReadyBytes bound the packets that wait to be sent: another is begun
-	// below both.
+	// maxReady and maxReadyBytes bound the packets that wait to be sent, and the bytes of
+	// their buffers: another is begun below both.
 	maxReady      = 32
 	maxReadyBytes = 64 << 10
 	// maxLarge is how many buffers there are for bodies larger than a packet: one waits to be
@@ -110,14 +110,14 @@ func (s *packets) finish() {
 		return
 	}
 	s.ready = append(s.ready, session.Packet{Bytes: b, Points: points, Large: s.wide, Recorded: s.recorded, OpenedAt: s.openedAt})
-	s.readyBytes += len(b)
+	s.readyBytes += cap(b)
 	s.finished++
 }
 
 // settle takes back the buffers of the first n ready packets, which are sent or dropped.
 func (s *packets) settle(n int) {
 	for i := range s.ready[:n] {
-		s.readyBytes -= len(s.ready[i].Bytes)
+		s.readyBytes -= cap(s.ready[i].Bytes)
 		s.keep(s.ready[i].Bytes, s.ready[i].Large)
 	}
 	s.ready = s.ready[:copy(s.ready, s.ready[n:])]

@@ -181,8 +181,8 @@ func (b *Builder) resource(v *wire.ResourceView) *resource.Resource {
 		return r
 	}
 	r := resource.NewWithAttributes(string(v.SchemaURL), known.set.ToSlice()...)
-	if n := 2*len(v.SchemaURL) + cost(v.Attributes); n <= maxRemembered && b.cache.holds(known) && b.cache.makeRoom(n) && b.cache.holds(known) {
-		known.resource = r
+	if n := 2*len(v.SchemaURL) + cost(v.Attributes); n <= maxRemembered && b.cache.holds(known) && b.cache.makeRoom(max(0, n-known.charged)) && b.cache.holds(known) {
+		known.resource, known.charged = r, max(n, known.charged)
 	}
 	return r
 }

@@ -70,6 +70,7 @@ type word struct {
 type knownSet struct {
 	set      attribute.Set
 	resource *resource.Resource
+	charged  int // for the resource, in bytes
 	hash     uint64
 	words    []word // empty: not remembered
 	// next is the set that came after this one when that was looked up last.
@@ -338,12 +339,14 @@ func (c *cache) makeRoom(n int) bool {
 	return true
 }
 
-// forget forgets everything.
+// forget forgets everything. The maps are made anew, since a map that is cleared keeps its
+// memory. Of what is known of dictionaries only the part of this packet's is cleared.
 func (c *cache) forget() {
-	clear(c.texts)
-	clear(c.sets)
+	c.texts, c.sets = map[string]text{}, map[uint64]*knownSet{}
 	c.recent = [256]text{}
+	clear(c.strings[len(c.dictionary):])
+	c.strings, c.numbers = c.strings[:len(c.dictionary)], c.numbers[:len(c.dictionary)]
 	clear(c.strings)
 	clear(c.numbers)
-	c.empty.resource, c.last, c.used = nil, nil, 0
+	c.empty.resource, c.empty.charged, c.last, c.used = nil, 0, nil, 0
 }

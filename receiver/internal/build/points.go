@@ -217,7 +217,7 @@ func (b *Builder) sharedBounds(list []float64) []float64 {
 		return nil
 	}
 	if b.boundAt != &list[0] {
-		b.bounds, b.boundAt = slices.Clone(list), &list[0]
+		b.bounds, b.boundAt = slices.Clip(slices.Clone(list)), &list[0]
 	}
 	return b.bounds
 }

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -104,6 +105,38 @@ func TestPointsShareArrays(t *testing.T) {
 		}
 		_ = append(got, metricdata.Metrics{}, metricdata.Metrics{})
 	}
+}
+
+// TestBoundsAreShared: points with the same bounds have one copy of them, and appending to that
+// of one leaves the others alone.
+func TestBoundsAreShared(t *testing.T) {
+	o := newObjects()
+	m := &wire.Metric{Scope: o.scope, Name: o.symbol("h"), Kind: wire.Histogram}
+	bounds := []float64{1, 2, 3, 4, 5}
+	packets := packetsOf(t, 100, func(i int) *wire.Point {
+		return &wire.Point{Metric: m, Attributes: o.set(workload.Set(i)), Distribution: &wire.Distribution{
+			Bounds: bounds, BucketCounts: make([]uint64, 6),
+		}}
+	})
+	points := build(t, New(cacheSize), packets[0]).ScopeMetrics[0].Metrics[0].Data.(metricdata.Histogram[float64]).DataPoints
+	require.Greater(t, len(points), 2)
+	a, b := append(points[0].Bounds, 10), append(points[1].Bounds, 20)
+	assert.Equal(t, []float64{1, 2, 3, 4, 5, 10}, a)
+	assert.Equal(t, []float64{1, 2, 3, 4, 5, 20}, b)
+	assert.Same(t, &points[0].Bounds[0], &points[1].Bounds[0])
+}
+
+// TestForgottenTexts: what is forgotten is given back, the places of the texts included.
+func TestForgottenTexts(t *testing.T) {
+	before := allocs.Heap()
+	c := newCache(cacheSize)
+	for i := range cacheSize / 2 / textCost {
+		c.name(fmt.Appendf(nil, "name %d", i))
+	}
+	assert.Greater(t, allocs.Heap()-before, int64(cacheSize/8))
+	c.forget()
+	assert.Less(t, allocs.Heap()-before, int64(cacheSize/32))
+	assert.Zero(t, c.used)
 }
 
 // TestScopesShareAnArray: appending to the metrics of one scope leaves the next alone.
