@@ -25,8 +25,8 @@ type packets struct {
 
 	ready      []session.Packet // finished, oldest first
 	readyBytes int              // of their buffers, which may be larger than the packets
-	finished   uint64 // packets ever finished
-	settled    uint64 // packets ever sent or dropped
+	finished   uint64           // packets ever finished
+	settled    uint64           // packets ever sent or dropped
 }
 
 const (
