@@ -69,7 +69,7 @@ func (s *packets) begin(limit int) {
 // when more than one packet came together for the first time.
 func (s *packets) stock() {
 	size := s.encoder.BufferSize()
-	for range 1 + enoughBytes/size {
+	for range 2 + enoughBytes/size { // one of them is open, and the last one is more than enough
 		s.spare = append(s.spare, make([]byte, 0, size))
 	}
 }
