@@ -51,7 +51,7 @@ func (p *loadPlan) run() (r loadReport) {
 	start := time.Now()
 	for i := range took {
 		due := start.Add(time.Duration(float64(i) / float64(p.Rate) * float64(time.Second)))
-		time.Sleep(time.Until(due))
+		time.Sleep(time.Until(due)) // the rate is what the measurement is about
 		requests.Go(func() {
 			failed[i] = request(&client, p.URL) != nil
 			took[i] = time.Since(due)

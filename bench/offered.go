@@ -60,7 +60,7 @@ func (s *sender) offer(rate int, quick bool) (c cost, err error) {
 	before := s.exp.Stats()
 	next := time.Now()
 	for range exports {
-		time.Sleep(time.Until(next))
+		time.Sleep(time.Until(next)) // exports are due at fixed times, as those of a periodic reader
 		next = time.Now().Add(loadInterval)
 		ctx, cancel := context.WithDeadline(context.Background(), next)
 		err := s.exp.Export(ctx, rm)

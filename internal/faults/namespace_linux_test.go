@@ -104,6 +104,14 @@ func (w *wired) atReceiver(t *testing.T, command string) {
 	run(t, "nsenter -t %d -n %s", w.recv.cmd.Process.Pid, command)
 }
 
+// forbid has a firewall drop what matches, at one end, on the way in or out.
+func forbid(t *testing.T, at func(t *testing.T, command string), hook, match string) {
+	t.Helper()
+	at(t, "nft add table inet f")
+	at(t, "nft add chain inet f c { type filter hook "+hook+" priority 0 ; }")
+	at(t, "nft add rule inet f c "+match+" drop")
+}
+
 // settle ends the exporter. The receiver closes the exporter's last session with exactly
 // the losses that are expected.
 func (w *wired) settle(t *testing.T, lost func(receiver.Stats) bool) (exporter.Stats, receiver.Stats) {
@@ -162,9 +170,7 @@ func TestFault06SlowLink(t *testing.T) {
 func TestFault07Firewall(t *testing.T) {
 	t.Parallel()
 	w := newWired(t, steady, "nft")
-	w.atReceiver(t, "nft add table inet f")
-	w.atReceiver(t, "nft add chain inet f in { type filter hook input priority 0 ; }")
-	w.atReceiver(t, "nft add rule inet f in udp dport 4319 drop")
+	forbid(t, w.atReceiver, "input", "udp dport 4319")
 	before := ask[exporter.Stats](t, w.exp, "")
 	during := until(t, w.exp, patience, func(s exporter.Stats) bool { return s.Sent > before.Sent+1000 })
 	assert.Zero(t, during.Dropped.Total()-before.Dropped.Total())
@@ -180,9 +186,7 @@ func TestFault07Firewall(t *testing.T) {
 func TestFault08LocalFirewall(t *testing.T) {
 	t.Parallel()
 	w := newWired(t, steady, "nft")
-	w.atSender(t, "nft add table inet f")
-	w.atSender(t, "nft add chain inet f out { type filter hook output priority 0 ; }")
-	w.atSender(t, "nft add rule inet f out udp dport 4319 drop")
+	forbid(t, w.atSender, "output", "udp dport 4319")
 	s := until(t, w.exp, patience, circuit(exporter.CircuitOpen))
 	assert.GreaterOrEqual(t, s.Dropped.SendError, uint64(10*50), "ten packets")
 	until(t, w.exp, patience, func(s exporter.Stats) bool { return s.Dropped.BreakerOpen > 0 })
@@ -208,9 +212,7 @@ func (w *wired) refusesRuns(t *testing.T) {
 func TestFault15FirewallOnLength(t *testing.T) {
 	t.Parallel()
 	w := newWired(t, inRuns, "nft")
-	w.atSender(t, "nft add table inet f")
-	w.atSender(t, "nft add chain inet f out { type filter hook output priority 0 ; }")
-	w.atSender(t, "nft add rule inet f out udp dport 4319 meta length > 1500 drop")
+	forbid(t, w.atSender, "output", "udp dport 4319 meta length > 1500")
 	w.refusesRuns(t)
 	s, r := w.settle(t, nothingLost)
 	assert.Equal(t, s.Sent, r.Points.Delivered)
